@@ -1,0 +1,138 @@
+"""What an engine asks of a container runtime, and what the runtime tells it.
+
+The shape follows the Docker daemon's use of containerd: a container is created from a complete configuration, started,
+waited for, signalled and removed. `virtual` implements it with programs that run in or beside this process.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+
+class Healthcheck(msgspec.Struct, frozen=True):
+    """A probe that runs inside the container. Durations are nanoseconds, as in the Engine API; zero is Docker's default."""
+
+    test: tuple[str, ...] = ()
+    interval: int = 0
+    timeout: int = 0
+    start_period: int = 0
+    start_interval: int = 0
+    retries: int = 0
+
+
+class File(msgspec.Struct, frozen=True):
+    """A file put into a container before it starts: a config (in its file system) or a secret (in a tmpfs)."""
+
+    path: str
+    data: bytes
+    uid: int = 0
+    gid: int = 0
+    mode: int = 0o444
+    secret: bool = False
+
+
+class ContainerConfig(msgspec.Struct, frozen=True):
+    """Everything the runtime needs to know of a container. Image defaults have been merged in by the engine."""
+
+    id: str
+    name: str
+    image: str
+    hostname: str
+    command: tuple[str, ...]
+    env: tuple[str, ...] = ()
+    working_dir: str = "/"
+    user: str = ""
+    stop_signal: str = "SIGTERM"
+    tty: bool = False
+    open_stdin: bool = False
+    healthcheck: Healthcheck | None = None
+    files: tuple[File, ...] = ()
+    labels: Mapping[str, str] = {}
+    memory: int = 0
+
+
+class StartError(Exception):
+    """Raised when the main program of a container cannot be started; the text is the one runc or dockerd would give."""
+
+
+class LogLine(NamedTuple):
+    """One line a container wrote. `time` is in Unix nanoseconds of swarm time, `data` keeps its newline if it had one."""
+
+    time: int
+    stream: str
+    data: bytes
+
+
+class Container(Protocol):
+    """A container that the runtime has created. Methods raise RuntimeError when called in a state that forbids them."""
+
+    config: ContainerConfig
+
+    @property
+    def pid(self) -> int:
+        """A process id for `docker inspect` and `docker top`; 0 when the container does not run."""
+
+    @property
+    def health(self) -> str:
+        """`""` without a health check, else `starting`, `healthy` or `unhealthy`."""
+
+    async def start(self) -> None:
+        """Start the main program; return when it runs. Raises StartError. A stopped container can be started again."""
+
+    async def wait(self) -> int:
+        """Return the exit code once the main program has ended (128 + signal number when a signal ended it)."""
+
+    async def wait_healthy(self) -> bool:
+        """Return True once healthy, False once the main program has ended or the container is unhealthy.
+
+        Returns True at once when there is no health check.
+        """
+
+    async def wait_unhealthy(self) -> None:
+        """Return once the health check has failed for good. Never returns without a health check."""
+
+    async def stop(self, grace: float, signal: str | None = None) -> None:
+        """Send the stop signal, wait at most `grace` seconds of swarm time, then kill; return when it has ended.
+
+        As in a real PID 1, a program that installs no handler ignores SIGTERM and so lasts for the whole grace period.
+        """
+
+    def kill(self, signal: str = "SIGKILL") -> None:
+        """Deliver a signal by name. SIGKILL ends the container at once."""
+
+    def ports(self) -> Mapping[int, tuple[str, int]]:
+        """Where the container's listening TCP ports really are: {port inside: (host, port) to connect to}."""
+
+    def logs(
+        self, *, since: int = 0, until: int = 0, tail: int | None = None, follow: bool = False
+    ) -> AsyncIterator[LogLine]:
+        """The lines written so far, the last `tail` of them, and with `follow` those to come until the container ends."""
+
+    async def remove(self) -> None:
+        """Kill it if it runs and forget its files and logs."""
+
+
+class Runtime(Protocol):
+    """Creates containers. One for each engine of a lab."""
+
+    def create(self, config: ContainerConfig) -> Container:
+        """A new container that has not been started. Raises KeyError when the image is not in the catalogue."""
+
+    async def close(self) -> None:
+        """End every container and free what they hold."""
+
+
+class ImageConfig(msgspec.Struct, frozen=True):
+    """The part of an image's configuration that a container inherits, in the terms of the Engine API."""
+
+    entrypoint: Sequence[str] = ()
+    cmd: Sequence[str] = ()
+    env: Sequence[str] = ()
+    working_dir: str = ""
+    user: str = ""
+    exposed_ports: Sequence[str] = ()
+    labels: Mapping[str, str] = {}
+    stop_signal: str = ""
+    healthcheck: Healthcheck | None = None
+    volumes: Sequence[str] = ()
