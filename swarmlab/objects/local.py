@@ -1,0 +1,88 @@
+"""What an engine remembers of itself, outside of any swarm: its identity, its membership and its containers."""
+
+import msgspec
+
+from swarmlab.objects.base import Labels, Object, Spec, Strings
+from swarmlab.objects.container import HealthConfig
+from swarmlab.objects.network import PortConfig
+
+
+class Membership(Spec, frozen=True):
+    """An engine's place in a swarm, as its state directory would hold it (MB: daemon/cluster/noderunner.go).
+
+    `swarm` is the cluster id, `remote` the manager it joined through. `removed` is the error that ended it for good.
+    """
+
+    swarm: str = ""
+    node_id: str = ""
+    listen_addr: str = ""
+    advertise_addr: str = ""
+    data_path_addr: str = ""
+    remote: str = ""
+    locked: bool = False
+    error: str = ""
+
+
+class Engine(Object, frozen=True):
+    """One engine of the lab; its id is the one `docker info` shows. `power` is `on`, `stopped` or `killed`.
+
+    `networks` are the local networks' ids by name.
+    """
+
+    name: str
+    membership: Membership | None = None
+    power: str = "on"
+    networks: Labels = msgspec.field(default_factory=dict)
+
+
+class ContainerState(Spec, frozen=True):
+    """`created`, `running`, `exited`, `removing` or `dead`; instants in Unix nanoseconds, 0 when unset."""
+
+    status: str = "created"
+    pid: int = 0
+    exit_code: int = 0
+    error: str = ""
+    oom_killed: bool = False
+    started_at: int = 0
+    finished_at: int = 0
+
+
+class ContainerNetwork(Spec, frozen=True):
+    """A container's place on one network."""
+
+    network_id: str = ""
+    addresses: Strings = ()
+    aliases: Strings = ()
+
+
+class Container(Object, frozen=True):
+    """A container of an engine: a task's, or one that was run by hand.
+
+    `command` and `env` are complete, with the image's defaults merged in. `ports` are those published on the node.
+    """
+
+    name: str
+    image: str
+    image_id: str = ""
+    hostname: str = ""
+    path: str = ""
+    args: Strings = ()
+    entrypoint: Strings = ()
+    cmd: Strings = ()
+    env: Strings = ()
+    working_dir: str = ""
+    user: str = ""
+    labels: Labels = msgspec.field(default_factory=dict)
+    stop_signal: str = ""
+    stop_timeout: int = 10
+    tty: bool = False
+    open_stdin: bool = False
+    healthcheck: HealthConfig | None = None
+    exposed_ports: Strings = ()
+    ports: tuple[PortConfig, ...] = ()
+    networks: Labels = msgspec.field(default_factory=dict)
+    endpoints: tuple[ContainerNetwork, ...] = ()
+    state: ContainerState = ContainerState()
+    memory: int = 0
+    auto_remove: bool = False
+    task_id: str = ""

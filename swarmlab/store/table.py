@@ -1,0 +1,69 @@
+"""One kind of object with its indices."""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from typing import Generic, TypeVar
+
+from swarmlab.objects import Object
+
+T = TypeVar("T", bound=Object)
+IndexFunction = Callable[[T], Iterable[Hashable]]
+
+
+class Table(Generic[T]):
+    """Objects by id, and by the keys that each index function gives them. Read by anyone, written by the store."""
+
+    def __init__(self, **indices: IndexFunction[T]) -> None:
+        self._objects: dict[str, T] = {}
+        self._functions: Mapping[str, IndexFunction[T]] = indices
+        # Dictionaries as ordered sets: readers see objects in the order of creation, so runs repeat exactly.
+        self._indices: dict[str, dict[Hashable, dict[str, None]]] = {name: {} for name in indices}
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def __iter__(self) -> Iterator[T]:
+        """All objects, oldest first, unaffected by writes during the iteration."""
+        return iter(list(self._objects.values()))
+
+    def __contains__(self, object_id: str) -> bool:
+        return object_id in self._objects
+
+    def get(self, object_id: str) -> T | None:
+        """The object with that id, if there is one."""
+        return self._objects.get(object_id)
+
+    def by(self, index: str, key: Hashable) -> list[T]:
+        """The objects to which `index` gives `key`, oldest first."""
+        objects = self._objects
+        return [objects[i] for i in self._indices[index].get(key, ())]
+
+    def count(self, index: str, key: Hashable) -> int:
+        """How many objects `by` would return."""
+        return len(self._indices[index].get(key, ()))
+
+    def keys(self, index: str) -> list[Hashable]:
+        """The keys in use in an index."""
+        return list(self._indices[index])
+
+    def put(self, new: T | None, old: T | None) -> None:
+        """Replace `old` by `new`; either may be None. For the store only."""
+        if new is None:
+            assert old is not None
+            del self._objects[old.id]
+        else:
+            self._objects[new.id] = new
+        for name, function in self._functions.items():
+            before = tuple(function(old)) if old is not None else ()
+            after = tuple(function(new)) if new is not None else ()
+            if before == after:
+                continue
+            index = self._indices[name]
+            for key in before:
+                members = index[key]
+                assert old is not None
+                members.pop(old.id, None)
+                if not members:
+                    del index[key]
+            for key in after:
+                assert new is not None
+                index.setdefault(key, {})[new.id] = None

@@ -1,0 +1,56 @@
+"""The tables of a store."""
+
+from collections.abc import Hashable, Iterator
+
+from swarmlab.objects import Cluster, Config, Network, Node, Object, Secret, Service, Task
+from swarmlab.objects.local import Container, Engine
+from swarmlab.store.commit import Kind
+from swarmlab.store.table import Table
+
+
+def _networks_of(service: Service) -> Iterator[Hashable]:
+    for attachment in service.spec.task_template.networks or service.spec.networks:
+        yield attachment.target
+
+
+def _secrets_of(service: Service) -> Iterator[Hashable]:
+    container = service.spec.task_template.container_spec
+    return iter(reference.secret_id for reference in container.secrets) if container else iter(())
+
+
+def _configs_of(service: Service) -> Iterator[Hashable]:
+    container = service.spec.task_template.container_spec
+    return iter(reference.config_id for reference in container.configs) if container else iter(())
+
+
+class Tables:
+    """Every table, each with the look-ups that loops and lists need.
+
+    A swarm's store fills the first seven, the store of a single engine the last two.
+    """
+
+    def __init__(self) -> None:
+        self.clusters: Table[Cluster] = Table()
+        self.nodes: Table[Node] = Table(name=lambda n: (n.description.hostname,))
+        self.services: Table[Service] = Table(
+            name=lambda s: (s.spec.name.lower(),), network=_networks_of, secret=_secrets_of, config=_configs_of
+        )
+        self.tasks: Table[Task] = Table(
+            service=lambda t: (t.service_id,),
+            node=lambda t: (t.node_id,),
+            slot=lambda t: (t.slot_key,),
+            desired=lambda t: (t.desired_state,),
+        )
+        self.networks: Table[Network] = Table(name=lambda n: (n.spec.name.lower(),))
+        self.secrets: Table[Secret] = Table(name=lambda s: (s.spec.name.lower(),))
+        self.configs: Table[Config] = Table(name=lambda c: (c.spec.name.lower(),))
+        self.engines: Table[Engine] = Table()
+        self.containers: Table[Container] = Table(name=lambda c: (c.name,), task=lambda c: (c.task_id,))
+
+    def of(self, kind: Kind) -> Table[Object]:
+        """The table that holds objects of a kind."""
+        return getattr(self, f"{kind.value}s")  # type: ignore[no-any-return]
+
+
+#: Kinds whose names are unique, whatever the case (SK: manager/state/store/*.go).
+UNIQUE_NAMES = frozenset({Kind.SERVICE, Kind.NETWORK, Kind.SECRET, Kind.CONFIG})
