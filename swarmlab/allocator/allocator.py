@@ -1,0 +1,322 @@
+"""The allocator: gives networks subnets, services addresses and ports, tasks addresses; then tasks become PENDING.
+
+Source: SK: manager/allocator/{allocator,network}.go.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+import msgspec
+
+from swarmlab.allocator.errors import AllocationError
+from swarmlab.allocator.networks import NetworkAllocator
+from swarmlab.allocator.ports import PortAllocator, ingress_ports
+from swarmlab.clock import Clock, Timer
+from swarmlab.objects import (
+    Endpoint,
+    EndpointSpec,
+    EndpointVirtualIP,
+    Network,
+    NetworkAttachment,
+    Node,
+    Service,
+    Task,
+    TaskState,
+)
+from swarmlab.store import Commit, Kind, Store, Transaction
+
+NAME = "allocator"
+#: What could not be allocated is tried again after so many seconds, or when something is given back.
+RETRY_INTERVAL = 300.0
+BATCH = 200
+#: Drivers whose networks exist on each node by themselves: no addresses from the swarm.
+NODE_LOCAL_DRIVERS = frozenset({"bridge", "host", "macvlan", "ipvlan", "null"})
+
+
+class Allocator:
+    """Owns every address and port of the swarm."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._networks = NetworkAllocator((), 24)
+        self._ports = PortAllocator()
+        self._pending_networks: dict[str, None] = {}
+        self._pending_services: dict[str, None] = {}
+        self._pending_tasks: dict[str, None] = {}
+        self._pending_nodes: dict[str, None] = {}
+        #: What could not be allocated: each set of pending ids with the ids that wait for their next chance.
+        self._waiting: list[tuple[dict[str, None], str]] = []
+        self._retry: Timer | None = None
+        self._unwatch: Callable[[], None] = lambda: None
+
+    def start(self) -> None:
+        """Take over what was given out before, give out what is missing, then follow the store."""
+        tables = self._store.tables
+        for cluster in tables.clusters:
+            self._networks = NetworkAllocator(cluster.default_addr_pool, cluster.subnet_size)
+        self._unwatch = self._store.watch(self._on_commit, Kind.NETWORK, Kind.SERVICE, Kind.TASK, Kind.NODE)
+        for network in tables.networks:
+            self._networks.restore(network)
+        for node in tables.nodes:
+            for network_id, address in node.attachments.items():
+                self._networks.take(network_id, address)
+        for service in tables.services:
+            self._ports.restore(service)
+            for vip in service.endpoint.virtual_ips if service.endpoint is not None else ():
+                self._networks.take(vip.network_id, vip.addr)
+        for task in tables.tasks:
+            if not task.state.terminal:
+                for attachment in task.networks:
+                    for address in attachment.addresses:
+                        self._networks.take(attachment.network_id, address)
+        self._pending_networks.update((n.id, None) for n in tables.networks)
+        self._pending_nodes.update((n.id, None) for n in tables.nodes)
+        self._pending_services.update((s.id, None) for s in tables.services)
+        self._pending_tasks.update((t.id, None) for t in tables.tasks if t.state == TaskState.NEW)
+        self._tick()
+
+    def stop(self) -> None:
+        """Forget everything but the store."""
+        self._unwatch()
+        if self._retry is not None:
+            self._retry.cancel()
+        self.__init__(self._store, self._clock)  # type: ignore[misc]
+
+    # --- events ----------------------------------------------------------------------------------------------------
+
+    def _on_commit(self, commit: Commit) -> None:
+        chance = False
+        for kind, old, new in commit.changes:
+            if kind is Kind.NETWORK:
+                chance |= self._network_changed(old, new)  # type: ignore[arg-type]
+            elif kind is Kind.SERVICE:
+                chance |= self._service_changed(old, new)  # type: ignore[arg-type]
+            elif kind is Kind.TASK:
+                chance |= self._task_changed(old, new)  # type: ignore[arg-type]
+            elif kind is Kind.NODE:
+                chance |= self._node_changed(old, new)  # type: ignore[arg-type]
+        if chance:
+            self._retry_waiting()
+        self._tick()
+
+    # Each of the following returns whether what waits may have a chance now.
+
+    def _network_changed(self, old: Network | None, new: Network | None) -> bool:
+        if new is None:
+            assert old is not None
+            self._pending_networks.pop(old.id, None)
+            self._networks.release(old)
+            return True
+        if not self._networks.known(new.id):
+            self._pending_networks[new.id] = None
+        return True
+
+    def _service_changed(self, old: Service | None, new: Service | None) -> bool:
+        if new is not None:
+            self._pending_services[new.id] = None
+            return True
+        assert old is not None
+        self._pending_services.pop(old.id, None)
+        self._ports.free(old.endpoint)
+        for vip in old.endpoint.virtual_ips if old.endpoint is not None else ():
+            self._networks.free(vip.network_id, vip.addr)
+        return True
+
+    def _task_changed(self, old: Task | None, new: Task | None) -> bool:
+        if new is not None and not new.state.terminal:
+            if new.state == TaskState.NEW:
+                self._pending_tasks[new.id] = None
+            elif old is not None and new.node_id != old.node_id and new.networks:
+                self._pending_nodes[new.node_id] = None
+            return False
+        # A task that stopped gives its addresses back at once, although its record keeps showing them.
+        if old is None or old.state.terminal:
+            return False
+        self._pending_tasks.pop(old.id, None)
+        for attachment in old.networks:
+            for address in attachment.addresses:
+                self._networks.free(attachment.network_id, address)
+        if old.networks and old.node_id:
+            self._pending_nodes[old.node_id] = None
+        return bool(old.networks)
+
+    def _node_changed(self, old: Node | None, new: Node | None) -> bool:
+        if new is not None:
+            if old is None:
+                self._pending_nodes[new.id] = None
+            return False
+        assert old is not None
+        self._pending_nodes.pop(old.id, None)
+        for network_id, address in old.attachments.items():
+            self._networks.free(network_id, address)
+        return bool(old.attachments)
+
+    # --- work ------------------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Networks, then nodes, services and tasks: each needs what comes before it."""
+        self._each(self._pending_networks, self._allocate_network)
+        self._each(self._pending_nodes, self._allocate_node)
+        self._each(self._pending_services, self._allocate_service)
+        self._each(self._pending_tasks, self._allocate_task)
+        if self._waiting and self._retry is None:
+            self._retry = self._clock.call_later(RETRY_INTERVAL, self._retry_due)
+
+    def _each(self, pending: dict[str, None], allocate: Callable[[Transaction, str], None]) -> None:
+        """Deal with what is pending; what fails waits for something to be given back."""
+        queue = iter(list(pending))
+        pending.clear()
+        while batch := list(islice(queue, BATCH)):
+            with self._store.transaction(NAME) as tx:
+                for object_id in batch:
+                    try:
+                        allocate(tx, object_id)
+                    except AllocationError:
+                        self._waiting.append((pending, object_id))
+
+    def _retry_due(self) -> None:
+        self._retry = None
+        self._retry_waiting()
+        self._tick()
+
+    def _retry_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for pending, object_id in waiting:
+            pending[object_id] = None
+
+    def _allocate_network(self, tx: Transaction, network_id: str) -> None:
+        network = tx.tables.networks.get(network_id)
+        if network is None or self._networks.known(network_id):
+            return
+        driver = network.spec.driver_configuration.name if network.spec.driver_configuration is not None else "overlay"
+        if driver not in NODE_LOCAL_DRIVERS:
+            tx.update(Kind.NETWORK, self._networks.allocate(network))
+            if network.spec.ingress:
+                self._pending_nodes.update((node.id, None) for node in tx.tables.nodes)
+
+    def _allocate_node(self, tx: Transaction, node_id: str) -> None:
+        """Load-balancer endpoints: on the ingress network for every node, on others for nodes with a task there."""
+        node = tx.tables.nodes.get(node_id)
+        if node is None:
+            return
+        wanted = {n.id for n in tx.tables.networks if n.spec.ingress}
+        for task in tx.tables.tasks.by("node", node_id):
+            if not task.state.terminal:
+                wanted.update(attachment.network_id for attachment in task.networks)
+        wanted = {network_id for network_id in wanted if self._networks.known(network_id)}
+        attachments = {n: a for n, a in node.attachments.items() if n in wanted}
+        for network_id, address in node.attachments.items():
+            if network_id not in wanted:
+                self._networks.free(network_id, address)
+        for network_id in sorted(wanted - attachments.keys()):
+            attachments[network_id] = self._networks.address(network_id)
+        if attachments != node.attachments:
+            tx.update(Kind.NODE, msgspec.structs.replace(node, attachments=attachments))
+
+    def _allocate_service(self, tx: Transaction, service_id: str) -> None:
+        service = tx.tables.services.get(service_id)
+        if service is None or self._service_allocated(service):
+            return
+        wanted = self._vip_networks(service)
+        if any(not self._networks.known(network_id) for network_id in wanted):
+            raise AllocationError("network is not allocated")
+        had = {vip.network_id: vip for vip in service.endpoint.virtual_ips} if service.endpoint is not None else {}
+        vips = {n: vip for n, vip in had.items() if n in wanted}
+        fresh: dict[str, EndpointVirtualIP] = {}
+        ports = self._ports.allocate(service)
+        try:
+            for network_id in wanted:
+                if network_id not in vips:
+                    address = self._networks.address(network_id)
+                    fresh[network_id] = EndpointVirtualIP(network_id=network_id, addr=address)
+        except AllocationError:
+            for vip in fresh.values():
+                self._networks.free(vip.network_id, vip.addr)
+            self._ports.free(Endpoint(ports=ports))
+            self._ports.restore(service)
+            raise
+        for network_id, vip in had.items():
+            if network_id not in wanted:
+                self._networks.free(network_id, vip.addr)
+        endpoint = Endpoint(
+            spec=service.spec.endpoint_spec or EndpointSpec(), ports=ports, virtual_ips=(*vips.values(), *fresh.values())
+        )
+        tx.update(Kind.SERVICE, msgspec.structs.replace(service, endpoint=endpoint))
+
+    def _service_allocated(self, service: Service) -> bool:
+        """Whether nothing is missing or superfluous. A service without networks and ports never gets an endpoint."""
+        wanted = self._vip_networks(service)
+        spec = service.spec.endpoint_spec or EndpointSpec()
+        if service.endpoint is None:
+            return not wanted and not spec.ports
+        have = [vip.network_id for vip in service.endpoint.virtual_ips]
+        return sorted(have) == sorted(wanted) and self._ports.allocated(service)
+
+    def _vip_networks(self, service: Service) -> list[str]:
+        """The networks on which a service needs a virtual address."""
+        spec = service.spec.endpoint_spec
+        if spec is not None and spec.mode == "dnsrr":
+            return []
+        networks = []
+        if ingress_ports(service):
+            ingress = self._ingress()
+            if ingress is None:
+                raise AllocationError("ingress network is missing")
+            networks.append(ingress)
+        for attachment in service.spec.task_template.networks or service.spec.networks:
+            network = self._store.tables.networks.get(attachment.target)
+            if network is not None and not self._node_local(network) and network.id not in networks:
+                networks.append(network.id)
+        return networks
+
+    def _allocate_task(self, tx: Transaction, task_id: str) -> None:
+        task = tx.tables.tasks.get(task_id)
+        if task is None or task.state != TaskState.NEW:
+            return
+        service = tx.tables.services.get(task.service_id)
+        if service is None and task.service_id:
+            return
+        if service is not None and not self._service_allocated(service):
+            raise AllocationError("service is not allocated")
+        attachments: list[NetworkAttachment] = []
+        try:
+            for network_id, aliases in self._task_networks(task, service):
+                addresses: tuple[str, ...] = ()
+                network = tx.tables.networks.get(network_id)
+                if network is not None and not self._node_local(network):
+                    addresses = (self._networks.address(network_id),)
+                attachments.append(NetworkAttachment(network_id=network_id, addresses=addresses, aliases=aliases))
+        except AllocationError:
+            self._give_back(attachments)
+            raise
+        status = msgspec.structs.replace(
+            task.status, state=TaskState.PENDING, message="pending task scheduling", timestamp=tx.at
+        )
+        endpoint = service.endpoint if service is not None and service.endpoint is not None else task.endpoint
+        tx.update(
+            Kind.TASK, msgspec.structs.replace(task, networks=tuple(attachments), endpoint=endpoint, status=status)
+        )
+
+    def _task_networks(self, task: Task, service: Service | None) -> Iterable[tuple[str, tuple[str, ...]]]:
+        """Ingress first, then those of the spec, with the task's aliases there."""
+        if service is not None and ingress_ports(service):
+            ingress = self._ingress()
+            if ingress is not None:
+                yield ingress, ()
+        for attachment in task.spec.networks or (service.spec.networks if service is not None else ()):
+            if attachment.target in self._store.tables.networks:
+                yield attachment.target, attachment.aliases
+
+    def _give_back(self, attachments: Iterable[NetworkAttachment]) -> None:
+        for attachment in attachments:
+            for address in attachment.addresses:
+                self._networks.free(attachment.network_id, address)
+
+    def _ingress(self) -> str | None:
+        return next((n.id for n in self._store.tables.networks if n.spec.ingress), None)
+
+    @staticmethod
+    def _node_local(network: Network) -> bool:
+        driver = network.spec.driver_configuration
+        return driver is not None and driver.name in NODE_LOCAL_DRIVERS

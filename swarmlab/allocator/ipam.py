@@ -1,0 +1,75 @@
+"""Subnets and addresses (MB: daemon/libnetwork/cnmallocator, ipamutils)."""
+
+import ipaddress
+from collections.abc import Iterable
+
+from swarmlab.allocator.errors import AllocationError
+
+_Network = ipaddress.IPv4Network
+
+
+class AddressSpace:
+    """The addresses of one subnet, handed out serially: a freed one comes again only after the end was reached."""
+
+    def __init__(self, subnet: str, gateway: str = "", ip_range: str = "") -> None:
+        self.subnet = ipaddress.IPv4Network(subnet)
+        pool = ipaddress.IPv4Network(ip_range) if ip_range else self.subnet
+        self._first, self._last = int(pool.network_address), int(pool.broadcast_address)
+        reserved = {int(self.subnet.network_address), int(self.subnet.broadcast_address)}
+        if gateway:
+            reserved.add(int(ipaddress.IPv4Address(gateway)))
+        self._taken = reserved
+        self._next = self._first
+
+    def take(self, address: str) -> None:
+        """Mark an address (with or without prefix length) as given."""
+        number = int(ipaddress.IPv4Address(address.partition("/")[0]))
+        self._taken.add(number)
+        self._next = max(self._next, number + 1)
+
+    def free(self, address: str) -> None:
+        """Give an address back."""
+        self._taken.discard(int(ipaddress.IPv4Address(address.partition("/")[0])))
+
+    def allocate(self) -> str:
+        """The next free address with prefix length. Raises AllocationError."""
+        size = self._last - self._first + 1
+        for step in range(size):
+            number = self._first + (self._next - self._first + step) % size
+            if number not in self._taken:
+                self._taken.add(number)
+                self._next = number + 1
+                return f"{ipaddress.IPv4Address(number)}/{self.subnet.prefixlen}"
+        raise AllocationError("could not find an available IP")
+
+
+class SubnetPool:
+    """The default address pools, cut into subnets that are handed out in order."""
+
+    def __init__(self, pools: Iterable[str], size: int) -> None:
+        self._pools = [ipaddress.IPv4Network(pool) for pool in pools]
+        self._size = size
+        self._used: set[_Network] = set()
+
+    def take(self, subnet: str) -> None:
+        """Mark a subnet as used. Raises AllocationError when it overlaps another one."""
+        network = ipaddress.IPv4Network(subnet)
+        if any(network.overlaps(other) for other in self._used):
+            raise AllocationError("Pool overlaps with other one on this address space")
+        self._used.add(network)
+
+    def free(self, subnet: str) -> None:
+        """Give a subnet back."""
+        self._used.discard(ipaddress.IPv4Network(subnet))
+
+    def allocate(self) -> str:
+        """The first free subnet. Raises AllocationError."""
+        for pool in self._pools:
+            step = 1 << (32 - self._size)
+            start = int(pool.network_address)
+            for number in range(start, int(pool.broadcast_address) + 1, step):
+                network = ipaddress.IPv4Network((number, self._size))
+                if not any(network.overlaps(other) for other in self._used):
+                    self._used.add(network)
+                    return str(network)
+        raise AllocationError("all predefined address pools have been fully subnetted")

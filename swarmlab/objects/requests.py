@@ -1,0 +1,80 @@
+"""What clients send to make, join and unlock a swarm (MB: api/types/swarm/swarm.go)."""
+
+import msgspec
+
+from swarmlab.objects.base import Labels, Spec, Strings, Uint32, always_empty, always_false, always_labels
+from swarmlab.objects.cluster import ClusterSpec
+
+
+class InitRequest(Spec, frozen=True):
+    """`POST /swarm/init`. Addresses may carry a port or name a network interface; empty means the engine chooses."""
+
+    listen_addr: str = msgspec.field(default_factory=always_empty)
+    advertise_addr: str = msgspec.field(default_factory=always_empty)
+    data_path_addr: str = msgspec.field(default_factory=always_empty)
+    data_path_port: Uint32 = 0
+    force_new_cluster: bool = msgspec.field(default_factory=always_false)
+    spec: ClusterSpec = msgspec.field(default_factory=ClusterSpec)
+    auto_lock_managers: bool = msgspec.field(default_factory=always_false)
+    availability: str = msgspec.field(default_factory=always_empty)
+    default_addr_pool: Strings = ()
+    subnet_size: Uint32 = 0
+
+
+class JoinRequest(Spec, frozen=True):
+    """`POST /swarm/join`. The token decides the role; `remote_addrs` are managers, `host:port`."""
+
+    listen_addr: str = msgspec.field(default_factory=always_empty)
+    advertise_addr: str = msgspec.field(default_factory=always_empty)
+    data_path_addr: str = msgspec.field(default_factory=always_empty)
+    remote_addrs: Strings = ()
+    join_token: str = msgspec.field(default_factory=always_empty)
+    availability: str = msgspec.field(default_factory=always_empty)
+
+
+class UnlockRequest(Spec, frozen=True):
+    """`POST /swarm/unlock`."""
+
+    unlock_key: str = msgspec.field(default_factory=always_empty)
+
+
+class IPAMPool(Spec, frozen=True):
+    """One subnet of a network that is to be created, in the network API's own spelling."""
+
+    subnet: str = ""
+    ip_range: str = msgspec.field(default="", name="IPRange")
+    gateway: str = ""
+    auxiliary_addresses: Labels = msgspec.field(default_factory=dict)
+
+
+class IPAM(Spec, frozen=True):
+    """Address management of a network that is to be created."""
+
+    driver: str = ""
+    options: Labels = msgspec.field(default_factory=dict)
+    config: tuple[IPAMPool, ...] = ()
+
+
+class NetworkConfigFrom(Spec, frozen=True):
+    """The network that another one takes its configuration from."""
+
+    network: str = msgspec.field(default_factory=always_empty)
+
+
+class NetworkCreateRequest(Spec, frozen=True):
+    """`POST /networks/create` (MB: api/types/network/create_request.go)."""
+
+    name: str = msgspec.field(default_factory=always_empty)
+    check_duplicate: bool = False
+    driver: str = msgspec.field(default_factory=always_empty)
+    scope: str = msgspec.field(default_factory=always_empty)
+    enable_ipv4: bool | None = None
+    enable_ipv6: bool | None = None
+    ipam: IPAM | None = None
+    internal: bool = msgspec.field(default_factory=always_false)
+    attachable: bool = msgspec.field(default_factory=always_false)
+    ingress: bool = msgspec.field(default_factory=always_false)
+    config_only: bool = msgspec.field(default_factory=always_false)
+    config_from: NetworkConfigFrom | None = None
+    options: Labels = msgspec.field(default_factory=dict)
+    labels: Labels = msgspec.field(default_factory=always_labels)
