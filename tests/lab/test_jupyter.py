@@ -1,0 +1,193 @@
+"""JupyterLab as scripts/lab runs it: what its cells and terminals see, and that it stays inside its own folder."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from queue import Empty
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import psutil
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+
+from swarmlab.lab.jupyter import JupyterError, Server, serve, surroundings
+
+LAB = {"DOCKER_HOST": "unix:///lab/node-1.sock", "DOCKER_CONFIG": "/lab/docker", "SWARMLAB_LAB": "a-lab"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("jupyter in a path with spaces")
+
+
+@pytest.fixture(scope="module")
+def docker(folder: Path) -> Path:
+    command = folder / "docker command" / "docker"
+    command.parent.mkdir()
+    command.write_text("#!/bin/sh\necho genuine\n")
+    command.chmod(0o755)
+    return command
+
+
+@pytest.fixture(scope="module")
+def environ(folder: Path, docker: Path) -> dict[str, str]:
+    """The environment for a user whose home holds nothing and whose PATH has no docker."""
+    (folder / "home").mkdir()
+    present = {**os.environ, "HOME": str(folder / "home"), "PATH": "/usr/bin:/bin", "DOCKER_CONTEXT": "mine"}
+    return surroundings(present, LAB, docker, folder / "jupyter")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, environ: dict[str, str]) -> Iterator[Server]:
+    (folder / "labs").mkdir()
+    (folder / "labs" / "a.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    with serve(folder / "labs", folder / "jupyter", environ) as running:
+        yield running
+
+
+def ask(server: Server, path: str, method: str = "GET", content: dict[str, Any] | None = None) -> Any:
+    parts = urlsplit(server.url)
+    token = parse_qs(parts.query)["token"][0]
+    body = None if content is None else json.dumps(content).encode()
+    request = urllib.request.Request(
+        f"http://{parts.netloc}/{path}", body, {"Authorization": f"token {token}"}, method=method
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def shown(content: dict[str, Any]) -> str:
+    """What a message of a kernel shows in the notebook; states and echoes show nothing."""
+    return str(content.get("text") or "\n".join(content.get("traceback", [])))
+
+
+def run_in_kernel(runtime: Path, kernel: str, code: str) -> str:
+    client = BlockingKernelClient(connection_file=str(runtime / f"kernel-{kernel}.json"))
+    client.load_connection_file()
+    client.start_channels()
+    printed: list[str] = []
+    try:
+        client.wait_for_ready(timeout=60)
+        client.execute_interactive(
+            code, timeout=60, output_hook=lambda message: printed.append(shown(message["content"]))
+        )
+    except Empty:
+        pytest.fail("the kernel did not answer")
+    finally:
+        client.stop_channels()
+    return "".join(printed)
+
+
+def test_the_environment_is_the_labs_and_the_users_own_jupyter_is_left_out(folder: Path, docker: Path) -> None:
+    present = {
+        "PATH": "/usr/bin",
+        "LANG": "C.UTF-8",
+        "DOCKER_HOST": "tcp://elsewhere",
+        "DOCKER_TLS_VERIFY": "1",
+        "JUPYTER_PATH": "/mine",
+        "JUPYTERLAB_DIR": "/mine",
+        "PYTHONPATH": "/mine",
+    }
+    seen = surroundings(present, LAB, docker, folder)
+    assert seen == {
+        **LAB,
+        "LANG": "C.UTF-8",
+        "PATH": f"{Path(sys.executable).parent}:{docker.parent}:/usr/bin",
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "IPYTHONDIR": str(folder / "ipython"),
+    }
+
+
+def test_it_shows_the_notebooks_and_only_with_the_token(server: Server) -> None:
+    assert [entry["name"] for entry in ask(server, "api/contents")["content"]] == ["a.ipynb"]
+    with pytest.raises(urllib.error.HTTPError, match="403") as refused:
+        urllib.request.urlopen(server.url.split("/lab?")[0] + "/api/contents", timeout=30)
+    refused.value.close()
+
+
+def test_it_listens_on_this_machine_only(server: Server) -> None:
+    listening = [
+        c.laddr.ip for c in psutil.Process(server.process.pid).net_connections() if c.status == psutil.CONN_LISTEN
+    ]
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_it_neither_asks_for_news_nor_for_updates(server: Server) -> None:
+    parts = urlsplit(server.url)
+    with urllib.request.urlopen(f"http://{parts.netloc}{parts.path}?{parts.query}", timeout=30) as page:
+        text = page.read().decode()
+    start = text.index('id="jupyter-config-data"')
+    config = json.loads(text[text.index(">", start) + 1 : text.index("</script>", start)])
+    assert config["news"] == {"disabled": True}
+
+
+def test_there_is_one_kernel_and_its_cells_see_the_lab(
+    server: Server, folder: Path, environ: dict[str, str], docker: Path
+) -> None:
+    assert list(ask(server, "api/kernelspecs")["kernelspecs"]) == ["python3"]
+    kernel = ask(server, "api/kernels", "POST", {"name": "python3"})["id"]
+    names = [*LAB, "PATH", "HOME", "DOCKER_CONTEXT"]
+    code = f"import json, os, sys\nprint(json.dumps([sys.executable, [os.environ.get(n) for n in {names}]]))"
+    seen = json.loads(run_in_kernel(folder / "jupyter" / "runtime", kernel, code))
+    assert seen == [sys.executable, [environ.get(name) for name in names]]
+    assert run_in_kernel(folder / "jupyter" / "runtime", kernel, "!docker version") == "genuine\r\n"
+
+
+def test_terminals_see_the_lab(server: Server) -> None:
+    ask(server, "api/terminals", "POST", {})
+    shells = [
+        child for child in psutil.Process(server.process.pid).children() if "ipykernel_launcher" not in child.cmdline()
+    ]
+    assert shells
+    for shell in shells:
+        assert "-l" not in shell.cmdline()
+        assert LAB.items() <= shell.environ().items()
+
+
+def test_nothing_is_written_outside_its_folder(server: Server, folder: Path) -> None:
+    assert list((folder / "home").rglob("*")) == []
+    assert [path.name for path in (folder / "labs").iterdir()] == ["a.ipynb"]
+
+
+def test_its_end_leaves_no_kernel_and_no_terminal(folder: Path, environ: dict[str, str]) -> None:
+    with serve(folder / "labs", folder / "jupyter", environ) as running:
+        ask(running, "api/kernels", "POST", {"name": "python3"})
+        ask(running, "api/terminals", "POST", {})
+        family = [psutil.Process(running.process.pid), *psutil.Process(running.process.pid).children(recursive=True)]
+        assert len(family) >= 3
+    _gone, alive = psutil.wait_procs(family, timeout=20)
+    assert alive == []
+
+
+def test_a_port_that_is_taken_is_said_plainly(folder: Path, environ: dict[str, str]) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(JupyterError, match=rf"did not start(.*\n)+.*{port}"),
+            serve(folder / "labs", folder / "jupyter", environ, port),
+        ):
+            pytest.fail("it started on a port that was taken")
+
+
+def test_wrong_arguments_are_refused_without_a_traceback(folder: Path, environ: dict[str, str], docker: Path) -> None:
+    asked = subprocess.run(
+        [sys.executable, "-m", "swarmlab.lab.jupyter", "--name", "Not A Name"],
+        env={**environ, "PATH": os.environ["PATH"], "SWARMLAB_HOME": str(folder / "labs home")},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert asked.returncode == 1
+    assert "Traceback" not in asked.stderr
+    assert asked.stderr.startswith("swarmlab: ")
