@@ -1,0 +1,1 @@
+"""What an engine asks of a container runtime (`base`), and the runtimes that answer."""

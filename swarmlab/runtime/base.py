@@ -4,21 +4,15 @@ The shape follows the Docker daemon's use of containerd: a container is created 
 waited for, signalled and removed. `virtual` implements it with programs that run in or beside this process.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
 
+from swarmlab.objects.container import HealthConfig
 
-class Healthcheck(msgspec.Struct, frozen=True):
-    """A probe that runs inside the container. Durations are nanoseconds, as in the Engine API; zero is Docker's default."""
-
-    test: tuple[str, ...] = ()
-    interval: int = 0
-    timeout: int = 0
-    start_period: int = 0
-    start_interval: int = 0
-    retries: int = 0
+#: Where a command's output goes: called with `stdout` or `stderr` and the bytes; awaiting it applies back-pressure.
+Output = Callable[[str, bytes], Awaitable[None]]
 
 
 class File(msgspec.Struct, frozen=True):
@@ -46,7 +40,7 @@ class ContainerConfig(msgspec.Struct, frozen=True):
     stop_signal: str = "SIGTERM"
     tty: bool = False
     open_stdin: bool = False
-    healthcheck: Healthcheck | None = None
+    healthcheck: HealthConfig | None = None
     files: tuple[File, ...] = ()
     labels: Mapping[str, str] = {}
     memory: int = 0
@@ -57,11 +51,20 @@ class StartError(Exception):
 
 
 class LogLine(NamedTuple):
-    """One line a container wrote. `time` is in Unix nanoseconds of swarm time, `data` keeps its newline if it had one."""
+    """One line a container wrote. `time` is in Unix nanoseconds of swarm time, `data` keeps its newline if any."""
 
     time: int
     stream: str
     data: bytes
+
+
+class ProbeResult(NamedTuple):
+    """One run of a health check. `start` and `end` are Unix nanoseconds of swarm time; exit code -1 is no result."""
+
+    start: int
+    end: int
+    exit_code: int
+    output: str
 
 
 class Container(Protocol):
@@ -76,6 +79,13 @@ class Container(Protocol):
     @property
     def health(self) -> str:
         """`""` without a health check, else `starting`, `healthy` or `unhealthy`."""
+
+    @property
+    def failing_streak(self) -> int:
+        """How many probes have failed in a row."""
+
+    def health_log(self) -> Sequence[ProbeResult]:
+        """The last five probes, oldest first."""
 
     async def start(self) -> None:
         """Start the main program; return when it runs. Raises StartError. A stopped container can be started again."""
@@ -107,7 +117,23 @@ class Container(Protocol):
     def logs(
         self, *, since: int = 0, until: int = 0, tail: int | None = None, follow: bool = False
     ) -> AsyncIterator[LogLine]:
-        """The lines written so far, the last `tail` of them, and with `follow` those to come until the container ends."""
+        """The lines written so far, the last `tail` of them, and with `follow` those to come until it ends."""
+
+    async def exec(
+        self,
+        command: Sequence[str],
+        output: Output,
+        *,
+        env: Sequence[str] = (),
+        working_dir: str = "",
+        user: str = "",
+        stdin: AsyncIterable[bytes] | None = None,
+    ) -> int:
+        """Run a command in the running container and return its exit code; cancelling the call kills the command.
+
+        `env` is added to the container's, empty `working_dir` and `user` are the container's own. Without `stdin` the
+        command reads an empty one. Raises StartError when there is no such command.
+        """
 
     async def remove(self) -> None:
         """Kill it if it runs and forget its files and logs."""
@@ -121,18 +147,3 @@ class Runtime(Protocol):
 
     async def close(self) -> None:
         """End every container and free what they hold."""
-
-
-class ImageConfig(msgspec.Struct, frozen=True):
-    """The part of an image's configuration that a container inherits, in the terms of the Engine API."""
-
-    entrypoint: Sequence[str] = ()
-    cmd: Sequence[str] = ()
-    env: Sequence[str] = ()
-    working_dir: str = ""
-    user: str = ""
-    exposed_ports: Sequence[str] = ()
-    labels: Mapping[str, str] = {}
-    stop_signal: str = ""
-    healthcheck: Healthcheck | None = None
-    volumes: Sequence[str] = ()

@@ -1,0 +1,222 @@
+"""One virtual container: its life, its signals, its health and its output."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from swarmlab.clock import Clock
+from swarmlab.runtime.base import ContainerConfig, LogLine, Output, ProbeResult, StartError
+from swarmlab.runtime.health import HealthMonitor, probe_command
+from swarmlab.runtime.virtual.logs import LogBuffer
+from swarmlab.runtime.virtual.machine import Machine, Signals, signal_name
+from swarmlab.runtime.virtual.shell import Invocation, no_input
+from swarmlab.runtime.virtual.supervisor import Supervisor
+from swarmlab.runtime.virtual.waiting import wait_at_most
+
+_CREATE_FAILED = (
+    "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
+)
+_EXEC_FAILED = "OCI runtime exec failed: exec failed: unable to start container process: "
+
+
+class VirtualContainer:
+    """A container whose programs run in this process, or beside it for servers that are real. See `Container`."""
+
+    def __init__(self, config: ContainerConfig, machine: Machine, clock: Clock, forget: Callable[[], None]) -> None:
+        self.config = config
+        self._machine = machine
+        self._clock = clock
+        self._forget = forget
+        self._logs = LogBuffer(clock)
+        self._main: Supervisor | None = None
+        self._exit: asyncio.Future[int] | None = None
+        self._pid = 0
+        self._removed = False
+        self._changed = asyncio.Event()
+        self._monitor: HealthMonitor | None = None
+        if config.healthcheck is not None and probe_command(config.healthcheck):
+            self._monitor = HealthMonitor(clock, config.healthcheck, self._probe, lambda status: self._notify())
+
+    @property
+    def pid(self) -> int:
+        """See `Container.pid`. Programs inside this process have made-up numbers, unique in the lab's lifetime."""
+        return self._pid if self._running else 0
+
+    @property
+    def health(self) -> str:
+        """See `Container.health`."""
+        return self._monitor.status if self._monitor is not None and self._exit is not None else ""
+
+    @property
+    def failing_streak(self) -> int:
+        """See `Container.failing_streak`."""
+        return self._monitor.failing_streak if self._monitor is not None else 0
+
+    def health_log(self) -> Sequence[ProbeResult]:
+        """See `Container.health_log`."""
+        return tuple(self._monitor.log) if self._monitor is not None else ()
+
+    def ports(self) -> Mapping[int, tuple[str, int]]:
+        """See `Container.ports`."""
+        return MappingProxyType(self._machine.ports)
+
+    async def start(self) -> None:
+        """See `Container.start`."""
+        if self._running or self._removed:
+            raise RuntimeError("the container is running" if self._running else "the container was removed")
+        try:
+            invocation = self._invocation(self.config.command)
+        except StartError as error:
+            raise StartError(_CREATE_FAILED + str(error)) from None
+        loop = asyncio.get_running_loop()
+        self._exit = loop.create_future()
+        self._pid = self._machine.processes.next_pid()
+        self._logs.open()
+        self._main = Supervisor(self._machine, invocation)
+        self._main.task = loop.create_task(self._run(self._main, self._exit))
+        if invocation.is_server:
+            await asyncio.wait((self._main.ready, self._main.task), return_when=asyncio.FIRST_COMPLETED)
+        if self._monitor is not None and self._running:
+            self._monitor.start()
+            self._notify()
+
+    async def wait(self) -> int:
+        """See `Container.wait`."""
+        if self._exit is None:
+            raise RuntimeError("the container has not been started")
+        return await asyncio.shield(self._exit)
+
+    async def wait_healthy(self) -> bool:
+        """See `Container.wait_healthy`."""
+        if self._exit is None:
+            raise RuntimeError("the container has not been started")
+        if self._monitor is None:
+            return True
+        while self._running and self._monitor.status == "starting":
+            await self._next_change()
+        return self._running and self._monitor.status == "healthy"
+
+    async def wait_unhealthy(self) -> None:
+        """See `Container.wait_unhealthy`."""
+        while self._monitor is None or self._monitor.status != "unhealthy":
+            await self._next_change()
+
+    async def stop(self, grace: float, signal: str | None = None) -> None:
+        """See `Container.stop`."""
+        if not self._running or self._exit is None:
+            return
+        exited = self._exit
+        if self._monitor is not None:
+            await self._monitor.stop()
+        self.kill(signal or self.config.stop_signal)
+        if not await wait_at_most(self._clock, exited, grace):
+            self.kill()
+            await asyncio.shield(exited)
+
+    def kill(self, signal: str = "SIGKILL") -> None:
+        """See `Container.kill`. Raises ValueError for an unknown signal."""
+        name = signal_name(signal)
+        if not self._running or self._main is None:
+            raise RuntimeError("the container is not running")
+        self._main.deliver(name)
+
+    def logs(
+        self, *, since: int = 0, until: int = 0, tail: int | None = None, follow: bool = False
+    ) -> AsyncIterator[LogLine]:
+        """See `Container.logs`."""
+        return self._logs.read(since=since, until=until, tail=tail, follow=follow)
+
+    async def exec(
+        self,
+        command: Sequence[str],
+        output: Output,
+        *,
+        env: Sequence[str] = (),
+        working_dir: str = "",
+        user: str = "",
+        stdin: AsyncIterable[bytes] | None = None,
+    ) -> int:
+        """See `Container.exec`."""
+        if not self._running:
+            raise RuntimeError("the container is not running")
+        try:
+            invocation = self._invocation(command, env, working_dir, user)
+        except StartError as error:
+            raise StartError(_EXEC_FAILED + str(error)) from None
+        source = no_input if stdin is None else aiter(stdin)
+        work = asyncio.get_running_loop().create_task(invocation.run(output, stdin=source, signals=Signals()))
+        # The commands of a container end with it.
+        self._machine.adopt(work)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if work.cancelled() and not self._running:
+                return 137
+            raise
+        finally:
+            work.cancel()
+
+    async def remove(self) -> None:
+        """See `Container.remove`."""
+        if self._running:
+            self.kill()
+            await self.wait()
+        if not self._removed:
+            self._removed = True
+            self._machine.root.forget()
+            self._logs = LogBuffer(self._clock)
+            self._forget()
+
+    @property
+    def _running(self) -> bool:
+        return self._exit is not None and not self._exit.done()
+
+    def _invocation(
+        self, command: Sequence[str], env: Sequence[str] = (), working_dir: str = "", user: str = ""
+    ) -> Invocation:
+        try:
+            who = self._machine.user(user or self.config.user)
+        except LookupError as error:
+            raise StartError(f"{error}: unknown") from None
+        variables = {"HOSTNAME": self.config.hostname, "HOME": who.home}
+        for item in (*self.config.env, *env):
+            name, separator, value = item.partition("=")
+            if separator:
+                variables[name] = value
+        cwd = working_dir or self.config.working_dir or "/"
+        return Invocation(self._machine, command, env=variables, cwd=cwd, user=who)
+
+    async def _run(self, main: Supervisor, exited: "asyncio.Future[int]") -> None:
+        """The container's life from start to exit; whatever happens, `exited` gets a code."""
+        code = 137
+        try:
+            code = await main.run(self._write)
+        except Exception as error:
+            # A program of ours that breaks must not take the engine with it: the container fails and says why.
+            self._logs.write("stderr", f"{self.config.command[0]}: {type(error).__name__}: {error}\n".encode())
+            code = 1
+        finally:
+            with contextlib.suppress(Exception):
+                await self._machine.shut_down()
+            if self._monitor is not None:
+                await self._monitor.stop()
+            self._logs.close()
+            exited.set_result(code)
+            self._notify()
+
+    async def _write(self, stream: str, data: bytes) -> None:
+        self._logs.write(stream, data)
+
+    async def _probe(self, command: tuple[str, ...], write: Callable[[bytes], None]) -> int:
+        async def output(stream: str, data: bytes) -> None:
+            write(data)
+
+        return await self.exec(command, output)
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _next_change(self) -> None:
+        await self._changed.wait()

@@ -1,0 +1,208 @@
+"""A virtual container seen from inside: what its programs may use, and what they are called with."""
+
+import asyncio
+import errno
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from swarmlab.clock import Clock
+from swarmlab.runtime.base import Output
+from swarmlab.runtime.virtual.files import RootFs
+from swarmlab.runtime.virtual.process import ProcessHost
+
+#: Finds a name of the container's networks: (container id, host, port) -> where to connect, or None when unknown.
+Resolver = Callable[[str, str, int], tuple[str, int] | None]
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "ip6-localhost"})  # noqa: S104 (names, nothing is bound)
+
+
+class User(NamedTuple):
+    """Who a command runs as inside the container."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+
+class Signals:
+    """Which signals the program handles. Without a handler PID 1 ignores a signal, as the kernel does."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, Callable[[], None]] = {}
+
+    def handle(self, names: Sequence[str], handler: Callable[[str], None]) -> None:
+        """Call `handler` with the name (`SIGTERM`) of each of these signals."""
+        for name in names:
+            self._handlers[name] = lambda name=name: handler(name)  # type: ignore[misc]
+
+    def deliver(self, name: str) -> bool:
+        """Call the handler of a signal; False when there is none."""
+        if (handler := self._handlers.get(name)) is None:
+            return False
+        handler()
+        return True
+
+
+class Machine:
+    """The services of one container: clock, files, ports and real processes."""
+
+    def __init__(
+        self,
+        *,
+        container_id: str,
+        hostname: str,
+        clock: Clock,
+        root: RootFs,
+        directory: Path,
+        processes: ProcessHost,
+        absent: frozenset[str] = frozenset(),
+        resolver: Resolver | None = None,
+    ) -> None:
+        self.container_id = container_id
+        self.hostname = hostname
+        self.clock = clock
+        self.root = root
+        self.directory = directory
+        self.processes = processes
+        self.absent = absent
+        self.signals = Signals()
+        self.ports: dict[int, tuple[str, int]] = {}
+        self._resolver = resolver
+        self._daemons: set[asyncio.Task[Any]] = set()
+
+    def listen(self, port: int, address: tuple[str, int]) -> None:
+        """Say that the container's `port` is really at `address`. Raises OSError (EADDRINUSE) when it is taken."""
+        if port in self.ports:
+            raise OSError(errno.EADDRINUSE, "Address already in use")
+        self.ports[port] = address
+
+    def close_port(self, port: int) -> None:
+        """The container's `port` no longer listens."""
+        self.ports.pop(port, None)
+
+    def connect(self, host: str, port: int) -> tuple[str, int] | None:
+        """Where a connection to `host:port` from inside the container really goes.
+
+        None when the name is unknown. Raises ConnectionRefusedError when the host is known and the port is closed.
+        """
+        if host in _LOOPBACK or host == self.hostname:
+            if (address := self.ports.get(port)) is None:
+                raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+            return address
+        return self._resolver(self.container_id, host, port) if self._resolver is not None else None
+
+    def knows(self, host: str) -> bool:
+        """Whether a name means something inside the container."""
+        try:
+            return self.connect(host, 0) is not None
+        except ConnectionRefusedError:
+            return True
+
+    def background(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run a daemon until it ends or the container does."""
+        self.adopt(asyncio.get_running_loop().create_task(work))
+
+    def adopt(self, task: "asyncio.Task[Any]") -> None:
+        """Cancel a task when the container ends."""
+        self._daemons.add(task)
+        task.add_done_callback(self._daemons.discard)
+
+    async def shut_down(self) -> None:
+        """The main program has ended: end the daemons, close the ports and forget the signal handlers."""
+        for task in (daemons := tuple(self._daemons)):
+            task.cancel()
+        await asyncio.gather(*daemons, return_exceptions=True)
+        self.ports.clear()
+        self.signals = Signals()
+
+    def user(self, spec: str) -> User:
+        """The user of a `--user` argument (name, uid, `user:group`); root when it is empty.
+
+        Raises LookupError with runc's text when a name is unknown.
+        """
+        who, _, group = spec.partition(":")
+        user = User("root", 0, 0, "/root")
+        if who:
+            for fields in self._table("/etc/passwd", 7):
+                if who in (fields[0], fields[2]):
+                    user = User(fields[0], int(fields[2]), int(fields[3]), fields[5])
+                    break
+            else:
+                if not who.isdigit():
+                    raise LookupError(f"unable to find user {who}: no matching entries in passwd file")
+                user = User(who, int(who), 0, "/")
+        if group:
+            gid = next((fields[2] for fields in self._table("/etc/group", 3) if group in (fields[0], fields[2])), group)
+            if not gid.isdigit():
+                raise LookupError(f"unable to find group {group}: no matching entries in group file")
+            user = user._replace(gid=int(gid))
+        return user
+
+    def group_name(self, gid: int) -> str:
+        """The name of a group, or its number as text."""
+        return next((fields[0] for fields in self._table("/etc/group", 3) if fields[2] == str(gid)), str(gid))
+
+    def _table(self, path: str, columns: int) -> list[list[str]]:
+        try:
+            lines = self.root.read(path).decode("utf-8", "replace").splitlines()
+        except FileNotFoundError:
+            return []
+        return [fields for line in lines if len(fields := line.split(":")) >= columns]
+
+
+class Context:
+    """One run of one program: its arguments, its streams and the container around it."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: str,
+        user: User,
+        output: Output,
+        stdin: AsyncIterator[bytes],
+        signals: Signals,
+        ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.machine = machine
+        self.argv = tuple(argv)
+        self.env = env
+        self.cwd = cwd
+        self.user = user
+        self.stdin = stdin
+        self.signals = signals
+        self.output = output
+        self.ready = ready
+
+    async def out(self, data: str | bytes) -> None:
+        """Write to standard output."""
+        await self.output("stdout", data if isinstance(data, bytes) else data.encode())
+
+    async def err(self, data: str | bytes) -> None:
+        """Write to standard error."""
+        await self.output("stderr", data if isinstance(data, bytes) else data.encode())
+
+    def path(self, name: str) -> str:
+        """An absolute path inside the container."""
+        return os.path.normpath(os.path.join(self.cwd, name))
+
+
+#: A program: takes its context and returns its exit code.
+Program = Callable[[Context], Awaitable[int]]
+
+
+def signal_name(name: str | int) -> str:
+    """`SIGTERM` for `SIGTERM`, `TERM`, `term`, `15` or 15. Raises ValueError with Docker's text for anything else."""
+    text = str(name).upper()
+    try:
+        if text.isdigit():
+            return signal.Signals(int(text)).name
+        return signal.Signals["SIG" + text.removeprefix("SIG")].name
+    except (KeyError, ValueError):
+        raise ValueError(f"Invalid signal: {name}") from None

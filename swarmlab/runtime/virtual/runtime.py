@@ -1,0 +1,57 @@
+"""The virtual runtime of one engine."""
+
+import asyncio
+from pathlib import Path
+
+from swarmlab.clock import Clock
+from swarmlab.images import Catalogue
+from swarmlab.runtime.base import ContainerConfig, File
+from swarmlab.runtime.virtual.container import VirtualContainer
+from swarmlab.runtime.virtual.files import RootFs
+from swarmlab.runtime.virtual.machine import Machine, Resolver
+from swarmlab.runtime.virtual.process import ProcessHost
+
+_HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t{}\n"
+
+
+class VirtualRuntime:
+    """Creates virtual containers. See `Runtime`."""
+
+    def __init__(self, clock: Clock, catalogue: Catalogue, state: Path, resolver: Resolver | None = None) -> None:
+        """`state` is a directory of this engine's own; processes that an earlier life left behind there are killed."""
+        self._clock = clock
+        self._catalogue = catalogue
+        self._state = state
+        self._resolver = resolver
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._processes = ProcessHost(state)
+        self._containers: set[VirtualContainer] = set()
+
+    def create(self, config: ContainerConfig) -> VirtualContainer:
+        """See `Runtime.create`."""
+        if (image := self._catalogue.find(config.image)) is None:
+            raise KeyError(config.image)
+        directory = self._state / config.id
+        own = (
+            File("/etc/hostname", f"{config.hostname}\n".encode(), mode=0o644),
+            File("/etc/hosts", _HOSTS.format(config.hostname).encode(), mode=0o644),
+            File("/etc/resolv.conf", b"nameserver 127.0.0.11\noptions ndots:0\n", mode=0o644),
+        )
+        machine = Machine(
+            container_id=config.id,
+            hostname=config.hostname,
+            clock=self._clock,
+            root=RootFs(image, (*own, *config.files), directory),
+            directory=directory,
+            processes=self._processes,
+            absent=image.absent,
+            resolver=self._resolver,
+        )
+        container = VirtualContainer(config, machine, self._clock, lambda: self._containers.discard(container))
+        self._containers.add(container)
+        return container
+
+    async def close(self) -> None:
+        """See `Runtime.close`."""
+        await asyncio.gather(*(container.remove() for container in tuple(self._containers)))
+        await self._processes.close()
