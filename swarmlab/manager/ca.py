@@ -1,0 +1,78 @@
+"""The swarm's certificate authority: root certificate and join tokens (SK: ca/{config,certificates}.go)."""
+
+import base64
+import hashlib
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from swarmlab.clock import SECOND
+from swarmlab.objects import JoinTokens, RootCA, TLSInfo
+from swarmlab.objects.base import base36
+
+_ROOT_DAYS = 20 * 365
+#: Certificates are valid from one hour before their time, against clocks that differ.
+_BACKDATE = timedelta(hours=1)
+
+
+def new_root_ca(now: int) -> RootCA:
+    """A root named `swarm-ca` on P-256, valid for 20 years from `now` (Unix nanoseconds), with fresh join tokens."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "swarm-ca")])
+    begin = datetime.fromtimestamp(now // SECOND, UTC) - _BACKDATE
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(begin + timedelta(days=_ROOT_DAYS))
+        .add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False), critical=True)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
+    public = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return RootCA(
+        certificate=pem,
+        key=key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode(),
+        tls_info=TLSInfo(
+            trust_root=pem,
+            cert_issuer_subject=base64.b64encode(name.public_bytes()).decode(),
+            cert_issuer_public_key=base64.b64encode(public).decode(),
+        ),
+        join_tokens=JoinTokens(worker=join_token(pem), manager=join_token(pem)),
+    )
+
+
+def join_token(certificate: str) -> str:
+    """A fresh token: `SWMTKN-1-`, the digest of the root certificate (PEM), a random secret."""
+    return f"SWMTKN-1-{digest(certificate)}-{base36(secrets.randbits(128), 25)}"
+
+
+def digest(certificate: str) -> str:
+    """SHA-256 of the root certificate's PEM text, in base 36, 50 characters."""
+    return base36(int.from_bytes(hashlib.sha256(certificate.encode()).digest()), 50)
+
+
+def parse_token(token: str) -> tuple[str, str]:
+    """Digest and secret of a join token. Raises ValueError with the engine's text when it is malformed."""
+    parts = token.split("-")
+    if len(parts) == 4 and parts[:2] == ["SWMTKN", "1"] and len(parts[2]) == 50 and len(parts[3]) == 25:
+        return parts[2], parts[3]
+    raise ValueError("invalid join token")
+
+
+def unlock_key() -> str:
+    """A fresh unlock key: `SWMKEY-1-` and 32 random bytes in unpadded base64 (SK: manager/encryption/encryption.go)."""
+    return "SWMKEY-1-" + base64.b64encode(secrets.token_bytes(32)).decode().rstrip("=")

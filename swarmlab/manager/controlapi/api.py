@@ -1,0 +1,17 @@
+"""All of the control API in one object, as a manager offers it."""
+
+from swarmlab.manager.controlapi.blobs import BlobAPI
+from swarmlab.manager.controlapi.cluster import ClusterAPI
+from swarmlab.manager.controlapi.networks import NetworkAPI
+from swarmlab.manager.controlapi.nodes import Members, NodeAPI
+from swarmlab.manager.controlapi.services import ServiceAPI
+from swarmlab.manager.controlapi.tasks import TaskAPI
+from swarmlab.store import Store
+
+
+class ControlAPI(ClusterAPI, NodeAPI, ServiceAPI, TaskAPI, NetworkAPI, BlobAPI):
+    """Every call a manager answers, on the store of its swarm."""
+
+    def __init__(self, store: Store, members: Members) -> None:
+        self.store = store
+        self.members = members

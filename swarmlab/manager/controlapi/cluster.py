@@ -1,0 +1,71 @@
+"""The cluster object (SK: manager/controlapi/cluster.go)."""
+
+import msgspec
+
+from swarmlab.manager.ca import join_token, unlock_key
+from swarmlab.manager.errors import Code, StatusError, invalid_argument, not_found
+from swarmlab.objects import Cluster, ClusterSpec
+from swarmlab.store import Actor, Kind, SequenceConflictError, Store
+
+_HOUR = 3600 * 1_000_000_000
+
+
+class ClusterAPI:
+    """Look at the swarm's settings, change them, rotate tokens."""
+
+    store: Store
+
+    def cluster(self) -> Cluster:
+        """The cluster object. Raises StatusError (NotFound) before the swarm is initialised."""
+        for cluster in self.store.tables.clusters:
+            return cluster
+        raise not_found("cluster default not found")
+
+    def update_cluster(
+        self,
+        version: int,
+        spec: ClusterSpec,
+        *,
+        rotate_worker: bool,
+        rotate_manager: bool,
+        rotate_unlock_key: bool,
+        actor: Actor,
+    ) -> Cluster:
+        """Replace the settings; `version` is the one the caller has seen."""
+        _validate(spec)
+        try:
+            with self.store.transaction(actor) as tx:
+                cluster = self.cluster()
+                if spec.name != cluster.spec.name:
+                    raise StatusError(Code.INVALID_ARGUMENT, "modification of cluster name is not allowed")
+                ca = cluster.root_ca
+                tokens = msgspec.structs.replace(
+                    ca.join_tokens,
+                    worker=join_token(ca.certificate) if rotate_worker else ca.join_tokens.worker,
+                    manager=join_token(ca.certificate) if rotate_manager else ca.join_tokens.manager,
+                )
+                key = cluster.unlock_key
+                if not spec.encryption_config.auto_lock_managers:
+                    key = ""
+                elif not key or rotate_unlock_key:
+                    key = unlock_key()
+                return tx.update(
+                    Kind.CLUSTER,
+                    msgspec.structs.replace(
+                        cluster,
+                        version=version,
+                        spec=spec,
+                        root_ca=msgspec.structs.replace(ca, join_tokens=tokens),
+                        unlock_key=key,
+                    ),
+                )
+        except SequenceConflictError as error:
+            raise StatusError(Code.UNKNOWN, str(error)) from None
+
+
+def _validate(spec: ClusterSpec) -> None:
+    expiry = spec.ca_config.node_cert_expiry
+    if expiry and expiry < _HOUR:
+        raise invalid_argument("minimum certificate expiry time is: 1h0m0s")
+    if spec.dispatcher.heartbeat_period < 0:
+        raise invalid_argument("heartbeat time period cannot be a negative duration")
