@@ -1,0 +1,198 @@
+"""The routing mesh of one swarm: every published port answers on every node, whichever node runs the tasks."""
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from swarmlab.network.base import Endpoint, NodeAddress, Published
+from swarmlab.network.listener import Listener, bind
+from swarmlab.network.relay import Relay
+
+
+class _Port(NamedTuple):
+    """A published port of the swarm, or in host mode of one node (`node_id`, else empty)."""
+
+    published: int
+    protocol: str
+    node_id: str
+
+
+class _Backend(NamedTuple):
+    endpoint: Endpoint
+    target: int
+
+
+class Mesh:
+    """Listens on the nodes' addresses and spreads connections over the active endpoints, one after the other.
+
+    Like IPVS it knows nothing of requests: a connection stays with its endpoint until it ends. `activate` and
+    `deactivate` may be called from code that is not async, but on the event loop's thread; when `activate` returns the
+    port is open, and connections that come early wait.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, NodeAddress] = {}
+        self._endpoints: dict[str, Endpoint] = {}
+        #: The endpoints of each published port, by task.
+        self._ports: dict[_Port, dict[str, _Backend]] = {}
+        self._turns: dict[_Port, int] = {}
+        #: What each node does for each port: it listens, or there is a reason why not.
+        self._served: dict[tuple[str, _Port], Listener | str] = {}
+        #: Where a substituted port of a service was, so that it is there again when it comes back.
+        self._substitutes: dict[tuple[str, _Port, str], int] = {}
+        self._attaching: set[asyncio.Task[None]] = set()
+        self._relays: dict[Relay, str] = {}
+        self._drained: asyncio.Future[None] | None = None
+
+    async def join(self, node_id: str, address: NodeAddress) -> None:
+        """A node is part of the swarm: its address serves every ingress port from now on."""
+        if self._nodes.get(node_id) != address:
+            await self.leave(node_id)
+            self._nodes[node_id] = address
+            for port in self._ports:
+                self._update(port)
+        await self.settled()
+
+    async def leave(self, node_id: str) -> None:
+        """A node is gone: its ports close and the connections that came in through it are cut."""
+        if node_id not in self._nodes:
+            return
+        for node, port in [key for key in self._served if key[0] == node_id]:
+            self._close(node, port)
+        del self._nodes[node_id]
+        for relay in [relay for relay, node in self._relays.items() if node == node_id]:
+            relay.cut()
+        await self.settled()
+
+    def activate(self, endpoint: Endpoint) -> None:
+        """A task is ready for connections. Activating it again replaces what was known of it."""
+        before = self._endpoints.get(endpoint.task_id)
+        stale = self._remove(before) if before is not None else set()
+        self._endpoints[endpoint.task_id] = endpoint
+        for port, target in _ports_of(endpoint):
+            self._ports.setdefault(port, {})[endpoint.task_id] = _Backend(endpoint, target)
+            stale.add(port)
+        for port in sorted(stale):
+            self._update(port)
+
+    def deactivate(self, task_id: str) -> None:
+        """A task gets no new connections; open ones go on. Unknown tasks are ignored."""
+        if (endpoint := self._endpoints.pop(task_id, None)) is not None:
+            for port in self._remove(endpoint):
+                self._update(port)
+
+    def published(self) -> list[Published]:
+        """Every port that should answer now and where it does, by node and port."""
+        rows = []
+        for (node_id, port), served in sorted(self._served.items(), key=lambda item: item[0]):
+            match served:
+                case Listener():
+                    address, bound_port, reason = served.address, served.port, served.reason
+                case str():
+                    address, bound_port, reason = "", 0, served
+            rows.append(
+                Published(
+                    node_id=node_id,
+                    address=self._nodes[node_id].host,
+                    port=port.published,
+                    protocol=port.protocol,
+                    service_id=self._service(port),
+                    bound_address=address,
+                    bound_port=bound_port,
+                    reason=reason,
+                )
+            )
+        return rows
+
+    async def settled(self) -> None:
+        """Return once every open port accepts connections."""
+        while self._attaching:
+            await asyncio.gather(*self._attaching)
+
+    async def close(self) -> None:
+        """Close every port and cut every connection."""
+        for task_id in tuple(self._endpoints):
+            self.deactivate(task_id)
+        await self.settled()
+        if self._relays:
+            self._drained = asyncio.get_running_loop().create_future()
+            for relay in tuple(self._relays):
+                relay.cut()
+            await self._drained
+        self._nodes.clear()
+
+    def _remove(self, endpoint: Endpoint) -> set[_Port]:
+        """Take an endpoint out of its ports; the ports."""
+        ports = {port for port, _ in _ports_of(endpoint)}
+        for port in ports:
+            self._ports[port].pop(endpoint.task_id, None)
+        return ports
+
+    def _update(self, port: _Port) -> None:
+        """Open or close a port on its nodes, as its endpoints ask for."""
+        active = bool(self._ports.get(port))
+        for node_id in [port.node_id] if port.node_id else list(self._nodes):
+            served = (node_id, port) in self._served
+            if active and not served and node_id in self._nodes:
+                self._open(node_id, port)
+            elif not active and served:
+                self._close(node_id, port)
+        if not active:
+            self._ports.pop(port, None)
+
+    def _open(self, node_id: str, port: _Port) -> None:
+        if port.protocol != "tcp":
+            self._served[node_id, port] = f"{port.protocol} is not carried by virtual networks"
+            return
+        memory = (node_id, port, self._service(port))
+        try:
+            bound = bind(self._nodes[node_id], port.published, self._substitutes.get(memory, 0))
+        except OSError as error:
+            self._served[node_id, port] = error.strerror or str(error)
+            return
+        opened = functools.partial(self._enter, node_id)
+        listener = Listener(bound, lambda: Relay(lambda: self._backends(port), opened, self._left))
+        self._served[node_id, port] = listener
+        if listener.reason:
+            self._substitutes[memory] = listener.port
+        self._attaching.add(listener.attached)
+        listener.attached.add_done_callback(self._attaching.discard)
+
+    def _close(self, node_id: str, port: _Port) -> None:
+        served = self._served.pop((node_id, port))
+        if isinstance(served, Listener):
+            served.close()
+
+    def _service(self, port: _Port) -> str:
+        return next(iter(self._ports[port].values())).endpoint.service_id
+
+    async def _backends(self, port: _Port) -> AsyncIterator[tuple[str, int]]:
+        """Where to try to connect, beginning with the endpoint whose turn it is."""
+        backends = list(self._ports.get(port, {}).values())
+        # One turn for the whole swarm: who asks one node after another sees every task.
+        turn = self._turns[port] = self._turns.get(port, -1) + 1
+        for position in range(len(backends)):
+            endpoint, target = backends[(turn + position) % len(backends)]
+            if self._endpoints.get(endpoint.task_id) is not endpoint:
+                continue
+            try:
+                address = endpoint.connect(target)
+            except (LookupError, OSError):
+                continue
+            yield address
+
+    def _enter(self, node_id: str, relay: Relay) -> None:
+        self._relays[relay] = node_id
+
+    def _left(self, relay: Relay) -> None:
+        self._relays.pop(relay, None)
+        if not self._relays and self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+
+def _ports_of(endpoint: Endpoint) -> list[tuple[_Port, int]]:
+    return [
+        (_Port(item.published, item.protocol, endpoint.node_id if item.mode == "host" else ""), item.target)
+        for item in endpoint.ports
+    ]

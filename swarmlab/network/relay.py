@@ -1,0 +1,122 @@
+"""One relayed connection: bytes both ways, with back-pressure, half-close and resets kept as they are."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from typing import cast
+
+#: Bytes that may wait in one direction before its sender is paused.
+_BUFFER = 64 * 1024
+
+_RESET = struct.pack("ii", 1, 0)
+
+
+class _Side(asyncio.Protocol):
+    """One of the two connections; what it reads the other one writes."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.peer: _Side | None = None
+        self.ended = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(_BUFFER)
+
+    def join(self, peer: "_Side") -> None:
+        """Relay to and from `peer`, whose connection exists."""
+        self.peer, peer.peer = peer, self
+
+    def data_received(self, data: bytes) -> None:
+        if self.peer is not None and self.peer.transport is not None:
+            self.peer.transport.write(data)
+
+    def eof_received(self) -> bool:
+        self.ended = True
+        if self.peer is not None and self.peer.transport is not None:
+            if self.peer.ended:
+                # Both have said all they had to say: closing sends what is still in the buffers.
+                self.peer.transport.close()
+                return False
+            if self.peer.transport.can_write_eof():
+                self.peer.transport.write_eof()
+        return True
+
+    def pause_writing(self) -> None:
+        if self.peer is not None and self.peer.transport is not None:
+            self.peer.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.peer is not None and self.peer.transport is not None:
+            self.peer.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        if self.peer is not None and self.peer.transport is not None:
+            if exc is not None:
+                self.peer.reset()
+            else:
+                self.peer.transport.close()
+
+    def reset(self) -> None:
+        """End the connection at once, as a reset, so that the other side learns that it was cut."""
+        if self.transport is not None:
+            raw = self.transport.get_extra_info("socket")
+            if raw is not None and raw.fileno() >= 0:
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self.transport.abort()
+
+
+class Relay(_Side):
+    """A client's connection, joined to the first backend that takes it.
+
+    `backends` gives addresses in the order in which to try them; `opened` and `closed` are called with the relay.
+    """
+
+    def __init__(
+        self,
+        backends: Callable[[], AsyncIterator[tuple[str, int]]],
+        opened: Callable[["Relay"], None],
+        closed: Callable[["Relay"], None],
+    ) -> None:
+        super().__init__()
+        self._backends = backends
+        self._opened = opened
+        self._closed = closed
+        self._connecting: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Stop reading until there is somebody to read for."""
+        super().connection_made(transport)
+        cast(asyncio.Transport, transport).pause_reading()
+        self._opened(self)
+        self._connecting = asyncio.get_running_loop().create_task(self._connect())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone: so is the backend's connection."""
+        super().connection_lost(exc)
+        if self._connecting is not None:
+            self._connecting.cancel()
+        self._closed(self)
+
+    def cut(self) -> None:
+        """End both connections at once."""
+        if self.peer is not None:
+            self.peer.reset()
+        self.reset()
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        async for host, port in self._backends():
+            try:
+                _, backend = await loop.create_connection(_Side, host, port)
+            except OSError:
+                continue
+            if self.transport is None:
+                backend.reset()
+                return
+            self.join(backend)
+            self.transport.resume_reading()
+            return
+        self.reset()
