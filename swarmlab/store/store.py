@@ -126,7 +126,7 @@ class Store:
             self._open = False
 
     def watch(self, watcher: Watcher, *kinds: Kind) -> Callable[[], None]:
-        """Call `watcher` with each later commit that changes one of `kinds` (any kind if none is named).
+        """Call `watcher` with each later commit that changes one of `kinds`, and with those changes only (all if none).
 
         Returns a function that ends it; commits not delivered by then are not delivered any more.
         """
@@ -155,5 +155,7 @@ class Store:
         else:
             self._delivering = False
         for watcher, kinds in list(self._watchers.values()):
-            if not kinds or kinds & touched:
+            if not kinds or touched <= kinds:
                 watcher(commit)
+            elif kinds & touched:
+                watcher(commit._replace(changes=tuple(c for c in commit.changes if c.kind in kinds)))

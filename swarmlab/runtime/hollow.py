@@ -1,0 +1,100 @@
+"""Containers without behaviour: for clusters of thousands of nodes, and for tests of the control loops."""
+
+from collections.abc import Callable, Mapping
+
+from swarmlab.objects import Config, ContainerStatus, NodeDescription, Platform, PortConfig, Resources, Secret, Task
+from swarmlab.runtime.controller import Step, TaskError
+
+
+class HollowExecutor:
+    """Runs nothing; every step succeeds at once unless `plan` says otherwise.
+
+    `plan` gets the task and the step's name (`prepare`, `start`, `shutdown`) and returns an error's text to make it fail.
+    `exit` ends a running task from outside.
+    """
+
+    def __init__(
+        self,
+        hostname: str,
+        *,
+        resources: Resources | None = None,
+        plan: Callable[[Task, str], str] = lambda task, step: "",
+    ) -> None:
+        self._description = NodeDescription(
+            hostname=hostname,
+            platform=Platform(architecture="x86_64", os="linux"),
+            resources=resources or Resources(nano_cpus=4_000_000_000, memory_bytes=8 << 30),
+        )
+        self.plan = plan
+        self.running: dict[str, HollowController] = {}
+
+    def describe(self) -> NodeDescription:
+        """See `Executor.describe`."""
+        return self._description
+
+    def controller(
+        self, task: Task, secrets: Mapping[str, Secret], configs: Mapping[str, Config]
+    ) -> "HollowController":
+        """See `Executor.controller`."""
+        return HollowController(self, task)
+
+    def exit(self, task_id: str, code: int = 0) -> None:
+        """End the container of a running task with an exit code. Raises KeyError when it does not run here."""
+        self.running[task_id].end(code)
+
+
+class HollowController:
+    """See `Controller`."""
+
+    def __init__(self, executor: HollowExecutor, task: Task) -> None:
+        self._executor = executor
+        self._task = task
+        self._exit_code = 0
+        self._ended: Callable[[TaskError | None], None] = lambda error: None
+
+    def update(self, task: Task) -> None:
+        """See `Controller`."""
+        self._task = task
+
+    def prepare(self) -> Step:
+        """See `Controller`."""
+        return self._do("prepare")
+
+    def start(self) -> Step:
+        """See `Controller`."""
+        self._do("start")
+        self._executor.running[self._task.id] = self
+        return None
+
+    def wait(self, ended: Callable[[TaskError | None], None]) -> None:
+        """See `Controller`."""
+        self._ended = ended
+
+    def end(self, code: int) -> None:
+        """The container ended by itself."""
+        self._executor.running.pop(self._task.id, None)
+        self._exit_code = code
+        self._ended(TaskError(f"task: non-zero exit ({code})", code) if code else None)
+
+    def shutdown(self) -> Step:
+        """See `Controller`."""
+        self._executor.running.pop(self._task.id, None)
+        return self._do("shutdown")
+
+    def remove(self) -> Step:
+        """See `Controller`."""
+        self._executor.running.pop(self._task.id, None)
+
+    def container_status(self) -> ContainerStatus | None:
+        """See `Controller`."""
+        return ContainerStatus(container_id=self._task.id, exit_code=self._exit_code)
+
+    def ports(self) -> tuple[PortConfig, ...]:
+        """See `Controller`."""
+        return ()
+
+    def _do(self, step: str) -> Step:
+        error = self._executor.plan(self._task, step)
+        if error:
+            raise TaskError(error)
+        return None
