@@ -1,0 +1,5 @@
+"""`swarmlab …` on the command line."""
+
+from swarmlab.cli.app import main
+
+__all__ = ["main"]

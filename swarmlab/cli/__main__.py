@@ -1,0 +1,5 @@
+"""`python -m swarmlab.cli`."""
+
+from swarmlab.cli.app import main
+
+main()

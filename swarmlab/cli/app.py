@@ -1,0 +1,195 @@
+"""The commands. Each is a call of the lab room; what it prints on a terminal is made in `render`."""
+
+import json
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+import swarmlab
+from swarmlab.lab import LabError, environ, environment, manage
+from swarmlab.lab.folder import folder
+
+app = typer.Typer(
+    name="swarmlab",
+    help="Docker Swarm for learning: labs of Docker engines on this machine.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+node_app = typer.Typer(help="Take a node of a lab away, and bring it back.", no_args_is_help=True)
+app.add_typer(node_app, name="node")
+
+Name = Annotated[
+    str | None, typer.Option("--name", help='The lab. Default: the one SWARMLAB_LAB names, else "default".')
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Node = Annotated[str, typer.Argument(help="A node: node-1, node-2, …")]
+
+
+def main() -> None:
+    """Run the command line; exit with 1 and one sentence when a lab cannot do it, with 2 when the usage is wrong."""
+    if os.name == "nt":
+        sys.exit("swarmlab needs Unix sockets that programs on Windows do not have: use it inside WSL 2.")
+    try:
+        app(prog_name="swarmlab")
+    except LabError as error:
+        sys.exit(str(error))
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `swarmlab logs | head`. Python would complain when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"swarmlab {swarmlab.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Docker Swarm for learning: labs of Docker engines on this machine."""
+
+
+@app.command()
+def up(
+    name: Name = None,
+    nodes: Annotated[int | None, typer.Option(help="How many engines a new lab has (1 to 99). Default: 3.")] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="How many seconds pass in the swarm in one second. Default: 1.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Start a lab. One that was stopped, or that crashed, goes on where it was."""
+    done = manage.up(name, nodes, speed)
+    if as_json:
+        _print_json(manage.status(done.settings.name))
+        return
+    from swarmlab.cli import render
+
+    typer.echo(render.after_up(done))
+
+
+@app.command()
+def down(
+    name: Name = None,
+    purge: Annotated[bool, typer.Option("--purge", help="Delete the lab and everything in it.")] = False,
+) -> None:
+    """Stop a lab. What is in it is kept unless you purge it."""
+    typer.echo(manage.down(name, purge=purge))
+
+
+@app.command()
+def status(name: Name = None, as_json: Json = False) -> None:
+    """Show a lab's nodes, and where its published ports answer."""
+    found = manage.status(name)
+    if as_json:
+        _print_json(found)
+        return
+    from swarmlab.cli import render
+
+    render.status(found, manage.others(found["name"]))
+
+
+@app.command()
+def env(
+    node: Annotated[str, typer.Argument(help="The node that docker talks to.")] = "node-1",
+    name: Name = None,
+    shell: Annotated[str, typer.Option(help="sh (also for bash and zsh), fish or powershell.")] = "sh",
+    as_json: Json = False,
+) -> None:
+    """Print what makes docker talk to a lab. For this shell: eval "$(swarmlab env)"."""
+    variables = environment(name, node)
+    if as_json:
+        _print_json(variables)
+    else:
+        for line in environ.commands(variables, shell, os.environ):
+            typer.echo(line)
+    if not manage.is_running(name):
+        typer.echo(manage.advice(folder(name)), err=True)
+
+
+@app.command()
+def reset(name: Name = None) -> None:
+    """Make a running lab as new: no swarm, no containers, all nodes on."""
+    manage.reset(name)
+    typer.echo(f'The lab "{folder(name).name}" is as new.')
+
+
+@node_app.command("stop")
+def node_stop(node: Node, name: Name = None) -> None:
+    """Shut a node down in order, as for maintenance."""
+    manage.power(node, "stop", name)
+    typer.echo(f"{node} is shut down.")
+
+
+@node_app.command("kill")
+def node_kill(node: Node, name: Name = None) -> None:
+    """Cut a node's power."""
+    manage.power(node, "kill", name)
+    typer.echo(f"{node} has lost its power.")
+
+
+@node_app.command("start")
+def node_start(node: Node, name: Name = None) -> None:
+    """Switch a node on again."""
+    manage.power(node, "start", name)
+    typer.echo(f"{node} is on.")
+
+
+@app.command()
+def url(
+    port: Annotated[int, typer.Argument(min=1, max=65535, help="A port that a service publishes.")],
+    node: Annotated[str, typer.Argument(help="The node to ask.")] = "node-1",
+    name: Name = None,
+) -> None:
+    """Print the address at which a published port answers on a node."""
+    typer.echo(manage.published_url(port, node, name))
+
+
+@app.command()
+def logs(
+    name: Name = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many lines of the end to show.")] = 100,
+) -> None:
+    """Show the log of a lab's own process (not of its containers: docker service logs shows that)."""
+    from swarmlab.lab.logs import follow as follow_log
+    from swarmlab.lab.logs import tail
+
+    found = folder(name)
+    found.settings()
+    for line in tail(found.log, lines):
+        typer.echo(line)
+    if follow:
+        try:
+            for piece in follow_log(found.log):
+                typer.echo(piece, nl=False)
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+
+@app.command()
+def doctor(name: Name = None, as_json: Json = False) -> None:
+    """Look for what may keep labs from working on this machine, and say what to do. Exits with 1 on a problem."""
+    from swarmlab.lab.doctor import examine
+
+    checks = examine(name)
+    if as_json:
+        _print_json([check._asdict() for check in checks])
+    else:
+        from swarmlab.cli import render
+
+        render.doctor(checks)
+    if any(check.result == "problem" for check in checks):
+        raise typer.Exit(1)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2))

@@ -1,0 +1,81 @@
+"""What the commands print for people."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from swarmlab.lab.doctor import Check
+from swarmlab.lab.folder import DEFAULT_NAME
+from swarmlab.lab.manage import Up
+
+_COLOURS = {
+    "running": "green", "stopped": "yellow", "killed": "red", "crashed": "red",
+    "ok": "green", "note": "yellow", "problem": "red",
+}  # fmt: skip
+
+
+def after_up(done: Up) -> str:
+    """What `up` did, and what to do next."""
+    settings = done.settings
+    engines = (
+        "1 Docker engine"
+        if settings.nodes == 1
+        else f"{settings.nodes} Docker engines, node-1 to node-{settings.nodes}"
+    )
+    speed = "" if settings.speed == 1 else f", at {settings.speed:g} times the speed of time"
+    began = {
+        "new": f'The new lab "{settings.name}" is running',
+        "started": f'The lab "{settings.name}" is running again, as it was',
+        "restored": f'The lab "{settings.name}" had crashed and is running again, as it was',
+        "running": f'The lab "{settings.name}" is running already',
+    }[done.outcome]
+    option = "" if settings.name == DEFAULT_NAME else f" --name {settings.name}"
+    return f'{began}: {engines}{speed}.\nFor docker in this shell: eval "$(swarmlab env{option})"'
+
+
+def status(found: Mapping[str, Any], others: Sequence[str]) -> None:
+    """A lab's state, nodes and published ports."""
+    console = Console(soft_wrap=True)
+    speed = "" if found["speed"] == 1 else f", speed {found['speed']:g}"
+    process = f", process {found['pid']}" if found["pid"] else ""
+    console.print(Text.assemble(f'Lab "{found["name"]}": ', _coloured(found["state"]), f"{process}{speed}"))
+    nodes = _table("NODE", "STATE", "ADDRESS")
+    for node in found["nodes"]:
+        nodes.add_row(node["name"], _coloured(node["state"]), node["address"])
+    console.print(nodes)
+    if found["published"]:
+        ports = _table("NODE", "PORT", "SERVICE", "ANSWERS AT", "")
+        for entry in found["published"]:
+            port = f"{entry['port']}/{entry['protocol']}"
+            ports.add_row(entry["node"], port, entry["service"], entry["url"] or "-", entry["reason"])
+        console.print(ports)
+    # Paths, and names that a rule for colours would take apart: printed as they are.
+    console.print(f"node-1 listens at {found['nodes'][0]['endpoint']}", highlight=False)
+    if others:
+        console.print(f"Other labs that run: {', '.join(others)}", highlight=False)
+
+
+def doctor(checks: Sequence[Check]) -> None:
+    """The findings, with the remedies under those that need one."""
+    console = Console(soft_wrap=True, highlight=False)
+    for check in checks:
+        console.print(
+            Text.assemble(_coloured(check.result), " " * (9 - len(check.result)), f"{check.title}: {check.found}")
+        )
+        for line in check.remedy.splitlines():
+            console.print(Text(f"         {line}"))
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _coloured(word: str) -> Text:
+    return Text(word, _COLOURS[word])

@@ -1,0 +1,66 @@
+"""`%load_ext swarmlab`: a notebook's cells talk to a lab.
+
+Sets the environment for `!docker` and the docker SDK, starts the lab if it does not run, and adds the magic `%node`.
+"""
+
+import os
+import sysconfig
+from typing import TYPE_CHECKING
+
+from swarmlab.lab import LabError, environment, manage
+from swarmlab.lab.docker_cli import DockerCliError, find_docker, path_with
+from swarmlab.lab.environ import UNSET
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def load(shell: "InteractiveShell") -> None:
+    """Set the notebook up for the lab that SWARMLAB_LAB names, by default "default"."""
+    shell.magics_manager.register_function(node, "line", "node")
+    try:
+        done = manage.up()
+    except LabError as error:
+        _say(str(error))
+        return
+    name = done.settings.name
+    _use(name, "node-1")
+    os.environ["PATH"] = _path(os.environ.get("PATH", ""))
+    began = {"new": "A new lab", "started": "The lab", "restored": "After a crash, the lab", "running": "The lab"}
+    engines = "1 Docker engine" if done.settings.nodes == 1 else f"{done.settings.nodes} Docker engines"
+    _say(f'{began[done.outcome]} "{name}" is running: {engines}. The docker command talks to node-1.')
+
+
+def node(line: str) -> None:
+    """`%node node-2`: let the docker command talk to that node. `%node`: say which one it talks to."""
+    chosen = line.strip()
+    if not chosen:
+        _say(os.environ.get("DOCKER_HOST", "The docker command talks to no lab: run %reload_ext swarmlab"))
+        return
+    try:
+        _use(None, chosen)
+    except LabError as error:
+        _say(str(error))
+        return
+    _say(f"The docker command talks to {chosen}.")
+
+
+def _use(name: str | None, chosen: str) -> None:
+    variables = environment(name, chosen)
+    for unwanted in UNSET:
+        os.environ.pop(unwanted, None)
+    os.environ.update(variables)
+
+
+def _path(path: str) -> str:
+    """PATH with the folders of this Python's own commands and of the docker command in it."""
+    try:
+        path = path_with(find_docker(fetch=False), path)
+    except DockerCliError as error:
+        _say(str(error))
+    own = sysconfig.get_path("scripts")
+    return path if own in path.split(os.pathsep) else os.pathsep.join(filter(None, (own, path)))
+
+
+def _say(text: str) -> None:
+    print(text)  # noqa: T201 - the output of a cell

@@ -1,0 +1,159 @@
+"""The life of a lab, as the command line, the notebooks and the checker use it."""
+
+from typing import Any, NamedTuple
+
+from swarmlab.lab import launch
+from swarmlab.lab.client import ask
+from swarmlab.lab.environ import write_contexts
+from swarmlab.lab.errors import LabError
+from swarmlab.lab.folder import Folder, Settings, all_folders, folder, make_private, remove_sockets, up_command
+from swarmlab.lab.locks import Lock, signed
+
+DEFAULT_NODES = 3
+MAX_NODES = 99
+MAX_SPEED = 1000.0
+
+
+class Up(NamedTuple):
+    """What `up` found and did. `outcome`: `new`, `started`, `restored` (after a crash), or `running` (as it was)."""
+
+    settings: Settings
+    outcome: str
+
+
+def up(name: str | None = None, nodes: int | None = None, speed: float | None = None) -> Up:
+    """Start a lab, or leave it as it is when it runs, but for its speed.
+
+    `nodes` (1 to 99) and `speed` (swarm seconds a second) are by default those it has; a new lab has 3 nodes and
+    speed 1. Raises LabError.
+    """
+    where = folder(name)
+    _check(nodes, speed)
+    make_private(where.home, "swarmlab's folder")
+    with Lock(where.command_lock):
+        new = not where.exists()
+        settings = where.create(nodes or DEFAULT_NODES, speed or 1.0)
+        if nodes is not None and nodes != settings.nodes:
+            raise LabError(
+                f'The lab "{where.name}" has {settings.nodes} nodes. To make it anew with {nodes}: '
+                f"swarmlab down --purge --name {where.name}, then {up_command(where.name)} --nodes {nodes}"
+            )
+        if speed is not None and speed != settings.speed:
+            settings = settings._replace(speed=speed)
+            where.write(settings)
+        if launch.answer(where, settings) is not None:
+            if speed is not None:
+                ask(settings.control, "POST", "/speed", {"speed": speed})
+            return Up(settings, "running")
+        crashed = signed(where.lock) is not None
+        settings = where.open_sockets(settings)
+        write_contexts(where, settings)
+        launch.launch(where)
+    return Up(settings, "new" if new else "restored" if crashed else "started")
+
+
+def down(name: str | None = None, *, purge: bool = False) -> str:
+    """Stop a lab, and with `purge` delete it. Return one sentence on what happened. Raises LabError."""
+    where = folder(name)
+    settings = where.settings()
+    with Lock(where.command_lock):
+        if launch.running(where):
+            ended = f'The lab "{where.name}" has stopped' + ("" if launch.end(where) else " (it had to be killed)")
+        else:
+            # A daemon that was killed has left its sockets.
+            remove_sockets(settings)
+            ended = f'The lab "{where.name}" was not running'
+        if not purge:
+            return f"{ended}; everything in it is kept for the next: {up_command(where.name)}"
+        where.purge()
+    return f"{ended} and is deleted."
+
+
+def status(name: str | None = None) -> dict[str, Any]:
+    """What a lab is and does, as `swarmlab status --json` prints it. Raises LabError when there is no such lab.
+
+    `state` is `running`, `stopped` or `crashed`; `journal` is a path; a node has `name`, `endpoint`, `address` and
+    `state` (`running`, `stopped` or `killed`); `published` says where each published port answers.
+    """
+    where = folder(name)
+    settings = where.settings()
+    common: dict[str, Any] = {"name": where.name, "folder": str(where.path), "journal": str(where.journal)}
+    answer = launch.answer(where, settings)
+    if answer is not None:
+        return common | answer
+    nodes = [
+        {"name": node, "endpoint": settings.endpoint(node), "address": address(number), "state": "stopped"}
+        for number, node in enumerate(settings.node_names, 1)
+    ]
+    state = "stopped" if signed(where.lock) is None else "crashed"
+    return common | {"state": state, "pid": None, "speed": settings.speed, "nodes": nodes, "published": []}
+
+
+def is_running(name: str | None = None) -> bool:
+    """Whether the lab's process lives. Raises LabError for a name that no lab can have."""
+    return launch.running(folder(name))
+
+
+def advice(where: Folder) -> str:
+    """What to tell who needs a lab that does not run."""
+    return f'The lab "{where.name}" is not running; start it with: {up_command(where.name)}'
+
+
+def reset(name: str | None = None) -> None:
+    """Make a running lab as new: no swarm, nothing published, all nodes on. Raises LabError."""
+    where = folder(name)
+    with Lock(where.command_lock):
+        _tell(where, "/reset")
+
+
+def power(node: str, action: str, name: str | None = None) -> None:
+    """`stop` (as a shutdown), `kill` (as a power cut) or `start` a node of a running lab. Raises LabError."""
+    where = folder(name)
+    check_node(where.settings(), node)
+    _tell(where, f"/node/{node}/{action}")
+
+
+def published_url(port: int, node: str = "node-1", name: str | None = None) -> str:
+    """The address for a browser at which the published `port` of `node` answers. Raises LabError when none does."""
+    where = folder(name)
+    check_node(where.settings(), node)
+    answer = launch.answer(where, where.settings())
+    if answer is None:
+        raise LabError(advice(where))
+    for entry in answer["published"]:
+        if (entry["node"], entry["port"], entry["protocol"]) == (node, port, "tcp"):
+            if entry["url"] is None:
+                raise LabError(f"Port {port} of {node} does not answer: {entry['reason']}")
+            return str(entry["url"])
+    raise LabError(f"Nothing is published on port {port} of {node}; see: docker service ls")
+
+
+def check_node(settings: Settings, node: str) -> None:
+    """Raise LabError when the lab has no such node."""
+    names = settings.node_names
+    if node not in names:
+        raise LabError(f'The lab "{settings.name}" has no node "{node}"; it has {names[0]} to {names[-1]}.')
+
+
+def address(number: int) -> str:
+    """The address of the node with that number, from 1."""
+    return f"127.0.0.{number}"
+
+
+def others(name: str) -> list[str]:
+    """The names of this user's other labs that run."""
+    return [found.name for found in all_folders() if found.name != name and launch.running(found)]
+
+
+def _tell(where: Folder, path: str) -> None:
+    settings = where.settings()
+    if launch.answer(where, settings) is None:
+        raise LabError(advice(where))
+    ask(settings.control, "POST", path)
+
+
+def _check(nodes: int | None, speed: float | None) -> None:
+    if nodes is not None and not 1 <= nodes <= MAX_NODES:
+        raise LabError(f"A lab has 1 to {MAX_NODES} nodes, not {nodes}.")
+    if speed is not None and not 0 < speed <= MAX_SPEED:
+        raise LabError(f"The speed is more than 0 and at most {MAX_SPEED:g}, not {speed:g}.")
