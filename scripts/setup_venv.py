@@ -86,14 +86,15 @@ def run(lock: int, *command: str | Path) -> bool:
 def pip_install(lock: int, *arguments: str | Path) -> bool:
     """Install with the pip that every virtual environment has; slow, but it knows the user's own pip settings."""
     pip = (PYTHON, "-I", "-m", "pip", "--disable-pip-version-check", "--no-input")
-    return run(lock, *pip, "install", "-q", "--progress-bar", "off", *arguments)
+    return run(lock, *pip, "install", "-qq", "--progress-bar", "off", *arguments)
 
 
 def install(lock: int, *arguments: str | Path) -> None:
     """Install with uv, which is ten times faster, and with pip where uv is missing or fails."""
     if UV.exists():
         quiet = () if sys.stderr.isatty() else ("-q",)
-        if run(lock, UV, "pip", "install", *quiet, "--python", PYTHON, "--compile-bytecode", *arguments):
+        uv = (UV, "pip", "install", *quiet, "--system-certs", "--python", PYTHON, "--compile-bytecode")
+        if run(lock, *uv, *arguments):
             return
         say("uv did not manage; trying pip, which takes longer.")
     if not pip_install(lock, *arguments):
