@@ -1,0 +1,32 @@
+"""Exercises as data, the vocabulary they are written in, and the grading of what was done in a lab."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from checker.exercise import Variable, load
+from checker.grader import grade
+from checker.history import events
+from checker.result import Result
+from checker.source import find_journal
+from swarmlab.journal.reader import JournalReader
+
+__all__ = ["Result", "check"]
+
+
+def check(
+    exercise: str,
+    *,
+    journal: Path | None = None,
+    lab: str | None = None,
+    variables: Mapping[str, Variable] | None = None,
+) -> Result:
+    """Grade an exercise (`A1`) from what happened in a lab since it was started or reset.
+
+    `journal` is a journal file; without it the lab's own is read: that of the lab named `lab`, else $SWARMLAB_LAB, else
+    `default`. `variables` replace the exercise's own, such as the service's name.
+
+    Raises UnknownExerciseError, VariableError, NoJournalError.
+    """
+    loaded = load(exercise, variables)
+    with JournalReader(find_journal(journal, lab)) as reader:
+        return grade(loaded, events(reader))

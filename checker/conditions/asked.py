@@ -1,0 +1,96 @@
+"""Somebody asked a question while something was so."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from checker.conditions.base import Condition, Finding, Moment, Observer, Watch
+from checker.facts.base import plural
+from checker.reads import Read
+from checker.world import Swarm
+
+Command = Literal["info", "node ls", "node inspect", "service ls", "service ps", "connect"]
+
+
+class Asked(Condition, frozen=True, tag="asked"):
+    """A client gave `command` at least `times` times while all of `facts` held.
+
+    `command` is without `docker`; the docker SDK's call for the same counts too. `of` is the service that the question
+    must be about (`service ps`), or the published port that was opened (`connect`). With `after`, only what was asked
+    later than a moment when these facts held counts; with `before`, only what was asked earlier.
+    """
+
+    command: Command
+    facts: Moment
+    of: str | int = ""
+    times: Annotated[int, msgspec.Meta(ge=1)] = 1
+    after: Moment | None = None
+    before: Moment | None = None
+
+    def observe(self) -> Observer:
+        """See `Condition.observe`."""
+        return _Observer(self)
+
+
+class _Observer(Observer):
+    def __init__(self, condition: Asked) -> None:
+        self._condition = condition
+        self._watch = Watch(condition.facts)
+        self._after = Watch(condition.after) if condition.after else None
+        self._before = Watch(condition.before) if condition.before else None
+        self._outside = 0
+        self._asked = 0
+        self._counted = 0
+
+    def changed(self, swarm: Swarm) -> None:
+        for bound in (self._after, self._before):
+            if bound is not None and not bound.held:
+                bound.look(swarm)
+
+    def asked(self, swarm: Swarm, read: Read) -> None:
+        if read.command != self._condition.command or not self._about(swarm, read):
+            return
+        early = self._after is not None and not self._after.held
+        late = self._before is not None and self._before.held
+        if early or late:
+            self._outside += read.times
+            return
+        self._asked += read.times
+        if self._watch.look(swarm):
+            self._counted += read.times
+
+    def finding(self, swarm: Swarm) -> Finding:
+        wanted, (what, done) = self._condition.times, _what(self._condition)
+        bounds = self._bounds()
+        expected = ", ".join((f"{what} {done}{_often(wanted)} while the swarm has {self._watch.phrase}", *bounds))
+        if self._counted:
+            found = f"{what} was {done} {plural(self._counted, 'time')} while the swarm had {self._watch.phrase}"
+        elif self._asked:
+            found = f"{what} was {done}{_often(self._asked)}, but {self._watch.shortfall()}"
+        elif self._outside:
+            found = f"{what} was {done}{_often(self._outside)}, but never {' and '.join(bounds)}"
+        else:
+            found = f"{what} was never {done}"
+        return Finding(self._counted >= wanted, found, expected)
+
+    def _bounds(self) -> list[str]:
+        bounds = (("after", self._after), ("before", self._before))
+        return [f"{word} the swarm had {bound.phrase}" for word, bound in bounds if bound is not None]
+
+    def _about(self, swarm: Swarm, read: Read) -> bool:
+        of = str(self._condition.of)
+        if not of or of in read.subjects:
+            return True
+        service = swarm.service(of)
+        return service is not None and service["ID"] in read.subjects
+
+
+def _what(condition: Asked) -> tuple[str, str]:
+    """What has to be done, and the word for having done it."""
+    if condition.command == "connect":
+        return f"published port {condition.of}", "opened"
+    return f"`docker {condition.command}{f' {condition.of}' if condition.of else ''}`", "asked"
+
+
+def _often(times: int) -> str:
+    return f" {times} times" if times > 1 else ""

@@ -1,0 +1,11 @@
+"""The vocabulary of facts: what may be so in a swarm at an instant. One file a family."""
+
+from checker.facts.base import Fact
+from checker.facts.manager import Manager
+from checker.facts.node import Node
+from checker.facts.service import NoService, Service
+
+#: Every kind of fact that an exercise may name.
+AnyFact = Manager | Node | Service | NoService
+
+__all__ = ["AnyFact", "Fact", "Manager", "NoService", "Node", "Service"]

@@ -1,0 +1,97 @@
+"""Results for people: as text for terminals and as HTML for notebooks."""
+
+from html import escape
+from textwrap import wrap
+
+from checker.result import Result, StepResult, Verdict
+
+# Colours come from JupyterLab's own variables, so the report follows its theme; the fallbacks suit other viewers.
+_STYLE = """
+.checker-report { font-family: var(--jp-content-font-family, system-ui, sans-serif); max-width: 52rem;
+  line-height: 1.45; color: var(--jp-content-font-color1, currentColor); }
+.checker-report table { border-collapse: collapse; width: 100%; margin: .5rem 0; }
+.checker-report caption { text-align: left; font-weight: 600; padding: .25rem 0; color: inherit; }
+.checker-report th, .checker-report td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0;
+  border-top: 1px solid var(--jp-border-color2, #8888); background: none; white-space: normal; }
+.checker-report td.points { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.checker-report th[scope=row] { font-weight: 500; }
+.checker-report dl { margin: .2rem 0 .5rem; display: grid; grid-template-columns: max-content 1fr; gap: .1rem .8rem; }
+.checker-report dt { font-weight: 600; }
+.checker-report dd { margin: 0; }
+"""
+
+
+def plain(text: str) -> str:
+    """`text` without the backquotes that mark commands."""
+    return text.replace("`", "")
+
+
+def mark(step: StepResult) -> str:
+    """Whether a step is done, as a sign that comes with words."""
+    if step.full:
+        return "✔ done"
+    return "◐ partly" if step.points else "✘ not yet"
+
+
+def failed(step: StepResult) -> list[Verdict]:
+    """The verdicts that a step needs to explain."""
+    return [verdict for verdict in step.verdicts if not verdict.met]
+
+
+def summary(result: Result) -> str:
+    """One line: how many points, and what follows."""
+    done = sum(step.full for step in result.steps)
+    line = f"{result.points} of {result.possible} points, {done} of {len(result.steps)} steps done"
+    if result.errors:
+        line += (
+            f"; {len(result.errors)} conditions could not be judged, which is the checker's fault and costs you nothing"
+        )
+    return line
+
+
+def text(result: Result) -> str:
+    """The report as plain text, every line short enough for most terminals."""
+    lines = [f"{result.exercise.id}  {result.exercise.title}", summary(result), ""]
+    for step in result.steps:
+        lines.append(f"{mark(step):<10} {step.points:>4}/{step.possible:<3} {step.step.title}")
+        for verdict in failed(step):
+            lines += _indented("found:    ", verdict.found)
+            lines += _indented("expected: ", verdict.expected)
+            lines += _indented("why:      ", verdict.why)
+    return "\n".join(lines)
+
+
+def _indented(title: str, value: str) -> list[str]:
+    indent = " " * 20
+    return wrap(plain(value), 100, initial_indent=indent + title, subsequent_indent=indent + " " * len(title))
+
+
+def html(result: Result) -> str:
+    """The report as one accessible HTML fragment: a real table with headings, no colour without words, no script."""
+    title = f"{result.exercise.id}: {result.exercise.title}"
+    rows = "".join(_row(step) for step in result.steps)
+    return (
+        f'<style>{_STYLE}</style><section class="checker-report" aria-label="{escape(title)}">'
+        f"<table><caption>{escape(title)}<br>{escape(summary(result))}</caption>"
+        '<thead><tr><th scope="col">Step</th><th scope="col">State</th><th scope="col">Points</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></section>"
+    )
+
+
+def _row(step: StepResult) -> str:
+    details = "".join(_details(verdict) for verdict in failed(step))
+    return (
+        f'<tr><th scope="row">{escape(step.step.title)}{details}</th><td>{mark(step)}</td>'
+        f'<td class="points">{step.points} / {step.possible}</td></tr>'
+    )
+
+
+def _details(verdict: Verdict) -> str:
+    pairs = (("Found", verdict.found), ("Expected", verdict.expected), ("Why", verdict.why))
+    return "<dl>" + "".join(f"<dt>{name}</dt><dd>{_code(value)}</dd>" for name, value in pairs) + "</dl>"
+
+
+def _code(value: str) -> str:
+    """Escaped text, with what stands between backquotes as code."""
+    parts = escape(value).split("`")
+    return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))

@@ -1,0 +1,112 @@
+"""What grading comes to."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from checker.exercise import Exercise, Step
+
+Points = int | float
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """One condition: whether it is met, what was found, what was expected, and why it matters.
+
+    `error` is the exception that kept the condition from being judged, empty otherwise; it is the grader's fault, so
+    the condition then counts neither for nor against the learner.
+    """
+
+    met: bool
+    found: str
+    expected: str
+    why: str
+    weight: int = 1
+    error: str = ""
+
+
+class StepResult(msgspec.Struct, frozen=True):
+    """One step with its verdicts."""
+
+    step: Step
+    verdicts: Sequence[Verdict]
+
+    @property
+    def points(self) -> Points:
+        """The points of the conditions that are met, to two decimals."""
+        return self._share(sum(v.weight for v in self.verdicts if v.met))
+
+    @property
+    def possible(self) -> Points:
+        """The points of the conditions that could be judged, to two decimals."""
+        return self._share(sum(v.weight for v in self.verdicts if not v.error))
+
+    @property
+    def full(self) -> bool:
+        """Whether all that could be judged is met, and something could be."""
+        return 0 < self.possible == self.points
+
+    def _share(self, weight: int) -> Points:
+        return _plain(self.step.points * weight / sum(v.weight for v in self.verdicts))
+
+
+class Result(msgspec.Struct, frozen=True):
+    """An exercise with the results of its steps. In a notebook it shows itself as a report."""
+
+    exercise: Exercise
+    steps: Sequence[StepResult]
+
+    @property
+    def points(self) -> Points:
+        """The sum over the steps."""
+        return _plain(sum(step.points for step in self.steps))
+
+    @property
+    def possible(self) -> Points:
+        """The sum over the steps."""
+        return _plain(sum(step.possible for step in self.steps))
+
+    @property
+    def full(self) -> bool:
+        """Whether every step has full marks."""
+        return all(step.full for step in self.steps)
+
+    @property
+    def errors(self) -> list[str]:
+        """The grader's own errors."""
+        return [verdict.error for step in self.steps for verdict in step.verdicts if verdict.error]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as `checker check --json` prints it."""
+        return {
+            "exercise": self.exercise.id,
+            "points": self.points,
+            "possible": self.possible,
+            "steps": [
+                {
+                    "id": result.step.id,
+                    "title": result.step.title,
+                    "points": result.points,
+                    "possible": result.possible,
+                    "conditions": [
+                        {"met": v.met, "found": v.found, "expected": v.expected, "why": v.why} for v in result.verdicts
+                    ],
+                }
+                for result in self.steps
+            ],
+        }
+
+    def __repr__(self) -> str:
+        from checker.render import text  # Rendering needs the results, so it can only be imported late.
+
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        from checker.render import html
+
+        return html(self)
+
+
+def _plain(number: float) -> Points:
+    rounded = round(number, 2)
+    return int(rounded) if rounded == int(rounded) else rounded

@@ -1,0 +1,28 @@
+"""Where the journal is that an exercise is graded from."""
+
+from pathlib import Path
+
+
+class NoJournalError(Exception):
+    """Raised when there is no lab, or no journal, to grade from. The message says what to do."""
+
+
+def find_journal(path: Path | None = None, lab: str | None = None) -> Path:
+    """The journal file: `path` if given, else that of the lab named `lab`, $SWARMLAB_LAB or `default`.
+
+    Raises NoJournalError.
+    """
+    if path is not None:
+        if not path.is_file():
+            raise NoJournalError(f"there is no journal file {path}")
+        return path
+    # A journal file can be graded where no lab could run.
+    from swarmlab import lab as labs
+
+    try:
+        found = Path(labs.status(lab)["journal"])
+    except labs.LabError as error:
+        raise NoJournalError(f"there is no lab to grade: {error}") from None
+    if not found.is_file():
+        raise NoJournalError("nothing has happened in this lab yet; `swarmlab up` starts it")
+    return found
