@@ -1,0 +1,123 @@
+"""One request on its way through the API: what a handler gets and what it gives back."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any, NamedTuple, TypeVar
+
+from multidict import MultiMapping
+
+from swarmlab.api.decode import decode
+from swarmlab.api.encode import dumps
+from swarmlab.api.query import Filters, truthy
+from swarmlab.engine import DockerEngine
+from swarmlab.manager.controlapi import ControlAPI
+from swarmlab.objects import Spec
+from swarmlab.store import Actor
+
+S = TypeVar("S", bound=Spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete response. An empty `content_type` sends none, as Docker does for answers without a body."""
+
+    status: int = HTTPStatus.OK
+    body: bytes = b""
+    content_type: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A response whose parts come one by one; headers are sent before the first part is there."""
+
+    parts: AsyncIterator[bytes]
+    content_type: str
+
+
+NO_CONTENT = Answer(HTTPStatus.NO_CONTENT)
+DONE = Answer()
+
+
+def answer(value: Any, status: int = HTTPStatus.OK) -> Answer:
+    """A value as JSON."""
+    return encoded(dumps(value), status)
+
+
+def encoded(body: bytes, status: int = HTTPStatus.OK) -> Answer:
+    """A body that is JSON already."""
+    return Answer(status, body, "application/json")
+
+
+class ApiVersion(NamedTuple):
+    """A version of the Engine API; compares as numbers do."""
+
+    major: int
+    minor: int
+
+    @classmethod
+    def parse(cls, text: str) -> "ApiVersion":
+        """Read `1.41`; what is missing is 0."""
+        major, _, minor = text.partition(".")
+        return cls(int(major or 0), int(minor.partition(".")[0] or 0))
+
+
+@dataclass
+class Call:
+    """A request, with its path already matched: `names` are the parts of the path that the route names."""
+
+    engine: DockerEngine
+    method: str
+    path: str
+    version: ApiVersion
+    query: MultiMapping[str]
+    names: Mapping[str, str]
+    body: bytes = b""
+    client: str = ""
+
+    @cached_property
+    def control(self) -> ControlAPI:
+        """The swarm's control API. Raises EngineError (503) when this engine is no manager."""
+        return self.engine.cluster.control()
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, for the journal."""
+        return Actor(engine=self.engine.name, request=f"{self.method} {self.path}", client=self.client)
+
+    @property
+    def name(self) -> str:
+        """The object that the path names."""
+        return self.names["name"]
+
+    def param(self, key: str) -> str:
+        """A query parameter, empty when absent."""
+        return self.query.get(key, "")
+
+    def flag(self, key: str) -> bool:
+        """A query parameter as one of the daemon's own booleans."""
+        return truthy(self.param(key))
+
+    def filters(self, *accepted: str) -> Filters:
+        """The `filters` parameter, its keys checked when some are named. Raises ApiError (400)."""
+        filters = Filters.parse(self.param("filters"))
+        if accepted:
+            filters.validate(*accepted)
+        return filters
+
+    def decode(self, kind: type[S], go_type: str = "") -> S:
+        """The body as a spec. Raises ApiError (400)."""
+        return decode(self.body, kind, go_type)
+
+
+Handler = Callable[[Call], Answer | Stream | Awaitable[Answer | Stream]]
+
+
+class Route(NamedTuple):
+    """`path` names parts in braces; `{name}` is one segment, `{name*}` may contain slashes."""
+
+    method: str
+    path: str
+    handler: Handler

@@ -1,0 +1,290 @@
+"""`/containers`: list and inspect (MB: daemon/list.go, daemon/inspect.go)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from swarmlab.api import hostconfig
+from swarmlab.api.attachments import Place, endpoint_id, endpoint_settings, mac_address, places
+from swarmlab.api.call import Answer, Call, Route, encoded
+from swarmlab.api.duration import human_duration
+from swarmlab.api.encode import instant, sorted_map
+from swarmlab.api.errors import bad_request
+from swarmlab.api.query import Filters
+from swarmlab.engine import DockerEngine
+from swarmlab.objects.local import Container
+
+_ACCEPTED = (
+    "ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label", "name", "network",
+    "publish", "since", "status", "volume",
+)  # fmt: skip
+_STATES = frozenset({"paused", "restarting", "removing", "running", "dead", "created", "exited"})
+_HEALTH = frozenset({"none", "starting", "healthy", "unhealthy"})
+#: Where Docker says a published port listens.
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (shown, not bound)
+_ROOT = "/var/lib/docker/containers"
+_ENCODER = msgspec.json.Encoder()
+
+
+def list_containers(call: Call) -> Answer:
+    """`GET /containers/json`, newest first."""
+    filters = call.filters(*_ACCEPTED)
+    limit = _limit(call.param("limit"))
+    for value in filters.get("status"):
+        if value not in _STATES:
+            raise bad_request(f"Invalid filter 'status={value}'")
+    for value in filters.get("health"):
+        if value not in _HEALTH:
+            raise bad_request(f"Invalid filter 'health={value}'")
+    is_task = filters.flag("is-task")
+    engine = call.engine
+    every = sorted(engine.containers.list(True), key=lambda c: (c.created_at, c.id), reverse=True)
+    shown = call.flag("all") or limit > 0 or bool(filters.get("status"))
+    views = [_View(engine, container) for container in _between(engine, every, filters)]
+    found = [
+        view
+        for view in views
+        if (shown or view.container.state.status == "running")
+        and (is_task is None or is_task == bool(view.container.task_id))
+        and view.matches(filters)
+    ]
+    with_size = call.flag("size")
+    return _document([view.summary(with_size) for view in (found[:limit] if limit > 0 else found)])
+
+
+def _document(value: Any) -> Answer:
+    return encoded(_ENCODER.encode(value) + b"\n")
+
+
+def _limit(text: str) -> int:
+    try:
+        return int(text or 0)
+    except ValueError:
+        raise bad_request(f'strconv.Atoi: parsing "{text}": invalid syntax') from None
+
+
+def _between(engine: DockerEngine, containers: list[Container], filters: Filters) -> list[Container]:
+    """Those created before and since the containers that the filters name. Raises EngineError (404)."""
+    for value in filters.get("before"):
+        at = containers.index(engine.containers.find(value))
+        containers = containers[at + 1 :]
+    for value in filters.get("since"):
+        found = engine.containers.find(value)
+        containers = containers[: containers.index(found)] if found in containers else []
+    return containers
+
+
+def inspect_container(call: Call) -> Answer:
+    """`GET /containers/{id}/json`."""
+    return _document(_View(call.engine, call.engine.containers.find(call.name)).details())
+
+
+class _View:
+    """A container with what the engine knows around it."""
+
+    def __init__(self, engine: DockerEngine, container: Container) -> None:
+        self.engine = engine
+        self.container = container
+        running = engine.containers.runtime_container(container.id)
+        self.health = running.health if running is not None else ""
+        gateways = {network.id: network.gateway for network in engine.local_networks()}
+        self.places: list[Place] = list(places(container, gateways))
+
+    def matches(self, filters: Filters) -> bool:
+        """Whether the filters that look at one container alone let it pass."""
+        container, state = self.container, self.container.state
+        exits = filters.get("exited")
+        if exits and (state.status == "running" or not state.started_at or str(state.exit_code) not in exits):
+            return False
+        if "ancestor" in filters:
+            images = (self.engine.images.find(value) for value in filters.get("ancestor"))
+            if container.image_id not in {image.id for image in images if image is not None}:
+                return False
+        if "network" in filters and not any(
+            value == place.network or place.network_id.startswith(value)
+            for value in filters.get("network")
+            for place in self.places
+        ):
+            return False
+        return (
+            filters.match("name", container.name, f"/{container.name}")
+            and filters.match("id", container.id)
+            and filters.labels("label", container.labels)
+            and filters.match("status", state.status)
+            and filters.exact("health", self.health or "none")
+            and not filters.get("volume")
+            and self._has_port(filters)
+        )
+
+    def _has_port(self, filters: Filters) -> bool:
+        """Ports may be asked for as `80`, `80/tcp` or a range `8000-8080/tcp`."""
+        if not filters.get("publish") and not filters.get("expose"):
+            return True
+        published = {f"{port.get('PublicPort', 0)}/{port['Type']}" for port in self._ports()}
+        exposed = {f"{port['PrivatePort']}/{port['Type']}" for port in self._ports()}
+        return bool(published & _port_set(filters.get("publish"), "publish")) or bool(
+            exposed & _port_set(filters.get("expose"), "expose")
+        )
+
+    def status(self) -> str:
+        """`Up 5 seconds (healthy)`, `Exited (0) 2 minutes ago`, `Created`."""
+        state, now = self.container.state, self.engine.clock.now()
+        if state.status == "running":
+            health = {"starting": " (health: starting)", "": ""}.get(self.health, f" ({self.health})")
+            return f"Up {human_duration(now - state.started_at)}{health}"
+        if state.status == "removing":
+            return "Removal In Progress"
+        if state.status == "dead":
+            return "Dead"
+        if not state.started_at and not state.finished_at:
+            return "Created"
+        return f"Exited ({state.exit_code}) {human_duration(now - state.finished_at)} ago"
+
+    def _bindings(self) -> dict[str, list[int]]:
+        """The ports of the container and where they are published on the node."""
+        found: dict[str, list[int]] = {port: [] for port in self.container.exposed_ports}
+        for port in self.container.ports:
+            key = f"{port.target_port}/{port.protocol or 'tcp'}"
+            found.setdefault(key, []).append(port.published_port)
+        return found
+
+    def _ports(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        if self.container.state.status != "running":
+            return found
+        for key, published in sorted(self._bindings().items()):
+            number, _, protocol = key.partition("/")
+            private = {"PrivatePort": int(number)}
+            if not published:
+                found.append({**private, "Type": protocol})
+            for port in published:
+                found.extend({"IP": a, **private, "PublicPort": port, "Type": protocol} for a in _EVERYWHERE)
+        return found
+
+    def summary(self, with_size: bool) -> dict[str, Any]:
+        """A row of `docker ps`."""
+        container = self.container
+        words = [f"'{arg}'" if " " in arg else arg for arg in container.args]
+        return {
+            "Id": container.id,
+            "Names": [f"/{container.name}"],
+            "Image": container.image,
+            "ImageID": container.image_id,
+            "Command": " ".join([container.path, *words]),
+            "Created": container.created_at // 1_000_000_000,
+            "Ports": self._ports(),
+            **(self._size() if with_size else {}),
+            "Labels": sorted_map(container.labels),
+            "State": container.state.status,
+            "Status": self.status(),
+            "HostConfig": {"NetworkMode": "default"},
+            "NetworkSettings": {"Networks": self._networks()},
+            "Mounts": [],
+        }
+
+    def _size(self) -> dict[str, int]:
+        image = self.engine.images.find(self.container.image_id)
+        return {"SizeRootFs": image.size} if image is not None else {}
+
+    def _networks(self) -> dict[str, Any]:
+        return {place.network: endpoint_settings(self.container, place) for place in self.places}
+
+    def details(self) -> dict[str, Any]:
+        """The whole of `docker inspect`."""
+        container = self.container
+        folder = f"{_ROOT}/{container.id}"
+        return {
+            "Id": container.id,
+            "Created": instant(container.created_at),
+            "Path": container.path,
+            "Args": list(container.args),
+            "State": self._state(),
+            "Image": container.image_id,
+            "ResolvConfPath": f"{folder}/resolv.conf",
+            "HostnamePath": f"{folder}/hostname",
+            "HostsPath": f"{folder}/hosts",
+            "LogPath": f"{folder}/{container.id}-json.log",
+            "Name": f"/{container.name}",
+            "RestartCount": 0,
+            "Driver": "overlay2",
+            "Platform": "linux",
+            "MountLabel": "",
+            "ProcessLabel": "",
+            "AppArmorProfile": "",
+            "ExecIDs": None,
+            "HostConfig": hostconfig.host_config(container, self._bindings()),
+            "GraphDriver": {"Data": None, "Name": "overlay2"},
+            "Mounts": [],
+            "Config": hostconfig.config(container),
+            "NetworkSettings": self._network_settings(),
+        }
+
+    def _state(self) -> dict[str, Any]:
+        state = self.container.state
+        found: dict[str, Any] = {
+            "Status": state.status,
+            "Running": state.status == "running",
+            "Paused": False,
+            "Restarting": False,
+            "OOMKilled": state.oom_killed,
+            "Dead": state.status == "dead",
+            "Pid": state.pid,
+            "ExitCode": state.exit_code,
+            "Error": state.error,
+            "StartedAt": instant(state.started_at),
+            "FinishedAt": instant(state.finished_at),
+        }
+        if self.health:
+            found["Health"] = {"Status": self.health, "FailingStreak": 0, "Log": []}
+        return found
+
+    def _network_settings(self) -> dict[str, Any]:
+        running = self.container.state.status == "running"
+        sandbox = endpoint_id("sandbox", self.container.id)
+        bridge = next((place for place in self.places if place.network == "bridge" and running), None)
+        ip, _, prefix = bridge.address.partition("/") if bridge is not None else ("", "", "")
+        bindings = self._bindings() if running else {}
+        return {
+            "Bridge": "",
+            "SandboxID": sandbox if running else "",
+            "SandboxKey": f"/var/run/docker/netns/{sandbox[:12]}" if running else "",
+            "Ports": {key: _host_ports(published) for key, published in sorted(bindings.items())},
+            "HairpinMode": False,
+            "LinkLocalIPv6Address": "",
+            "LinkLocalIPv6PrefixLen": 0,
+            "SecondaryIPAddresses": None,
+            "SecondaryIPv6Addresses": None,
+            "EndpointID": endpoint_id(self.container.id, bridge.network_id) if bridge is not None else "",
+            "Gateway": bridge.gateway if bridge is not None else "",
+            "GlobalIPv6Address": "",
+            "GlobalIPv6PrefixLen": 0,
+            "IPAddress": ip,
+            "IPPrefixLen": int(prefix or 0),
+            "IPv6Gateway": "",
+            "MacAddress": mac_address(bridge.address) if bridge is not None else "",
+            "Networks": self._networks(),
+        }
+
+
+def _host_ports(published: list[int]) -> list[Mapping[str, str]] | None:
+    if not published:
+        return None
+    return [{"HostIp": address, "HostPort": str(port)} for port in published for address in _EVERYWHERE]
+
+
+def _port_set(values: tuple[str, ...], key: str) -> frozenset[str]:
+    found: set[str] = set()
+    for value in values:
+        numbers, _, protocol = value.partition("/")
+        first, _, last = numbers.partition("-")
+        if not first.isdigit() or not (last or first).isdigit():
+            raise bad_request(f"error while looking up for {key} {value}: invalid port range")
+        found.update(f"{number}/{protocol or 'tcp'}" for number in range(int(first), int(last or first) + 1))
+    return frozenset(found)
+
+
+ROUTES = (
+    Route("GET", "/containers/json", list_containers),
+    Route("GET", "/containers/{name}/json", inspect_container),
+)

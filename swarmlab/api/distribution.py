@@ -1,0 +1,29 @@
+"""`/distribution`: what a registry says of an image. There is none, so only the name can be judged."""
+
+from http import HTTPStatus
+
+from swarmlab.api.call import Answer, Call, Route
+from swarmlab.api.errors import ApiError, bad_request
+from swarmlab.images import parse_reference
+
+
+def inspect_distribution(call: Call) -> Answer:
+    """`GET /distribution/{name}/json`. The client then warns that it could not record the digest, and goes on."""
+    check_reference(call.name)
+    raise ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, f"no registry to ask for the digest of {call.name}")
+
+
+def check_reference(text: str) -> None:
+    """Raise ApiError (400) when `text` cannot name an image."""
+    host, slash, rest = text.partition("/")
+    is_host = bool(slash) and (host == "localhost" or "." in host or ":" in host)
+    repository = (rest if is_host else text).partition(":")[0]
+    if repository.lower() != repository:
+        raise bad_request("invalid reference format: repository name must be lowercase")
+    try:
+        parse_reference(text)
+    except ValueError as error:
+        raise bad_request(str(error)) from None
+
+
+ROUTES = (Route("GET", "/distribution/{name*}/json", inspect_distribution),)

@@ -1,0 +1,287 @@
+"""`/networks`: the swarm's and the engine's own (MB: daemon/server/router/network)."""
+
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from swarmlab.api.attachments import attached, endpoint_id, mac_address
+from swarmlab.api.call import NO_CONTENT, Answer, Call, Route, answer
+from swarmlab.api.encode import instant, sorted_map
+from swarmlab.api.errors import ApiError, bad_request, not_available, not_found
+from swarmlab.api.query import Filters, parse_bool
+from swarmlab.api.resolve import find_network
+from swarmlab.engine import DockerEngine, EngineError, LocalNetwork
+from swarmlab.objects import Driver, IPAMConfig, IPAMOptions, Network, NetworkSpec, Spec
+from swarmlab.objects.network import ConfigFrom
+from swarmlab.objects.requests import NetworkCreateRequest
+
+_PREDEFINED = frozenset({"bridge", "host", "none"})
+_PREDEFINED_LABEL = "com.docker.swarm.predefined"
+_ACCEPTED = ("dangling", "driver", "id", "label", "name", "scope", "type")
+
+
+class _View(Spec, frozen=True, kw_only=True):
+    """A network as Docker shows it, of either scope."""
+
+    name: str
+    id: str = msgspec.field(name="Id")
+    created: str
+    scope: str
+    driver: str
+    enable_ipv6: bool
+    ipam: dict[str, Any]
+    internal: bool
+    attachable: bool
+    ingress: bool
+    config_from: dict[str, str]
+    config_only: bool
+    containers: dict[str, Any] | None
+    options: dict[str, str] | None
+    labels: dict[str, str] | None
+    peers: list[dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
+
+
+def _pool(subnet: str, range_: str, gateway: str) -> dict[str, str]:
+    found = {"Subnet": subnet, "IPRange": range_, "Gateway": gateway}
+    return {key: value for key, value in found.items() if value}
+
+
+def _swarm_view(network: Network) -> _View:
+    spec, ipam, state = network.spec, network.ipam, network.driver_state
+    configs = ipam.configs if ipam is not None else ()
+    return _View(
+        name=spec.name,
+        id=network.id,
+        created=instant(network.created_at),
+        scope="swarm",
+        driver=state.name if state is not None else "",
+        enable_ipv6=spec.ipv6_enabled,
+        ipam={
+            "Driver": ipam.driver.name if ipam is not None else "",
+            "Options": None,
+            "Config": [_pool(c.subnet, c.range, c.gateway) for c in configs] if ipam is not None else None,
+        },
+        internal=spec.internal,
+        attachable=spec.attachable,
+        ingress=spec.ingress,
+        config_from={"Network": spec.config_from.network if spec.config_from is not None else ""},
+        config_only=False,
+        containers=None,
+        options=sorted_map(state.options) if state is not None and state.options else None,
+        labels=sorted_map(spec.labels) or None,
+    )
+
+
+def _local_view(engine: DockerEngine, network: LocalNetwork) -> _View:
+    pools = [_pool(network.subnet, "", network.gateway)] if network.subnet else []
+    return _View(
+        name=network.name,
+        id=network.id,
+        created=instant(network.created),
+        scope="local",
+        driver=network.driver,
+        enable_ipv6=False,
+        ipam={"Driver": "default", "Options": None, "Config": pools},
+        internal=False,
+        attachable=False,
+        ingress=False,
+        config_from={"Network": ""},
+        config_only=False,
+        containers=attached(engine.containers.list(False), network.id),
+        options=_LOCAL_OPTIONS.get(network.name, {}),
+        labels={},
+    )
+
+
+_LOCAL_OPTIONS = {
+    "bridge": {
+        "com.docker.network.bridge.default_bridge": "true",
+        "com.docker.network.bridge.enable_icc": "true",
+        "com.docker.network.bridge.enable_ip_masquerade": "true",
+        "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",  # noqa: S104  (shown, not bound)
+        "com.docker.network.bridge.name": "docker0",
+        "com.docker.network.driver.mtu": "1500",
+    },
+    "docker_gwbridge": {
+        "com.docker.network.bridge.enable_icc": "false",
+        "com.docker.network.bridge.enable_ip_masquerade": "true",
+        "com.docker.network.bridge.name": "docker_gwbridge",
+    },
+}
+
+
+def _swarm_networks(call: Call) -> list[Network]:
+    """The swarm's networks that users may see; none on an engine that is no manager."""
+    with suppress(EngineError):
+        return [n for n in call.control.networks() if n.spec.labels.get(_PREDEFINED_LABEL) != "true"]
+    return []
+
+
+def _views(call: Call) -> list[_View]:
+    """Every network this engine knows, the swarm's first."""
+    return [
+        *(_swarm_view(network) for network in _swarm_networks(call)),
+        *(_local_view(call.engine, network) for network in call.engine.local_networks()),
+    ]
+
+
+def _attached_view(call: Call, view: _View) -> _View:
+    """The view of one network with what is on it here, as soon as it has been made on this node."""
+    if view.scope == "local":
+        return view
+    containers = attached(call.engine.containers.list(False), view.id)
+    with suppress(EngineError):
+        nodes = call.control.nodes()
+        own_id = call.engine.cluster.info().node_id
+        address = next((node.attachments.get(view.id, "") for node in nodes if node.id == own_id), "")
+        if (view.ingress and address) or containers:
+            name = f"{view.name}-endpoint"
+            key = "ingress-sbox" if view.ingress else f"lb-{view.name}"
+            containers[key] = {
+                "Name": name,
+                "EndpointID": endpoint_id(key, own_id, view.id),
+                "MacAddress": mac_address(address),
+                "IPv4Address": address,
+                "IPv6Address": "",
+            }
+            peers = [
+                {"Name": endpoint_id("peer", node.id)[:12], "IP": node.status.addr}
+                for node in nodes
+                if view.id in node.attachments
+            ]
+            return msgspec.structs.replace(view, containers=containers, labels=view.labels or {}, peers=peers)
+    return msgspec.structs.replace(view, containers=containers) if containers else view
+
+
+def list_networks(call: Call) -> Answer:
+    """`GET /networks`: the swarm's on a manager, then the engine's own."""
+    filters = call.filters(*_ACCEPTED)
+    _check(filters)
+    used = _used(call)
+    return answer([view for view in _views(call) if _matches(view, filters, used)])
+
+
+def _check(filters: Filters) -> None:
+    if len(filters.get("dangling")) > 1:
+        raise bad_request('got more than one value for filter key "dangling"')
+    if not set(filters.get("dangling")) <= {"0", "false", "1", "true"}:
+        raise bad_request('invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")')
+    for value in filters.get("type"):
+        if value not in {"builtin", "custom"}:
+            raise ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, f"invalid filter: 'type'='{value}'")
+
+
+def _used(call: Call) -> frozenset[str]:
+    """The ids of networks that a container here is on."""
+    running = (c for c in call.engine.containers.list(False) if c.state.status == "running")
+    return frozenset(network_id for container in running for network_id in container.networks.values())
+
+
+def _matches(view: _View, filters: Filters, used: frozenset[str]) -> bool:
+    builtin = view.name in _PREDEFINED
+    kind = "builtin" if builtin else "custom"
+    dangling = bool(set(filters.get("dangling")) & {"1", "true"})
+    in_use = builtin or view.id in used
+    return (
+        filters.exact("driver", view.driver)
+        and filters.match("name", view.name)
+        and filters.match("id", view.id)
+        and filters.labels("label", view.labels or {})
+        and filters.exact("scope", view.scope)
+        and filters.exact("type", kind)
+        and ("dangling" not in filters or dangling != in_use)
+    )
+
+
+def inspect_network(call: Call) -> Answer:
+    """`GET /networks/{id}`: by full id, then name, then id prefix; `scope` narrows it down."""
+    parse_bool(call.param("verbose"), "verbose")
+    view = _find(call, call.name, call.param("scope"))
+    return answer(_attached_view(call, view))
+
+
+def _find(call: Call, term: str, scope: str = "") -> _View:
+    """The one network that is meant. Raises ApiError: 404 when there is none, 400 when there are several."""
+    views = [view for view in _views(call) if scope in ("", view.scope)]
+    if scope == "swarm" and term in _PREDEFINED:
+        # Services may name the predefined networks, which are hidden otherwise.
+        with suppress(EngineError, ApiError):
+            return _swarm_view(find_network(call.control, term))
+    for view in views:
+        if view.id == term:
+            return view
+    for found, how in (
+        ([view for view in views if view.name == term], "name"),
+        ([view for view in views if view.id.startswith(term)], "ID prefix"),
+    ):
+        if len(found) > 1:
+            raise bad_request(f"network {term} is ambiguous ({len(found)} matches found based on {how})")
+        if found:
+            return found[0]
+    raise not_found(f"network {term} not found")
+
+
+def create_network(call: Call) -> Answer:
+    """`POST /networks/create`: overlay networks, in the swarm."""
+    request = call.decode(NetworkCreateRequest)
+    if request.name in _PREDEFINED:
+        raise ApiError(HTTPStatus.FORBIDDEN, f"operation is not permitted on predefined {request.name} network ")
+    if any(view.name == request.name for view in _views(call)):
+        raise ApiError(HTTPStatus.CONFLICT, f"network with name {request.name} already exists")
+    if request.driver != "overlay":
+        raise not_available(f"creating a network with the driver {request.driver or 'bridge'}")
+    state = call.engine.cluster.info()
+    if not state.control_available:
+        if state.local_node_state == "active":
+            text = (
+                "Cannot create a multi-host network from a worker node. Please create the network from a manager node."
+            )
+        else:
+            text = (
+                'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" '
+                "to connect this node to swarm and try again."
+            )
+        raise ApiError(HTTPStatus.FORBIDDEN, text)
+    network = call.control.create_network(_network_spec(request), call.actor)
+    return answer({"Id": network.id, "Warning": ""}, HTTPStatus.CREATED)
+
+
+def _network_spec(request: NetworkCreateRequest) -> NetworkSpec:
+    ipam = request.ipam
+    options = None
+    if ipam is not None:
+        configs = tuple(IPAMConfig(subnet=c.subnet, range=c.ip_range, gateway=c.gateway) for c in ipam.config)
+        options = IPAMOptions(driver=Driver(name=ipam.driver or "default", options=ipam.options), configs=configs)
+    return NetworkSpec(
+        name=request.name,
+        labels=request.labels,
+        driver_configuration=Driver(name=request.driver, options=request.options),
+        ipv6_enabled=bool(request.enable_ipv6),
+        internal=request.internal,
+        attachable=request.attachable,
+        ingress=request.ingress,
+        ipam_options=options,
+        config_from=ConfigFrom(network=request.config_from.network) if request.config_from is not None else None,
+        scope="swarm",
+    )
+
+
+def remove_network(call: Call) -> Answer:
+    """`DELETE /networks/{id}`: the swarm's networks only."""
+    view = _find(call, call.name)
+    if view.scope == "swarm":
+        call.control.remove_network(view.id, call.actor)
+        return NO_CONTENT
+    if view.name in _PREDEFINED:
+        raise ApiError(HTTPStatus.FORBIDDEN, f"{view.name} is a pre-defined network and cannot be removed")
+    raise not_available(f"removing the network {view.name}")
+
+
+ROUTES = (
+    Route("GET", "/networks", list_networks),
+    Route("POST", "/networks/create", create_network),
+    Route("GET", "/networks/{name}", inspect_network),
+    Route("DELETE", "/networks/{name}", remove_network),
+)

@@ -1,0 +1,181 @@
+"""`/_ping`, `/info`, `/version`, `/system/df`, and what a lab has none of (MB: daemon/server/router/system)."""
+
+from typing import Any
+
+import msgspec
+
+from swarmlab.api import host, images
+from swarmlab.api.call import Answer, Call, Route, answer, encoded
+from swarmlab.api.encode import cluster_info, instant
+from swarmlab.api.errors import not_found
+from swarmlab.engine import VERSION
+
+_ENCODER = msgspec.json.Encoder()
+_PING_HEADERS = {
+    "Cache-Control": "no-cache, no-store, must-revalidate",
+    "Pragma": "no-cache",
+    # With 2 the command would build with BuildKit, which is not here, and old ones would speak HTTP/2.
+    "Builder-Version": "1",
+}
+_PLUGINS = {
+    "Volume": ["local"],
+    "Network": ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"],
+    "Authorization": None,
+    "Log": [
+        "awslogs", "fluentd", "gcplogs", "gelf", "journald", "json-file", "local", "splunk", "syslog",
+    ],
+}  # fmt: skip
+
+
+def ping(call: Call) -> Answer:
+    """`GET` and `HEAD /_ping`, with the engine's place in a swarm in a header."""
+    info = call.engine.cluster.info()
+    state = info.local_node_state
+    if state == "active":
+        state += "/manager" if info.control_available else "/worker"
+    return Answer(
+        body=b"" if call.method == "HEAD" else b"OK",
+        content_type="text/plain; charset=utf-8",
+        headers={**_PING_HEADERS, "Swarm": state},
+    )
+
+
+def version(call: Call) -> Answer:
+    """`GET /version`."""
+    return encoded(_ENCODER.encode(host.version()) + b"\n")
+
+
+def info(call: Call) -> Answer:
+    """`GET /info`."""
+    engine = call.engine
+    states = [container.state.status for container in engine.containers.list(True)]
+    running, paused = states.count("running"), states.count("paused")
+    swarm = _swarm(call)
+    found: dict[str, Any] = {
+        "ID": engine.id,
+        "Containers": len(states),
+        "ContainersRunning": running,
+        "ContainersPaused": paused,
+        "ContainersStopped": len(states) - running - paused,
+        "Images": len(engine.images.images()),
+        "Driver": "overlay2",
+        "DriverStatus": [],
+        "Plugins": _PLUGINS,
+        **_ABILITIES,
+        "NFd": 0,
+        "OomKillDisable": True,
+        "NGoroutines": 0,
+        "SystemTime": instant(engine.clock.now()),
+        "LoggingDriver": "json-file",
+        "CgroupDriver": "none",
+        "CgroupVersion": "2",
+        "NEventsListener": 0,
+        **host.machine(),
+        "IndexServerAddress": "",
+        "RegistryConfig": {
+            "AllowNondistributableArtifactsCIDRs": None,
+            "AllowNondistributableArtifactsHostnames": None,
+            "InsecureRegistryCIDRs": ["127.0.0.0/8"],
+            "IndexConfigs": {},
+            "Mirrors": None,
+        },
+        "GenericResources": None,
+        "DockerRootDir": "/var/lib/docker",
+        "HttpProxy": "",
+        "HttpsProxy": "",
+        "NoProxy": "",
+        "Name": engine.name,
+        "Labels": [],
+        "ExperimentalBuild": False,
+        "ServerVersion": VERSION,
+        "Runtimes": {"runc": {"path": "runc"}},
+        "DefaultRuntime": "runc",
+        "Swarm": swarm,
+        "LiveRestoreEnabled": False,
+        "Isolation": "",
+        "InitBinary": "docker-init",
+        "ContainerdCommit": {"ID": "", "Expected": ""},
+        "RuncCommit": {"ID": "", "Expected": ""},
+        "InitCommit": {"ID": "", "Expected": ""},
+        "SecurityOptions": [],
+        "Warnings": swarm.get("Warnings"),
+    }
+    return encoded(_ENCODER.encode(found) + b"\n")
+
+
+_ABILITIES = dict.fromkeys(
+    ("MemoryLimit", "SwapLimit", "CpuCfsPeriod", "CpuCfsQuota", "CPUShares", "CPUSet", "PidsLimit", "IPv4Forwarding",
+     "BridgeNfIptables", "BridgeNfIp6tables"),
+    True,
+) | {"Debug": False}  # fmt: skip
+
+
+def _swarm(call: Call) -> dict[str, Any]:
+    state = call.engine.cluster.info()
+    found: dict[str, Any] = {
+        "NodeID": state.node_id,
+        "NodeAddr": state.node_addr,
+        "LocalNodeState": state.local_node_state,
+        "ControlAvailable": state.control_available,
+        "Error": state.error,
+        "RemoteManagers": [{"NodeID": node_id, "Addr": address} for node_id, address in state.remote_managers] or None,
+    }
+    if state.nodes:
+        found["Nodes"] = state.nodes
+    if state.managers:
+        found["Managers"] = state.managers
+    if state.cluster is not None:
+        found["Cluster"] = cluster_info(state.cluster)
+    if state.warnings:
+        found["Warnings"] = list(state.warnings)
+    return found
+
+
+def disk_usage(call: Call) -> Answer:
+    """`GET /system/df`: images only; containers here have no layer of their own that could be measured."""
+    engine = call.engine
+    every = engine.images.images()
+    used = {container.image_id for container in engine.containers.list(True)}
+    rows = [{**images.summary(call, image), "Containers": int(image.id in used), "SharedSize": 0} for image in every]
+    found = {
+        "LayersSize": sum(image.size for image in every),
+        "Images": rows,
+        "Containers": [],
+        "Volumes": [],
+        "BuildCache": [],
+        "BuilderSize": 0,
+    }
+    return encoded(_ENCODER.encode(found) + b"\n")
+
+
+def list_volumes(call: Call) -> Answer:
+    """`GET /volumes`: none."""
+    return answer({"Volumes": [], "Warnings": None})
+
+
+def inspect_volume(call: Call) -> Answer:
+    """`GET /volumes/{name}`: there is none of that name."""
+    raise not_found(f"get {call.name}: no such volume")
+
+
+def list_plugins(call: Call) -> Answer:
+    """`GET /plugins`: none."""
+    return answer([])
+
+
+def inspect_plugin(call: Call) -> Answer:
+    """`GET /plugins/{name}/json`: there is none of that name."""
+    raise not_found(f'plugin "{call.name}" not found')
+
+
+ROUTES = (
+    Route("GET", "/_ping", ping),
+    Route("HEAD", "/_ping", ping),
+    Route("GET", "/version", version),
+    Route("GET", "/info", info),
+    Route("GET", "/system/df", disk_usage),
+    Route("GET", "/volumes", list_volumes),
+    Route("GET", "/volumes/{name}", inspect_volume),
+    Route("GET", "/plugins", list_plugins),
+    Route("GET", "/plugins/{name*}/json", inspect_plugin),
+)

@@ -1,0 +1,81 @@
+"""Everything else that Docker Engine API 1.50 knows: answered with a plain 501 until it is there."""
+
+from swarmlab.api.call import Answer, Call, Handler, Route
+from swarmlab.api.errors import not_available
+
+_PATHS = {
+    "POST /containers/create": "creating a container by hand",
+    "GET /containers/{name}/top": "listing a container's processes",
+    "GET /containers/{name}/changes": "listing what changed in a container's file system",
+    "GET /containers/{name}/export": "exporting a container",
+    "GET /containers/{name}/stats": "measuring a container",
+    "POST /containers/{name}/resize": "resizing a container's terminal",
+    "POST /containers/{name}/start": "starting a container by hand",
+    "POST /containers/{name}/stop": "stopping a container by hand",
+    "POST /containers/{name}/restart": "restarting a container by hand",
+    "POST /containers/{name}/kill": "sending a signal to a container",
+    "POST /containers/{name}/update": "updating a container",
+    "POST /containers/{name}/rename": "renaming a container",
+    "POST /containers/{name}/pause": "pausing a container",
+    "POST /containers/{name}/unpause": "unpausing a container",
+    "POST /containers/{name}/attach": "attaching to a container",
+    "GET /containers/{name}/attach/ws": "attaching to a container through a websocket",
+    "POST /containers/{name}/wait": "waiting for a container",
+    "DELETE /containers/{name}": "removing a container by hand",
+    "HEAD /containers/{name}/archive": "looking at a file in a container",
+    "GET /containers/{name}/archive": "copying a file out of a container",
+    "PUT /containers/{name}/archive": "copying a file into a container",
+    "POST /containers/prune": "removing stopped containers",
+    "POST /containers/{name}/exec": "running a command in a container",
+    "POST /exec/{name}/start": "running a command in a container",
+    "POST /exec/{name}/resize": "resizing the terminal of a command in a container",
+    "GET /exec/{name}/json": "looking at a command in a container",
+    "POST /build": "building an image",
+    "POST /build/prune": "removing the build cache",
+    "POST /images/create": "pulling an image",
+    "POST /images/{name*}/push": "pushing an image",
+    "POST /images/{name*}/tag": "tagging an image",
+    "DELETE /images/{name*}": "removing an image",
+    "GET /images/search": "searching for images",
+    "POST /images/prune": "removing unused images",
+    "GET /images/{name*}/get": "exporting an image",
+    "GET /images/get": "exporting images",
+    "POST /images/load": "importing images",
+    "POST /auth": "logging in to a registry",
+    "POST /commit": "making an image of a container",
+    "POST /volumes/create": "creating a volume",
+    "PUT /volumes/{name}": "updating a volume",
+    "DELETE /volumes/{name}": "removing a volume",
+    "POST /volumes/prune": "removing unused volumes",
+    "POST /networks/{name}/connect": "connecting a container to a network by hand",
+    "POST /networks/{name}/disconnect": "disconnecting a container from a network by hand",
+    "POST /networks/prune": "removing unused networks",
+    "GET /plugins/privileges": "looking up what a plugin may do",
+    "POST /plugins/pull": "installing a plugin",
+    "DELETE /plugins/{name*}": "removing a plugin",
+    "POST /plugins/{name*}/enable": "enabling a plugin",
+    "POST /plugins/{name*}/disable": "disabling a plugin",
+    "POST /plugins/{name*}/upgrade": "upgrading a plugin",
+    "POST /plugins/create": "creating a plugin",
+    "POST /plugins/{name*}/push": "pushing a plugin",
+    "POST /plugins/{name*}/set": "configuring a plugin",
+    "GET /services/{name}/logs": "reading the logs of a service",
+    "GET /tasks/{name}/logs": "reading the logs of a task",
+    "POST /session": "a session with BuildKit",
+    "POST /grpc": "a session with BuildKit",
+}
+
+
+def _refuse(what: str) -> Handler:
+    def handler(call: Call) -> Answer:
+        raise not_available(what)
+
+    return handler
+
+
+def _route(method_and_path: str, what: str) -> Route:
+    method, path = method_and_path.split(" ")
+    return Route(method, path, _refuse(what))
+
+
+ROUTES = tuple(_route(path, what) for path, what in _PATHS.items())
