@@ -54,7 +54,7 @@ def status(found: Mapping[str, Any], others: Sequence[str]) -> None:
             ports.add_row(entry["node"], port, entry["service"], entry["url"] or "-", entry["reason"])
         console.print(ports)
     # Paths, and names that a rule for colours would take apart: printed as they are.
-    console.print(f"node-1 listens at {found['nodes'][0]['endpoint']}", highlight=False)
+    console.print(f"DOCKER_HOST of node-1: {found['nodes'][0]['endpoint']}", highlight=False)
     if others:
         console.print(f"Other labs that run: {', '.join(others)}", highlight=False)
 

@@ -17,11 +17,11 @@ from swarmlab.lab.docker_cli import DockerCliError, find_docker
 from swarmlab.lab.environ import environment
 from swarmlab.lab.folder import Folder, all_folders, folder, home, up_command
 from swarmlab.lab.locks import signed
-from swarmlab.lab.manage import DEFAULT_NODES, address
 
 _ENOUGH_DISK = 500 * 2**20
 _ENOUGH_FILES = 4096
 _DOCKER_LIMIT = 20.0
+_HOST = "127.0.0.1"
 
 
 class Check(NamedTuple):
@@ -68,19 +68,15 @@ def _files(_: Folder) -> Check:
     return Check("Open files", "ok", "no limit" if hard == resource.RLIM_INFINITY else f"at most {hard} in a process")
 
 
-def _addresses(where: Folder) -> Check:
-    count = where.settings().nodes if where.exists() else DEFAULT_NODES
-    missing = [found for found in map(address, range(1, count + 1)) if _bind(found, 0) is not None]
-    if not missing:
-        return Check("Addresses", "ok", f"{address(1)} to {address(count)}, one for each node")
-    remedy = f"Published ports of those nodes answer on {address(1)} with another port: see swarmlab status."
-    if sys.platform == "darwin":
-        remedy += f" To add them until the next restart: sudo ifconfig lo0 alias {missing[0]} (and so on)."
-    return Check("Addresses", "note", f"this system does not have {', '.join(missing)}", remedy)
+def _addresses(_: Folder) -> Check:
+    if _bind("127.0.0.2", 0) is None:
+        return Check("Addresses", "ok", "each node of a lab has an address of its own")
+    remedy = "Published ports of node-2, node-3, … answer on 127.0.0.1 with another number: swarmlab status shows it."
+    return Check("Addresses", "note", "this system has only 127.0.0.1, which the nodes share", remedy)
 
 
 def _ports(_: Folder) -> Check:
-    problem = _bind(address(1), 80)
+    problem = _bind(_HOST, 80)
     if problem == errno.EACCES:
         remedy = "Published ports below 1024 get a substitute: swarmlab url 80 shows it."
         if sys.platform == "linux":
@@ -88,7 +84,7 @@ def _ports(_: Folder) -> Check:
         return Check("Ports", "note", "port 80 may not be used by this user", remedy)
     if problem == errno.EADDRINUSE:
         remedy = "If it is not a service of a lab, it gets a substitute: swarmlab url 80 shows it."
-        return Check("Ports", "note", f"port 80 of {address(1)} is in use", remedy)
+        return Check("Ports", "note", f"port 80 of {_HOST} is in use", remedy)
     return Check("Ports", "ok", "services can be published on port 80")
 
 

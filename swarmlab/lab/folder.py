@@ -8,23 +8,31 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from swarmlab.lab.errors import LabError
+from swarmlab.lab.locks import Lock
 
 DEFAULT_NAME = "default"
 #: The longest path that every system accepts for a Unix socket (macOS has 104 bytes with the final zero, Linux 108).
 SOCKET_LIMIT = 103
 _FORMAT = 1
+_LAST_NUMBER = 254
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 _LONGEST_SOCKET = "node-99.sock"
 
 
 class Settings(NamedTuple):
-    """What a lab was made with. `sockets` is the folder of its Unix sockets, `speed` swarm seconds a second."""
+    """What a lab was made with.
+
+    `speed` is swarm seconds a second, `sockets` the folder of its Unix sockets. `number` tells this user's labs apart:
+    from 0, none twice; their nodes' addresses follow from it.
+    """
 
     name: str
+    number: int
     nodes: int
     speed: float
     sockets: Path
@@ -72,7 +80,13 @@ class Folder:
         """What the lab was made with. Raises LabError when there is no such lab or its file cannot be read."""
         try:
             found: Mapping[str, Any] = json.loads(self._settings.read_text("utf-8"))
-            return Settings(str(found["name"]), int(found["nodes"]), float(found["speed"]), Path(found["sockets"]))
+            return Settings(
+                name=str(found["name"]),
+                number=int(found["number"]),
+                nodes=int(found["nodes"]),
+                speed=float(found["speed"]),
+                sockets=Path(found["sockets"]),
+            )
         except (FileNotFoundError, NotADirectoryError):
             raise LabError(f'There is no lab "{self.name}"; start one with: {up_command(self.name)}') from None
         except PermissionError as error:
@@ -90,8 +104,9 @@ class Folder:
         if self.path.exists() and any(self.path.iterdir()):
             raise LabError(f"{self.path} is not a lab's folder; choose another name, or move it away.")
         make_private(self.path, "the lab's folder")
-        settings = Settings(self.name, nodes, speed, self.path / "run")
-        self.write(settings)
+        with Lock(self.home / ".new.lock"):
+            settings = Settings(self.name, self._free_number(), nodes, speed, self.path / "run")
+            self.write(settings)
         return settings
 
     def write(self, settings: Settings) -> None:
@@ -99,6 +114,7 @@ class Folder:
         content = {
             "format": _FORMAT,
             "name": settings.name,
+            "number": settings.number,
             "nodes": settings.nodes,
             "speed": settings.speed,
             "sockets": str(settings.sockets),
@@ -129,6 +145,19 @@ class Folder:
         self.path.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
 
+    def _free_number(self) -> int:
+        taken = set()
+        for other in folders_in(self.home):
+            # A lab whose file cannot be read cannot run either.
+            with suppress(LabError):
+                taken.add(other.settings().number)
+        free = next(number for number in range(len(taken) + 1) if number not in taken)
+        if free > _LAST_NUMBER:
+            raise LabError(
+                f"There are {free} labs, more than there are addresses for; purge some: swarmlab down --purge"
+            )
+        return free
+
     def _short_places(self) -> list[Path]:
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:10]
         runtime = os.environ.get("XDG_RUNTIME_DIR", "")
@@ -149,7 +178,11 @@ def folder(name: str | None = None) -> Folder:
 
 def all_folders() -> list[Folder]:
     """The folders of all labs of this user, by name. Raises LabError when there is no home for them."""
-    base = home()
+    return folders_in(home())
+
+
+def folders_in(base: Path) -> list[Folder]:
+    """The folders of all labs below `base`, by name."""
     try:
         names = sorted(entry.name for entry in base.iterdir() if _NAME.fullmatch(entry.name))
     except OSError:

@@ -8,9 +8,9 @@ from typing import Any
 from swarmlab.clock import ScaledClock
 from swarmlab.journal import Journal, Seal
 from swarmlab.lab.folder import Folder, Settings
-from swarmlab.lab.manage import address
 from swarmlab.lab.parts import Action, Lab, Parts, Published, Server
 from swarmlab.lab.rotate import rotate, settle
+from swarmlab.network import node_addresses
 
 _log = logging.getLogger(__name__)
 _STATES = {"on": "running", "stopped": "stopped", "killed": "killed"}
@@ -35,7 +35,7 @@ class Host:
             clock=self._clock,
             journal=self._journal,
             state_dir=folder.path,
-            addresses=[address(number) for number in range(1, settings.nodes + 1)],
+            addresses=[address.host for address in node_addresses(settings.nodes, settings.number)],
         )
         self._servers: dict[str, Server] = {}
         self._changing = asyncio.Lock()

@@ -81,9 +81,12 @@ def status(name: str | None = None) -> dict[str, Any]:
     answer = launch.answer(where, settings)
     if answer is not None:
         return common | answer
+    # Late, as it costs time that the commands for a running lab need not pay.
+    from swarmlab.network import node_addresses
+
     nodes = [
-        {"name": node, "endpoint": settings.endpoint(node), "address": address(number), "state": "stopped"}
-        for number, node in enumerate(settings.node_names, 1)
+        {"name": node, "endpoint": settings.endpoint(node), "address": address.host, "state": "stopped"}
+        for node, address in zip(settings.node_names, node_addresses(settings.nodes, settings.number), strict=True)
     ]
     state = "stopped" if signed(where.lock) is None else "crashed"
     return common | {"state": state, "pid": None, "speed": settings.speed, "nodes": nodes, "published": []}
@@ -133,11 +136,6 @@ def check_node(settings: Settings, node: str) -> None:
     names = settings.node_names
     if node not in names:
         raise LabError(f'The lab "{settings.name}" has no node "{node}"; it has {names[0]} to {names[-1]}.')
-
-
-def address(number: int) -> str:
-    """The address of the node with that number, from 1."""
-    return f"127.0.0.{number}"
 
 
 def others(name: str) -> list[str]:

@@ -65,8 +65,8 @@ def test_status_for_people_shows_nodes_ports_and_other_labs(run, home):
     code, output, _ = run("status")
     assert code == 0
     assert output.startswith('Lab "default": running, process ')
-    assert f"node-1 listens at unix://{home}/default/run/node-1.sock\n" in output
-    assert [line.split()[:3] for line in output.splitlines() if line.startswith("node-")] == [
+    assert f"DOCKER_HOST of node-1: unix://{home}/default/run/node-1.sock\n" in output
+    assert [line.split()[:3] for line in output.splitlines() if line.startswith(" node-")] == [
         ["node-1", "running", "127.0.0.1"],
         ["node-2", "stopped", "127.0.0.2"],
     ]

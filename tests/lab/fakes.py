@@ -1,7 +1,8 @@
 """A lab without swarms, for tests of what is around it. Run as a script, this is a daemon made of these parts.
 
 What happens is kept in the journal's facts: how often the lab began (`boots`), nodes' power, and published ports. A
-file `orders.json` in the lab's folder makes it misbehave: {"start": "fail" | "die"}, {"stop": "hang"}, {"reset": "die"}.
+file `orders.json` in the lab's folder makes it misbehave:
+{"start": "fail" | "die"}, {"stop": "hang"}, {"reset": "die"}.
 """
 
 import asyncio

@@ -52,9 +52,10 @@ def test_a_home_that_cannot_be_written_to(home, monkeypatch):
     assert doctor._disk(folder("a")).result == "problem"
 
 
-def test_addresses_that_this_system_lacks_are_named(home, monkeypatch):
+def test_a_system_with_one_loopback_address(home, monkeypatch):
     monkeypatch.setattr(doctor, "_bind", lambda host, port: None if host == "127.0.0.1" else errno.EADDRNOTAVAIL)
-    assert doctor._addresses(folder("a")).found == "this system does not have 127.0.0.2, 127.0.0.3"
+    found = doctor._addresses(folder("a"))
+    assert (found.result, found.found) == ("note", "this system has only 127.0.0.1, which the nodes share")
 
 
 def test_a_port_in_use_is_seen():

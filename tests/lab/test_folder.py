@@ -96,6 +96,13 @@ def test_purge_deletes_the_lab_its_sockets_and_nothing_else(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
+def test_labs_have_different_numbers_and_free_ones_are_used_again(tmp_path):
+    made = [Folder(tmp_path, name).create(1, 1.0).number for name in "abc"]
+    Folder(tmp_path, "b").purge()
+    (tmp_path / "c" / "lab.json").write_text("damaged")
+    assert (made, Folder(tmp_path, "d").create(1, 1.0).number) == ([0, 1, 2], 1)
+
+
 def test_what_an_interrupted_purge_left_goes_with_the_next_start(tmp_path):
     left = tmp_path / ".a.purged-123"
     left.mkdir()

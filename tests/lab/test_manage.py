@@ -83,6 +83,8 @@ def test_many_at_once_make_one_lab(home):
 def test_two_labs_at_once_are_two(home):
     manage.up("a", nodes=1)
     manage.up("b", nodes=2)
+    addresses = [node["address"] for name in ("a", "b") for node in status(name)["nodes"]]
+    assert addresses in (["127.0.0.1", "127.0.1.1", "127.0.1.2"], ["127.0.0.1"] * 3)
     assert manage.others("a") == ["b"]
     manage.down("a")
     assert (status("a")["state"], status("b")["state"]) == ("stopped", "running")
