@@ -79,7 +79,10 @@ def alone() -> Iterator[int]:
 def run(lock: int, *command: str | Path) -> bool:
     """Run a command to its end; True when it succeeded."""
     env = {key: value for key, value in os.environ.items() if key not in MISLEADING}
-    done = subprocess.run(command, env=env, pass_fds=(lock,), stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+    # From "/", for uv takes settings from projects in and above the folder it is started in.
+    done = subprocess.run(
+        command, env=env, cwd="/", pass_fds=(lock,), stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False
+    )
     return done.returncode == 0
 
 
