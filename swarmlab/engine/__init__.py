@@ -1,0 +1,12 @@
+"""Docker engines: their identity, containers and networks, and their membership in swarms."""
+
+from swarmlab.engine.cluster import ClusterComponent, SwarmInfo
+from swarmlab.engine.engine import DockerEngine, LocalNetwork
+from swarmlab.engine.errors import EngineError
+from swarmlab.engine.lab import Lab
+from swarmlab.engine.version import API_VERSION, MIN_API_VERSION, VERSION
+
+__all__ = [
+    "API_VERSION", "MIN_API_VERSION", "VERSION", "ClusterComponent", "DockerEngine", "EngineError", "Lab", "LocalNetwork",
+    "SwarmInfo",
+]  # fmt: skip

@@ -62,6 +62,12 @@ class Swarm:
         """Call `listener` when the node's object changes its observed role or is removed."""
         self._role_listeners[node_id] = listener
 
+    def forget(self, listener: Callable[[], None], node_id: str) -> None:
+        """Undo `on_leader` and `on_role` for a node that goes."""
+        if listener in self._leader_listeners:
+            self._leader_listeners.remove(listener)
+        self._role_listeners.pop(node_id, None)
+
     def admit(self, token: str, address: str, availability: str, actor: Actor) -> Node:
         """Make a node object for whoever brings a valid join token; the token decides the role.
 
@@ -71,7 +77,8 @@ class Swarm:
         self.control()
         ca = self.cluster.root_ca
         if token_digest != digest(ca.certificate):
-            raise ValueError("remote CA does not match fingerprint. Expected: " + token_digest)
+            expected = f"{int(token_digest, 36):064x}"
+            raise ValueError(f"remote CA does not match fingerprint. Expected: {expected}")
         if token == ca.join_tokens.manager:
             role = "manager"
         elif token == ca.join_tokens.worker:

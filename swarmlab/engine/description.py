@@ -1,0 +1,34 @@
+"""What a node of the lab says of itself (MB: daemon/cluster/executor/container/executor.go, Describe)."""
+
+import os
+import platform
+from functools import cache
+
+import psutil
+
+from swarmlab.engine.version import VERSION
+from swarmlab.objects import NodeDescription, Platform, Resources, TLSInfo
+from swarmlab.objects.node import EngineDescription, PluginDescription
+
+_LOG_DRIVERS = ("awslogs", "fluentd", "gcplogs", "gelf", "journald", "json-file", "local", "splunk", "syslog")
+_NETWORK_DRIVERS = ("bridge", "host", "ipvlan", "macvlan", "null", "overlay")
+
+
+@cache
+def _resources() -> Resources:
+    return Resources(nano_cpus=(os.cpu_count() or 1) * 1_000_000_000, memory_bytes=psutil.virtual_memory().total)
+
+
+def describe(hostname: str, tls: TLSInfo) -> NodeDescription:
+    """Host name, platform, the machine's resources, drivers. Containers are Linux whatever this machine runs."""
+    machine = platform.machine()
+    plugins = [PluginDescription(type="Log", name=name) for name in _LOG_DRIVERS]
+    plugins += [PluginDescription(type="Network", name=name) for name in _NETWORK_DRIVERS]
+    plugins.append(PluginDescription(type="Volume", name="local"))
+    return NodeDescription(
+        hostname=hostname,
+        platform=Platform(architecture={"AMD64": "x86_64", "arm64": "aarch64"}.get(machine, machine), os="linux"),
+        resources=_resources(),
+        engine=EngineDescription(engine_version=VERSION, plugins=tuple(plugins)),
+        tls_info=tls,
+    )

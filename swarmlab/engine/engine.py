@@ -1,0 +1,107 @@
+"""One Docker engine of a lab."""
+
+import base64
+import hashlib
+import secrets
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from swarmlab.clock import Clock
+from swarmlab.engine.cluster import ClusterComponent, Swarms
+from swarmlab.engine.containers import Containers
+from swarmlab.engine.events import Events
+from swarmlab.images import Catalogue
+from swarmlab.objects.local import Engine
+from swarmlab.runtime.virtual import VirtualRuntime
+from swarmlab.store import Actor, Kind, Store
+
+
+class LocalNetwork(NamedTuple):
+    """A network of the engine alone. `created` is Unix nanoseconds."""
+
+    name: str
+    id: str
+    driver: str
+    created: int
+    subnet: str = ""
+    gateway: str = ""
+
+
+_NETWORKS = (("bridge", "bridge", "172.17"), ("host", "host", ""), ("none", "null", ""))
+#: Made when the engine joins a swarm, and kept.
+_GATEWAY_BRIDGE = ("docker_gwbridge", "bridge", "172.18")
+
+
+class DockerEngine:
+    """Its identity, its containers, its networks, and its membership in a swarm."""
+
+    def __init__(
+        self, name: str, address: str, store: Store, clock: Clock, images: Catalogue, state: Path, swarms: Swarms
+    ) -> None:
+        self.name = name
+        self.address = address
+        self.clock = clock
+        self.images = images
+        self.events = Events(clock)
+        self._store = store
+        if not len(store.tables.engines):
+            self._create(name)
+        self._record = next(iter(store.tables.engines))
+        self.runtime = VirtualRuntime(clock, images, state / name)
+        self.containers = Containers(name, store, clock, self.runtime, self.events)
+        self.cluster = ClusterComponent(self._record.id, name, address, store, clock, swarms)
+
+    @property
+    def id(self) -> str:
+        """The engine's identity, as `docker info` shows it: twelve groups of four letters and digits."""
+        digest = base64.b32encode(hashlib.sha256(self._record.id.encode()).digest()).decode().rstrip("=")
+        return ":".join(digest[i : i + 4] for i in range(0, 48, 4))
+
+    @property
+    def power(self) -> str:
+        """`on`, `stopped` or `killed`."""
+        return self._engine().power
+
+    def local_networks(self) -> list[LocalNetwork]:
+        """The networks that exist without any swarm."""
+        engine = self._engine()
+        networks = list(_NETWORKS)
+        if "docker_gwbridge" in engine.networks:
+            networks.append(_GATEWAY_BRIDGE)
+        return [
+            LocalNetwork(
+                name=name,
+                id=engine.networks[name],
+                driver=driver,
+                created=engine.created_at,
+                subnet=f"{prefix}.0.0/16" if prefix else "",
+                gateway=f"{prefix}.0.1" if prefix else "",
+            )
+            for name, driver, prefix in networks
+        ]
+
+    def joined_swarm(self) -> None:
+        """The bridge through which tasks on overlay networks reach the outside exists from now on."""
+        engine = self._engine()
+        if "docker_gwbridge" not in engine.networks:
+            self._change(networks={**engine.networks, "docker_gwbridge": secrets.token_hex(32)})
+
+    def set_power(self, power: str) -> None:
+        """Remember that the machine was switched on, stopped or cut off."""
+        self._change(power=power)
+
+    def _engine(self) -> Engine:
+        engine = self._store.tables.engines.get(self._record.id)
+        assert engine is not None
+        return engine
+
+    def _create(self, name: str) -> None:
+        networks = {network: secrets.token_hex(32) for network, _, _ in _NETWORKS}
+        with self._store.transaction(Actor(engine=name)) as tx:
+            tx.create(Kind.ENGINE, Engine(id=secrets.token_hex(16), name=name, networks=networks))
+
+    def _change(self, **fields: object) -> None:
+        with self._store.transaction(Actor(engine=self.name)) as tx:
+            tx.update(Kind.ENGINE, msgspec.structs.replace(self._engine(), **fields))

@@ -1,0 +1,224 @@
+"""Runs a swarm's tasks as containers of an engine (MB: daemon/cluster/executor/container/{executor,controller}.go)."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from swarmlab.clock import Clock
+from swarmlab.engine import taskcontainer
+from swarmlab.engine.containers import Containers
+from swarmlab.engine.errors import EngineError
+from swarmlab.images import Catalogue
+from swarmlab.network import Endpoint, Mesh, PortBinding
+from swarmlab.objects import Config, ContainerStatus, NodeDescription, PortConfig, Secret, Task
+from swarmlab.objects.local import Container
+from swarmlab.runtime import base
+from swarmlab.runtime.controller import Step, TaskError
+
+#: A task that leaves its networks gets no new connections for so many seconds before it is told to stop.
+LOAD_BALANCER_DRAIN = 2.0
+
+
+class ContainerExecutor:
+    """See `Executor`."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        containers: Containers,
+        images: Catalogue,
+        mesh: Mesh,
+        describe: Callable[[], NodeDescription],
+    ) -> None:
+        self.clock = clock
+        self.containers = containers
+        self.images = images
+        self.mesh = mesh
+        self.describe = describe
+
+    def controller(
+        self, task: Task, secrets: Mapping[str, Secret], configs: Mapping[str, Config]
+    ) -> "ContainerController":
+        """See `Executor`."""
+        return ContainerController(self, task, secrets, configs)
+
+
+class ContainerController:
+    """See `Controller`."""
+
+    def __init__(
+        self,
+        executor: ContainerExecutor,
+        task: Task,
+        secrets: Mapping[str, Secret],
+        configs: Mapping[str, Config],
+    ) -> None:
+        self._executor = executor
+        self._containers = executor.containers
+        self._task = task
+        self._secrets = secrets
+        self._configs = configs
+        self._waiter: asyncio.Task[None] | None = None
+        self._killed_by_health = False
+        known = self._containers.of_task(task.id)
+        self._container_id = known.id if known is not None else ""
+
+    def update(self, task: Task) -> None:
+        """See `Controller`."""
+        self._task = task
+
+    def prepare(self) -> Step:
+        """See `Controller`. A container that an earlier life of the lab made is used again."""
+        if self._record() is not None:
+            return None
+        spec = taskcontainer.container_spec(self._task)
+        image = self._executor.images.find(spec.image)
+        if image is None:
+            raise TaskError(f"No such image: {spec.image}")
+        container = taskcontainer.build(self._task, image, spec.image, self._executor.describe())
+        try:
+            self._containers.create(container, self._files())
+        except EngineError as error:
+            raise TaskError(str(error)) from None
+        self._container_id = container.id
+        return None
+
+    def start(self) -> Step:
+        """See `Controller`."""
+        return self._start()
+
+    def wait(self, ended: Callable[[TaskError | None], None]) -> None:
+        """See `Controller`."""
+        self._waiter = asyncio.ensure_future(self._wait(ended))
+
+    def shutdown(self) -> Step:
+        """See `Controller`."""
+        return self._shutdown()
+
+    def remove(self) -> Step:
+        """See `Controller`."""
+        return self._remove()
+
+    def container_status(self) -> ContainerStatus | None:
+        """See `Controller`."""
+        container = self._record()
+        if container is None:
+            return None
+        state = container.state
+        return ContainerStatus(container_id=container.id, pid=state.pid, exit_code=state.exit_code)
+
+    def ports(self) -> tuple[PortConfig, ...]:
+        """See `Controller`."""
+        container = self._record()
+        if container is None or container.state.status != "running":
+            return ()
+        found = {p.published_port: p for p in self._executor.mesh.published() if p.node_id == self._task.node_id}
+        return tuple(port for port in container.ports if port.published_port in found)
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _record(self) -> Container | None:
+        return self._containers.of_task(self._task.id)
+
+    def _files(self) -> tuple[base.File, ...]:
+        return taskcontainer.files(self._task, self._secrets, self._configs)
+
+    def _revived(self) -> base.Container:
+        """The runtime container; after a restart of the lab a new one for the old record."""
+        container = self._record()
+        if container is None:
+            raise TaskError("dockerexec: container destroyed")
+        try:
+            return self._containers.revive(container, self._files())
+        except EngineError as error:
+            raise TaskError(str(error)) from None
+
+    async def _start(self) -> None:
+        running = self._revived()
+        try:
+            if not running.pid:
+                await self._containers.start(self._container_id)
+        except base.StartError as error:
+            raise TaskError(f"starting container failed: {error}", 127) from None
+        if not await running.wait_healthy():
+            await self._fail_unhealthy(running)
+        self._activate(running)
+
+    async def _fail_unhealthy(self, running: base.Container) -> None:
+        """It ended, or turned unhealthy, before it ever was healthy."""
+        unhealthy = running.health == "unhealthy" and bool(running.pid)
+        if unhealthy:
+            await self._containers.stop(self._container_id, taskcontainer.grace_period(self._task))
+        code = await self._containers.wait(self._container_id)
+        reason = ": dockerexec: unhealthy container" if unhealthy else ""
+        raise TaskError(f"task: non-zero exit ({code}){reason}", code)
+
+    async def _wait(self, ended: Callable[[TaskError | None], None]) -> None:
+        try:
+            container = self._record()
+            if container is None:
+                raise TaskError("dockerexec: container destroyed")
+            if container.state.status == "running":
+                running = self._revived()
+                if not running.pid:
+                    # The lab was restarted: the container goes on where it was, as far as anyone can tell.
+                    await self._containers.start(container.id)
+                self._activate(running)
+                await self._until_ended_or_unhealthy(running)
+            code = await self._containers.wait(container.id)
+        except base.StartError as error:
+            ended(TaskError(f"starting container failed: {error}", 127))
+            return
+        except TaskError as error:
+            ended(error)
+            return
+        self._executor.mesh.deactivate(self._task.id)
+        reason = ": dockerexec: unhealthy container" if self._killed_by_health else ""
+        ended(TaskError(f"task: non-zero exit ({code}){reason}", code) if code else None)
+
+    async def _until_ended_or_unhealthy(self, running: base.Container) -> None:
+        end = asyncio.ensure_future(self._containers.wait(self._container_id))
+        sick = asyncio.ensure_future(running.wait_unhealthy())
+        try:
+            await asyncio.wait({end, sick}, return_when=asyncio.FIRST_COMPLETED)
+            if sick.done() and not end.done():
+                self._killed_by_health = True
+                self._executor.mesh.deactivate(self._task.id)
+                await self._containers.stop(self._container_id, taskcontainer.grace_period(self._task))
+        finally:
+            for waiter in (end, sick):
+                waiter.cancel()
+
+    def _activate(self, running: base.Container) -> None:
+        """Let connections through: the task runs and is healthy."""
+        endpoint = self._task.endpoint
+        ports = tuple(
+            PortBinding(protocol=p.protocol, published=p.published_port, target=p.target_port, mode=p.publish_mode)
+            for p in (endpoint.ports if endpoint is not None else ())
+            if p.published_port
+        )
+        if ports:
+            self._executor.mesh.activate(
+                Endpoint(
+                    task_id=self._task.id,
+                    node_id=self._task.node_id,
+                    service_id=self._task.service_id,
+                    ports=ports,
+                    connect=lambda target: running.ports()[target],
+                )
+            )
+
+    async def _shutdown(self) -> None:
+        self._executor.mesh.deactivate(self._task.id)
+        container = self._record()
+        if container is None or container.state.status != "running":
+            return
+        if self._task.networks:
+            await self._executor.clock.sleep(LOAD_BALANCER_DRAIN)
+        await self._containers.stop(container.id, taskcontainer.grace_period(self._task))
+
+    async def _remove(self) -> None:
+        self._executor.mesh.deactivate(self._task.id)
+        container = self._record()
+        if container is not None:
+            await self._containers.remove(container.id)
+

@@ -1,0 +1,210 @@
+"""All engines of a lab and the swarms they form, on one journal."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from swarmlab.clock import Clock
+from swarmlab.engine.description import describe
+from swarmlab.engine.engine import DockerEngine
+from swarmlab.engine.executor import ContainerExecutor
+from swarmlab.images import Catalogue
+from swarmlab.journal import Journal
+from swarmlab.manager import FirstNode, Swarm, create_swarm
+from swarmlab.network import Mesh, NodeAddress, Published
+from swarmlab.objects import TLSInfo, new_id
+from swarmlab.objects.requests import InitRequest
+from swarmlab.store import Actor, Commit, Store
+
+_ENGINE_SCOPE = "engine:"
+Action = Literal["stop", "kill", "start"]
+
+
+class Lab:
+    """The engines, and what lies between them: swarms and their routing meshes."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        nodes: int,
+        clock: Clock,
+        journal: Journal,
+        state_dir: Path,
+        addresses: list[str],
+    ) -> None:
+        self.name = name
+        self.engines: dict[str, DockerEngine] = {}
+        self._clock = clock
+        self._journal = journal
+        self._state = state_dir / "containers"
+        self._addresses = {f"node-{number}": address for number, address in enumerate(addresses[:nodes], 1)}
+        self._images = Catalogue()
+        self._swarms: dict[str, Swarm] = {}
+        self._meshes: dict[str, Mesh] = {}
+        self._stores: dict[str, Store] = {}
+        self._recording = True
+
+    # --- life ------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Restore everything from the journal and go on; tasks that were running run again, as the same containers."""
+        for name, address in self._addresses.items():
+            self.engines[name] = DockerEngine(
+                name, address, self._store(_ENGINE_SCOPE + name), self._clock, self._images, self._state, self
+            )
+        members = {e.cluster.membership.swarm for e in self.engines.values() if e.cluster.membership is not None}
+        for swarm_id in sorted(members):
+            self._adopt(self._store(swarm_id))
+        for engine in self.engines.values():
+            if engine.power == "on":
+                engine.cluster.boot()
+        for swarm_id, swarm in self._swarms.items():
+            swarm.raft.resume(self._journal.meta(f"leader:{swarm_id}"))
+
+    async def stop(self) -> None:
+        """End all containers' processes. The journal keeps them as running, so that `start` goes on with them."""
+        for engine in self.engines.values():
+            engine.cluster.stop()
+            engine.containers.power_lost()
+        for swarm in self._swarms.values():
+            swarm.close()
+        for engine in self.engines.values():
+            await engine.runtime.close()
+        for mesh in self._meshes.values():
+            await mesh.close()
+        if self._recording:
+            for store in self._stores.values():
+                self._journal.snapshot(store)
+        self.engines.clear()
+        self._swarms.clear()
+        self._meshes.clear()
+        self._stores.clear()
+
+    async def reset(self, journal: Journal) -> None:
+        """Begin anew on an empty journal; the old one is closed already, so what ends now is written nowhere."""
+        self._recording = False
+        await self.stop()
+        self._journal = journal
+        self._recording = True
+        await self.start()
+
+    async def power(self, node: str, action: Action) -> None:
+        """Shut a node down in good order, cut its power, or start it again. Raises KeyError for an unknown node."""
+        engine = self.engines[node]
+        if action == "start":
+            if engine.power == "on":
+                return
+            engine.set_power("on")
+            engine.containers.boot()
+            engine.cluster.boot()
+            return
+        if engine.power != "on":
+            return
+        engine.cluster.power_off()
+        await self._leave_meshes(engine)
+        engine.containers.power_lost()
+        await engine.runtime.close()
+        engine.set_power("stopped" if action == "stop" else "killed")
+
+    def published(self) -> list[Published]:
+        """Where each published port of each node can really be reached."""
+        return [entry for mesh in self._meshes.values() for entry in mesh.published()]
+
+    def service_name(self, service_id: str) -> str:
+        """A service's name; its id when it is gone."""
+        for swarm in self._swarms.values():
+            service = swarm.store.tables.services.get(service_id)
+            if service is not None:
+                return service.spec.name
+        return service_id
+
+    # --- what engines need of each other (`Swarms`) ----------------------------------------------------------------
+
+    def create(self, first: FirstNode, request: InitRequest, actor: Actor) -> Swarm:
+        """See `Swarms`."""
+        swarm_id = new_id()
+        store = self._store(swarm_id)
+        create_swarm(
+            store,
+            first,
+            request.spec,
+            pools=request.default_addr_pool,
+            subnet_size=request.subnet_size,
+            data_path_port=request.data_path_port,
+            cluster_id=swarm_id,
+            actor=actor,
+        )
+        return self._adopt(store)
+
+    def get(self, swarm_id: str) -> Swarm | None:
+        """See `Swarms`."""
+        return self._swarms.get(swarm_id)
+
+    def at(self, address: str) -> Swarm | None:
+        """See `Swarms`."""
+        for engine in self.engines.values():
+            member = engine.cluster.membership
+            if engine.power == "on" and member is not None and not member.error:
+                swarm = self._swarms.get(member.swarm)
+                if swarm is not None and swarm.raft.manager_status(member.node_id) is not None:
+                    if address in {member.advertise_addr, f"{engine.address}:2377"}:
+                        return swarm
+        return None
+
+    def executor(self, swarm: Swarm, engine: str, tls: Callable[[], TLSInfo]) -> ContainerExecutor:
+        """See `Swarms`."""
+        docker = self.engines[engine]
+        return ContainerExecutor(
+            self._clock, docker.containers, self._images, self._mesh(swarm), lambda: describe(engine, tls())
+        )
+
+    async def joined(self, swarm: Swarm, node_id: str, engine: str) -> None:
+        """See `Swarms`."""
+        self.engines[engine].joined_swarm()
+        await self._mesh(swarm).join(node_id, NodeAddress(self.engines[engine].address))
+
+    async def left(self, swarm: Swarm, node_id: str, engine: str) -> None:
+        """See `Swarms`."""
+        docker = self.engines[engine]
+        for container in docker.containers.list(all=True):
+            if container.task_id:
+                self._mesh(swarm).deactivate(container.task_id)
+                await docker.containers.remove(container.id)
+        await self._mesh(swarm).leave(node_id)
+        if not any(e.cluster.membership is not None and e.cluster.membership.swarm == swarm.id for e in self.engines.values()):
+            swarm.close()
+            self._swarms.pop(swarm.id, None)
+            mesh = self._meshes.pop(swarm.id, None)
+            if mesh is not None:
+                await mesh.close()
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _store(self, scope: str) -> Store:
+        store = Store(self._clock, scope, self._append)
+        self._journal.restore(store)
+        self._stores[scope] = store
+        return store
+
+    def _append(self, commit: Commit) -> None:
+        if self._recording:
+            self._journal.append(commit)
+
+    def _adopt(self, store: Store) -> Swarm:
+        """A swarm on its store; who leads it is remembered for the next start of the lab."""
+        swarm = self._swarms[store.scope] = Swarm(store, self._clock)
+        swarm.on_leader(lambda: self._journal.set_meta(f"leader:{swarm.id}", swarm.raft.leader or ""))
+        return swarm
+
+    def _mesh(self, swarm: Swarm) -> Mesh:
+        return self._meshes.setdefault(swarm.id, Mesh())
+
+    async def _leave_meshes(self, engine: DockerEngine) -> None:
+        member = engine.cluster.membership
+        if member is None or member.swarm not in self._meshes:
+            return
+        mesh = self._meshes[member.swarm]
+        for container in engine.containers.list(all=False):
+            mesh.deactivate(container.task_id)
+        await mesh.leave(member.node_id)

@@ -1,0 +1,141 @@
+"""The container of a task, made from its spec (MB: daemon/cluster/executor/container/container.go)."""
+
+import base64
+from collections.abc import Mapping, Sequence
+
+from swarmlab.clock import SECOND
+from swarmlab.engine.containers import new_container_id
+from swarmlab.engine.template import TemplateError, expand
+from swarmlab.images import Image
+from swarmlab.objects import Config, ContainerSpec, NodeDescription, Secret, Task
+from swarmlab.objects.container import FileTarget
+from swarmlab.objects.defaults import STOP_GRACE_PERIOD
+from swarmlab.objects.local import Container, ContainerNetwork
+from swarmlab.runtime import base
+from swarmlab.runtime.controller import TaskError
+
+SECRETS_DIRECTORY = "/run/secrets"
+
+
+def container_spec(task: Task) -> ContainerSpec:
+    """The task's container spec. Raises TaskError when it has none."""
+    if task.spec.container_spec is None:
+        raise TaskError("dockerexec: unsupported runtime")
+    return task.spec.container_spec
+
+
+def grace_period(task: Task) -> float:
+    """How long the container may take to stop, in seconds."""
+    period = container_spec(task).stop_grace_period
+    return (STOP_GRACE_PERIOD if period is None else period) / SECOND
+
+
+def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> Container:
+    """A record for the task's container, the image's defaults merged in. Raises TaskError."""
+    spec, config = container_spec(task), image.config
+    _check_mounts(spec)
+    container_id = new_container_id()
+    try:
+        hostname = expand(spec.hostname, task, node) or container_id[:12]
+        env = [expand(variable, task, node) for variable in spec.env]
+    except TemplateError as error:
+        raise TaskError(str(error)) from None
+    # A command of the spec replaces the image's entrypoint and, with it, the image's arguments.
+    entrypoint = tuple(spec.command) or tuple(config.entrypoint)
+    cmd = tuple(spec.args) or (() if spec.command else tuple(config.cmd))
+    process = (*entrypoint, *cmd)
+    if not process:
+        raise TaskError("no command specified")
+    health = spec.healthcheck if spec.healthcheck is not None and spec.healthcheck.test else config.healthcheck
+    ports = tuple(p for p in (task.endpoint.ports if task.endpoint is not None else ()) if p.publish_mode == "host")
+    limits = task.spec.resources.limits if task.spec.resources is not None else None
+    return Container(
+        id=container_id,
+        name=task.name,
+        image=image_name,
+        image_id=image.id,
+        hostname=hostname,
+        path=process[0],
+        args=process[1:],
+        entrypoint=entrypoint,
+        cmd=cmd,
+        env=_merged_env(config.env, env),
+        working_dir=spec.dir or config.working_dir,
+        user=spec.user or config.user,
+        labels={**config.labels, **spec.labels, **_system_labels(task)},
+        stop_signal=spec.stop_signal or config.stop_signal,
+        stop_timeout=int(grace_period(task)),
+        tty=spec.tty,
+        open_stdin=spec.open_stdin,
+        healthcheck=health,
+        exposed_ports=tuple(config.exposed_ports),
+        ports=ports,
+        endpoints=tuple(
+            ContainerNetwork(network_id=n.network_id, addresses=n.addresses, aliases=n.aliases) for n in task.networks
+        ),
+        memory=limits.memory_bytes if limits is not None else 0,
+        task_id=task.id,
+    )
+
+
+def files(task: Task, secrets: Mapping[str, Secret], configs: Mapping[str, Config]) -> tuple[base.File, ...]:
+    """The task's secrets and configs as files. Raises TaskError when one of them is gone."""
+    spec = container_spec(task)
+    found = []
+    for secret_ref in spec.secrets:
+        secret = secrets.get(secret_ref.secret_id)
+        if secret is None or secret_ref.file is None:
+            raise TaskError(f"secret {secret_ref.secret_name} not found")
+        found.append(_file(secret_ref.file, secret.spec.data, SECRETS_DIRECTORY, secret=True))
+    for config_ref in spec.configs:
+        config = configs.get(config_ref.config_id)
+        if config_ref.file is None:
+            continue
+        if config is None:
+            raise TaskError(f"config {config_ref.config_name} not found")
+        found.append(_file(config_ref.file, config.spec.data, "", secret=False))
+    return tuple(found)
+
+
+def _file(target: FileTarget, data: str, directory: str, *, secret: bool) -> base.File:
+    path = target.name if target.name.startswith("/") else f"{directory}/{target.name}"
+    return base.File(
+        path=path,
+        data=base64.b64decode(data),
+        uid=int(target.uid) if target.uid.isdigit() else 0,
+        gid=int(target.gid) if target.gid.isdigit() else 0,
+        mode=target.mode & 0o7777,
+        secret=secret,
+    )
+
+
+def _merged_env(image: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
+    """The image's variables, those of the spec replacing them by name."""
+    merged: dict[str, str] = {}
+    for variable in (*image, *own):
+        merged[variable.partition("=")[0]] = variable
+    return tuple(merged.values())
+
+
+def _system_labels(task: Task) -> dict[str, str]:
+    return {
+        "com.docker.swarm.node.id": task.node_id,
+        "com.docker.swarm.service.id": task.service_id,
+        "com.docker.swarm.service.name": task.service_name,
+        "com.docker.swarm.task": "",
+        "com.docker.swarm.task.id": task.id,
+        "com.docker.swarm.task.name": task.name,
+    }
+
+
+def _check_mounts(spec: ContainerSpec) -> None:
+    """Rules that the API does not check: a violation rejects the task (MB: executor/container/validate.go)."""
+    for mount in spec.mounts:
+        if not mount.target.startswith("/"):
+            raise TaskError(f"invalid mount target, must be an absolute path: {mount.target}")
+        if mount.type == "bind" and not mount.source.startswith("/"):
+            raise TaskError(f"invalid bind mount source, must be an absolute path: {mount.source}")
+        if mount.type == "volume" and mount.source.startswith("/"):
+            raise TaskError(f"invalid volume mount source, must not be an absolute path: {mount.source}")
+        if mount.type == "tmpfs" and mount.source:
+            raise TaskError("invalid tmpfs source, source must be empty")
