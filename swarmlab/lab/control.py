@@ -62,7 +62,7 @@ class Control:
 
     async def _status(self, _: web.Request) -> web.Response:
         await self._host.ready.wait()
-        return web.json_response(self._host.status())
+        return web.json_response(await self._host.status())
 
     async def _reset(self, _: web.Request) -> web.Response:
         await self._host.ready.wait()

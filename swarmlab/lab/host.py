@@ -3,14 +3,18 @@
 import asyncio
 import logging
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from swarmlab.clock import ScaledClock
 from swarmlab.journal import Journal, Seal
 from swarmlab.lab.folder import Folder, Settings
-from swarmlab.lab.parts import Action, Lab, Parts, Published, Server
+from swarmlab.lab.parts import Action, Parts
 from swarmlab.lab.rotate import rotate, settle
-from swarmlab.network import node_addresses
+from swarmlab.network import Published, node_addresses
+
+if TYPE_CHECKING:
+    from swarmlab.api import Server
+    from swarmlab.engine import Lab
 
 _log = logging.getLogger(__name__)
 _STATES = {"on": "running", "stopped": "stopped", "killed": "killed"}
@@ -83,8 +87,12 @@ class Host:
         self._clock.set_speed(speed)
         _log.info("speed: speed=%g", speed)
 
-    def status(self) -> dict[str, Any]:
+    async def status(self) -> dict[str, Any]:
         """What `swarmlab.lab.status` adds for a running lab."""
+        async with self._changing:
+            return self._status()
+
+    def _status(self) -> dict[str, Any]:
         engines = self._lab.engines
         nodes = [
             {
@@ -95,8 +103,9 @@ class Host:
             }
             for name, engine in engines.items()
         ]
-        names = {engine.address: name for name, engine in engines.items()}
-        published = [self._published(entry, names.get(entry.address, entry.node_id)) for entry in self._lab.published()]
+        members = ((name, engine.cluster.membership) for name, engine in engines.items())
+        names = {member.node_id: name for name, member in members if member is not None}
+        published = [self._published(entry, names.get(entry.node_id, entry.node_id)) for entry in self._lab.published()]
         return {
             "state": "running",
             "pid": os.getpid(),

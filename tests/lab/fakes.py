@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
 
 from aiohttp import web
 
@@ -20,20 +20,10 @@ from swarmlab.clock import Clock
 from swarmlab.journal import Journal
 from swarmlab.lab import daemon, launch
 from swarmlab.lab.folder import all_folders
-from swarmlab.lab.parts import Action, Engine, Parts
+from swarmlab.lab.parts import Action, Parts
+from swarmlab.network import Published
 
 COMMAND = (sys.executable, "-u", __file__)
-
-
-class FakePublished(NamedTuple):
-    node_id: str = "id-1"
-    address: str = "127.0.0.1"
-    port: int = 80
-    protocol: str = "tcp"
-    service_id: str = "abc"
-    bound_address: str = "127.0.0.1"
-    bound_port: int = 8080
-    reason: str = "port 80 needs privileges"
 
 
 class FakeEngine:
@@ -41,6 +31,7 @@ class FakeEngine:
         self.name = name
         self.address = address
         self.power = power
+        self.cluster = SimpleNamespace(membership=SimpleNamespace(node_id=name.replace("node", "id")))
 
 
 class FakeLab:
@@ -83,8 +74,8 @@ class FakeLab:
         self.journal = journal
         await self.start()
 
-    def published(self) -> list[FakePublished]:
-        return [FakePublished(*entry) for entry in json.loads(self.journal.meta("published") or "[]")]
+    def published(self) -> list[Published]:
+        return [Published(*entry) for entry in json.loads(self.journal.meta("published") or "[]")]
 
     def service_name(self, service_id: str) -> str:
         return {"abc": "web"}.get(service_id, service_id)
@@ -93,7 +84,7 @@ class FakeLab:
 class FakeServer:
     """Says who it is, at any address."""
 
-    def __init__(self, engine: Engine, journal: Journal) -> None:
+    def __init__(self, engine: FakeEngine, journal: Journal) -> None:
         self.engine = engine
         application = web.Application()
         application.router.add_get("/whoami", self._whoami)
