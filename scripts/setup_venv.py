@@ -79,9 +79,15 @@ def alone() -> Iterator[int]:
 def run(lock: int, *command: str | Path) -> bool:
     """Run a command to its end; True when it succeeded."""
     env = {key: value for key, value in os.environ.items() if key not in MISLEADING}
-    # From "/", for uv takes settings from projects in and above the folder it is started in.
     done = subprocess.run(
-        command, env=env, cwd="/", pass_fds=(lock,), stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False
+        command,
+        env=env,
+        cwd="/",  # uv takes settings from the project it is started in, and from those in the folders above
+        pass_fds=(lock,),
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr,
+        start_new_session=True,  # Ctrl-C comes to this process alone, which ends the command: one message, no traceback
+        check=False,
     )
     return done.returncode == 0
 
@@ -162,7 +168,7 @@ def main() -> int:
         say(str(error))
         return 1
     except KeyboardInterrupt:
-        say("set-up interrupted; the next run starts it afresh.")
+        say("set-up interrupted; the next run ends it or starts it afresh.")
         return 130
     return 0
 

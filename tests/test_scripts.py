@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -58,6 +59,11 @@ class Checkout:
     def stamp(self) -> Path:
         return self.path / ".venv" / "swarmlab-stamp.json"
 
+    def version(self) -> tuple[int, int]:
+        """Which writing of the stamp this is."""
+        found = self.stamp.stat()
+        return found.st_ino, found.st_mtime_ns
+
     def start(self, **environ: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [self.path / "scripts" / "bootstrap"],
@@ -96,16 +102,16 @@ def test_bootstrap_makes_the_commands(checkout: Checkout) -> None:
 
 @pytest.mark.parametrize("python", [sys.executable, ""], ids=["the chosen Python", "the Python of .venv"])
 def test_a_second_bootstrap_does_nothing(checkout: Checkout, python: str) -> None:
-    before = checkout.stamp.stat()
+    before = checkout.version()
     assert checkout.bootstrap(SWARMLAB_PYTHON=python, PATH="/usr/bin:/bin") == (0, "")
-    assert checkout.stamp.stat() == before
+    assert checkout.version() == before
 
 
 def test_misleading_variables_change_nothing(checkout: Checkout, tmp_path: Path) -> None:
-    before = checkout.stamp.stat()
+    before = checkout.version()
     (tmp_path / "json.py").write_text("raise SystemExit('the wrong json')")
     assert checkout.bootstrap(PYTHONPATH=str(tmp_path), PYTHONHOME="/nowhere") == (0, "")
-    assert checkout.stamp.stat() == before
+    assert checkout.version() == before
 
 
 def test_a_changed_project_is_installed_again_into_the_same_venv(checkout: Checkout) -> None:
@@ -120,11 +126,12 @@ def test_a_changed_project_is_installed_again_into_the_same_venv(checkout: Check
 
 
 def test_without_a_stamp_all_is_built_anew_though_two_start_at_once(checkout: Checkout) -> None:
-    """So it is after a set-up that was killed while packages were being installed."""
+    """So it is after a set-up that was killed, here while an older .venv was being deleted."""
     left = checkout.path / ".venv" / "left"
     left.touch()
     checkout.stamp.unlink()
-    both = [checkout.start(), checkout.start()]
+    (checkout.path / ".venv" / "pyvenv.cfg").unlink()
+    both = [checkout.start(SWARMLAB_PYTHON=""), checkout.start(SWARMLAB_PYTHON="")]
     told = [process.communicate(timeout=100)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], told
     assert sum("setting up .venv" in text for text in told) == 1, told
@@ -133,17 +140,34 @@ def test_without_a_stamp_all_is_built_anew_though_two_start_at_once(checkout: Ch
     assert checkout.hello() == "hello\n"
 
 
+def stop_half_way(made: Checkout, stop: signal.Signals) -> tuple[int, str]:
+    """Start a set-up and send it a signal while it installs the project; its exit status and what it told."""
+    os.mkfifo(made.path / "hold")
+    process = made.start()
+    with (made.path / "hold").open():
+        # The backend has opened its end of the pipe.
+        process.send_signal(stop)
+        told = process.communicate(timeout=100)[1]
+    (made.path / "hold").unlink()
+    return process.returncode, told
+
+
+def test_an_interrupted_bootstrap_says_so_and_the_next_run_ends_it(checkout: Checkout) -> None:
+    (checkout.path / "pyproject.toml").write_text(PROJECT + "# changed again\n")
+    status, told = stop_half_way(checkout, signal.SIGINT)
+    assert status == 130
+    assert told == "swarmlab: set-up interrupted; the next run ends it or starts it afresh.\n"
+    before = checkout.version()
+    assert checkout.bootstrap() == (0, "")
+    assert checkout.version() != before
+    assert checkout.hello() == "hello\n"
+
+
 def test_a_killed_bootstrap_and_a_moved_checkout_are_mended_by_the_next_run(checkout: Checkout, tmp_path: Path) -> None:
     moved = Checkout.__new__(Checkout)
     moved.path = tmp_path / "moved"
     shutil.copytree(checkout.path, moved.path, symlinks=True)
-    os.mkfifo(moved.path / "hold")
-    process = moved.start()
-    with (moved.path / "hold").open():
-        # The backend has opened its end: the project is being installed.
-        process.kill()
-        process.communicate(timeout=100)
-    (moved.path / "hold").unlink()
+    assert stop_half_way(moved, signal.SIGKILL)[0] == -signal.SIGKILL
     status, told = moved.bootstrap()
     assert status == 0, told
     assert moved.hello() == "hello\n"
