@@ -2,10 +2,21 @@
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
+from swarmlab.api.call import Call
+from swarmlab.engine import EngineError
+from swarmlab.manager.errors import StatusError
 from swarmlab.objects.local import Container
+
+
+class Known(NamedTuple):
+    """A network's name, and its gateway when it is the engine's own."""
+
+    name: str
+    gateway: str
 
 
 class Place(NamedTuple):
@@ -16,6 +27,14 @@ class Place(NamedTuple):
     address: str
     gateway: str
     aliases: tuple[str, ...]
+
+
+def known_networks(call: Call) -> dict[str, Known]:
+    """The networks that this engine can name, by id: its own, and on a manager the swarm's."""
+    known = {network.id: Known(network.name, network.gateway) for network in call.engine.local_networks()}
+    with suppress(EngineError, StatusError):
+        known.update((network.id, Known(network.spec.name, "")) for network in call.control.networks())
+    return known
 
 
 def endpoint_id(*parts: str) -> str:
@@ -31,14 +50,28 @@ def mac_address(address: str) -> str:
     return "02:42:" + ":".join(f"{byte:02x}" for byte in packed)
 
 
-def places(container: Container, gateways: Mapping[str, str]) -> Iterator[Place]:
-    """The container's places, by the network's name. `gateways` are the local networks' by network id."""
+def network_ids(container: Container) -> list[str]:
+    """The networks that a container is on."""
+    return list(
+        dict.fromkeys([*(endpoint.network_id for endpoint in container.endpoints), *container.networks.values()])
+    )
+
+
+def places(container: Container, known: Mapping[str, Known]) -> list[Place]:
+    """The container's places, by the network's name. One that was given no network is on the engine's bridge."""
+    names = {network_id: name for name, network_id in container.networks.items()}
     endpoints = {endpoint.network_id: endpoint for endpoint in container.endpoints}
-    for name, network_id in sorted(container.networks.items()):
+    bridge = next(
+        (network_id for network_id, network in known.items() if network.name == "bridge" and network.gateway), ""
+    )
+    found = []
+    for network_id in network_ids(container) or ([bridge] if bridge else []):
+        network = known.get(network_id, Known(network_id, ""))
         endpoint = endpoints.get(network_id)
         address = endpoint.addresses[0] if endpoint is not None and endpoint.addresses else ""
         aliases = endpoint.aliases if endpoint is not None else ()
-        yield Place(name, network_id, address, gateways.get(network_id, ""), aliases)
+        found.append(Place(names.get(network_id, network.name), network_id, address, network.gateway, aliases))
+    return sorted(found)
 
 
 def endpoint_settings(container: Container, place: Place) -> dict[str, Any]:
@@ -63,19 +96,24 @@ def endpoint_settings(container: Container, place: Place) -> dict[str, Any]:
     }
 
 
-def attached(containers: Iterable[Container], network_id: str) -> dict[str, Any]:
+def attached(containers: Iterable[Container], network_id: str, known: Mapping[str, Known]) -> dict[str, Any]:
     """The `Containers` of a network: those that run and are on it."""
-    found = {}
-    for container in containers:
-        if container.state.status != "running":
-            continue
-        for place in places(container, {}):
-            if place.network_id == network_id:
-                found[container.id] = {
-                    "Name": container.name,
-                    "EndpointID": endpoint_id(container.id, network_id),
-                    "MacAddress": mac_address(place.address),
-                    "IPv4Address": place.address,
-                    "IPv6Address": "",
-                }
+    found = {
+        container.id: endpoint_resource(container.name, place.address, container.id, network_id)
+        for container in containers
+        if container.state.status == "running"
+        for place in places(container, known)
+        if place.network_id == network_id
+    }
     return dict(sorted(found.items()))
+
+
+def endpoint_resource(name: str, address: str, *identity: str) -> dict[str, str]:
+    """An entry of a network's `Containers`."""
+    return {
+        "Name": name,
+        "EndpointID": endpoint_id(*identity),
+        "MacAddress": mac_address(address),
+        "IPv4Address": address,
+        "IPv6Address": "",
+    }

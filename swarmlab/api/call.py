@@ -6,6 +6,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar
 
+import msgspec
 from multidict import MultiMapping
 
 from swarmlab.api.decode import decode
@@ -17,6 +18,8 @@ from swarmlab.objects import Spec
 from swarmlab.store import Actor
 
 S = TypeVar("S", bound=Spec)
+#: For answers built of plain dictionaries, whose order is Docker's order of fields.
+_UNSORTED = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,11 @@ DONE = Answer()
 def answer(value: Any, status: int = HTTPStatus.OK) -> Answer:
     """A value as JSON."""
     return encoded(dumps(value), status)
+
+
+def document(value: Any, status: int = HTTPStatus.OK) -> Answer:
+    """A value as JSON with its maps in the order they have."""
+    return encoded(_UNSORTED.encode(value) + b"\n", status)
 
 
 def encoded(body: bytes, status: int = HTTPStatus.OK) -> Answer:

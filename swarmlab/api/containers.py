@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from swarmlab.api import hostconfig
-from swarmlab.api.attachments import Place, endpoint_id, endpoint_settings, mac_address, places
-from swarmlab.api.call import Answer, Call, Route, encoded
+from swarmlab.api.attachments import Known, endpoint_id, endpoint_settings, known_networks, mac_address, places
+from swarmlab.api.call import Answer, Call, Route, document
 from swarmlab.api.duration import human_duration
 from swarmlab.api.encode import instant, sorted_map
 from swarmlab.api.errors import bad_request
@@ -24,7 +22,6 @@ _HEALTH = frozenset({"none", "starting", "healthy", "unhealthy"})
 #: Where Docker says a published port listens.
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (shown, not bound)
 _ROOT = "/var/lib/docker/containers"
-_ENCODER = msgspec.json.Encoder()
 
 
 def list_containers(call: Call) -> Answer:
@@ -39,9 +36,10 @@ def list_containers(call: Call) -> Answer:
             raise bad_request(f"Invalid filter 'health={value}'")
     is_task = filters.flag("is-task")
     engine = call.engine
-    every = sorted(engine.containers.list(True), key=lambda c: (c.created_at, c.id), reverse=True)
+    every = sorted(engine.containers.list(all=True), key=lambda c: (c.created_at, c.id), reverse=True)
     shown = call.flag("all") or limit > 0 or bool(filters.get("status"))
-    views = [_View(engine, container) for container in _between(engine, every, filters)]
+    known = known_networks(call)
+    views = [_View(engine, container, known) for container in _between(engine, every, filters)]
     found = [
         view
         for view in views
@@ -50,11 +48,7 @@ def list_containers(call: Call) -> Answer:
         and view.matches(filters)
     ]
     with_size = call.flag("size")
-    return _document([view.summary(with_size) for view in (found[:limit] if limit > 0 else found)])
-
-
-def _document(value: Any) -> Answer:
-    return encoded(_ENCODER.encode(value) + b"\n")
+    return document([view.summary(with_size) for view in (found[:limit] if limit > 0 else found)])
 
 
 def _limit(text: str) -> int:
@@ -77,19 +71,19 @@ def _between(engine: DockerEngine, containers: list[Container], filters: Filters
 
 def inspect_container(call: Call) -> Answer:
     """`GET /containers/{id}/json`."""
-    return _document(_View(call.engine, call.engine.containers.find(call.name)).details())
+    view = _View(call.engine, call.engine.containers.find(call.name), known_networks(call))
+    return document(view.details())
 
 
 class _View:
     """A container with what the engine knows around it."""
 
-    def __init__(self, engine: DockerEngine, container: Container) -> None:
+    def __init__(self, engine: DockerEngine, container: Container, known: Mapping[str, Known]) -> None:
         self.engine = engine
         self.container = container
         running = engine.containers.runtime_container(container.id)
         self.health = running.health if running is not None else ""
-        gateways = {network.id: network.gateway for network in engine.local_networks()}
-        self.places: list[Place] = list(places(container, gateways))
+        self.places = places(container, known)
 
     def matches(self, filters: Filters) -> bool:
         """Whether the filters that look at one container alone let it pass."""

@@ -1,8 +1,8 @@
 """Request bodies read as Go's encoding/json reads them, straight into the specs.
 
 Keys match in any case, null means absent, unknown keys are ignored, maps are kept sorted as Go writes them. The first
-value of a wrong type is reported with Go's text: the innermost struct's name, the path of fields to it, and the Go type that
-was expected.
+value of a wrong type is reported with Go's text: the innermost struct's name, the path of fields to it, and the Go type
+that was expected.
 """
 
 import base64

@@ -4,9 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
-from swarmlab.api.call import Answer, ApiVersion, Call, Route, encoded
+from swarmlab.api.call import Answer, ApiVersion, Call, Route, document
 from swarmlab.api.encode import instant, sorted_map
 from swarmlab.api.errors import not_found
 from swarmlab.api.hostconfig import image_config
@@ -14,11 +12,6 @@ from swarmlab.api.query import Filters
 from swarmlab.images import Image
 
 _ACCEPTED = ("dangling", "label", "label!", "before", "since", "reference", "until")
-_ENCODER = msgspec.json.Encoder()
-
-
-def _document(value: Any) -> Answer:
-    return encoded(_ENCODER.encode(value) + b"\n")
 
 
 def find_image(call: Call, reference: str) -> Image:
@@ -36,7 +29,7 @@ def list_images(call: Call) -> Answer:
     dangling = filters.flag("dangling")
     keeps = _matcher(call, filters)
     found = [] if dangling else [image for image in call.engine.images.images() if keeps(image)]
-    return _document([summary(call, image, filters) for image in found])
+    return document([summary(call, image, filters) for image in found])
 
 
 def summary(call: Call, image: Image, filters: Filters | None = None) -> dict[str, Any]:
@@ -109,7 +102,7 @@ def inspect_image(call: Call) -> Answer:
     }
     if call.version < ApiVersion(1, 44):
         found["VirtualSize"] = image.size
-    return _document(found)
+    return document(found)
 
 
 def image_history(call: Call) -> Answer:
@@ -126,7 +119,7 @@ def image_history(call: Call) -> Answer:
         }
         for index, entry in enumerate(reversed(image.history))
     ]
-    return _document(rows)
+    return document(rows)
 
 
 ROUTES = (

@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 
-from swarmlab.api.attachments import attached, endpoint_id, mac_address
-from swarmlab.api.call import NO_CONTENT, Answer, Call, Route, answer
+from swarmlab.api.attachments import attached, endpoint_id, endpoint_resource, known_networks, network_ids
+from swarmlab.api.call import NO_CONTENT, Answer, Call, Route, answer, document
 from swarmlab.api.encode import instant, sorted_map
 from swarmlab.api.errors import ApiError, bad_request, not_available, not_found
 from swarmlab.api.query import Filters, parse_bool
 from swarmlab.api.resolve import find_network
-from swarmlab.engine import DockerEngine, EngineError, LocalNetwork
+from swarmlab.engine import EngineError, LocalNetwork
+from swarmlab.manager.errors import StatusError
 from swarmlab.objects import Driver, IPAMConfig, IPAMOptions, Network, NetworkSpec, Spec
 from swarmlab.objects.network import ConfigFrom
 from swarmlab.objects.requests import NetworkCreateRequest
@@ -74,7 +75,7 @@ def _swarm_view(network: Network) -> _View:
     )
 
 
-def _local_view(engine: DockerEngine, network: LocalNetwork) -> _View:
+def _local_view(call: Call, network: LocalNetwork) -> _View:
     pools = [_pool(network.subnet, "", network.gateway)] if network.subnet else []
     return _View(
         name=network.name,
@@ -89,7 +90,7 @@ def _local_view(engine: DockerEngine, network: LocalNetwork) -> _View:
         ingress=False,
         config_from={"Network": ""},
         config_only=False,
-        containers=attached(engine.containers.list(False), network.id),
+        containers=attached(call.engine.containers.list(all=False), network.id, known_networks(call)),
         options=_LOCAL_OPTIONS.get(network.name, {}),
         labels={},
     )
@@ -114,7 +115,7 @@ _LOCAL_OPTIONS = {
 
 def _swarm_networks(call: Call) -> list[Network]:
     """The swarm's networks that users may see; none on an engine that is no manager."""
-    with suppress(EngineError):
+    with suppress(EngineError, StatusError):
         return [n for n in call.control.networks() if n.spec.labels.get(_PREDEFINED_LABEL) != "true"]
     return []
 
@@ -123,7 +124,7 @@ def _views(call: Call) -> list[_View]:
     """Every network this engine knows, the swarm's first."""
     return [
         *(_swarm_view(network) for network in _swarm_networks(call)),
-        *(_local_view(call.engine, network) for network in call.engine.local_networks()),
+        *(_local_view(call, network) for network in call.engine.local_networks()),
     ]
 
 
@@ -131,21 +132,14 @@ def _attached_view(call: Call, view: _View) -> _View:
     """The view of one network with what is on it here, as soon as it has been made on this node."""
     if view.scope == "local":
         return view
-    containers = attached(call.engine.containers.list(False), view.id)
-    with suppress(EngineError):
+    containers = attached(call.engine.containers.list(all=False), view.id, known_networks(call))
+    with suppress(EngineError, StatusError):
         nodes = call.control.nodes()
         own_id = call.engine.cluster.info().node_id
         address = next((node.attachments.get(view.id, "") for node in nodes if node.id == own_id), "")
         if (view.ingress and address) or containers:
-            name = f"{view.name}-endpoint"
             key = "ingress-sbox" if view.ingress else f"lb-{view.name}"
-            containers[key] = {
-                "Name": name,
-                "EndpointID": endpoint_id(key, own_id, view.id),
-                "MacAddress": mac_address(address),
-                "IPv4Address": address,
-                "IPv6Address": "",
-            }
+            containers[key] = endpoint_resource(f"{view.name}-endpoint", address, key, own_id, view.id)
             peers = [
                 {"Name": endpoint_id("peer", node.id)[:12], "IP": node.status.addr}
                 for node in nodes
@@ -160,7 +154,7 @@ def list_networks(call: Call) -> Answer:
     filters = call.filters(*_ACCEPTED)
     _check(filters)
     used = _used(call)
-    return answer([view for view in _views(call) if _matches(view, filters, used)])
+    return document([view for view in _views(call) if _matches(view, filters, used)])
 
 
 def _check(filters: Filters) -> None:
@@ -175,8 +169,7 @@ def _check(filters: Filters) -> None:
 
 def _used(call: Call) -> frozenset[str]:
     """The ids of networks that a container here is on."""
-    running = (c for c in call.engine.containers.list(False) if c.state.status == "running")
-    return frozenset(network_id for container in running for network_id in container.networks.values())
+    return frozenset(network_id for c in call.engine.containers.list(all=False) for network_id in network_ids(c))
 
 
 def _matches(view: _View, filters: Filters, used: frozenset[str]) -> bool:
@@ -199,7 +192,7 @@ def inspect_network(call: Call) -> Answer:
     """`GET /networks/{id}`: by full id, then name, then id prefix; `scope` narrows it down."""
     parse_bool(call.param("verbose"), "verbose")
     view = _find(call, call.name, call.param("scope"))
-    return answer(_attached_view(call, view))
+    return document(_attached_view(call, view))
 
 
 def _find(call: Call, term: str, scope: str = "") -> _View:
@@ -207,7 +200,7 @@ def _find(call: Call, term: str, scope: str = "") -> _View:
     views = [view for view in _views(call) if scope in ("", view.scope)]
     if scope == "swarm" and term in _PREDEFINED:
         # Services may name the predefined networks, which are hidden otherwise.
-        with suppress(EngineError, ApiError):
+        with suppress(EngineError, StatusError, ApiError):
             return _swarm_view(find_network(call.control, term))
     for view in views:
         if view.id == term:

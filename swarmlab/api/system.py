@@ -2,15 +2,12 @@
 
 from typing import Any
 
-import msgspec
-
 from swarmlab.api import host, images
-from swarmlab.api.call import Answer, Call, Route, answer, encoded
+from swarmlab.api.call import Answer, Call, Route, answer, document
 from swarmlab.api.encode import cluster_info, instant
 from swarmlab.api.errors import not_found
 from swarmlab.engine import VERSION
 
-_ENCODER = msgspec.json.Encoder()
 _PING_HEADERS = {
     "Cache-Control": "no-cache, no-store, must-revalidate",
     "Pragma": "no-cache",
@@ -42,13 +39,13 @@ def ping(call: Call) -> Answer:
 
 def version(call: Call) -> Answer:
     """`GET /version`."""
-    return encoded(_ENCODER.encode(host.version()) + b"\n")
+    return document(host.version())
 
 
 def info(call: Call) -> Answer:
     """`GET /info`."""
     engine = call.engine
-    states = [container.state.status for container in engine.containers.list(True)]
+    states = [container.state.status for container in engine.containers.list(all=True)]
     running, paused = states.count("running"), states.count("paused")
     swarm = _swarm(call)
     found: dict[str, Any] = {
@@ -100,7 +97,7 @@ def info(call: Call) -> Answer:
         "SecurityOptions": [],
         "Warnings": swarm.get("Warnings"),
     }
-    return encoded(_ENCODER.encode(found) + b"\n")
+    return document(found)
 
 
 _ABILITIES = dict.fromkeys(
@@ -135,7 +132,7 @@ def disk_usage(call: Call) -> Answer:
     """`GET /system/df`: images only; containers here have no layer of their own that could be measured."""
     engine = call.engine
     every = engine.images.images()
-    used = {container.image_id for container in engine.containers.list(True)}
+    used = {container.image_id for container in engine.containers.list(all=True)}
     rows = [{**images.summary(call, image), "Containers": int(image.id in used), "SharedSize": 0} for image in every]
     found = {
         "LayersSize": sum(image.size for image in every),
@@ -145,7 +142,7 @@ def disk_usage(call: Call) -> Answer:
         "BuildCache": [],
         "BuilderSize": 0,
     }
-    return encoded(_ENCODER.encode(found) + b"\n")
+    return document(found)
 
 
 def list_volumes(call: Call) -> Answer:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from swarmlab.api.call import Answer, Call, Route, answer, encoded
-from swarmlab.api.encode import TaskEncoder
+from swarmlab.api.encode_tasks import TaskEncoder
 from swarmlab.api.errors import ApiError
 from swarmlab.api.query import Filters
 from swarmlab.api.resolve import find_node, find_service, find_task

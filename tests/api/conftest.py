@@ -12,7 +12,8 @@ import pytest
 
 from swarmlab.api import Server
 from swarmlab.images import Catalogue
-from tests.api.fakes import FakeEngine, FakeJournal
+
+from .fakes import FakeEngine, FakeJournal
 
 T = TypeVar("T")
 

@@ -1,4 +1,5 @@
 """Texts were measured on a real engine with the same bodies."""
+# ruff: noqa: E501
 
 from typing import Any
 
@@ -96,7 +97,9 @@ def test_a_body_of_null_is_an_empty_request() -> None:
 
 
 def test_maps_are_sorted_and_null_in_lists_is_the_zero_value() -> None:
-    spec = decode(b'{"Labels": {"b": null, "a": "1"}, "TaskTemplate": {"ContainerSpec": {"Args": ["x", null]}}}', ServiceSpec)
+    spec = decode(
+        b'{"Labels": {"b": null, "a": "1"}, "TaskTemplate": {"ContainerSpec": {"Args": ["x", null]}}}', ServiceSpec
+    )
     assert list(spec.labels.items()) == [("a", "1"), ("b", "")]
     assert spec.task_template.container_spec is not None
     assert spec.task_template.container_spec.args == ("x", "")

@@ -12,7 +12,8 @@ from swarmlab.api import server as server_module
 from swarmlab.api.call import Route
 from swarmlab.api.router import Router
 from swarmlab.api.unavailable import ROUTES as UNAVAILABLE
-from tests.api.conftest import Client
+
+from .conftest import Client
 
 #: Every path of the official definition of API 1.50.
 KNOWN = json.loads((Path(__file__).parent / "paths-v1.50.json").read_text())
@@ -84,7 +85,12 @@ def test_names_may_hold_slashes_and_escapes() -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Origin": "https://page.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "page.example"}, {"Host": "a.b.c:80"}],
+    [
+        {"Origin": "https://page.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "page.example"},
+        {"Host": "a.b.c:80"},
+    ],
 )
 def test_what_a_browser_could_forge_is_refused(client: Client, headers: dict[str, str]) -> None:
     client.init()

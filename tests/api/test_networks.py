@@ -1,0 +1,139 @@
+import pytest
+
+from swarmlab.objects import Driver, IPAMConfig, IPAMOptions, Network, NetworkSpec
+from swarmlab.objects.local import ContainerNetwork
+from swarmlab.store import Kind
+
+from .conftest import Client
+from .fakes import NODE_ID, TEST
+from .test_containers import NETWORK, container, replace
+
+BACK = Network(
+    id=NETWORK,
+    spec=NetworkSpec(name="back", internal=True, labels={"b": "2", "a": "1"}),
+    driver_state=Driver(name="overlay", options={"com.docker.network.driver.overlay.vxlanid_list": "4097"}),
+    ipam=IPAMOptions(driver=Driver(name="default"), configs=(IPAMConfig(subnet="10.0.1.0/24", gateway="10.0.1.1"),)),
+)
+
+
+@pytest.fixture
+def swarm(client: Client) -> Client:
+    client.init()
+    predefined = NetworkSpec(name="bridge", labels={"com.docker.swarm.predefined": "true"})
+    client.engine.put(Kind.NETWORK, BACK, Network(id="p" * 25, spec=predefined))
+    return client
+
+
+def names(client: Client, **filters: list[str]) -> list[str]:
+    return sorted(network["Name"] for network in client.filtered("/networks", **filters).json)
+
+
+def test_a_network_of_the_swarm_as_docker_shows_it(swarm: Client) -> None:
+    shown = swarm("GET", "/networks/back").json
+    assert shown == {
+        "Name": "back",
+        "Id": NETWORK,
+        "Created": "2023-11-14T22:13:20Z",
+        "Scope": "swarm",
+        "Driver": "overlay",
+        "EnableIPv6": False,
+        "IPAM": {"Driver": "default", "Options": None, "Config": [{"Subnet": "10.0.1.0/24", "Gateway": "10.0.1.1"}]},
+        "Internal": True,
+        "Attachable": False,
+        "Ingress": False,
+        "ConfigFrom": {"Network": ""},
+        "ConfigOnly": False,
+        "Containers": None,
+        "Options": {"com.docker.network.driver.overlay.vxlanid_list": "4097"},
+        "Labels": {"a": "1", "b": "2"},
+    }
+    assert list(shown["IPAM"]) == ["Driver", "Options", "Config"]
+    assert list(shown["Labels"]) == ["a", "b"]
+
+
+def test_the_engine_s_own_networks(client: Client) -> None:
+    client.engine.containers.every = [container()]
+    assert names(client) == ["bridge", "host", "mine", "none"]
+    bridge = client("GET", "/networks/bridge").json
+    assert list(bridge["Containers"]) == ["a" * 64]
+    assert bridge["IPAM"]["Config"] == [{"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"}]
+    assert client("GET", "/networks/none").json["Driver"] == "null"
+
+
+def test_lists_are_filtered_and_hide_the_predefined(swarm: Client) -> None:
+    assert names(swarm) == ["back", "bridge", "host", "ingress", "mine", "none"]
+    assert names(swarm, scope=["swarm"]) == ["back", "ingress"]
+    assert names(swarm, driver=["overlay"]) == ["back"]
+    assert names(swarm, name=["ac"]) == ["back"]
+    assert names(swarm, id=["kkk"]) == ["back"]
+    assert names(swarm, label=["a=1"]) == ["back"]
+    assert names(swarm, type=["builtin"]) == ["bridge", "host", "none"]
+    swarm.engine.containers.every = [container(endpoints=(ContainerNetwork(network_id=NETWORK),))]
+    assert names(swarm, dangling=["true"], scope=["swarm"]) == ["ingress"]
+    assert names(swarm, dangling=["false"], scope=["swarm"]) == ["back"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "status"), [({"bogus": ["1"]}, 400), ({"dangling": ["x"]}, 400), ({"type": ["x"]}, 500)]
+)
+def test_wrong_filters(client: Client, filters: dict[str, list[str]], status: int) -> None:
+    assert client.filtered("/networks", **filters).status == status
+
+
+def test_a_network_with_containers_here_shows_them_and_its_peers(swarm: Client) -> None:
+    with swarm.engine.store.transaction(TEST) as tx:
+        node = tx.tables.nodes.get(NODE_ID)
+        assert node is not None
+        tx.update(Kind.NODE, replace(node, attachments={NETWORK: "10.0.1.9/24"}))
+    endpoint = ContainerNetwork(network_id=NETWORK, addresses=("10.0.1.3/24",))
+    swarm.engine.containers.every = [container(endpoints=(endpoint,))]
+    shown = swarm("GET", "/networks/back").json
+    assert {name: entry["IPv4Address"] for name, entry in shown["Containers"].items()} == {
+        "a" * 64: "10.0.1.3/24", "lb-back": "10.0.1.9/24",
+    }  # fmt: skip
+    assert [peer["IP"] for peer in shown["Peers"]] == ["127.0.0.1"]
+
+
+def test_arguments(swarm: Client) -> None:
+    assert swarm("GET", f"/networks/{NETWORK[:5]}").json["Name"] == "back"
+    assert swarm("GET", "/networks/bridge").json["Scope"] == "local"
+    assert swarm("GET", "/networks/bridge?scope=swarm").json["Id"] == "p" * 25
+    missing = swarm("GET", "/networks/nosuch")
+    assert (missing.status, missing.message) == (404, "network nosuch not found")
+    swarm.engine.put(Kind.NETWORK, Network(id="k" * 24 + "2", spec=NetworkSpec(name="other")))
+    assert swarm("GET", "/networks/kkk").message == "network kkk is ambiguous (2 matches found based on ID prefix)"
+    assert swarm("GET", "/networks/back?verbose=foo").status == 400
+
+
+def test_create_and_remove(swarm: Client) -> None:
+    request = {
+        "Name": "front", "CheckDuplicate": True, "Driver": "overlay", "Attachable": True, "Labels": {"x": "y"},
+        "IPAM": {"Config": [{"Subnet": "10.9.0.0/24", "IPRange": "10.9.0.0/25", "Gateway": "10.9.0.1"}]},
+    }  # fmt: skip
+    reply = swarm("POST", "/networks/create", request)
+    assert (reply.status, reply.json["Warning"]) == (201, "")
+    stored = swarm.engine.cluster.control().network(reply.json["Id"])
+    assert stored.spec.ipam_options is not None
+    assert stored.spec.ipam_options.configs == (
+        IPAMConfig(subnet="10.9.0.0/24", range="10.9.0.0/25", gateway="10.9.0.1"),
+    )
+    assert (stored.spec.attachable, stored.spec.scope, stored.spec.labels) == (True, "swarm", {"x": "y"})
+    taken = swarm("POST", "/networks/create", request)
+    assert (taken.status, taken.message) == (409, "network with name front already exists")
+    assert swarm("DELETE", "/networks/front").status == 204
+    assert swarm("DELETE", "/networks/front").status == 404
+    assert swarm("DELETE", "/networks/bridge").status == 403
+    assert swarm("DELETE", "/networks/mine").status == 501
+
+
+def test_what_cannot_be_created(client: Client) -> None:
+    overlay = {"Name": "x", "Driver": "overlay"}
+    assert client("POST", "/networks/create", overlay).message.startswith("This node is not a swarm manager.")
+    client.init()
+    client.engine.cluster.worker = True
+    refused = client("POST", "/networks/create", overlay)
+    assert (refused.status, refused.message.partition(".")[0]) == (
+        403, "Cannot create a multi-host network from a worker node",
+    )  # fmt: skip
+    assert client("POST", "/networks/create", {"Name": "x"}).status == 501
+    assert client("POST", "/networks/create", {"Name": "host"}).status == 403
