@@ -69,7 +69,10 @@ class TaskEncoder:
         status = obj.status
         container = status.container_status
         return _Task(
-            **meta(obj),
+            id=obj.id,
+            version=Version(index=obj.version),
+            created_at=instant(obj.created_at),
+            updated_at=instant(obj.updated_at),
             labels=_NO_LABELS,
             spec=self._spec(obj.spec),
             service_id=obj.service_id,

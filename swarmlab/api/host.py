@@ -7,7 +7,6 @@ from typing import Any
 
 import psutil
 
-from swarmlab import __version__
 from swarmlab.engine import API_VERSION, MIN_API_VERSION, VERSION
 
 _BUILD_TIME = "2025-05-30T12:07:27.000000000+00:00"
@@ -20,8 +19,8 @@ def machine() -> dict[str, Any]:
     """Kernel, cores and memory (bytes) of this machine."""
     return {
         "KernelVersion": platform.release(),
-        "OperatingSystem": f"swarmlab {__version__} ({platform.system()})",
-        "OSVersion": __version__,
+        "OperatingSystem": f"swarmlab on {platform.system()}",
+        "OSVersion": "",
         "OSType": "linux",
         "Architecture": platform.machine(),
         "NCPU": os.cpu_count() or 1,
@@ -44,7 +43,7 @@ def version() -> dict[str, Any]:
     }
     details = {**{key: facts[key] for key in sorted(facts)}, "Experimental": "false"}
     return {
-        "Platform": {"Name": f"swarmlab {__version__}"},
+        "Platform": {"Name": "swarmlab"},
         "Components": [{"Name": "Engine", "Version": VERSION, "Details": dict(sorted(details.items()))}],
         "Version": VERSION,
         **facts,

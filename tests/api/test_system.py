@@ -31,7 +31,7 @@ def test_info_counts_containers(client: Client) -> None:
 def test_version_admits_what_it_is(client: Client) -> None:
     version = client("GET", "/version").json
     assert (version["ApiVersion"], version["MinAPIVersion"]) == ("1.50", "1.24")
-    assert version["Platform"]["Name"].startswith("swarmlab ")
+    assert version["Platform"] == {"Name": "swarmlab"}
 
 
 def test_what_a_lab_has_none_of(client: Client) -> None:
