@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import logging
 from collections.abc import Callable
 
 import msgspec
@@ -9,6 +10,8 @@ import msgspec
 from swarmlab.clock import Clock
 from swarmlab.objects import Task, TaskState, TaskStatus
 from swarmlab.runtime.controller import Controller, Step, TaskError
+
+_log = logging.getLogger(__name__)
 
 Report = Callable[[Task, TaskStatus], None]
 
@@ -116,6 +119,10 @@ class TaskManager:
                 await pending
             except TaskError as raised:
                 error = raised
+            except Exception as raised:
+                # A fault of ours must not leave the task hanging between two states.
+                _log.exception("task %s: step to %s", self.task.id, state.text)
+                error = TaskError(str(raised))
             if epoch != self._epoch or self._closed:
                 return
             self._step = None

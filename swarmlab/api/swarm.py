@@ -9,14 +9,14 @@ from swarmlab.objects import ClusterSpec
 from swarmlab.objects.requests import InitRequest, JoinRequest, UnlockRequest
 
 
-def init(call: Call) -> Answer:
+async def init(call: Call) -> Answer:
     """`POST /swarm/init`: the new node's id."""
     request = call.decode(InitRequest)
     if call.version < ApiVersion(1, 39):
         request = msgspec.structs.replace(request, default_addr_pool=(), subnet_size=0)
     if call.version < ApiVersion(1, 40):
         request = msgspec.structs.replace(request, data_path_port=0)
-    return answer(call.engine.cluster.init(request))
+    return answer(await call.engine.cluster.init(request))
 
 
 async def join(call: Call) -> Answer:

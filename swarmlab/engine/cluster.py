@@ -15,7 +15,7 @@ from swarmlab.objects import Cluster, Node, TLSInfo, new_id
 from swarmlab.objects.local import Engine, Membership
 from swarmlab.objects.requests import InitRequest, JoinRequest
 from swarmlab.runtime.controller import Executor
-from swarmlab.store import Actor, Kind, Store
+from swarmlab.store import Actor, Commit, Kind, Store
 
 #: How long a node tries to join before it answers, and how often it tries on in the background, in seconds.
 JOIN_TIMEOUT = 20.0
@@ -149,8 +149,8 @@ class ClusterComponent:
 
     # --- making, joining, leaving ----------------------------------------------------------------------------------
 
-    def init(self, request: InitRequest) -> str:
-        """Make a swarm with this node as its first manager; return the node's id. Raises EngineError."""
+    async def init(self, request: InitRequest) -> str:
+        """Make a swarm with this node as its first manager; return the node's id once it is ready. Raises EngineError."""
         if self.membership is not None or self._pending is not None:
             raise unavailable(EXISTS)
         spec = request.spec
@@ -176,6 +176,7 @@ class ClusterComponent:
                 data_path_addr=data_path,
             )
         )
+        await self._until_ready(swarm, first.node_id)
         return first.node_id
 
     async def join(self, request: JoinRequest) -> None:
@@ -186,6 +187,9 @@ class ClusterComponent:
             raise bad_request("at least 1 RemoteAddr is required to join")
         addresses.listen(request.listen_addr, self._address)
         if self._try_join(request):
+            member, swarm = self.membership, self._swarm
+            assert member is not None and swarm is not None
+            await self._until_ready(swarm, member.node_id)
             return
         self._pending = request
         self._clock.call_later(JOIN_RETRY, lambda: self._retry_join(request))
@@ -257,6 +261,23 @@ class ClusterComponent:
             return False
         node = swarm.store.tables.nodes.get(member.node_id)
         return node is not None and node.manager_status is not None
+
+    async def _until_ready(self, swarm: Swarm, node_id: str) -> None:
+        """Return when the node has reported to the dispatcher, or after the time-out of a join."""
+        ready = asyncio.get_running_loop().create_future()
+
+        def check(commit: Commit | None) -> None:
+            node = swarm.store.tables.nodes.get(node_id)
+            if not ready.done() and (commit is None or (node is not None and node.status.state == "ready")):
+                ready.set_result(None)
+
+        unwatch = swarm.store.watch(check, Kind.NODE)
+        timer = self._clock.call_later(JOIN_TIMEOUT, lambda: check(None))
+        try:
+            await ready
+        finally:
+            unwatch()
+            timer.cancel()
 
     def _leave_warning(self) -> str:
         assert self._swarm is not None

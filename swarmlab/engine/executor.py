@@ -111,8 +111,8 @@ class ContainerController:
         container = self._record()
         if container is None or container.state.status != "running":
             return ()
-        found = {p.published_port: p for p in self._executor.mesh.published() if p.node_id == self._task.node_id}
-        return tuple(port for port in container.ports if port.published_port in found)
+        served = {(p.port, p.protocol) for p in self._executor.mesh.published() if p.node_id == self._task.node_id}
+        return tuple(port for port in container.ports if (port.published_port, port.protocol) in served)
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
