@@ -116,7 +116,7 @@ def _lab(where: Folder) -> Check:
     if asked.returncode:
         reason = (asked.stderr.strip().splitlines() or ["no answer"])[-1]
         return Check(title, "problem", f"node-1: {reason}", f"swarmlab node start node-1, or {_restart(where.name)}")
-    return Check(title, "ok", f"runs {settings.nodes} engines; docker talks to node-1, version {asked.stdout.strip()}")
+    return Check(title, "ok", f"runs; docker talks to node-1, version {asked.stdout.strip()}")
 
 
 def _labs(_: Folder) -> Check:
