@@ -19,14 +19,19 @@ def check(
     journal: Path | None = None,
     lab: str | None = None,
     variables: Mapping[str, Variable] | None = None,
+    steps: str = "",
 ) -> Result:
     """Grade an exercise (`A1`) from what happened in a lab since it was started or reset.
 
     `journal` is a journal file; without it the lab's own is read: that of the lab named `lab`, else $SWARMLAB_LAB, else
-    `default`. `variables` replace the exercise's own, such as the service's name.
+    `default`. `variables` replace the exercise's own, such as the service's name. `steps` limits the report to some
+    steps, counted from 1 (`4-7`, or `3`).
 
-    Raises UnknownExerciseError, VariableError, NoJournalError.
+    Raises UnknownExerciseError, VariableError, NoJournalError, and ValueError for `steps` of another form.
     """
     loaded = load(exercise, variables)
+    first, _, last = steps.partition("-")
+    numbers = range(int(first), int(last or first) + 1) if steps else None
     with JournalReader(find_journal(journal, lab)) as reader:
-        return grade(loaded, events(reader))
+        result = grade(loaded, events(reader))
+    return result if numbers is None else result.only(numbers)

@@ -1,6 +1,6 @@
 """What grading comes to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -75,6 +75,11 @@ class Result(msgspec.Struct, frozen=True):
     def errors(self) -> list[str]:
         """The grader's own errors."""
         return [verdict.error for step in self.steps for verdict in step.verdicts if verdict.error]
+
+    def only(self, numbers: Iterable[int]) -> "Result":
+        """The result of some steps, counted from 1. Numbers that no step has are ignored."""
+        wanted = set(numbers)
+        return Result(self.exercise, [step for i, step in enumerate(self.steps, 1) if i in wanted])
 
     def to_dict(self) -> dict[str, Any]:
         """The result as `checker check --json` prints it."""

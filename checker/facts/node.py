@@ -9,18 +9,16 @@ from checker.world import Fields, Swarm
 class Node(Fact, frozen=True, tag="node"):
     """A node, or every node, is so. What is not given does not matter.
 
-    `availability` is `active`, `pause` or `drain`; `state` is `ready` or `down`; `reachability` is a manager's,
-    `reachable` or `unreachable`.
+    `availability` is `active`, `pause` or `drain`, `state` is `ready` or `down`.
     """
 
     which: Literal["any", "every"] = "any"
     availability: Literal["active", "pause", "drain"] | None = None
     state: Literal["ready", "down"] | None = None
-    reachability: Literal["reachable", "unreachable"] | None = None
 
     @property
     def _wanted(self) -> dict[str, str]:
-        wanted = {"availability": self.availability, "state": self.state, "reachability": self.reachability}
+        wanted = {"availability": self.availability, "state": self.state}
         return {name: value for name, value in wanted.items() if value is not None}
 
     def phrase(self) -> str:
@@ -55,5 +53,5 @@ def _hostname(node: Fields) -> str:
 
 
 def _property(node: Fields, name: str) -> str:
-    section = {"availability": "Spec", "state": "Status", "reachability": "ManagerStatus"}[name]
+    section = {"availability": "Spec", "state": "Status"}[name]
     return str((node.get(section) or {}).get(name.capitalize()) or "unknown")

@@ -77,7 +77,7 @@ class Story:
                     description=NodeDescription(hostname="node-1"),
                     status=NodeStatus(state="ready", addr="127.0.0.1"),
                     role="manager",
-                    manager_status=ManagerStatus(leader=True, reachability="reachable", addr="127.0.0.1:2377"),
+                    manager_status=ManagerStatus(addr="127.0.0.1:2377"),
                 ),
             )
         self._join(Membership(swarm=cluster, node_id=node))
