@@ -1,6 +1,7 @@
 """A server on a socket of its own, and a client that speaks to it as any other would."""
 
 import asyncio
+import io
 import json
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
@@ -58,7 +59,8 @@ class Client:
     def __call__(self, method: str, path: str, body: Any = None, **options: Any) -> Reply:
         async def call() -> Reply:
             session = await self.connect()
-            data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
+            encoded = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+            data = None if encoded is None else io.BytesIO(encoded)
             async with session.request(method, f"http://docker{path}", data=data, **options) as response:
                 return Reply(response.status, response.headers, await response.read())
 

@@ -77,7 +77,7 @@ class FakeCluster:
             warnings=[],
         )
 
-    def init(self, request: InitRequest) -> str:
+    async def init(self, request: InitRequest) -> str:
         if self._active:
             raise EngineError(503, "This node is already part of a swarm.")
         self.inits.append(request)

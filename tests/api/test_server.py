@@ -2,6 +2,7 @@ import asyncio
 import json
 import socket
 import stat
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -166,3 +167,57 @@ def test_a_client_that_goes_away_does_not_undo_what_it_asked_for(client: Client)
     client.engine.cluster.join = cast(Any, join)
     client.run(ask_and_leave())
     assert done.is_set()
+
+
+def _endless(client: Client) -> tuple[asyncio.Event, asyncio.Event]:
+    """Make `/events` wait for ever; tells when someone listens, and when nobody does any more."""
+    listening, over = asyncio.Event(), asyncio.Event()
+
+    async def subscribe(since: int, until: int) -> AsyncIterator[object]:
+        listening.set()
+        try:
+            await asyncio.Event().wait()
+            yield None
+        finally:
+            over.set()
+
+    client.engine.events.subscribe = cast(Any, subscribe)
+    return listening, over
+
+
+def test_a_stream_ends_when_its_client_goes_away(client: Client) -> None:
+    listening, over = _endless(client)
+
+    async def listen_and_leave() -> None:
+        session = await client.connect()
+        response = await session.get("http://docker/events")
+        # The headers came at once, and the call is noted although it has not ended.
+        assert [request.path for request in client.journal.requests] == ["/events"]
+        await listening.wait()
+        response.close()
+        await over.wait()
+
+    client.run(listen_and_leave())
+    assert over.is_set()
+
+
+def test_streams_end_with_the_server(client: Client) -> None:
+    listening, over = _endless(client)
+
+    async def listen_and_close() -> None:
+        session = await client.connect()
+        await session.get("http://docker/events")
+        await listening.wait()
+        await client.server.close()
+
+    client.run(listen_and_close())
+    assert over.is_set()
+
+
+def test_large_bodies_are_read_and_enormous_ones_are_refused(client: Client) -> None:
+    client.init()
+    data = "A" * 1_300_000
+    assert client("POST", "/configs/create", {"Name": "big", "Data": data}).status == 201
+    refused = client("POST", "/configs/create", b" " * (65 << 20))
+    assert refused.status == 413
+    assert "message" in refused.json
