@@ -19,7 +19,7 @@ _PLUGINS = {
     "Network": ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"],
     "Authorization": None,
     "Log": [
-        "awslogs", "fluentd", "gcplogs", "gelf", "journald", "json-file", "local", "splunk", "syslog",
+        "awslogs", "fluentd", "gcplogs", "gelf", "journald", "json-file", "local", "logentries", "splunk", "syslog",
     ],
 }  # fmt: skip
 

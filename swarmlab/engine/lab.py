@@ -9,7 +9,7 @@ from swarmlab.engine.description import describe
 from swarmlab.engine.engine import DockerEngine
 from swarmlab.engine.executor import ContainerExecutor
 from swarmlab.images import Catalogue
-from swarmlab.journal import Journal
+from swarmlab.journal import Journal, Request
 from swarmlab.manager import FirstNode, Swarm, create_swarm
 from swarmlab.network import Mesh, NodeAddress, Published
 from swarmlab.objects import TLSInfo, new_id
@@ -198,7 +198,19 @@ class Lab:
         return swarm
 
     def _mesh(self, swarm: Swarm) -> Mesh:
-        return self._meshes.setdefault(swarm.id, Mesh())
+        mesh = self._meshes.get(swarm.id)
+        if mesh is None:
+            mesh = self._meshes[swarm.id] = Mesh(lambda node_id, port: self._note_connection(swarm, node_id, port))
+        return mesh
+
+    def _note_connection(self, swarm: Swarm, node_id: str, port: int) -> None:
+        """Someone opened a published port: a request like any other, so that a checker can tell."""
+        engine = next(
+            (e.name for e in self.engines.values() if (m := e.cluster.membership) is not None and m.node_id == node_id), ""
+        )
+        if self._recording:
+            request = Request(engine, "CONNECT", f"/published/{port}", "", 200, "routing-mesh")
+            self._journal.request(self._clock.now(), request)
 
     async def _leave_meshes(self, engine: DockerEngine) -> None:
         member = engine.cluster.membership

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 
 from swarmlab.clock import SECOND
@@ -22,7 +23,8 @@ _BACKDATE = timedelta(hours=1)
 def new_root_ca(now: int) -> RootCA:
     """A root named `swarm-ca` on P-256, valid for 20 years from `now` (Unix nanoseconds), with fresh join tokens."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "swarm-ca")])
+    # A PrintableString, as Go encodes it: the subject appears in `docker node inspect`.
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "swarm-ca", _ASN1Type.PrintableString)])
     begin = datetime.fromtimestamp(now // SECOND, UTC) - _BACKDATE
     certificate = (
         x509.CertificateBuilder()

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from swarmlab.network.base import Endpoint, NodeAddress, Published
@@ -31,7 +31,9 @@ class Mesh:
     port is open, and connections that come early wait.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_connection: Callable[[str, int], None] = lambda node_id, port: None) -> None:
+        """`on_connection` is told the node and the published port of every connection that comes in."""
+        self._on_connection = on_connection
         self._nodes: dict[str, NodeAddress] = {}
         self._endpoints: dict[str, Endpoint] = {}
         #: The endpoints of each published port, by task.
@@ -151,7 +153,7 @@ class Mesh:
         except OSError as error:
             self._served[node_id, port] = error.strerror or str(error)
             return
-        opened = functools.partial(self._enter, node_id)
+        opened = functools.partial(self._enter, node_id, port.published)
         listener = Listener(bound, lambda: Relay(lambda: self._backends(port), opened, self._left))
         self._served[node_id, port] = listener
         if listener.reason:
@@ -182,8 +184,9 @@ class Mesh:
                 continue
             yield address
 
-    def _enter(self, node_id: str, relay: Relay) -> None:
+    def _enter(self, node_id: str, published: int, relay: Relay) -> None:
         self._relays[relay] = node_id
+        self._on_connection(node_id, published)
 
     def _left(self, relay: Relay) -> None:
         self._relays.pop(relay, None)
