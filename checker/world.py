@@ -7,6 +7,8 @@ from typing import Any
 from swarmlab.journal.reader import ChangeRecord
 
 Fields = Mapping[str, Any]
+#: The desired states of a task that is to run; a replacement is only to be ready until its predecessor has stopped.
+_WANTED = ("ready", "running")
 
 
 class Tally:
@@ -28,8 +30,8 @@ class Tally:
 
     @property
     def pending(self) -> int:
-        """Tasks that should run and have no node."""
-        return self._states["running", "pending"]
+        """Tasks that should run, now or when their predecessor has stopped, and have no node."""
+        return sum(self._states[desired, "pending"] for desired in _WANTED)
 
     @property
     def reasons(self) -> list[str]:
@@ -45,7 +47,7 @@ class Tally:
         status = task.get("Status") or {}
         state, desired = status.get("State", "new"), task.get("DesiredState") or "running"
         self._states[desired, state] += number
-        if state == "pending" and desired == "running" and status.get("Err"):
+        if state == "pending" and desired in _WANTED and status.get("Err"):
             self._reasons[status["Err"]] += number
 
 

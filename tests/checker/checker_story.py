@@ -1,7 +1,7 @@
 """Writing journals as a learner's session would: each method is a command, with the calls that docker makes for it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlencode
@@ -194,7 +194,7 @@ class Story:
         with self.swarm.transaction(self._actor("DELETE /services/{id}")) as tx:
             tx.delete(Kind.SERVICE, service.id)
         self.call("DELETE", f"/services/{name}")
-        with self.swarm.transaction("taskreaper") as tx:
+        with self.swarm.transaction("task reaper") as tx:
             for task in self.swarm.tables.tasks.by("service", service.id):
                 tx.delete(Kind.TASK, task.id)
 
@@ -233,30 +233,27 @@ class Story:
     def _displace(self, service: Service) -> None:
         running = [t.slot for t in self.swarm.tables.tasks.by("service", service.id) if t.state == TaskState.RUNNING]
         self._each(service, lambda _: True, lambda t: _replace(t, desired_state=TaskState.SHUTDOWN))
-        self._add(service, running)
-        self._each(
-            service,
-            lambda t: t.desired_state == TaskState.RUNNING,
-            lambda t: _state(t, TaskState.PENDING, NO_NODE),
-        )
+        self._add(service, running, TaskState.READY)
+        self._each(service, _is_replacement, lambda t: _state(t, TaskState.PENDING, NO_NODE))
         self._each(
             service,
             lambda t: t.desired_state == TaskState.SHUTDOWN,
             lambda t: _state(t, TaskState.SHUTDOWN),
         )
+        self._each(service, _is_replacement, lambda t: _replace(t, desired_state=TaskState.RUNNING))
 
-    def _add(self, service: Service, slots: range | list[int]) -> None:
-        with self.swarm.transaction("replicated") as tx:
+    def _add(self, service: Service, slots: Iterable[int], desired: TaskState = TaskState.RUNNING) -> None:
+        with self.swarm.transaction("replicated orchestrator") as tx:
             for slot in slots:
-                tx.create(
-                    Kind.TASK, Task(id=new_id(), spec=service.spec.task_template, service_id=service.id, slot=slot)
-                )
+                template = service.spec.task_template
+                task = Task(id=new_id(), spec=template, service_id=service.id, slot=slot, desired_state=desired)
+                tx.create(Kind.TASK, task)
 
     def _each(self, service: Service, which: Callable[[Task], bool], change: Callable[[Task], Task]) -> None:
         for task in self.swarm.tables.tasks.by("service", service.id):
             if which(task):
                 self.clock.advance(0.05)
-                with self.swarm.transaction("agent") as tx:
+                with self.swarm.transaction("dispatcher") as tx:
                     tx.update(Kind.TASK, change(task))
 
     def _progress(self, service: Service) -> None:
@@ -266,6 +263,10 @@ class Story:
             self.call("GET", f"/services/{service.id}", "insertDefaults=false")
             self.call("GET", "/tasks", _filters({"_up-to-date": {"true": True}, "service": {service.id: True}}))
             self.call("GET", "/nodes")
+
+
+def _is_replacement(task: Task) -> bool:
+    return task.desired_state == TaskState.READY
 
 
 def _state(task: Task, state: TaskState, err: str = "") -> Task:

@@ -154,3 +154,23 @@ def test_weights_share_the_points(tmp_path: Path) -> None:
         step = judge(story, conditions).steps[0]
 
     assert (step.points, step.possible, step.full) == (3, 4, False)
+
+
+def test_a_replacement_waits_before_its_predecessor_has_stopped(tmp_path: Path) -> None:
+    waits = """
+      - check: sequence
+        why: w
+        moments:
+          - [{fact: service, name: web, waiting: 2, reason: no suitable node}]
+          - [{fact: service, name: web, waiting: 2, reason: no suitable node, stopped: 1}]
+          - [{fact: service, name: web, waiting: 2, reason: no suitable node, stopped: 2}]
+"""
+    with Story(tmp_path) as story:
+        story.init()
+        story.create()
+        story.drain()
+        assert only(story, waits).met
+        story.activate()
+        gone = only(story, "      - {check: now, why: w, facts: [{fact: service, name: web, waiting: 1, reason: no}]}")
+
+    assert gone.found == 'at the end web had no task pending with "no"'
