@@ -1,4 +1,7 @@
-"""A node's agent: keeps a session with the leader's dispatcher and a manager for each assigned task (SK: agent/agent.go)."""
+"""A node's agent: keeps a session with the leader's dispatcher, and a manager for each assigned task.
+
+Source: SK: agent/agent.go.
+"""
 
 import random
 from collections.abc import Callable
@@ -10,7 +13,7 @@ from swarmlab.dispatcher import Assignments, Dispatcher, Session
 from swarmlab.objects import Config, Secret, Task, TaskStatus
 from swarmlab.runtime.controller import Executor
 
-#: After losing its session an agent waits a random time up to this before the next try, in seconds (SK: agent/session.go).
+#: After losing its session an agent waits a random time up to this before the next try (SK: agent/session.go), seconds.
 BACKOFF_BASE, BACKOFF_FACTOR, BACKOFF_MAX = 0.1, 2.0, 8.0
 
 
@@ -32,6 +35,7 @@ class Agent:
         address: str,
         managers: Managers,
         executor: Executor,
+        *,
         on_rejected: Callable[[str], None],
     ) -> None:
         self.node_id = node_id
@@ -113,9 +117,7 @@ class Agent:
             # `managers_changed` comes when there is one.
             return
         try:
-            self._session = dispatcher.register(
-                self.node_id, self._executor.describe(), self._address, self._receive
-            )
+            self._session = dispatcher.register(self.node_id, self._executor.describe(), self._address, self._receive)
         except LookupError as error:
             self._on_rejected(str(error))
             return

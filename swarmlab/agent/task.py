@@ -25,8 +25,9 @@ _ACCEPT = {
 class TaskManager:
     """Owns the status of one task from ASSIGNED on, and drives its controller.
 
-    PREPARING, STARTING and RUNNING are carried on with whatever the desired state is, unless that is SHUTDOWN or beyond;
-    the other states advance only while they are below the desired state, which is how desired READY parks a task.
+    PREPARING, STARTING and RUNNING are carried on with whatever the desired state is, unless that is SHUTDOWN or
+    beyond; the other states advance only while they are below the desired state, which is how desired READY parks a
+    task.
     """
 
     def __init__(self, clock: Clock, task: Task, controller: Controller, report: Report) -> None:

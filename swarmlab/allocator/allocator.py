@@ -240,7 +240,9 @@ class Allocator:
             if network_id not in wanted:
                 self._networks.free(network_id, vip.addr)
         endpoint = Endpoint(
-            spec=service.spec.endpoint_spec or EndpointSpec(), ports=ports, virtual_ips=(*vips.values(), *fresh.values())
+            spec=service.spec.endpoint_spec or EndpointSpec(),
+            ports=ports,
+            virtual_ips=(*vips.values(), *fresh.values()),
         )
         tx.update(Kind.SERVICE, msgspec.structs.replace(service, endpoint=endpoint))
 

@@ -49,7 +49,9 @@ class NetworkAllocator:
         for config in configs:
             self._open(network.id, config)
         asked_driver = network.spec.driver_configuration or Driver(name="overlay")
-        vxlan = next(n for n in range(_FIRST_VXLAN, _FIRST_VXLAN + len(self._vxlans) + 1) if n not in self._vxlans.values())
+        vxlan = next(
+            n for n in range(_FIRST_VXLAN, _FIRST_VXLAN + len(self._vxlans) + 1) if n not in self._vxlans.values()
+        )
         self._vxlans[network.id] = vxlan
         options = {VXLAN_OPTION: str(vxlan), **asked_driver.options}
         driver = network.spec.ipam_options.driver if network.spec.ipam_options is not None else Driver()

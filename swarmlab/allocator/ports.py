@@ -108,7 +108,7 @@ class PortAllocator:
 
 
 def _find(have: list[PortConfig], wanted: PortConfig) -> PortConfig | None:
-    """The allocated port that serves `wanted`: same name, protocol, target and mode, and same number if one is fixed."""
+    """The allocated port that serves `wanted`: same name, protocol, target, mode, and number if one is fixed."""
     for port in have:
         same = (port.name, port.protocol, port.target_port, port.publish_mode) == (
             wanted.name,

@@ -37,8 +37,8 @@ class _ScaledTimer:
 class ScaledClock:
     """Swarm time that runs `speed` times as fast as real time, on an asyncio event loop.
 
-    The loop is the one that runs when the first deferred call is made. At speed 1 swarm time is the machine's time; after
-    a change of speed it goes on from the instant it had, so it never jumps.
+    The loop is the one that runs when the first deferred call is made. At speed 1 swarm time is the machine's time;
+    after a change of speed it goes on from the instant it had, so it never jumps.
     """
 
     def __init__(self, speed: float = 1.0) -> None:
@@ -62,7 +62,9 @@ class ScaledClock:
         return self._swarm_base + int((time.monotonic_ns() - self._real_base) * self.speed)
 
     def advance_to(self, instant: int) -> None:
-        """Jump forward to `instant` (Unix nanoseconds) if it lies ahead; a restored lab must not live before its journal."""
+        """Jump forward to `instant` (Unix nanoseconds) if it lies ahead; a restored lab must not live before its
+        journal.
+        """
         self._swarm_base += max(0, instant - self.now())
 
     def set_speed(self, speed: float) -> None:

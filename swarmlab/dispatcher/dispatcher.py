@@ -1,8 +1,8 @@
 """The dispatcher: the leader's side of every agent's session (SK: manager/dispatcher/dispatcher.go).
 
-Heartbeats are not sent one by one. A session that works would deliver each of them in time, so only the loss of one is an
-event: from then on the node has what was left of its grace period. That is what the periodic calls amount to, at no cost
-for nodes that are well.
+Heartbeats are not sent one by one. A session that works would deliver each of them in time, so only the loss of one is
+an event: from then on the node has what was left of its grace period. That is what the periodic calls amount to, at no
+cost for nodes that are well.
 """
 
 import random
@@ -58,7 +58,9 @@ class Dispatcher:
                 message = 'Node moved to "unknown" state due to leadership change in cluster'
                 status = msgspec.structs.replace(node.status, state="unknown", message=message)
                 tx.update(Kind.NODE, msgspec.structs.replace(node, status=status))
-                self._arm(node.id, GRACE_MULTIPLIER_UNKNOWN * self._beat(), 'heartbeat failure for node in "unknown" state')
+                self._arm(
+                    node.id, GRACE_MULTIPLIER_UNKNOWN * self._beat(), 'heartbeat failure for node in "unknown" state'
+                )
 
     def stop(self) -> None:
         """End all sessions without touching the nodes: they look for another manager."""
@@ -175,7 +177,9 @@ class Dispatcher:
     def _node_removed(self, node_id: str) -> None:
         session = self._sessions.pop(node_id, None)
         if session is not None:
-            session.reject(f"rpc error: code = PermissionDenied desc = Permission denied: node {node_id} was removed from swarm")
+            session.reject(
+                f"rpc error: code = PermissionDenied desc = Permission denied: node {node_id} was removed from swarm"
+            )
         for timers in (self._grace, self._orphaning):
             timer = timers.pop(node_id, None)
             if timer is not None:
@@ -213,6 +217,4 @@ class Dispatcher:
             return
         if msgspec.structs.replace(task.status, applied_at=0) == msgspec.structs.replace(status, applied_at=0):
             return
-        tx.update(
-            Kind.TASK, msgspec.structs.replace(task, status=msgspec.structs.replace(status, applied_at=tx.at))
-        )
+        tx.update(Kind.TASK, msgspec.structs.replace(task, status=msgspec.structs.replace(status, applied_at=tx.at)))

@@ -1,4 +1,4 @@
-"""One agent's session: what it has been told, and what it has yet to be told (SK: manager/dispatcher/assignments.go)."""
+"""One agent's session: what it was told, and what it has yet to be told (SK: manager/dispatcher/assignments.go)."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -18,7 +18,10 @@ _NO_STATUS = TaskStatus()
 
 
 class Assignments(NamedTuple):
-    """What an agent is to do: with `complete` all of it, else the changes. Secrets and configs are those that the tasks use."""
+    """What an agent is to do: with `complete` all of it, else the changes.
+
+    Secrets and configs are those that the tasks use.
+    """
 
     complete: bool
     tasks: tuple[Task, ...]
@@ -119,4 +122,6 @@ class Session:
 def _same_orders(old: Task, new: Task) -> bool:
     """Whether two versions of a task differ only in what the agent reported (SK: api/equality/equality.go)."""
     strip = msgspec.structs.replace
-    return strip(old, status=_NO_STATUS, version=0, updated_at=0) == strip(new, status=_NO_STATUS, version=0, updated_at=0)
+    return strip(old, status=_NO_STATUS, version=0, updated_at=0) == strip(
+        new, status=_NO_STATUS, version=0, updated_at=0
+    )

@@ -339,7 +339,7 @@ class ClusterComponent:
         self._swarm = swarm
         executor = self._swarms.executor(swarm, self._name, lambda: swarm.cluster.root_ca.tls_info)
         address = addresses.split(member.advertise_addr, "")[0]
-        self._agent = Agent(self._clock, member.node_id, address, swarm, executor, self._rejected)
+        self._agent = Agent(self._clock, member.node_id, address, swarm, executor, on_rejected=self._rejected)
         swarm.on_leader(self._agent.managers_changed)
         swarm.on_role(member.node_id, self._role_changed)
         if self._is_manager():

@@ -1,6 +1,7 @@
 """Reading a journal: the one public way to learn what happened in a lab.
 
-Needs nothing but the file. A reader may work while the lab writes; it then sees everything up to the moment of the call.
+Needs nothing but the file. A reader may work while the lab writes; it then sees everything up to the moment of the
+call.
 """
 
 import sqlite3
@@ -30,11 +31,14 @@ class ChangeRecord(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One transaction. `at` is Unix nanoseconds of swarm time; `actor` has `loop`, or `engine`, `request` and `client`."""
+    """One transaction.
+
+    `at` is Unix nanoseconds of swarm time; `actor` has `loop`, or `engine`, `request` and `client`.
+    """
 
     seq: int
     scope: str
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody calls
     at: int
     actor: Fields
     changes: tuple[ChangeRecord, ...]

@@ -1,12 +1,13 @@
 """The layout of a journal file.
 
-`commits` holds one row a transaction. `changes` is a JSON list of `[operation, kind, id, fields]`: operation `c` (created,
-`fields` is the whole object), `u` (updated, `fields` are the top-level fields that changed, complete, null for "back to the
-default"), `d` (deleted, no fields). Names are those of the Engine API; instants are Unix nanoseconds; task states are
-SwarmKit's numbers. The objects at any instant are a fold of these rows, per `scope` (a swarm's id, or `engine:NAME`).
+`commits` holds one row a transaction. `changes` is a JSON list of `[operation, kind, id, fields]`: operation `c`
+(created, `fields` is the whole object), `u` (updated, `fields` are the top-level fields that changed, complete, null
+for "back to the default"), `d` (deleted, no fields). Names are those of the Engine API; instants are Unix nanoseconds;
+task states are SwarmKit's numbers. The objects at any instant are a fold of these rows, per `scope` (a swarm's id, or
+`engine:NAME`).
 
-`snapshots` only shortens that fold. `requests` holds the calls that clients made; a call that a client repeats while nothing
-changes is one row with a count.
+`snapshots` only shortens that fold. `requests` holds the calls that clients made; a call that a client repeats while
+nothing changes is one row with a count.
 """
 
 FORMAT = 1
@@ -22,8 +23,8 @@ CREATE TABLE IF NOT EXISTS snapshots (
     scope TEXT PRIMARY KEY, seq INTEGER NOT NULL, idx INTEGER NOT NULL, objects TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS requests (
-    id INTEGER PRIMARY KEY, after INTEGER NOT NULL, at INTEGER NOT NULL, last_at INTEGER NOT NULL, times INTEGER NOT NULL,
-    engine TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, query TEXT NOT NULL, status INTEGER NOT NULL,
-    client TEXT NOT NULL
+    id INTEGER PRIMARY KEY, after INTEGER NOT NULL, at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+    times INTEGER NOT NULL, engine TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, query TEXT NOT NULL,
+    status INTEGER NOT NULL, client TEXT NOT NULL
 );
 """

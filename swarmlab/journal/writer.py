@@ -69,7 +69,7 @@ class Journal:
 
     def append(self, commit: Commit) -> None:
         """Write one transaction. Raises sqlite3.Error, and then the transaction must not take place."""
-        changes = []
+        changes: list[tuple[object, ...]] = []
         for kind, old, new in commit.changes:
             if new is None:
                 assert old is not None
@@ -92,7 +92,7 @@ class Journal:
         self._seq += 1
 
     def request(self, at: int, request: Request) -> None:
-        """Note a call of a client at `at` (Unix nanoseconds), or count it if it repeats one and nothing happened since."""
+        """Note a call at `at` (Unix nanoseconds), or count it if it repeats one and nothing happened since."""
         known = self._recent.get(request)
         if known is not None and known[1] == self._seq:
             self._db.execute("UPDATE requests SET times = times + 1, last_at = ? WHERE id = ?", (at, known[0]))
@@ -127,7 +127,8 @@ class Journal:
     def snapshot_due(self, scope: str) -> bool:
         """Whether many commits of the scope have followed its last snapshot."""
         row = self._db.execute(
-            "SELECT count(*) FROM commits WHERE scope = ?1 AND seq > coalesce((SELECT seq FROM snapshots WHERE scope = ?1), 0)",
+            "SELECT count(*) FROM commits WHERE scope = ?1 "
+            "AND seq > coalesce((SELECT seq FROM snapshots WHERE scope = ?1), 0)",
             (scope,),
         ).fetchone()
         return int(row[0]) >= SNAPSHOT_INTERVAL

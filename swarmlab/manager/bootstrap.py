@@ -7,8 +7,19 @@ import msgspec
 from swarmlab.clock import SECOND
 from swarmlab.manager.ca import new_root_ca, unlock_key
 from swarmlab.manager.controlapi.networks import PREDEFINED_LABEL
-from swarmlab.objects import Cluster, ClusterSpec, Driver, ManagerStatus, Network, NetworkSpec, Node, NodeSpec, NodeStatus
-from swarmlab.objects import IPAMOptions, new_id
+from swarmlab.objects import (
+    Cluster,
+    ClusterSpec,
+    Driver,
+    IPAMOptions,
+    ManagerStatus,
+    Network,
+    NetworkSpec,
+    Node,
+    NodeSpec,
+    NodeStatus,
+    new_id,
+)
 from swarmlab.objects.cluster import CAConfig, DispatcherConfig, OrchestrationConfig, RaftConfig
 from swarmlab.store import Actor, Kind, Store
 

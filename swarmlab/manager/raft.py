@@ -1,7 +1,7 @@
 """Membership, leadership and quorum of the managers (SK: manager/state/raft).
 
-All managers of a lab share one process and one store, so there is no log to replicate. What is kept of raft is what can be
-noticed from outside: who is a member, who leads, who is reachable, and when the swarm cannot decide anything.
+All managers of a lab share one process and one store, so there is no log to replicate. What is kept of raft is what can
+be noticed from outside: who is a member, who leads, who is reachable, and when the swarm cannot decide anything.
 """
 
 import random
@@ -82,9 +82,7 @@ class Raft:
         elif hurry:
             self._elect()
         elif self._election is None:
-            self._election = self._clock.call_later(
-                self._random.uniform(ELECTION_MIN, ELECTION_MAX), self._elect
-            )
+            self._election = self._clock.call_later(self._random.uniform(ELECTION_MIN, ELECTION_MAX), self._elect)
 
     def _elect(self) -> None:
         self._election = None

@@ -135,4 +135,3 @@ class Swarm:
                 listener(None)
             elif isinstance(new, Node) and new.role != old.role:
                 listener(new)
-

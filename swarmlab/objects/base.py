@@ -8,10 +8,25 @@ import msgspec
 
 #: Words whose spelling on the wire is not just capitalised.
 _WORDS = {
-    "id": "ID", "cpus": "CPUs", "tty": "TTY", "os": "OS", "pid": "PID", "dns": "DNS", "uid": "UID", "gid": "GID", "ca": "CA",
-    "cas": "CAs", "ips": "IPs", "tls": "TLS", "ipam": "IPAM", "url": "URL", "ipv6": "IPv6", "ipv4": "IPv4",
-    "selinux": "SELinux", "apparmor": "AppArmor",
-}  # fmt: skip
+    "id": "ID",
+    "cpus": "CPUs",
+    "tty": "TTY",
+    "os": "OS",
+    "pid": "PID",
+    "dns": "DNS",
+    "uid": "UID",
+    "gid": "GID",
+    "ca": "CA",
+    "cas": "CAs",
+    "ips": "IPs",
+    "tls": "TLS",
+    "ipam": "IPAM",
+    "url": "URL",
+    "ipv6": "IPv6",
+    "ipv4": "IPv4",
+    "selinux": "SELinux",
+    "apparmor": "AppArmor",
+}
 
 
 def wire_name(name: str) -> str:
@@ -28,7 +43,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name, omit_def
 
 
 class Object(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name, omit_defaults=True):
-    """Base of everything in the store. Instants are Unix nanoseconds; `version` is the index of the last write to it."""
+    """Base of everything in the store. Instants are Unix nanoseconds; `version` is the index of its last write."""
 
     id: str
     version: int = 0
@@ -90,7 +105,7 @@ def new_id() -> str:
     return base36(secrets.randbelow(_ID_SPACE), 25)
 
 
-class Annotated_(Spec, frozen=True):
+class Annotated_(Spec, frozen=True):  # noqa: N801  (typing has an Annotated)
     """Name and labels, the head of most specs."""
 
     name: str = ""

@@ -75,12 +75,12 @@ class EncryptionConfig(Spec, frozen=True):
 class ClusterSpec(Annotated_, frozen=True):
     """The swarm's settings (`Spec` of the Engine API)."""
 
-    orchestration: OrchestrationConfig = msgspec.field(default_factory=lambda: OrchestrationConfig())
-    raft: RaftConfig = msgspec.field(default_factory=lambda: RaftConfig())
-    dispatcher: DispatcherConfig = msgspec.field(default_factory=lambda: DispatcherConfig())
-    ca_config: CAConfig = msgspec.field(default_factory=lambda: CAConfig())
-    task_defaults: TaskDefaults = msgspec.field(default_factory=lambda: TaskDefaults())
-    encryption_config: EncryptionConfig = msgspec.field(default_factory=lambda: EncryptionConfig())
+    orchestration: OrchestrationConfig = msgspec.field(default_factory=OrchestrationConfig)
+    raft: RaftConfig = msgspec.field(default_factory=RaftConfig)
+    dispatcher: DispatcherConfig = msgspec.field(default_factory=DispatcherConfig)
+    ca_config: CAConfig = msgspec.field(default_factory=CAConfig)
+    task_defaults: TaskDefaults = msgspec.field(default_factory=TaskDefaults)
+    encryption_config: EncryptionConfig = msgspec.field(default_factory=EncryptionConfig)
 
 
 class JoinTokens(Spec, frozen=True):

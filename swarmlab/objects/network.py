@@ -72,7 +72,10 @@ class NetworkSpec(Annotated_, frozen=True):
 
 
 class Network(Object, frozen=True):
-    """A network of the swarm. `ipam` and `driver_state` are the allocator's; a network without them is not allocated yet."""
+    """A network of the swarm.
+
+    `ipam` and `driver_state` are the allocator's; a network without them is not allocated yet.
+    """
 
     spec: NetworkSpec
     driver_state: Driver | None = None

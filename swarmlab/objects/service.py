@@ -158,7 +158,7 @@ class JobStatus(Spec, frozen=True):
 
 
 class Service(Object, frozen=True):
-    """A service. `spec_version` is copied to tasks so that equal numbers mean equal specs (SK: orchestrator/task.go)."""
+    """A service. `spec_version` is copied to tasks: equal numbers mean equal specs (SK: orchestrator/task.go)."""
 
     spec: ServiceSpec
     spec_version: int = 0
@@ -181,7 +181,24 @@ class Service(Object, frozen=True):
 
 
 __all__ = [
-    "GenericResource", "GlobalJob", "GlobalService", "JobStatus", "Labels", "Limit", "Placement", "PlacementPreference",
-    "ReplicatedJob", "ReplicatedService", "ResourceRequirements", "RestartPolicy", "RuntimeSpec", "Service", "ServiceMode",
-    "ServiceSpec", "SpreadOver", "TaskSpec", "UpdateConfig", "UpdateStatus",
-]  # fmt: skip
+    "GenericResource",
+    "GlobalJob",
+    "GlobalService",
+    "JobStatus",
+    "Labels",
+    "Limit",
+    "Placement",
+    "PlacementPreference",
+    "ReplicatedJob",
+    "ReplicatedService",
+    "ResourceRequirements",
+    "RestartPolicy",
+    "RuntimeSpec",
+    "Service",
+    "ServiceMode",
+    "ServiceSpec",
+    "SpreadOver",
+    "TaskSpec",
+    "UpdateConfig",
+    "UpdateStatus",
+]

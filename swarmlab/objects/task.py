@@ -32,7 +32,7 @@ class TaskStatus(Spec, frozen=True):
 class Task(Object, frozen=True):
     """A task: one attempt to run one container of a service on one node.
 
-    `service_name` and `service_labels` are copies made at creation, as is `endpoint` (SK: orchestrator/task.go, NewTask).
+    `service_name` and `service_labels` are copies made at creation, as is `endpoint` (SK: NewTask).
     """
 
     spec: TaskSpec

@@ -140,7 +140,10 @@ class GlobalOrchestrator:
             self._updater.update(service, update)
 
     def _reconcile_node(self, node: Node) -> None:
-        """A node appeared or changed: give it what it lacks, outdated tasks are replaced at once, whatever the update config."""
+        """A node appeared or changed: give it what it lacks.
+
+        Outdated tasks are replaced at once, whatever the update config.
+        """
         if node.invalid:
             with self._store.transaction(NAME) as tx:
                 _shutdown(tx, (t for t in tx.tables.tasks.by("node", node.id) if t.service_id in self._services))

@@ -32,9 +32,7 @@ class ReplicatedOrchestrator:
         """Repair what was left half done, reconcile every service, then follow the store."""
         self._unwatch = self._store.watch(self._on_commit, Kind.SERVICE, Kind.TASK, Kind.NODE)
         self._restarts.start()
-        check_tasks(
-            self._store, self._clock, self._restarts, NAME, related=is_replicated, fix=self._check_task
-        )
+        check_tasks(self._store, self._clock, self._restarts, NAME, related=is_replicated, fix=self._check_task)
         self._reconcile.update((s.id, None) for s in self._store.tables.services if is_replicated(s))
         self._tick()
 
@@ -119,10 +117,10 @@ class ReplicatedOrchestrator:
     def _reconcile_service(self, service: Service) -> None:
         live: dict[int, Slot] = {}
         dead: dict[int, Slot] = {}
-        slots: dict[int, list[Task]] = {}
+        by_number: dict[int, list[Task]] = {}
         for task in self._store.tables.tasks.by("service", service.id):
-            slots.setdefault(task.slot, []).append(task)
-        for number, slot in slots.items():
+            by_number.setdefault(task.slot, []).append(task)
+        for number, slot in by_number.items():
             updatable = self._restarts.updatable_tasks_in_slot(slot, service)
             if updatable:
                 live[number] = updatable
@@ -141,8 +139,8 @@ class ReplicatedOrchestrator:
             self._updater.update(service, order[:wanted])
             self._delete_tasks(dead.values())
             with self._store.transaction(NAME) as tx:
-                for slot in order[wanted:]:
-                    for task in slot:
+                for surplus in order[wanted:]:
+                    for task in surplus:
                         set_desired(tx, task.id, TaskState.REMOVE)
         else:
             self._delete_tasks(dead.values())
@@ -150,7 +148,8 @@ class ReplicatedOrchestrator:
 
     @staticmethod
     def _free_slots(live: dict[int, Slot], count: int) -> list[int]:
-        numbers, number = [], 0
+        numbers: list[int] = []
+        number = 0
         while len(numbers) < count:
             number += 1
             if number not in live:
@@ -175,8 +174,8 @@ class ReplicatedOrchestrator:
 def scale_down_order(slots: Iterable[Slot]) -> list[Slot]:
     """Slots in the order in which they survive a scale-down: the last ones go first (SK: replicated/slot.go).
 
-    Within each node the n-th copy counts n, and copies with a high n go first; slots with two tasks or without a node go
-    before all. Ties: slots that do not run go first, then higher slot numbers.
+    Within each node the n-th copy counts n, and copies with a high n go first; slots with two tasks or without a node
+    go before all. Ties: slots that do not run go first, then higher slot numbers.
     """
     ordered = sorted(slots, key=lambda slot: (not any_running(slot), slot[0].slot))
     copies: dict[str, int] = {}

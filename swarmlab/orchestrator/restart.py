@@ -75,8 +75,8 @@ class RestartSupervisor:
     def restart(self, tx: Transaction, service: Service, task: Task) -> None:
         """Shut a task down and, if its policy allows, put a replacement into its slot.
 
-        A task that is itself still waiting for its start gets its turn when that wait is over; this is what keeps a task
-        that fails at once (a missing image) from being replaced in a tight loop.
+        A task that is itself still waiting for its start gets its turn when that wait is over; this is what keeps a
+        task that fails at once (a missing image) from being replaced in a tight loop.
         """
         delayed = self._delays.get(task.id)
         if delayed is not None:
@@ -100,7 +100,10 @@ class RestartSupervisor:
         down = node is not None and node.status.state == "down"
         self.record(replacement)
         self.delay_start(
-            old, replacement.id, 0.0 if drained else restart_delay(task) / SECOND, wait_stop=not down and not task.state.terminal
+            old,
+            replacement.id,
+            0.0 if drained else restart_delay(task) / SECOND,
+            wait_stop=not down and not task.state.terminal,
         )
 
     def delay_start(
@@ -204,7 +207,9 @@ class RestartSupervisor:
             elif change.kind is Kind.NODE:
                 node = change.new
                 if node is None or (isinstance(node, Node) and node.status.state == "down"):
-                    for task in [s.old for s in self._delays.values() if s.old is not None and s.old.node_id == change.id]:
+                    for task in [
+                        s.old for s in self._delays.values() if s.old is not None and s.old.node_id == change.id
+                    ]:
                         self._old_task_stopped(task.id)
 
     def _old_task_stopped(self, old_id: str) -> None:
@@ -240,9 +245,10 @@ class RestartSupervisor:
                 self.start_now(tx, task_id)
                 task = tx.tables.tasks.get(task_id)
                 service = tx.tables.services.get(task.service_id) if task is not None else None
-                if start.restart_after and task is not None and service is not None:
-                    # Upstream asks the same of a job's task, whose desired state is COMPLETE: it is not restarted here.
-                    if task.desired_state <= TaskState.RUNNING:
-                        self.restart(tx, service, task)
+                # Upstream asks the same of a job's task, whose desired state is COMPLETE: it is not restarted here.
+                wanted = task is not None and task.desired_state <= TaskState.RUNNING
+                if start.restart_after and wanted and service is not None:
+                    assert task is not None
+                    self.restart(tx, service, task)
         for listener in start.listeners:
             listener()

@@ -46,9 +46,10 @@ def restart_delay(task: Task) -> int:
 
 def max_attempts(task_or_service: Task | Service) -> int:
     """How many restarts a slot may have; 0 means any number."""
-    spec = task_or_service.spec
-    template = spec.task_template if isinstance(task_or_service, Service) else spec
-    policy = template.restart_policy  # type: ignore[union-attr]
+    if isinstance(task_or_service, Service):
+        policy = task_or_service.spec.task_template.restart_policy
+    else:
+        policy = task_or_service.spec.restart_policy
     return (policy.max_attempts or 0) if policy is not None else 0
 
 

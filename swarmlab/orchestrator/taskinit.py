@@ -21,8 +21,8 @@ def check_tasks(
 ) -> None:
     """Put right what the last leader left half done, for the services that `related` accepts.
 
-    Tasks of services that are gone are deleted, `fix` sees every other one, prepared replacements go on waiting for what is
-    left of their delay, and the restart history is rebuilt from the tasks there are.
+    Tasks of services that are gone are deleted, `fix` sees every other one, prepared replacements go on waiting for
+    what is left of their delay, and the restart history is rebuilt from the tasks there are.
     """
     with store.transaction(name) as tx:
         mine = []

@@ -48,8 +48,8 @@ class UpdateSupervisor:
 class Updater:
     """One update of one service to one spec.
 
-    A pool of `parallelism` workers takes dirty slots from a queue; each waits for its slot's new task to run, then for the
-    update delay. Failures of the tasks it made are counted until one monitor period after the last worker is done.
+    A pool of `parallelism` workers takes dirty slots from a queue; each waits for its slot's new task to run, then for
+    the update delay. Failures of the tasks it made are counted until one monitor period after the last worker is done.
     """
 
     def __init__(self, store: Store, clock: Clock, restarts: RestartSupervisor, name: str, service: Service) -> None:

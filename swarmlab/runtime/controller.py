@@ -1,17 +1,23 @@
-"""What an agent drives: one controller a task, made by the node's executor (SK: agent/exec/{controller,executor}.go)."""
+"""What an agent drives: one controller a task, made by the node's executor.
+
+Source: SK: agent/exec/{controller,executor}.go.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from swarmlab.objects import Config, ContainerStatus, NodeDescription, PortConfig, Secret, Task
 
-#: A step either is done when its call returns None, or goes on until the awaitable is done. Most steps of a hollow runtime
-#: are done at once, which is what lets a cluster of thousands of nodes do without a coroutine for each task.
+#: A step either is done when its call returns None, or goes on until the awaitable is done. Most steps of a hollow
+#: runtime are done at once, which is what lets a cluster of thousands of nodes do without a coroutine for each task.
 Step = Awaitable[None] | None
 
 
 class TaskError(Exception):
-    """Raised by a step that failed for good; the text becomes the task's `Err`. `exit_code` is the container's, if it ran."""
+    """Raised by a step that failed for good.
+
+    The text becomes the task's `Err`; `exit_code` is the container's, if it ran.
+    """
 
     def __init__(self, text: str, exit_code: int = 0) -> None:
         super().__init__(text)

@@ -9,8 +9,8 @@ from swarmlab.runtime.controller import Step, TaskError
 class HollowExecutor:
     """Runs nothing; every step succeeds at once unless `plan` says otherwise.
 
-    `plan` gets the task and the step's name (`prepare`, `start`, `shutdown`) and returns an error's text to make it fail.
-    `exit` ends a running task from outside.
+    `plan` gets the task and the step's name (`prepare`, `start`, `shutdown`) and returns an error's text to make it
+    fail. `exit` ends a running task from outside.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class HollowController:
     def remove(self) -> Step:
         """See `Controller`."""
         self._executor.running.pop(self._task.id, None)
+        return None
 
     def container_status(self) -> ContainerStatus | None:
         """See `Controller`."""

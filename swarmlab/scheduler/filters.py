@@ -73,7 +73,9 @@ class PluginFilter:
         self._volume_drivers = {
             mount.volume_options.driver_config.name
             for mount in (container.mounts if container is not None else ())
-            if mount.type == "volume" and mount.volume_options is not None and mount.volume_options.driver_config is not None
+            if mount.type == "volume"
+            and mount.volume_options is not None
+            and mount.volume_options.driver_config is not None
         } - {"", "local"}
         self._log_driver = task.spec.log_driver.name if task.spec.log_driver is not None else ""
         return bool(self._volume_drivers) or self._log_driver not in {"", "none"}

@@ -23,8 +23,8 @@ BATCH = 200
 class Scheduler:
     """Keeps its own view of nodes and tasks, fed by the store's events, and decides in runs.
 
-    Tasks that no node suits stay PENDING with the reason in `Err`, and are tried again in the next run; unless their service
-    has a newer spec: those are forgotten until something about the task itself changes.
+    Tasks that no node suits stay PENDING with the reason in `Err`, and are tried again in the next run; unless their
+    service has a newer spec: those are forgotten until something about the task itself changes.
     """
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -320,9 +320,7 @@ class Scheduler:
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
-    def _apply(
-        self, decisions: Iterable[tuple[Task, Task]]
-    ) -> tuple[list[tuple[Task, Task]], list[tuple[Task, Task]]]:
+    def _apply(self, decisions: Iterable[tuple[Task, Task]]) -> tuple[list[tuple[Task, Task]], list[tuple[Task, Task]]]:
         """Write decisions; return those written and those that came too late because the task or node had changed."""
         applied: list[tuple[Task, Task]] = []
         failed: list[tuple[Task, Task]] = []
@@ -345,7 +343,11 @@ class Scheduler:
         if current is None:
             self._forget(new)
             return
-        same = (current.state, current.status.message, current.status.err) == (new.state, new.status.message, new.status.err)
+        same = (current.state, current.status.message, current.status.err) == (
+            new.state,
+            new.status.message,
+            new.status.err,
+        )
         if same:
             # The same text again is not written, so that the timestamp tells since when it has been so.
             return

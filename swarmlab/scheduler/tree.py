@@ -1,4 +1,7 @@
-"""Spreading tasks over branches of nodes, and over the nodes of a branch (SK: manager/scheduler/{nodeset,decision_tree}.go)."""
+"""Spreading tasks over branches of nodes, and over the nodes of a branch.
+
+Source: SK: manager/scheduler/{nodeset,decision_tree}.go.
+"""
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
@@ -24,9 +27,7 @@ class Branch:
         self._best: list[tuple[Rank, int, NodeInfo]] = []
         self._ordered: list[NodeInfo] | None = None
 
-    def offer(
-        self, node: NodeInfo, rank: Rank, order: int, limit: int, fits: Callable[[NodeInfo], bool]
-    ) -> None:
+    def offer(self, node: NodeInfo, rank: Rank, order: int, limit: int, fits: Callable[[NodeInfo], bool]) -> None:
         """Keep the node if it is among the `limit` best of this leaf that fit."""
         # Negated, so that the worst of those kept is on top of the heap.
         entry = ((-rank[0], -rank[1], -rank[2]), -order, node)
@@ -65,7 +66,9 @@ def build_tree(
     rank: Callable[[NodeInfo], Rank],
 ) -> Branch:
     """Group the nodes by the task's preferences, keeping at most `limit` nodes in each leaf."""
-    preferences: Sequence[PlacementPreference] = task.spec.placement.preferences if task.spec.placement is not None else ()
+    preferences: Sequence[PlacementPreference] = (
+        task.spec.placement.preferences if task.spec.placement is not None else ()
+    )
     root = Branch()
     for order, node in enumerate(nodes):
         count = node.active_by_service.get(task.service_id, 0)

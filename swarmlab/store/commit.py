@@ -54,7 +54,7 @@ class Commit(NamedTuple):
     """
 
     scope: str
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody calls
     at: int
     actor: Actor
     changes: tuple[Change, ...]

@@ -53,7 +53,7 @@ class Transaction:
         old = self.tables.of(kind).get(new.id)
         if old is None:
             raise NotExistError
-        if old.version != new.version and old.version != self._index:
+        if old.version not in {new.version, self._index}:
             raise SequenceConflictError
         self._check_name(kind, new)
         updated = msgspec.structs.replace(new, version=self._index, updated_at=self.at)
@@ -87,9 +87,9 @@ class Transaction:
 class Store:
     """The objects of one swarm. Reads are direct (`store.tables`), writes go through `transaction`.
 
-    `Version.Index` of an object is the index of the transaction that wrote it last: global, growing, shared by all objects
-    of one transaction. Watchers are told of commits in order, after the committing caller has returned to the clock, so a
-    control loop never runs inside another's transaction.
+    `Version.Index` of an object is the index of the transaction that wrote it last: global, growing, shared by all
+    objects of one transaction. Watchers are told of commits in order, after the committing caller has returned to the
+    clock, so a control loop never runs inside another's transaction.
     """
 
     def __init__(self, clock: Clock, scope: str = "", sink: Sink | None = None, tables: Tables | None = None) -> None:

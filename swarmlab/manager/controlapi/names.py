@@ -24,5 +24,6 @@ def check_blob_name(name: str) -> None:
         raise invalid_argument("name must be provided")
     if len(name) > 64 or not _BLOB_NAME.match(name):
         raise invalid_argument(
-            "invalid name, only 64 [a-zA-Z0-9-_.] characters allowed, and the start and end character must be [a-zA-Z0-9]"
+            "invalid name, only 64 [a-zA-Z0-9-_.] characters allowed, "
+            "and the start and end character must be [a-zA-Z0-9]"
         )

@@ -67,9 +67,7 @@ class ServiceAPI:
                 _check_change(service.spec, spec, tx)
                 changed = msgspec.structs.replace(service, version=version)
                 if service.job_status is not None:
-                    iteration = JobStatus(
-                        job_iteration=service.job_status.job_iteration + 1, last_execution=tx.at
-                    )
+                    iteration = JobStatus(job_iteration=service.job_status.job_iteration + 1, last_execution=tx.at)
                     changed = msgspec.structs.replace(changed, job_status=iteration)
                 changed = _rolled_back(changed, tx.at) if rollback else _respecified(changed, spec)
                 self._check_ingress(changed)

@@ -16,12 +16,14 @@ class TaskAPI:
         """All tasks, oldest first."""
         return list(self.store.tables.tasks)
 
-    def tasks_of(
-        self, service_ids: Iterable[str] | None = None, node_ids: Iterable[str] | None = None
-    ) -> list[Task]:
+    def tasks_of(self, service_ids: Iterable[str] | None = None, node_ids: Iterable[str] | None = None) -> list[Task]:
         """The tasks of some services or on some nodes, without looking at all others."""
         if service_ids is not None:
-            found = [t for service_id in dict.fromkeys(service_ids) for t in self.store.tables.tasks.by("service", service_id)]
+            found = [
+                t
+                for service_id in dict.fromkeys(service_ids)
+                for t in self.store.tables.tasks.by("service", service_id)
+            ]
             nodes = set(node_ids) if node_ids is not None else None
             return found if nodes is None else [task for task in found if task.node_id in nodes]
         if node_ids is not None:

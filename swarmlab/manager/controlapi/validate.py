@@ -13,10 +13,12 @@ from swarmlab.objects.service import Limit, Placement, ResourceRequirements, Res
 _MINIMUM_CPU = 1_000_000
 _MINIMUM_MEMORY = 4 * 1024 * 1024
 _MILLISECOND = 1_000_000
-_DOMAIN = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_DOMAIN = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 _PATH = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REFERENCE = re.compile(
-    rf"^(?:{_DOMAIN}/)?{_PATH}(?:/{_PATH})*(?::[\w][\w.-]{{0,127}})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{{32,}})?$"
+    rf"^(?:{_DOMAIN}/)?{_PATH}(?:/{_PATH})*(?::[\w][\w.-]{{0,127}})?"
+    r"(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$"
 )
 
 
@@ -30,9 +32,9 @@ def validate_service_spec(spec: ServiceSpec) -> None:
     check_dns_name(spec.name)
     _validate_task(spec.task_template)
     _validate_mode(spec.mode)
-    if spec.mode.replicated_job is not None or spec.mode.global_job is not None:
-        if spec.update_config is not None:
-            raise invalid_argument("Jobs may not have an update config")
+    is_job = spec.mode.replicated_job is not None or spec.mode.global_job is not None
+    if is_job and spec.update_config is not None:
+        raise invalid_argument("Jobs may not have an update config")
     _validate_update(spec.update_config)
     _validate_endpoint(spec.endpoint_spec)
 
@@ -105,7 +107,8 @@ def _validate_secrets(references: tuple[SecretReference, ...]) -> None:
             raise invalid_argument("malformed file secret reference, invalid target file name provided")
         if target in targets:
             raise invalid_argument(
-                f"secret references '{targets[target]}' and '{reference.secret_name}' have a conflicting target: '{target}'"
+                f"secret references '{targets[target]}' and '{reference.secret_name}' "
+                f"have a conflicting target: '{target}'"
             )
         targets[target] = reference.secret_name
 
@@ -124,7 +127,8 @@ def _validate_configs(references: tuple[ConfigReference, ...]) -> None:
             raise invalid_argument("malformed file config reference, invalid target file name provided")
         if target in targets:
             raise invalid_argument(
-                f"config references '{targets[target]}' and '{reference.config_name}' have a conflicting target: '{target}'"
+                f"config references '{targets[target]}' and '{reference.config_name}' "
+                f"have a conflicting target: '{target}'"
             )
         targets[target] = reference.config_name
 
