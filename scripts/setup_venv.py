@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -79,17 +80,22 @@ def alone() -> Iterator[int]:
 def run(lock: int, *command: str | Path) -> bool:
     """Run a command to its end; True when it succeeded."""
     env = {key: value for key, value in os.environ.items() if key not in MISLEADING}
-    done = subprocess.run(
+    process = subprocess.Popen(
         command,
         env=env,
         cwd="/",  # uv takes settings from the project it is started in, and from those in the folders above
         pass_fds=(lock,),
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,
-        start_new_session=True,  # Ctrl-C comes to this process alone, which ends the command: one message, no traceback
-        check=False,
+        start_new_session=True,  # Ctrl-C comes to this process alone: one message, no traceback of the command's
     )
-    return done.returncode == 0
+    try:
+        return process.wait() == 0
+    except KeyboardInterrupt:
+        # All of the command's own processes too: one that went on would write into the next run's .venv.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
 
 
 def pip_install(lock: int, *arguments: str | Path) -> bool:
@@ -162,6 +168,7 @@ def main() -> int:
     want = wanted()
     if built() == want:
         return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         build(want)
     except (SetupError, OSError) as error:
