@@ -15,5 +15,8 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
     extension.load(shell)
 
 
-def unload_ipython_extension(_: "InteractiveShell") -> None:
-    """Called by IPython for `%reload_ext swarmlab`, which may start a lab that has ended. There is nothing to undo."""
+def unload_ipython_extension(shell: "InteractiveShell") -> None:
+    """Called by IPython for `%unload_ext swarmlab`, and before it loads it again for `%reload_ext swarmlab`."""
+    from swarmlab import extension
+
+    extension.unload(shell)

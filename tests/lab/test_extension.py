@@ -76,3 +76,34 @@ def test_what_is_missing_is_said_and_leaves_the_cell_alive(shell, capsys, monkey
     monkeypatch.setattr(manage, "up", refuse)
     shell.run_line_magic("reload_ext", "swarmlab")
     assert capsys.readouterr().out == "The disk is full.\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "seen"),
+    [
+        ("echo '{{ .Name }}'", "{{ .Name }}"),
+        ("echo '{{.A}} {{json .B}}' {value} $value", "{{.A}} {{json .B}} 1 1"),
+        ("echo '{{{{ .Name }}}}'", "{{ .Name }}"),
+        ("echo '{{ .Name }} {nosuch}'", "{{ .Name }} {nosuch}"),
+        ("echo {value}", "1"),
+    ],
+)
+def test_templates_reach_docker_and_variables_are_still_replaced(shell, command, seen):
+    shell.run_line_magic("load_ext", "swarmlab")
+    shell.run_line_magic("reload_ext", "swarmlab")
+    shell.run_cell(f"value = 1\nfound = !{command}").raise_error()
+    assert shell.user_ns["found"] == [seen]
+
+
+def test_variables_of_a_function_are_found_too(shell):
+    shell.run_line_magic("load_ext", "swarmlab")
+    cell = "def look(inner):\n    lines = !echo {inner} '{{ .X }}'\n    return lines\nfound = look(7)"
+    shell.run_cell(cell).raise_error()
+    assert shell.user_ns["found"] == ["7 {{ .X }}"]
+
+
+def test_unloading_gives_ipython_its_own_way_back(shell):
+    shell.run_line_magic("load_ext", "swarmlab")
+    shell.run_line_magic("unload_ext", "swarmlab")
+    shell.run_cell("found = !echo '{{ .X }}'").raise_error()
+    assert shell.user_ns["found"] == ["{ .X }"]
