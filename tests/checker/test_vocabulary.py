@@ -171,6 +171,8 @@ def test_a_replacement_waits_before_its_predecessor_has_stopped(tmp_path: Path) 
         story.drain()
         assert only(story, waits).met
         story.activate()
-        gone = only(story, "      - {check: now, why: w, facts: [{fact: service, name: web, waiting: 1, reason: no}]}")
+        gone = only(
+            story, "      - {check: now, why: w, facts: [{fact: service, name: web, waiting: 1, reason: none}]}"
+        )
 
-    assert gone.found == 'at the end web had no task pending with "no"'
+    assert gone.found == 'at the end web had no task pending with "none"'
