@@ -13,7 +13,7 @@ async def init(call: Call) -> Answer:
     """`POST /swarm/init`: the new node's id."""
     request = call.decode(InitRequest)
     if call.version < ApiVersion(1, 39):
-        request = msgspec.structs.replace(request, default_addr_pool=(), subnet_size=0)
+        request = msgspec.structs.replace(request, default_addr_pool=None, subnet_size=0)
     if call.version < ApiVersion(1, 40):
         request = msgspec.structs.replace(request, data_path_port=0)
     return answer(await call.engine.cluster.init(request))

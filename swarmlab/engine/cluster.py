@@ -1,6 +1,7 @@
 """An engine's membership in a swarm (MB: daemon/cluster)."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import NamedTuple, Protocol
 
@@ -11,11 +12,13 @@ from swarmlab.clock import Clock
 from swarmlab.engine import addresses
 from swarmlab.engine.errors import EngineError, bad_request, internal, unavailable
 from swarmlab.manager import ControlAPI, FirstNode, StatusError, Swarm
-from swarmlab.objects import Cluster, Node, TLSInfo, new_id
+from swarmlab.objects import Cluster, Network, Node, TLSInfo, new_id
 from swarmlab.objects.local import Engine, Membership
 from swarmlab.objects.requests import InitRequest, JoinRequest
 from swarmlab.runtime.controller import Executor
 from swarmlab.store import Actor, Commit, Kind, Store
+
+_log = logging.getLogger(__name__)
 
 #: How long a node tries to join before it answers, and how often it tries on in the background, in seconds.
 JOIN_TIMEOUT = 20.0
@@ -34,6 +37,12 @@ WORKER = (
 TIMEOUT = (
     "Timeout was reached before node joined. The attempt to join the swarm will continue in the background. "
     'Use the "docker info" command to see the current swarm status of your node.'
+)
+_TWO_MANAGERS = (
+    "WARNING: Running Swarm in a two-manager configuration. This configuration provides\n"
+    "         no fault tolerance, and poses a high risk to lose control over the cluster.\n"
+    "         Refer to https://docs.docker.com/engine/swarm/admin_guide/ to configure the\n"
+    "         Swarm for fault-tolerance."
 )
 _LEAVING = "You are attempting to leave the swarm on a node that is participating as a manager. "
 _LAST = "Removing the last manager erases all current state of the swarm. Use `--force` to ignore this message. "
@@ -127,10 +136,9 @@ class ClusterComponent:
         state = SwarmInfo(
             node_id=member.node_id,
             node_addr=addresses.split(member.advertise_addr, "")[0],
-            local_node_state="error" if member.error else "active",
-            error=member.error,
+            local_node_state="active",
         )
-        if swarm is None or member.error:
+        if swarm is None:
             return state
         state = state._replace(
             control_available=self._is_manager(),
@@ -145,7 +153,17 @@ class ClusterComponent:
         except StatusError as error:
             return state._replace(error=str(error))
         managers = len(swarm.raft.members())
-        return state._replace(nodes=len(control.nodes()), managers=managers, cluster=control.cluster())
+        warnings = (_TWO_MANAGERS,) if managers == 2 else ()
+        nodes = len(control.nodes())
+        return state._replace(nodes=nodes, managers=managers, cluster=control.cluster(), warnings=warnings)
+
+    def node_networks(self) -> list[Network]:
+        """The swarm's networks that exist on this node: ingress, and those that its tasks are on."""
+        member, swarm = self.membership, self._swarm
+        node = swarm.store.tables.nodes.get(member.node_id) if member is not None and swarm is not None else None
+        if swarm is None or node is None:
+            return []
+        return [network for network in swarm.store.tables.networks if network.id in node.attachments]
 
     # --- making, joining, leaving ----------------------------------------------------------------------------------
 
@@ -159,7 +177,7 @@ class ClusterComponent:
         listen_host, listen_port = addresses.listen(request.listen_addr, self._address)
         host, port = addresses.advertise(request.advertise_addr, self._address, listen_port)
         data_path = addresses.data_path(request.data_path_addr, self._address)
-        addresses.check_pool(request.default_addr_pool, request.subnet_size)
+        addresses.check_pool(request.default_addr_pool or (), request.subnet_size)
         data_path_port = addresses.check_data_path_port(request.data_path_port)
         if request.auto_lock_managers:
             locking = msgspec.structs.replace(spec.encryption_config, auto_lock_managers=True)
@@ -232,7 +250,7 @@ class ClusterComponent:
     def boot(self) -> None:
         """The engine starts: go on as the node that it was."""
         member = self.membership
-        if member is not None and not member.error:
+        if member is not None:
             swarm = self._swarms.get(member.swarm)
             if swarm is not None:
                 self._enter(swarm, member)
@@ -354,14 +372,9 @@ class ClusterComponent:
             swarm.raft.online(member.node_id)
 
     def _rejected(self, reason: str) -> None:
-        """The swarm does not want this node any more: it stays a member in name, in error, until it leaves."""
-        member, swarm = self.membership, self._swarm
-        if member is None:
-            return
+        """The swarm does not want this node any more: it stays a member in name until it leaves."""
+        _log.info("%s: %s", self._name, reason)
         self._stop_agent()
-        self._remember(msgspec.structs.replace(member, error=reason))
-        if swarm is not None:
-            self._background(self._swarms.left(swarm, member.node_id, self._name))
 
     def _stop_agent(self) -> None:
         if self._agent is not None:

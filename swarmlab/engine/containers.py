@@ -36,7 +36,7 @@ class Containers:
         self._running: dict[str, base.Container] = {}
         #: Follow each running container until it ends.
         self._watchers: dict[str, asyncio.Task[None]] = {}
-        self._ended: dict[str, asyncio.Event] = {}
+        self._ended: dict[str, asyncio.Future[int]] = {}
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
@@ -96,17 +96,16 @@ class Containers:
             self._change(container_id, ContainerState(status="created", exit_code=127, error=str(error)))
             raise
         state = ContainerState(status="running", pid=running.pid, started_at=self._clock.now())
-        self._ended[container_id] = asyncio.Event()
+        self._ended[container_id] = asyncio.get_running_loop().create_future()
         self._change(container_id, state)
         self._publish("start", container)
         self._watchers[container_id] = asyncio.ensure_future(self._follow(container_id, running))
 
     async def wait(self, container_id: str) -> int:
-        """The exit code, once the container has ended and its record says so."""
+        """The exit code, once the container has ended and its record says so. Raises EngineError when it is gone."""
         ended = self._ended.get(container_id)
-        if ended is not None:
-            await ended.wait()
-        return self._record(container_id).state.exit_code
+        # Shielded: others may wait for the same end.
+        return self._record(container_id).state.exit_code if ended is None else await asyncio.shield(ended)
 
     async def stop(self, container_id: str, grace: float) -> None:
         """Stop a container in good order, or kill it after `grace` seconds of swarm time."""
@@ -116,7 +115,7 @@ class Containers:
         container = self._record(container_id)
         self._publish("kill", container, signal=container.stop_signal or "15")
         await running.stop(grace, container.stop_signal or None)
-        await self._ended[container_id].wait()
+        await self.wait(container_id)
         self._publish("stop", container)
 
     async def remove(self, container_id: str) -> None:
@@ -124,9 +123,8 @@ class Containers:
         running = self._running.pop(container_id, None)
         if running is not None:
             await running.remove()
-        watcher = self._watchers.get(container_id)
-        if watcher is not None:
-            await self._ended[container_id].wait()
+        if container_id in self._watchers:
+            await self.wait(container_id)
         self._ended.pop(container_id, None)
         container = self._store.tables.containers.get(container_id)
         if container is not None:
@@ -186,7 +184,7 @@ class Containers:
             self._change(container_id, state)
             self._publish("die", container, exitCode=str(code))
         self._watchers.pop(container_id, None)
-        self._ended[container_id].set()
+        self._ended[container_id].set_result(code)
 
     def _record(self, container_id: str) -> Container:
         container = self._store.tables.containers.get(container_id)

@@ -50,7 +50,7 @@ class Events:
         self._subscribers.add(queue)
         timer = None
         try:
-            if since:
+            if since or until:
                 for event in list(self._past):
                     if event.time_ns >= since and (not until or event.time_ns <= until):
                         yield event

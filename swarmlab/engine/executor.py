@@ -171,6 +171,10 @@ class ContainerController:
         except TaskError as error:
             ended(error)
             return
+        except EngineError:
+            # Somebody removed the container under the task.
+            ended(TaskError("dockerexec: container destroyed"))
+            return
         self._executor.mesh.deactivate(self._task.id)
         reason = ": dockerexec: unhealthy container" if self._killed_by_health else ""
         ended(TaskError(f"task: non-zero exit ({code}){reason}", code) if code else None)

@@ -129,7 +129,7 @@ class Lab:
             store,
             first,
             request.spec,
-            pools=request.default_addr_pool,
+            pools=("10.0.0.0/8",) if request.default_addr_pool is None else request.default_addr_pool,
             subnet_size=request.subnet_size,
             data_path_port=request.data_path_port,
             cluster_id=swarm_id,
@@ -145,7 +145,7 @@ class Lab:
         """See `Swarms`."""
         for engine in self.engines.values():
             member = engine.cluster.membership
-            if engine.power == "on" and member is not None and not member.error:
+            if engine.power == "on" and member is not None:
                 swarm = self._swarms.get(member.swarm)
                 if swarm is not None and swarm.raft.manager_status(member.node_id) is not None:
                     if address in {member.advertise_addr, f"{engine.address}:2377"}:

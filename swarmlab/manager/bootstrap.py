@@ -77,7 +77,7 @@ def create_swarm(
                 id=cluster_id,
                 spec=with_defaults(spec),
                 root_ca=new_root_ca(tx.at),
-                default_addr_pool=pools or ("10.0.0.0/8",),
+                default_addr_pool=pools,
                 subnet_size=subnet_size or 24,
                 data_path_port=data_path_port or 4789,
                 unlock_key=unlock_key() if spec.encryption_config.auto_lock_managers else "",

@@ -10,6 +10,8 @@ from swarmlab.objects import ManagerStatus, Node
 from swarmlab.store import Commit, Kind, Store
 
 NAME = "role manager"
+#: A promoted node needs so many seconds to renew its certificate and join the quorum.
+PROMOTION = 1.0
 #: A change of role that is not possible yet is tried again after so many seconds.
 RECONCILE_INTERVAL = 5.0
 PORT = 2377
@@ -23,6 +25,7 @@ class RoleManager:
         self._clock = clock
         self._raft = raft
         self._timer: Timer | None = None
+        self._promoting: dict[str, Timer] = {}
         self._unwatch: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -36,6 +39,9 @@ class RoleManager:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        for timer in self._promoting.values():
+            timer.cancel()
+        self._promoting.clear()
 
     def _on_commit(self, commit: Commit) -> None:
         for change in commit.changes:
@@ -53,10 +59,17 @@ class RoleManager:
             self._timer = self._clock.call_later(RECONCILE_INTERVAL, self._reconcile_all)
 
     def _promote(self, node: Node) -> bool:
-        status = ManagerStatus(addr=f"{node.status.addr}:{PORT}")
-        with self._store.transaction(NAME) as tx:
-            tx.update(Kind.NODE, msgspec.structs.replace(node, role="manager", manager_status=status))
+        if node.id not in self._promoting:
+            self._promoting[node.id] = self._clock.call_later(PROMOTION, lambda: self._promoted(node.id))
         return True
+
+    def _promoted(self, node_id: str) -> None:
+        self._promoting.pop(node_id, None)
+        with self._store.transaction(NAME) as tx:
+            node = tx.tables.nodes.get(node_id)
+            if node is not None and node.spec.role == "manager" and node.role != "manager":
+                status = ManagerStatus(addr=f"{node.status.addr}:{PORT}")
+                tx.update(Kind.NODE, msgspec.structs.replace(node, role="manager", manager_status=status))
 
     def _demote(self, node: Node) -> bool:
         if node.manager_status is not None and not self._raft.can_remove(node.id):

@@ -10,7 +10,7 @@ from swarmlab.objects.network import PortConfig
 class Membership(Spec, frozen=True):
     """An engine's place in a swarm, as its state directory would hold it (MB: daemon/cluster/noderunner.go).
 
-    `swarm` is the cluster id, `remote` the manager it joined through. `removed` is the error that ended it for good.
+    `swarm` is the cluster id, `remote` the manager it joined through.
     """
 
     swarm: str = ""
@@ -19,8 +19,6 @@ class Membership(Spec, frozen=True):
     advertise_addr: str = ""
     data_path_addr: str = ""
     remote: str = ""
-    locked: bool = False
-    error: str = ""
 
 
 class Engine(Object, frozen=True):

@@ -17,7 +17,8 @@ class InitRequest(Spec, frozen=True):
     spec: ClusterSpec = msgspec.field(default_factory=ClusterSpec)
     auto_lock_managers: bool = msgspec.field(default_factory=always_false)
     availability: str = msgspec.field(default_factory=always_empty)
-    default_addr_pool: Strings = ()
+    #: Absent means the default pool; an empty list too, but then `docker info` shows none.
+    default_addr_pool: Strings | None = None
     subnet_size: Uint32 = 0
 
 

@@ -53,8 +53,9 @@ class Table(Generic[T]):
         else:
             self._objects[new.id] = new
         for name, function in self._functions.items():
-            before = tuple(function(old)) if old is not None else ()
-            after = tuple(function(new)) if new is not None else ()
+            # An object may have a key twice (two references to one config); it is in the index once.
+            before = tuple(dict.fromkeys(function(old))) if old is not None else ()
+            after = tuple(dict.fromkeys(function(new))) if new is not None else ()
             if before == after:
                 continue
             index = self._indices[name]
