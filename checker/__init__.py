@@ -1,5 +1,6 @@
 """Exercises as data, the vocabulary they are written in, and the grading of what was done in a lab."""
 
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from checker.exercise import Variable, load
 from checker.grader import grade
 from checker.history import events
 from checker.result import Result
-from checker.source import find_journal
+from checker.source import NoJournalError, find_journal
 from swarmlab.journal.reader import JournalReader
 
 __all__ = ["Result", "check"]
@@ -27,11 +28,16 @@ def check(
     `default`. `variables` replace the exercise's own, such as the service's name. `steps` limits the report to some
     steps, counted from 1 (`4-7`, or `3`).
 
-    Raises UnknownExerciseError, VariableError, NoJournalError, and ValueError for `steps` of another form.
+    Raises UnknownExerciseError, VariableError, NoJournalError, DocumentError when a variable's value makes no sense,
+    and ValueError for `steps` of another form.
     """
     loaded = load(exercise, variables)
     first, _, last = steps.partition("-")
     numbers = range(int(first), int(last or first) + 1) if steps else None
-    with JournalReader(find_journal(journal, lab)) as reader:
-        result = grade(loaded, events(reader))
+    path = find_journal(journal, lab)
+    try:
+        with JournalReader(path) as reader:
+            result = grade(loaded, events(reader))
+    except sqlite3.DatabaseError as error:
+        raise NoJournalError(f"{path} cannot be read as a journal: {error}") from None
     return result if numbers is None else result.only(numbers)

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from checker import check as grade_exercise
 from checker.conditions import AnyCondition
+from checker.document import DocumentError
 from checker.exercise import UnknownExerciseError, Variable, VariableError, available, load
 from checker.lint import lint as lint_text
 from checker.render import failed, mark, plain, summary
@@ -73,7 +74,7 @@ def check(
     """Grade an exercise from what happened in the lab. Exit code 0: full marks, 1: not yet, 2: could not be judged."""
     try:
         result = grade_exercise(exercise, journal=journal, lab=name, variables=dict(map(_assignment, set_ or [])))
-    except (UnknownExerciseError, NoJournalError, VariableError) as error:
+    except (UnknownExerciseError, NoJournalError, VariableError, DocumentError) as error:
         _fail(error)
     if json_:
         _json(result.to_dict())

@@ -96,7 +96,9 @@ def grade(exercise: Exercise, events: Iterable[Event]) -> Result:
         elif event.scope.startswith(_ENGINE):
             _follow(event, membership)
         else:
-            tries.setdefault(event.scope, _Try(exercise)).take(event)
+            if event.scope not in tries:
+                tries[event.scope] = _Try(exercise)
+            tries[event.scope].take(event)
     results = [one.results() for one in tries.values() or [_Try(exercise)]]
     # Of equally good ones the latest: that is the one the learner remembers.
     best = [max(reversed(ones), key=lambda one: one.points) for ones in zip(*results, strict=True)]

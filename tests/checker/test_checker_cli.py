@@ -96,6 +96,8 @@ def test_variables_on_the_command_line(begun: Path) -> None:
         (["check", "A1", "--journal", "nowhere.sqlite"], "there is no journal file nowhere.sqlite"),
         (["check", "A1", "--set", "colour=red"], "no variable 'colour'"),
         (["check", "A1", "--set", "red"], "'red' is not NAME=VALUE"),
+        (["check", "A1", "--set", "published=99999"], "<= 65535"),
+        (["check", "A1", "--journal", __file__], "cannot be read as a journal"),
         (["lint", "nowhere.yaml"], "nowhere.yaml"),
     ],
 )
@@ -161,6 +163,14 @@ def test_the_notebook_report(begun: Path) -> None:
     assert outline.scopes == ["col"] * 3 + ["row"] * 17
     assert "<code>docker info</code> was never asked" in result._repr_html_()
     assert "docker info was never asked" in repr(result)
+
+
+def test_a_part_of_the_report(begun: Path) -> None:
+    result = check("A1", journal=begun, steps="4-7")
+
+    assert [step.step.id for step in result.steps] == ["create", "service-ls", "service-ps", "open"]
+    assert result.possible == 9
+    assert [step.step.id for step in check("A1", journal=begun, steps="17").steps] == ["ready"]
 
 
 def test_the_report_escapes_what_learners_write(tmp_path: Path) -> None:
