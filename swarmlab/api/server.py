@@ -35,7 +35,8 @@ from swarmlab.engine import API_VERSION, MIN_API_VERSION, VERSION, DockerEngine
 from swarmlab.journal import Journal, Request
 
 _LOG = logging.getLogger(__name__)
-_ROUTER = Router(
+#: Everything that is answered, refusals included.
+ROUTES = tuple(
     route
     for module in (
         system, events, swarm, nodes, services, tasks, networks, containers, logs, images, blobs, distribution,
@@ -43,6 +44,7 @@ _ROUTER = Router(
     )
     for route in module.ROUTES
 )  # fmt: skip
+_ROUTER = Router(ROUTES)
 _NEWEST, _OLDEST = ApiVersion.parse(API_VERSION), ApiVersion.parse(MIN_API_VERSION)
 _HEADERS = {
     "Api-Version": API_VERSION,

@@ -9,8 +9,9 @@ import msgspec
 
 from swarmlab.agent import Agent
 from swarmlab.clock import Clock
-from swarmlab.engine import addresses
+from swarmlab.engine import addresses, swarmevents
 from swarmlab.engine.errors import EngineError, bad_request, internal, unavailable
+from swarmlab.engine.events import Events
 from swarmlab.manager import ControlAPI, FirstNode, StatusError, Swarm
 from swarmlab.objects import Cluster, Network, Node, TLSInfo, new_id
 from swarmlab.objects.local import Engine, Membership
@@ -94,13 +95,17 @@ class Swarms(Protocol):
 class ClusterComponent:
     """Makes, joins and leaves swarms for one engine, and says what it may ask of its swarm."""
 
-    def __init__(self, engine_id: str, name: str, address: str, store: Store, clock: Clock, swarms: Swarms) -> None:
+    def __init__(
+        self, engine_id: str, name: str, address: str, store: Store, clock: Clock, swarms: Swarms, events: Events
+    ) -> None:
         self._engine_id = engine_id
         self._name = name
         self._address = address
         self._store = store
         self._clock = clock
         self._swarms = swarms
+        self._events = events
+        self._stop_reporting: Callable[[], None] = lambda: None
         self._agent: Agent | None = None
         self._swarm: Swarm | None = None
         self._pending: JoinRequest | None = None
@@ -361,15 +366,21 @@ class ClusterComponent:
         swarm.on_leader(self._agent.managers_changed)
         swarm.on_role(member.node_id, self._role_changed)
         if self._is_manager():
-            swarm.raft.online(member.node_id)
+            self._manage(swarm, member)
         self._agent.start()
         self._background(self._swarms.joined(swarm, member.node_id, self._name))
 
     def _role_changed(self, node: Node | None) -> None:
-        """The node was promoted, or (None) removed from the swarm."""
+        """The node was promoted or demoted, or (None) removed from the swarm."""
         member, swarm = self.membership, self._swarm
+        self._stop_reporting()
         if node is not None and member is not None and swarm is not None and node.role == "manager":
-            swarm.raft.online(member.node_id)
+            self._manage(swarm, member)
+
+    def _manage(self, swarm: Swarm, member: Membership) -> None:
+        """Take part in the quorum, and report what happens in the swarm."""
+        self._stop_reporting = swarmevents.report(swarm.store, self._events)
+        swarm.raft.online(member.node_id)
 
     def _rejected(self, reason: str) -> None:
         """The swarm does not want this node any more: it stays a member in name until it leaves."""
@@ -377,6 +388,7 @@ class ClusterComponent:
         self._stop_agent()
 
     def _stop_agent(self) -> None:
+        self._stop_reporting()
         if self._agent is not None:
             if self._swarm is not None:
                 self._swarm.forget(self._agent.managers_changed, self._agent.node_id)

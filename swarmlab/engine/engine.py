@@ -51,7 +51,7 @@ class DockerEngine:
         self._record = next(iter(store.tables.engines))
         self.runtime = VirtualRuntime(clock, images, state / name)
         self.containers = Containers(name, store, clock, self.runtime, self.events)
-        self.cluster = ClusterComponent(self._record.id, name, address, store, clock, swarms)
+        self.cluster = ClusterComponent(self._record.id, name, address, store, clock, swarms, self.events)
 
     @property
     def id(self) -> str:

@@ -1,0 +1,130 @@
+"""Writes docs/fidelity.md: what of Docker is here, from the routes that the server really has.
+
+    python -m swarmlab.api.fidelity > docs/fidelity.md
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+
+from swarmlab.api.server import ROUTES
+from swarmlab.api.unavailable import ROUTES as REFUSED
+
+#: What each docker command asks of an engine, its main call first. `docker system info` and the like are the same as `info`.
+COMMANDS = {
+    "docker swarm init": ["POST /swarm/init", "GET /nodes/{name}", "GET /swarm"],
+    "docker swarm join": ["POST /swarm/join", "GET /info"],
+    "docker swarm join-token": ["GET /swarm", "POST /swarm/update", "GET /info", "GET /nodes/{name}"],
+    "docker swarm leave": ["POST /swarm/leave"],
+    "docker swarm update": ["POST /swarm/update", "GET /swarm"],
+    "docker swarm unlock": ["POST /swarm/unlock", "GET /info"],
+    "docker swarm unlock-key": ["GET /swarm/unlockkey"],
+    "docker swarm ca": ["GET /swarm", "POST /swarm/update"],
+    "docker node ls": ["GET /nodes", "GET /info"],
+    "docker node inspect": ["GET /nodes/{name}"],
+    "docker node update": ["POST /nodes/{name}/update", "GET /nodes/{name}"],
+    "docker node promote, demote": ["POST /nodes/{name}/update", "GET /nodes/{name}"],
+    "docker node rm": ["DELETE /nodes/{name}"],
+    "docker node ps": ["GET /tasks", "GET /nodes/{name}", "GET /services/{name}"],
+    "docker service create": ["POST /services/create", "GET /distribution/{name*}/json", "GET /tasks"],
+    "docker service ls": ["GET /services"],
+    "docker service ps": ["GET /tasks", "GET /services", "GET /nodes/{name}"],
+    "docker service inspect": ["GET /services/{name}"],
+    "docker service update, scale, rollback": ["POST /services/{name}/update", "GET /services/{name}"],
+    "docker service rm": ["DELETE /services/{name}"],
+    "docker service logs": ["GET /services/{name}/logs", "GET /tasks/{name}/logs"],
+    "docker stack deploy": ["POST /services/create", "POST /networks/create", "POST /configs/create", "POST /secrets/create"],
+    "docker stack ls, ps, services, rm": ["GET /services", "GET /tasks", "DELETE /services/{name}", "DELETE /networks/{name}"],
+    "docker config create, ls, inspect, rm": ["POST /configs/create", "GET /configs", "GET /configs/{name}", "DELETE /configs/{name}"],
+    "docker secret create, ls, inspect, rm": ["POST /secrets/create", "GET /secrets", "GET /secrets/{name}", "DELETE /secrets/{name}"],
+    "docker network ls, inspect": ["GET /networks", "GET /networks/{name}"],
+    "docker network create, rm": ["POST /networks/create", "DELETE /networks/{name}"],
+    "docker network connect, disconnect": ["POST /networks/{name}/connect", "POST /networks/{name}/disconnect"],
+    "docker ps, container ls": ["GET /containers/json"],
+    "docker container inspect": ["GET /containers/{name}/json"],
+    "docker logs": ["GET /containers/{name}/logs"],
+    "docker run, create, start": ["POST /containers/create", "POST /containers/{name}/start", "POST /containers/{name}/attach"],
+    "docker stop, kill, restart, rm": ["POST /containers/{name}/stop", "DELETE /containers/{name}"],
+    "docker exec": ["POST /containers/{name}/exec", "POST /exec/{name}/start"],
+    "docker cp": ["GET /containers/{name}/archive", "PUT /containers/{name}/archive"],
+    "docker top, stats": ["GET /containers/{name}/top", "GET /containers/{name}/stats"],
+    "docker images, image ls": ["GET /images/json"],
+    "docker image inspect, history": ["GET /images/{name*}/json", "GET /images/{name*}/history"],
+    "docker pull": ["POST /images/create"],
+    "docker tag, rmi": ["POST /images/{name*}/tag", "DELETE /images/{name*}"],
+    "docker build": ["POST /build"],
+    "docker volume ls, inspect": ["GET /volumes", "GET /volumes/{name}"],
+    "docker volume create, rm": ["POST /volumes/create", "DELETE /volumes/{name}"],
+    "docker events": ["GET /events"],
+    "docker info, version": ["GET /info", "GET /version"],
+    "docker system df": ["GET /system/df"],
+}  # fmt: skip
+
+#: What is missing of a command whose calls are all served.
+MISSING = {
+    "docker swarm ca": "the certificate is shown; `--rotate` is accepted and rotates nothing yet",
+    "docker swarm unlock": "managers never lock themselves yet; the key is made and shown",
+    "docker swarm join": "a wrong token is refused at once; a real engine tries for ten seconds first",
+    "docker service create": (
+        "replicated and global services; jobs are stored but no orchestrator runs them yet. Mounts are checked and shown, not mounted"
+    ),
+    "docker stack deploy": "services reach each other by no name yet: networks have addresses, but no traffic within",
+    "docker network create, rm": "overlay networks only",
+    "docker volume ls, inspect": "there are no volumes yet",
+    "docker node promote, demote": "managers do not vote again when nodes fail at the same time",
+    "docker info, version": "what is particular to a machine (drivers, kernel) is left out or a stand-in",
+    "docker system df": "images only",
+}
+
+_HEAD = """# How much of Docker is here
+
+This table is generated from the code (`python -m swarmlab.api.fidelity`), and a test keeps it so.
+*full*: everything the command asks for is served. *partial*: served, but see the note. *refused*: the engine answers with
+Docker's kind of error (501) and says what is not available.
+
+The engines declare API 1.50 (oldest 1.24) and version 28.2.2. Behaviour is compared with a real Docker Engine 20.10.24.
+"""
+
+
+def state_of(command: str, served: set[str]) -> tuple[str, str]:
+    """A command's state and note."""
+    calls = COMMANDS[command]
+    lacking = [call for call in calls if call not in served]
+    if calls[0] in lacking:
+        return "refused", ""
+    if lacking or command in MISSING:
+        notes = [MISSING[command]] if command in MISSING else []
+        return "partial", "; ".join([*notes, *(f"no `{call}`" for call in lacking)])
+    return "full", ""
+
+
+def lines() -> Iterator[str]:
+    """The document, line by line."""
+    known = {f"{route.method} {route.path}" for route in ROUTES}
+    refused = {f"{route.method} {route.path}" for route in REFUSED}
+    served = known - refused
+    unknown = sorted({call for calls in COMMANDS.values() for call in calls} - known)
+    if unknown:
+        raise ValueError(f"no such routes: {', '.join(unknown)}")
+    yield _HEAD
+    yield from _table(("command", "state", "note"), [(f"`{c}`", *state_of(c, served)) for c in COMMANDS])
+    yield ""
+    yield "## Endpoints"
+    yield ""
+    rows = [(f"`{call}`", "served" if call in served else "refused") for call in sorted(known, key=_by_path)]
+    yield from _table(("endpoint", "state"), rows)
+
+
+def _by_path(call: str) -> tuple[str, str]:
+    method, _, path = call.partition(" ")
+    return path, method
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.writelines(f"{line}\n" for line in lines())
