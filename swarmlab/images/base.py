@@ -8,7 +8,7 @@ import msgspec
 from swarmlab.objects.container import HealthConfig
 
 
-class ImageConfig(msgspec.Struct, frozen=True):
+class ImageConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The part of an image's configuration that a container inherits, in the terms of the Engine API."""
 
     entrypoint: Sequence[str] = ()

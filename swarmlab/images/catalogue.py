@@ -95,17 +95,23 @@ def _images(folder: Path, manifest: _Manifest) -> list[Image]:
         files.update(_rootfs(path))
         links.update(part.links)
     layers = tuple(_layer_id(path, part.links) for path, part in chain)
-    return [_image(manifest, tag, files, links, layers) for tag in manifest.tag]
+    return [_image(folder, manifest, tag, files=files, links=links, layers=layers) for tag in manifest.tag]
 
 
 def _image(
-    manifest: _Manifest, tag: _Tag, files: Mapping[str, Path], links: Mapping[str, str], layers: tuple[str, ...]
+    folder: Path,
+    manifest: _Manifest,
+    tag: _Tag,
+    *,
+    files: Mapping[str, Path],
+    links: Mapping[str, str],
+    layers: tuple[str, ...],
 ) -> Image:
     merged = {**manifest.config, **tag.config}
     try:
         config = msgspec.convert(merged, ImageConfig)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{manifest.repository}: {error}") from error
+        raise ValueError(f"{folder.name}/image.toml: {error}") from error
     created = int(tag.created.timestamp()) * 1_000_000_000
     history = tuple(
         HistoryEntry(created, line, size=0 if index else tag.size, empty_layer=index > 0)

@@ -17,6 +17,7 @@ from swarmlab.runtime.virtual.waiting import wait_at_most
 _CREATE_FAILED = (
     "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
 )
+_KILLED = 137
 _EXEC_FAILED = "OCI runtime exec failed: exec failed: unable to start container process: "
 
 
@@ -146,14 +147,15 @@ class VirtualContainer:
             raise StartError(_EXEC_FAILED + str(error)) from None
         source = no_input if stdin is None else aiter(stdin)
         work = asyncio.get_running_loop().create_task(invocation.run(output, stdin=source, signals=Signals()))
-        # The commands of a container end with it.
         self._machine.adopt(work)
         try:
             return await work
         except asyncio.CancelledError:
-            if work.cancelled() and not self._running:
-                return 137
-            raise
+            caller = asyncio.current_task()
+            if caller is None or caller.cancelling():
+                raise
+            # Nobody cancelled the call: the container has ended, and its commands with it.
+            return _KILLED
         finally:
             work.cancel()
 
@@ -189,7 +191,7 @@ class VirtualContainer:
 
     async def _run(self, main: Supervisor, exited: "asyncio.Future[int]") -> None:
         """The container's life from start to exit; whatever happens, `exited` gets a code."""
-        code = 137
+        code = _KILLED
         try:
             code = await main.run(self._write)
         except Exception as error:

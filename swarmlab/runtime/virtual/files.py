@@ -1,9 +1,10 @@
 """The root file system of a virtual container, built only when somebody looks at it."""
 
 import fnmatch
+import hashlib
 import posixpath
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bashkit import Bash, FileSystem
@@ -38,20 +39,25 @@ class RootFs:
     Until a shell needs them they exist only as references, so a container that sleeps holds no file system at all.
     """
 
-    def __init__(self, image: Image, extra: Iterable[File], directory: Path) -> None:
-        """`directory` is where `export` puts files that a real process must see."""
+    def __init__(self, image: Image, files: Sequence[File], directory: Path, *, identity: Sequence[File] = ()) -> None:
+        """`files` are configs and secrets, `identity` is what only this container has, such as its /etc/hostname.
+
+        `directory` is where `export` puts files that a real process must see.
+        """
         self._image = image
-        self._extra: Mapping[str, File] = {posixpath.normpath(file.path): file for file in extra}
+        self._files = files
+        self._extra: Mapping[str, File] = {posixpath.normpath(file.path): file for file in (*identity, *files)}
         self._directory = directory
         self._memory: FileSystem | None = None
         self._exported: dict[str, Path] = {}
 
     @property
     def key(self) -> tuple[object, ...] | None:
-        """Equal for two containers whose files are equal; None once they may have been changed."""
+        """Equal for two containers with the same files (identity apart); None once they may have been changed."""
         if self._memory is not None:
             return None
-        return (self._image.id, tuple((file.path, file.data) for file in self._extra.values()))
+        # Digests, as the key may live longer than the container and its secrets.
+        return (self._image.id, *((file.path, hashlib.sha256(file.data).digest()) for file in self._files))
 
     def read(self, path: str) -> bytes:
         """The content of a file. Raises FileNotFoundError, with the path, when there is no such file."""

@@ -44,7 +44,7 @@ class ConfigError(Exception):
 class Plan(NamedTuple):
     """A rewritten configuration that any container with the same files can use.
 
-    `text` has `{{N}}` where the real port of the container's port N belongs. `ports` are those ports, `exports` the
+    `text` has `<N>` where the real port of the container's port N belongs. `ports` are those ports, `exports` the
     paths that must be made real below the container's directory, and `origins` says for each line of `text` where it
     came from. `daemon` is whether nginx would have gone to the background.
     """
@@ -57,7 +57,7 @@ class Plan(NamedTuple):
 
     def render(self, ports: dict[int, int]) -> str:
         """The configuration for these real ports."""
-        return re.sub(r"\{\{(\d+)\}\}", lambda match: str(ports[int(match[1])]), self.text)
+        return re.sub(r"127\.0\.0\.1:<(\d+)>", lambda match: f"127.0.0.1:{ports[int(match[1])]}", self.text)
 
     def restore_lines(self, message: str, config: str) -> str:
         """Turn `FILE:LINE` of the rewritten file in nginx's message into the container's own file and line."""
@@ -67,7 +67,8 @@ class Plan(NamedTuple):
             file, number = self.origins[line - 1] if 0 < line <= len(self.origins) else (_MAIN, line)
             return f"{file}:{number}"
 
-        return re.sub(re.escape(config) + r":(\d+)", origin, message)
+        # Most messages name no line, and each container would need a pattern of its own.
+        return re.sub(re.escape(config) + r":(\d+)", origin, message) if f"{config}:" in message else message
 
 
 def plan(root: RootFs, globals_: Sequence[str], prologue: Sequence[str], http_prologue: Sequence[str]) -> Plan:
@@ -185,7 +186,7 @@ class _Rewriter:
         listening.add(port)
         self.ports.add(port)
         options = [option for option in args[1:] if not _LISTEN_DROPPED.fullmatch(option)]
-        return [f"127.0.0.1:{{{{{port}}}}}", *options]
+        return [f"127.0.0.1:<{port}>", *options]
 
     def _exported(self, path: str) -> str:
         """A path below the container's directory; what comes after a variable is left to nginx."""

@@ -11,14 +11,14 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
 #: Reads `+ GROUP` and `- GROUP` from the lab; when the lab is gone, however it went, it kills the groups that are left.
 #: A shell because it starts in a millisecond and needs a megabyte.
-_GUARD = """
+GUARD = """
 trap '' HUP INT TERM QUIT
 groups=' '
 while read -r sign group; do
@@ -27,7 +27,7 @@ while read -r sign group; do
     -) groups="${groups%% $group *} ${groups#* $group }" ;;
   esac
 done
-for group in $groups; do kill -KILL -- "-$group"; done 2>/dev/null
+for group in $groups; do kill -s KILL -- "-$group"; done 2>/dev/null
 """
 
 PID_FILE = "main.pid"
@@ -153,19 +153,21 @@ class ProcessHost:
     ) -> Child:
         """Start a process in `directory`, which must lie in the state directory and be named in `argv`.
 
-        It inherits `sockets` under their own descriptor numbers. Raises OSError when it cannot be started.
+        It inherits `sockets` under their own descriptor numbers, and blocked signals: one that comes before the program
+        is prepared for it waits, where it would otherwise kill. Raises OSError when the program cannot be started.
         """
-        popen = subprocess.Popen(
-            list(argv),
-            executable=executable,
-            cwd=directory,
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=[item.fileno() for item in sockets],
-            process_group=None if sys.platform == "win32" else 0,
-        )
+        with _signals_held():
+            popen = subprocess.Popen(
+                list(argv),
+                executable=executable,
+                cwd=directory,
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=[item.fileno() for item in sockets],
+                process_group=None if sys.platform == "win32" else 0,
+            )
         self._tell(f"+ {popen.pid}\n")
         (directory / PID_FILE).write_text(f"{popen.pid}\n")
         child = Child(self, popen, on_output)
@@ -197,7 +199,7 @@ class ProcessHost:
             return
         if self._guard is None:
             self._guard = subprocess.Popen(
-                ["/bin/sh", "-c", _GUARD],
+                ["/bin/sh", "-c", GUARD],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -217,6 +219,20 @@ class ProcessHost:
                     for one in [*process.children(recursive=True), process]:
                         one.kill()
             shutil.rmtree(file.parent, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Block the signals that a container may be sent, so that a process started meanwhile begins with them blocked."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    held = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class NginxBinary:

@@ -32,7 +32,7 @@ class VirtualRuntime:
         if (image := self._catalogue.find(config.image)) is None:
             raise KeyError(config.image)
         directory = self._state / config.id
-        own = (
+        identity = (
             File("/etc/hostname", f"{config.hostname}\n".encode(), mode=0o644),
             File("/etc/hosts", _HOSTS.format(config.hostname).encode(), mode=0o644),
             File("/etc/resolv.conf", b"nameserver 127.0.0.11\noptions ndots:0\n", mode=0o644),
@@ -41,7 +41,7 @@ class VirtualRuntime:
             container_id=config.id,
             hostname=config.hostname,
             clock=self._clock,
-            root=RootFs(image, (*own, *config.files), directory),
+            root=RootFs(image, config.files, directory, identity=identity),
             directory=directory,
             processes=self._processes,
             absent=image.absent,

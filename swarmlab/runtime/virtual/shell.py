@@ -5,7 +5,8 @@ import functools
 import posixpath
 import re
 import shlex
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
+from typing import Any
 
 from bashkit import Bash, CommandContext, ExecutionProfile
 
@@ -97,11 +98,11 @@ class Shell:
     async def run(self, script: str) -> int:
         """Run a script; its exit code."""
 
-        async def stdout(data: bytes) -> None:
-            await self._context.output("stdout", data)
+        def stdout(data: bytes) -> _Write:
+            return _Write(self._context.output, "stdout", data)
 
-        async def stderr(data: bytes) -> None:
-            await self._context.output("stderr", _NOT_FOUND.sub(rb"sh: \1: not found", data))
+        def stderr(data: bytes) -> _Write:
+            return _Write(self._context.output, "stderr", _NOT_FOUND.sub(rb"sh: \1: not found", data))
 
         if "USER" not in self._context.env:
             # The interpreter sets it; a container's environment has no such variable.
@@ -141,6 +142,18 @@ class Shell:
 async def _missing(inner: CommandContext) -> int:
     await inner.stderr.write(f"sh: {inner.name}: not found\n".encode())
     return 127
+
+
+class _Write:
+    """A write that begins when it is awaited: a shell that is cancelled in between simply drops it."""
+
+    def __init__(self, output: Output, stream: str, data: bytes) -> None:
+        self._output = output
+        self._stream = stream
+        self._data = data
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._output(self._stream, self._data).__await__()
 
 
 class _NoInput:

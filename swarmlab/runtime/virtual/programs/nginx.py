@@ -3,7 +3,6 @@
 import asyncio
 import getopt
 import os
-import re
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -185,9 +184,8 @@ class _Server:
         if self._current is not None:
             text = self._current.restore_lines(text, config)
         text = text.replace(f" {self._pid}#{self._pid}: ", " 1#1: ").replace(f"{self._directory}/root/", "/")
-        text = re.sub(
-            rf": nginx/{re.escape(self._binary.version)}$", f": nginx/{_version(self._context, self._binary)}", text
-        )
+        if text.endswith(banner := f": nginx/{self._binary.version}"):
+            text = text.removesuffix(banner) + f": nginx/{_version(self._context, self._binary)}"
         return text.encode() + b"\n"
 
     async def _pump(self) -> None:

@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import pytest
+
+from swarmlab.images import Catalogue
+from swarmlab.runtime.base import File
+from swarmlab.runtime.virtual.files import RootFs
+from swarmlab.runtime.virtual.nginx_config import ConfigError, Plan, listen_port, plan
+
+NGINX = Catalogue().find("nginx")
+assert NGINX is not None
+
+
+def planned(tmp_path: Path, site: str = "", *globals_: str, **files: str) -> Plan:
+    assert NGINX is not None
+    given = {"/etc/nginx/conf.d/default.conf": site, **files} if site else files
+    extra = [File(path, text.encode()) for path, text in given.items()]
+    return plan(RootFs(NGINX, extra, tmp_path), globals_, ["daemon off;"], ["more_set_headers x;"])
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_images_own_configuration(tmp_path: Path) -> None:
+    result = planned(tmp_path)
+    assert result.ports == (80,)
+    assert result.exports == ("/usr/share/nginx/html",)
+    text = words(result.render({80: 4321}))
+    assert text.startswith("daemon off; error_log stderr notice; events {")
+    for part in (
+        "http { more_set_headers x; types { text/html html htm;",
+        "access_log /dev/stdout combined;",
+        "listen 127.0.0.1:4321; server_name localhost; location / { root root/usr/share/nginx/html;",
+    ):
+        assert part in text
+    for dropped in ("user", "worker_processes", "pid", "include"):
+        assert f"{dropped} " not in text
+
+
+def test_daemon_is_what_nginx_would_do(tmp_path: Path) -> None:
+    assert planned(tmp_path).daemon
+    assert not planned(tmp_path, "", "daemon off;").daemon
+
+
+def test_two_sockets_of_one_port_are_one_here(tmp_path: Path) -> None:
+    site = "server { listen 80 default_server; listen [::]:80 default_server ipv6only=on; listen 8080 ssl reuseport; }"
+    result = planned(tmp_path, site)
+    assert result.ports == (80, 8080)
+    assert "listen 127.0.0.1:1 default_server; listen 127.0.0.1:2 ssl;" in words(result.render({80: 1, 8080: 2}))
+
+
+def test_a_server_without_listen_is_on_port_80(tmp_path: Path) -> None:
+    result = planned(tmp_path, "server { return 204; }")
+    assert result.ports == (80,)
+
+
+def test_paths_move_below_the_directory_and_variables_stay(tmp_path: Path) -> None:
+    site = """server {
+        listen 80;
+        root /srv/sites/$host/www;
+        ssl_certificate /run/secrets/cert;
+        auth_basic_user_file conf.d/users;
+        access_log off;
+        error_log /srv/logs/error.log;
+        location /x { alias /data/x/; }
+        location /y { root $document_root; }
+    }"""
+    result = planned(tmp_path, site)
+    text = words(result.text)
+    for part in (
+        "root root/srv/sites/$host/www;", "ssl_certificate root/run/secrets/cert;",
+        "auth_basic_user_file root/etc/nginx/conf.d/users;", "access_log off;", "error_log root/srv/logs/error.log;",
+        "alias root/data/x/;", "root $document_root;",
+    ):  # fmt: skip
+        assert part in text
+    assert result.exports == (
+        "/data/x/", "/etc/nginx/conf.d/users", "/run/secrets/cert", "/srv/logs", "/srv/sites",
+    )  # fmt: skip
+
+
+def test_lines_are_traced_back_to_the_containers_files(tmp_path: Path) -> None:
+    result = planned(tmp_path, "server {\n    listen 80;\n    bogus on;\n}\n")
+    line = result.text.splitlines().index("        bogus on;") + 1
+    message = result.restore_lines(f'unknown directive "bogus" in /s/nginx.conf:{line}', "/s/nginx.conf")
+    assert message == 'unknown directive "bogus" in /etc/nginx/conf.d/default.conf:3'
+
+
+@pytest.mark.parametrize(
+    ("site", "error"),
+    [
+        ("server {\n listen 80;\n", 'unexpected end of file, expecting "}" in /etc/nginx/conf.d/default.conf:2'),
+        ("}\n", 'unexpected "}" in /etc/nginx/conf.d/default.conf:1'),
+        ("include nosuch.conf;\n", 'open() "/etc/nginx/nosuch.conf" failed (2: No such file or directory) '
+         "in /etc/nginx/conf.d/default.conf:1"),
+    ],
+)  # fmt: skip
+def test_errors_are_nginxs_own(tmp_path: Path, site: str, error: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        planned(tmp_path, site)
+    assert str(caught.value) == error
+
+
+@pytest.mark.parametrize(
+    ("argument", "port"),
+    [("80", 80), ("*:8080", 8080), ("0.0.0.0:81", 81), ("[::]:82", 82), ("localhost", 80), ("[::1]", 80),
+     ("127.0.0.1:83", 83), ("unix:/run/x.sock", None)],
+)  # fmt: skip
+def test_listen_port(argument: str, port: int | None) -> None:
+    assert listen_port(argument) == port
