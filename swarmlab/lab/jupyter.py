@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
+from urllib.parse import quote
 
 from swarmlab.lab import manage
 from swarmlab.lab.docker_cli import DockerCliError, find_docker, path_with
@@ -90,11 +91,14 @@ def settings(notebooks: Path, token: str, port: int | None) -> dict[str, dict[st
 
 
 @contextmanager
-def serve(notebooks: Path, place: Path, environ: Mapping[str, str], port: int | None = None) -> Iterator[Server]:
+def serve(
+    notebooks: Path, place: Path, environ: Mapping[str, str], port: int | None = None, first: Path | None = None
+) -> Iterator[Server]:
     """Run JupyterLab on a folder of notebooks, and end it with all its kernels and terminals afterwards.
 
-    `environ` is what `surroundings` made for the same `place`. Raises JupyterError when JupyterLab does not start,
-    LabError when `place` cannot be written to.
+    The server's address opens the notebook `first`, a path in that folder, if there is one. `environ` is what
+    `surroundings` made for the same `place`. Raises JupyterError when JupyterLab does not start, LabError when `place`
+    cannot be written to.
     """
     for name in ("config", "data", "runtime"):
         make_private(place / name, "JupyterLab's folder")
@@ -114,19 +118,21 @@ def serve(notebooks: Path, place: Path, environ: Mapping[str, str], port: int | 
             start_new_session=True,
         )
     try:
-        yield Server(_await_address(process, place / "runtime", log), process)
+        address, token = _await_address(process, place / "runtime", log)
+        page = f"lab/tree/{quote(first.as_posix())}" if first and (notebooks / first).is_file() else "lab"
+        yield Server(f"{address}{page}?token={token}", process)
     finally:
         _end(process)
 
 
-def _await_address(process: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
-    """The address at which JupyterLab answers, with the token, as soon as it listens."""
+def _await_address(process: subprocess.Popen[bytes], runtime: Path, log: Path) -> tuple[str, str]:
+    """The address at which JupyterLab answers, and its token, as soon as it listens."""
     described = runtime / f"jpserver-{process.pid}.json"
     waited = 0.0
     while waited < START_LIMIT:
         try:
             found = json.loads(described.read_text("utf-8"))
-            return f"{found['url']}lab?token={found['token']}"
+            return found["url"], found["token"]
         except (FileNotFoundError, ValueError):
             pass
         try:
@@ -162,6 +168,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--speed", type=float, help="how many seconds pass in the swarm in one second (default: 1)")
     parser.add_argument("--port", type=int, help="JupyterLab's port (default: 8888 or the next free one)")
     parser.add_argument("--stop", action="store_true", help="stop the lab too when JupyterLab ends")
+    parser.add_argument("--open", type=Path, metavar="NOTEBOOK", help=argparse.SUPPRESS)
     parser.add_argument("--notebooks", type=Path, default=Path("labs"), help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
@@ -189,20 +196,19 @@ def _run(options: argparse.Namespace) -> int:
     lab = manage.up(options.name, options.nodes, options.speed).settings
     where = folder(lab.name)
     place = where.path / "jupyter"
+    name = "" if lab.name == DEFAULT_NAME else f" --name {lab.name}"
+    stop = f"{_shown(Path(sys.executable).parent / 'swarmlab')} down{name}"
+    after = "the lab stops too" if options.stop else f"the lab goes on until: {stop}"
+    engines = "1 Docker engine" if lab.nodes == 1 else f"{lab.nodes} Docker engines"
     status = 0
-    with serve(
-        notebooks, place, surroundings(os.environ, environment(where, lab), docker, place), options.port
-    ) as jupyter:
-        name = "" if lab.name == DEFAULT_NAME else f" --name {lab.name}"
-        stop = f"{_shown(Path(sys.executable).parent / 'swarmlab')} down{name}"
-        after = "the lab stops too" if options.stop else f"the lab goes on until: {stop}"
-        engines = "1 Docker engine" if lab.nodes == 1 else f"{lab.nodes} Docker engines"
-        _say(f'The lab "{lab.name}" runs: {engines}, docker command {docker}.')
-        _say(f"JupyterLab is at:\n\n    {jupyter.url}\n\nCtrl-C ends JupyterLab; {after}")
-        if not options.no_browser and _has_screen(os.environ):
-            # The address itself rather than a file that leads there: browsers in a sandbox cannot read such files.
-            webbrowser.open(jupyter.url)
+    environ = surroundings(os.environ, environment(where, lab), docker, place)
+    with serve(notebooks, place, environ, options.port, options.open) as jupyter:
         try:
+            _say(f'The lab "{lab.name}" runs: {engines}, docker command {docker}.')
+            _say(f"JupyterLab is at:\n\n    {jupyter.url}\n\nCtrl-C ends JupyterLab; {after}")
+            if not options.no_browser and _has_screen(os.environ):
+                # The address itself rather than a file that leads there: browsers in a sandbox cannot read such files.
+                webbrowser.open(jupyter.url)
             status = jupyter.process.wait()
         except KeyboardInterrupt:
             _say("\nEnding JupyterLab …")
@@ -214,9 +220,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _shown(command: Path) -> str:
-    """A command as the user may type it where they are."""
-    here = Path.cwd()
-    return shlex.quote(str(command.relative_to(here) if command.is_relative_to(here) else command))
+    """A command of .venv as the user may type it where they are: the short way in the checkout itself."""
+    checkout = command.parent.parent.parent
+    return shlex.quote(str(command.relative_to(checkout) if checkout == Path.cwd() else command))
 
 
 def _say(text: str, stream: TextIO | None = None) -> None:

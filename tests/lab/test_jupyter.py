@@ -2,12 +2,13 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from queue import Empty
@@ -18,6 +19,7 @@ import psutil
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
+from swarmlab.lab import manage
 from swarmlab.lab.jupyter import JupyterError, Server, serve, surroundings
 
 LAB = {"DOCKER_HOST": "unix:///lab/node-1.sock", "DOCKER_CONFIG": "/lab/docker", "SWARMLAB_LAB": "a-lab"}
@@ -49,7 +51,7 @@ def environ(folder: Path, docker: Path) -> dict[str, str]:
 def server(folder: Path, environ: dict[str, str]) -> Iterator[Server]:
     (folder / "labs").mkdir()
     (folder / "labs" / "a.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
-    with serve(folder / "labs", folder / "jupyter", environ) as running:
+    with serve(folder / "labs", folder / "jupyter", environ, first=Path("a.ipynb")) as running:
         yield running
 
 
@@ -109,9 +111,10 @@ def test_the_environment_is_the_labs_and_the_users_own_jupyter_is_left_out(folde
 
 
 def test_it_shows_the_notebooks_and_only_with_the_token(server: Server) -> None:
+    assert urlsplit(server.url).path == "/lab/tree/a.ipynb"
     assert [entry["name"] for entry in ask(server, "api/contents")["content"]] == ["a.ipynb"]
     with pytest.raises(urllib.error.HTTPError, match="403") as refused:
-        urllib.request.urlopen(server.url.split("/lab?")[0] + "/api/contents", timeout=30)
+        urllib.request.urlopen(server.url.split("/lab/")[0] + "/api/contents", timeout=30)
     refused.value.close()
 
 
@@ -163,6 +166,7 @@ def test_its_end_leaves_no_kernel_and_no_terminal(folder: Path, environ: dict[st
     with serve(folder / "labs", folder / "jupyter", environ) as running:
         ask(running, "api/kernels", "POST", {"name": "python3"})
         ask(running, "api/terminals", "POST", {})
+        assert urlsplit(running.url).path == "/lab"
         family = [psutil.Process(running.process.pid), *psutil.Process(running.process.pid).children(recursive=True)]
         assert len(family) >= 3
     _gone, alive = psutil.wait_procs(family, timeout=20)
@@ -177,6 +181,78 @@ def test_a_port_that_is_taken_is_said_plainly(folder: Path, environ: dict[str, s
             serve(folder / "labs", folder / "jupyter", environ, port),
         ):
             pytest.fail("it started on a port that was taken")
+
+
+@pytest.fixture
+def program(folder: Path, docker: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts what scripts/lab starts, for a lab in a home of its own that is deleted afterwards."""
+    docker.write_text("#!/bin/sh\necho 'Docker version 28.2.2, build e6534b4'\n")
+    (folder / "labs").mkdir(exist_ok=True)
+    environ = {**os.environ, "SWARMLAB_HOME": str(tmp_path), "PATH": f"{docker.parent}:/usr/bin:/bin"}
+    environ.pop("SWARMLAB_LAB", None)
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "swarmlab.lab.jupyter", "--notebooks", folder / "labs", *arguments],
+            env=environ,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    yield start
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SWARMLAB_HOME", str(tmp_path))
+        for name in lab_names(tmp_path):
+            manage.down(name, purge=True)
+
+
+def lab_names(home: Path) -> list[str]:
+    return [path.parent.name for path in home.glob("*/lab.json")]
+
+
+def told_until(process: subprocess.Popen[str], text: str) -> str:
+    assert process.stdout is not None
+    told = ""
+    for line in process.stdout:
+        told += line
+        if text in line:
+            return told
+    pytest.fail(f"it ended before it told {text!r}: {told}{process.communicate()[1]}")
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_ends_jupyterlab_and_the_lab_goes_on_until_it_is_stopped(
+    program: Callable[..., subprocess.Popen[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stop: signal.Signals,
+) -> None:
+    monkeypatch.setenv("SWARMLAB_HOME", str(tmp_path))
+    process = program("--no-browser", "--name", "a-lab", "--nodes", "2")
+    told = told_until(process, "Ctrl-C ends JupyterLab")
+    assert 'The lab "a-lab" runs: 2 Docker engines' in told
+    assert "http://127.0.0.1:" in told
+    process.send_signal(stop)
+    rest, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    assert 'The lab "a-lab" goes on; to stop it: ' in rest
+    assert rest.endswith(" down --name a-lab\n")
+    assert manage.status("a-lab")["state"] == "running"
+
+
+def test_with_stop_the_lab_ends_with_jupyterlab(
+    program: Callable[..., subprocess.Popen[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWARMLAB_HOME", str(tmp_path))
+    process = program("--no-browser", "--nodes", "1", "--stop")
+    assert "the lab stops too" in told_until(process, "Ctrl-C ends JupyterLab")
+    process.send_signal(signal.SIGINT)
+    rest, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    assert 'The lab "default" has stopped' in rest
+    assert manage.status("default")["state"] == "stopped"
 
 
 def test_wrong_arguments_are_refused_without_a_traceback(folder: Path, environ: dict[str, str], docker: Path) -> None:
