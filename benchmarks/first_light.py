@@ -1,7 +1,6 @@
-"""How fast a lab is: `scripts/bench`. Prints medians; compares with a real engine when SWARMLAB_REAL_ENGINES names one.
+"""How fast a lab is: `scripts/bench`. Prints medians; compares with a real engine if SWARMLAB_REAL_ENGINES names one.
 
-Everything is measured from outside, with the commands a learner uses. The real engine is expected to be in no swarm; it is
-left so.
+Everything is measured from outside, with the commands a learner uses. The real engine leaves its swarm first and last.
 """
 
 import argparse
@@ -26,7 +25,7 @@ REPLICAS = 20
 def run(*command: str, host: str = "", check: bool = True) -> str:
     """The standard output of a command; `host` is the engine that docker talks to."""
     env = {**os.environ, **({"DOCKER_HOST": host} if host else {})}
-    done = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=180)  # noqa: S603
+    done = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=180)
     if check and done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
     return done.stdout.strip()
@@ -64,7 +63,8 @@ def create_until_running(host: str) -> float:
     """Seconds from `service create --detach --replicas 20` until 20 of 20 run, as `docker service ls` shows it."""
 
     def create() -> None:
-        run("docker", "service", "create", "--detach", "--name", "bench", "--replicas", str(REPLICAS), "nginx:alpine", host=host)
+        service = ("service", "create", "--detach", "--name", "bench", "--replicas", str(REPLICAS), "nginx:alpine")
+        run("docker", *service, host=host)
         while running(host) < REPLICAS:
             time.sleep(0.02)
 

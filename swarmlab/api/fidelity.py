@@ -1,6 +1,6 @@
 """Writes docs/fidelity.md: what of Docker is here, from the routes that the server really has.
 
-    python -m swarmlab.api.fidelity > docs/fidelity.md
+`python -m swarmlab.api.fidelity > docs/fidelity.md`
 """
 
 import sys
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from swarmlab.api.server import ROUTES
 from swarmlab.api.unavailable import ROUTES as REFUSED
 
-#: What each docker command asks of an engine, its main call first. `docker system info` and the like are the same as `info`.
+#: What each docker command asks of an engine, its main call first. `docker system info` is the same as `docker info`.
 COMMANDS = {
     "docker swarm init": ["POST /swarm/init", "GET /nodes/{name}", "GET /swarm"],
     "docker swarm join": ["POST /swarm/join", "GET /info"],
@@ -32,17 +32,41 @@ COMMANDS = {
     "docker service update, scale, rollback": ["POST /services/{name}/update", "GET /services/{name}"],
     "docker service rm": ["DELETE /services/{name}"],
     "docker service logs": ["GET /services/{name}/logs", "GET /tasks/{name}/logs"],
-    "docker stack deploy": ["POST /services/create", "POST /networks/create", "POST /configs/create", "POST /secrets/create"],
-    "docker stack ls, ps, services, rm": ["GET /services", "GET /tasks", "DELETE /services/{name}", "DELETE /networks/{name}"],
-    "docker config create, ls, inspect, rm": ["POST /configs/create", "GET /configs", "GET /configs/{name}", "DELETE /configs/{name}"],
-    "docker secret create, ls, inspect, rm": ["POST /secrets/create", "GET /secrets", "GET /secrets/{name}", "DELETE /secrets/{name}"],
+    "docker stack deploy": [
+        "POST /services/create",
+        "POST /networks/create",
+        "POST /configs/create",
+        "POST /secrets/create",
+    ],
+    "docker stack ls, ps, services, rm": [
+        "GET /services",
+        "GET /tasks",
+        "DELETE /services/{name}",
+        "DELETE /networks/{name}",
+    ],
+    "docker config create, ls, inspect, rm": [
+        "POST /configs/create",
+        "GET /configs",
+        "GET /configs/{name}",
+        "DELETE /configs/{name}",
+    ],
+    "docker secret create, ls, inspect, rm": [
+        "POST /secrets/create",
+        "GET /secrets",
+        "GET /secrets/{name}",
+        "DELETE /secrets/{name}",
+    ],
     "docker network ls, inspect": ["GET /networks", "GET /networks/{name}"],
     "docker network create, rm": ["POST /networks/create", "DELETE /networks/{name}"],
     "docker network connect, disconnect": ["POST /networks/{name}/connect", "POST /networks/{name}/disconnect"],
     "docker ps, container ls": ["GET /containers/json"],
     "docker container inspect": ["GET /containers/{name}/json"],
     "docker logs": ["GET /containers/{name}/logs"],
-    "docker run, create, start": ["POST /containers/create", "POST /containers/{name}/start", "POST /containers/{name}/attach"],
+    "docker run, create, start": [
+        "POST /containers/create",
+        "POST /containers/{name}/start",
+        "POST /containers/{name}/attach",
+    ],
     "docker stop, kill, restart, rm": ["POST /containers/{name}/stop", "DELETE /containers/{name}"],
     "docker exec": ["POST /containers/{name}/exec", "POST /exec/{name}/start"],
     "docker cp": ["GET /containers/{name}/archive", "PUT /containers/{name}/archive"],
@@ -57,7 +81,7 @@ COMMANDS = {
     "docker events": ["GET /events"],
     "docker info, version": ["GET /info", "GET /version"],
     "docker system df": ["GET /system/df"],
-}  # fmt: skip
+}
 
 #: What is missing of a command whose calls are all served.
 MISSING = {
@@ -65,7 +89,8 @@ MISSING = {
     "docker swarm unlock": "managers never lock themselves yet; the key is made and shown",
     "docker swarm join": "a wrong token is refused at once; a real engine tries for ten seconds first",
     "docker service create": (
-        "replicated and global services; jobs are stored but no orchestrator runs them yet. Mounts are checked and shown, not mounted"
+        "replicated and global services; jobs are stored but no orchestrator runs them yet. "
+        "Mounts are checked and shown, not mounted"
     ),
     "docker stack deploy": "services reach each other by no name yet: networks have addresses, but no traffic within",
     "docker network create, rm": "overlay networks only",
@@ -78,8 +103,8 @@ MISSING = {
 _HEAD = """# How much of Docker is here
 
 This table is generated from the code (`python -m swarmlab.api.fidelity`), and a test keeps it so.
-*full*: everything the command asks for is served. *partial*: served, but see the note. *refused*: the engine answers with
-Docker's kind of error (501) and says what is not available.
+*full*: everything the command asks for is served. *partial*: served, but see the note. *refused*: the engine answers
+with Docker's kind of error (501) and says what is not available.
 
 The engines declare API 1.50 (oldest 1.24) and version 28.2.2. Behaviour is compared with a real Docker Engine 20.10.24.
 """

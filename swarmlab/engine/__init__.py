@@ -7,6 +7,6 @@ from swarmlab.engine.lab import Lab
 from swarmlab.engine.version import API_VERSION, MIN_API_VERSION, VERSION
 
 __all__ = [
-    "API_VERSION", "MIN_API_VERSION", "VERSION", "ClusterComponent", "DockerEngine", "EngineError", "Lab", "LocalNetwork",
-    "SwarmInfo",
+    "API_VERSION", "MIN_API_VERSION", "VERSION", "ClusterComponent", "DockerEngine", "EngineError", "Lab",
+    "LocalNetwork", "SwarmInfo",
 ]  # fmt: skip

@@ -71,9 +71,7 @@ class SwarmInfo(NamedTuple):
 class Swarms(Protocol):
     """The swarms that engines of the lab can reach."""
 
-    def create(
-        self, first: FirstNode, request: InitRequest, actor: Actor
-    ) -> Swarm:
+    def create(self, first: FirstNode, request: InitRequest, actor: Actor) -> Swarm:
         """A new swarm with one manager."""
 
     def get(self, swarm_id: str) -> Swarm | None:
@@ -173,7 +171,7 @@ class ClusterComponent:
     # --- making, joining, leaving ----------------------------------------------------------------------------------
 
     async def init(self, request: InitRequest) -> str:
-        """Make a swarm with this node as its first manager; return the node's id once it is ready. Raises EngineError."""
+        """Make a swarm with this node as its first manager; return its id once it is ready. Raises EngineError."""
         if self.membership is not None or self._pending is not None:
             raise unavailable(EXISTS)
         spec = request.spec
@@ -211,7 +209,8 @@ class ClusterComponent:
         addresses.listen(request.listen_addr, self._address)
         if self._try_join(request):
             member, swarm = self.membership, self._swarm
-            assert member is not None and swarm is not None
+            assert member is not None
+            assert swarm is not None
             await self._until_ready(swarm, member.node_id)
             return
         self._pending = request

@@ -40,7 +40,7 @@ class Containers:
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
-    def list(self, all: bool) -> list[Container]:  # noqa: A002  (Docker's word)
+    def list(self, all: bool) -> list[Container]:
         """The running containers, or with `all` every one; oldest first."""
         return [c for c in self._store.tables.containers if all or c.state.status == "running"]
 

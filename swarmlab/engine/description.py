@@ -10,7 +10,18 @@ from swarmlab.engine.version import VERSION
 from swarmlab.objects import NodeDescription, Platform, Resources, TLSInfo
 from swarmlab.objects.node import EngineDescription, PluginDescription
 
-_LOG_DRIVERS = ("awslogs", "fluentd", "gcplogs", "gelf", "journald", "json-file", "local", "logentries", "splunk", "syslog")
+_LOG_DRIVERS = (
+    "awslogs",
+    "fluentd",
+    "gcplogs",
+    "gelf",
+    "journald",
+    "json-file",
+    "local",
+    "logentries",
+    "splunk",
+    "syslog",
+)
 _NETWORK_DRIVERS = ("bridge", "host", "ipvlan", "macvlan", "null", "overlay")
 
 

@@ -225,4 +225,3 @@ class ContainerController:
         container = self._record()
         if container is not None:
             await self._containers.remove(container.id)
-

@@ -147,9 +147,9 @@ class Lab:
             member = engine.cluster.membership
             if engine.power == "on" and member is not None:
                 swarm = self._swarms.get(member.swarm)
-                if swarm is not None and swarm.raft.manager_status(member.node_id) is not None:
-                    if address in {member.advertise_addr, f"{engine.address}:2377"}:
-                        return swarm
+                manages = swarm is not None and swarm.raft.manager_status(member.node_id) is not None
+                if manages and address in {member.advertise_addr, f"{engine.address}:2377"}:
+                    return swarm
         return None
 
     def executor(self, swarm: Swarm, engine: str, tls: Callable[[], TLSInfo]) -> ContainerExecutor:
@@ -172,7 +172,8 @@ class Lab:
                 self._mesh(swarm).deactivate(container.task_id)
                 await docker.containers.remove(container.id)
         await self._mesh(swarm).leave(node_id)
-        if not any(e.cluster.membership is not None and e.cluster.membership.swarm == swarm.id for e in self.engines.values()):
+        members = (e.cluster.membership for e in self.engines.values())
+        if not any(member is not None and member.swarm == swarm.id for member in members):
             swarm.close()
             self._swarms.pop(swarm.id, None)
             mesh = self._meshes.pop(swarm.id, None)
@@ -206,7 +207,8 @@ class Lab:
     def _note_connection(self, swarm: Swarm, node_id: str, port: int) -> None:
         """Someone opened a published port: a request like any other, so that a checker can tell."""
         engine = next(
-            (e.name for e in self.engines.values() if (m := e.cluster.membership) is not None and m.node_id == node_id), ""
+            (e.name for e in self.engines.values() if (m := e.cluster.membership) is not None and m.node_id == node_id),
+            "",
         )
         if self._recording:
             request = Request(engine, "CONNECT", f"/published/{port}", "", 200, "routing-mesh")

@@ -1,4 +1,4 @@
-"""Go templates in `Hostname`, `Env` and mounts of tasks (SK: template/). Only what SwarmKit offers there is understood."""
+"""Go templates in `Hostname`, `Env` and mounts of tasks (SK: template/). Only what SwarmKit offers is understood."""
 
 import re
 from collections.abc import Callable

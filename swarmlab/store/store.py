@@ -98,7 +98,8 @@ class Store:
         self.tables = tables if tables is not None else Tables()
         self.index = 0
         self._sink = sink
-        self._watchers: dict[object, tuple[Watcher, frozenset[Kind]]] = {}
+        #: By a key of its own: the watcher, its kinds, and the last commit that it does not hear of.
+        self._watchers: dict[object, tuple[Watcher, frozenset[Kind], int]] = {}
         self._pending: deque[Commit] = deque()
         self._delivering = False
         self._open = False
@@ -128,10 +129,11 @@ class Store:
     def watch(self, watcher: Watcher, *kinds: Kind) -> Callable[[], None]:
         """Call `watcher` with each later commit that changes one of `kinds`, and with those changes only (all if none).
 
-        Returns a function that ends it; commits not delivered by then are not delivered any more.
+        What the caller can read now is no news to it, even where others have yet to be told. Returns a function that
+        ends it; commits not delivered by then are not delivered any more.
         """
         key = object()
-        self._watchers[key] = (watcher, frozenset(kinds))
+        self._watchers[key] = (watcher, frozenset(kinds), self.index)
         return lambda: self._watchers.pop(key, None) and None
 
     def restore(self, index: int, objects: Iterator[tuple[Kind, Object]]) -> None:
@@ -154,7 +156,9 @@ class Store:
             self.clock.call_soon(self._deliver)
         else:
             self._delivering = False
-        for watcher, kinds in list(self._watchers.values()):
+        for watcher, kinds, known in list(self._watchers.values()):
+            if commit.index <= known:
+                continue
             if not kinds or touched <= kinds:
                 watcher(commit)
             elif kinds & touched:
