@@ -1,12 +1,12 @@
 """Running a command inside a container: directly when swarmlab has the program, else in the container's shell."""
 
+import asyncio
 import contextlib
 import functools
 import posixpath
 import re
 import shlex
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from bashkit import Bash, CommandContext, ExecutionProfile
 
@@ -26,6 +26,9 @@ _SHELL_ONLY = frozenset(
         "in", "select", "then", "until", "while", "{", "}", "[[", "]]", "!",
     ]
 )  # fmt: skip
+
+#: Seconds of real time for an interpreter to notice that it is cancelled.
+_PATIENCE = 1.0
 
 _SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 _HANDS_OVER = re.compile(rb'#!/bin/sh\nexec ([\w.-]+) "\$@"\n')
@@ -96,20 +99,29 @@ class Shell:
         self._bash.add_command(".stdin", self._feed)
 
     async def run(self, script: str) -> int:
-        """Run a script; its exit code."""
+        """Run a script; its exit code. When cancelled the script has ended, and its traps can be asked for."""
 
-        def stdout(data: bytes) -> _Write:
-            return _Write(self._context.output, "stdout", data)
+        async def stdout(data: bytes) -> None:
+            await self._context.output("stdout", data)
 
-        def stderr(data: bytes) -> _Write:
-            return _Write(self._context.output, "stderr", _NOT_FOUND.sub(rb"sh: \1: not found", data))
+        async def stderr(data: bytes) -> None:
+            await self._context.output("stderr", _NOT_FOUND.sub(rb"sh: \1: not found", data))
 
         if "USER" not in self._context.env:
             # The interpreter sets it; a container's environment has no such variable.
             script = f"unset USER; {script}"
         if self._context.stdin is not no_input:
             script = f".stdin | {{ {script}\n}}"
-        result = await self._bash.execute(script, capture=0, stdout=stdout, stderr=stderr)
+        work = asyncio.ensure_future(self._bash.execute(script, capture=0, stdout=stdout, stderr=stderr))
+        try:
+            result = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # Asking first lets the interpreter finish the write it is in; it takes about a millisecond.
+            self._bash.cancel()
+            if not (await asyncio.wait((work,), timeout=_PATIENCE))[0]:
+                work.cancel()
+            self._bash.clear_cancel()
+            raise
         return result.exit_code
 
     def trap(self, name: str) -> str:
@@ -142,18 +154,6 @@ class Shell:
 async def _missing(inner: CommandContext) -> int:
     await inner.stderr.write(f"sh: {inner.name}: not found\n".encode())
     return 127
-
-
-class _Write:
-    """A write that begins when it is awaited: a shell that is cancelled in between simply drops it."""
-
-    def __init__(self, output: Output, stream: str, data: bytes) -> None:
-        self._output = output
-        self._stream = stream
-        self._data = data
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return self._output(self._stream, self._data).__await__()
 
 
 class _NoInput:
