@@ -67,8 +67,9 @@ class HollowController:
         return None
 
     def wait(self, ended: Callable[[TaskError | None], None]) -> None:
-        """See `Controller`."""
+        """See `Controller`. An agent that begins again finds its containers running."""
         self._ended = ended
+        self._executor.running[self._task.id] = self
 
     def end(self, code: int) -> None:
         """The container ended by itself."""
