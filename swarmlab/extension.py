@@ -1,30 +1,26 @@
 """`%load_ext swarmlab`: a notebook's cells talk to a lab.
 
 Sets the environment for `!docker` and the docker SDK, starts the lab if it does not run, adds the magic `%node`, and
-lets Go templates such as `!docker info --format "{{ .Name }}"` reach docker as they are written.
+makes shell lines behave as they do in a terminal (see `swarmlab.widgets.shell`).
 """
 
 import os
-import re
 import sysconfig
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from swarmlab.lab import LabError, environment, manage
 from swarmlab.lab.docker_cli import DockerCliError, find_docker, path_with
 from swarmlab.lab.environ import UNSET
+from swarmlab.widgets.shell import attach, detach
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
-
-#: Two braces, not more: who knows IPython and writes four of them gets two, as ever.
-_TEMPLATE = re.compile(r"(?<!\{)\{\{(?!\{).*?(?<!\})\}\}(?!\})")
 
 
 def load(shell: "InteractiveShell") -> None:
     """Set the notebook up for the lab that SWARMLAB_LAB names, by default "default"."""
     shell.magics_manager.register_function(node, "line", "node")
-    _keep_templates(shell)
+    attach(shell)
     try:
         done = manage.up()
     except LabError as error:
@@ -54,20 +50,7 @@ def node(line: str) -> None:
 
 def unload(shell: "InteractiveShell") -> None:
     """Take back what `load` changed in IPython itself; the environment stays."""
-    vars(shell).pop("var_expand", None)
-
-
-def _keep_templates(shell: "InteractiveShell") -> None:
-    """IPython replaces `{name}` in commands by a variable's value, and so would take `{{ .Name }}` for `{ .Name }`."""
-    expand: Callable[..., str] = type(shell).var_expand
-
-    def var_expand(cmd: str, depth: int = 0, **options: Any) -> str:
-        kept = _TEMPLATE.sub(lambda found: "{{" + found[0] + "}}", cmd)
-        # One frame more than IPython counts with. What it cannot expand it returns as it was.
-        expanded = expand(shell, kept, depth + 1, **options)
-        return cmd if expanded == kept else expanded
-
-    vars(shell)["var_expand"] = var_expand
+    detach(shell)
 
 
 def _use(name: str | None, chosen: str) -> None:

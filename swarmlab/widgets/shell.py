@@ -38,6 +38,14 @@ def attach(shell: InteractiveShell) -> None:
     untyped.system = _System(untyped)
 
 
+def detach(shell: InteractiveShell) -> None:
+    """Undo `attach`."""
+    untyped: Any = shell
+    if isinstance(untyped.system, _System):
+        del untyped.var_expand
+        untyped.system = untyped.system.before
+
+
 class Screen:
     """The lines that a program draws on by moving the cursor up and down."""
 
@@ -133,12 +141,12 @@ class _System:
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
-        self._background: Callable[[str], None] = shell.system
+        self.before: Callable[[str], None] = shell.system
         self._run: Callable[[str], int] = vars(process)["system"]
 
     def __call__(self, command: str) -> None:
         if command.rstrip().endswith("&"):
-            self._background(command)
+            self.before(command)
             return
         shell = self._shell
         # The depth leads from here to the frame of the cell, whose variables the line may name.

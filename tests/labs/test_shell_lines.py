@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from swarmlab.widgets import load_ipython_extension
-from swarmlab.widgets.shell import Cell, Screen
+from swarmlab.widgets.shell import Cell, Screen, attach
 
 UP, CLEAR, DOWN = "\x1b[1A", "\x1b[2K", "\x1b[1B"
 
@@ -16,7 +15,7 @@ UP, CLEAR, DOWN = "\x1b[1A", "\x1b[2K", "\x1b[1B"
 def shell() -> Iterator[InteractiveShell]:
     InteractiveShell.clear_instance()
     made = InteractiveShell()
-    load_ipython_extension(made)
+    attach(made)
     yield made
     InteractiveShell.clear_instance()
 
@@ -117,6 +116,6 @@ f()""")
 
 def test_attaching_twice_changes_nothing(shell: InteractiveShell) -> None:
     system = shell.system
-    load_ipython_extension(shell)
+    attach(shell)
 
     assert shell.system is system
