@@ -69,7 +69,7 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
         return Path(base) / "swarmlab"
     if home := environ.get("HOME"):
         return Path(home) / ".cache" / "swarmlab"
-    message = f"Neither XDG_CACHE_HOME nor HOME is set, so there is no cache to fetch docker into. {_TO_INSTALL}"
+    message = f"Neither XDG_CACHE_HOME nor HOME is set, so there is no cache to fetch docker into.\n{_TO_INSTALL}"
     raise DockerCliError(message)
 
 
@@ -104,12 +104,12 @@ def find_docker(
         return found
     build = build or static_build()
     if build is None:
-        message = f"There is no docker command on PATH, and none to fetch for this kind of machine. {_TO_INSTALL}"
+        message = f"There is no docker command on PATH, and none to fetch for this kind of machine.\n{_TO_INSTALL}"
         raise DockerCliError(message)
     command = cache_folder(environ) / f"docker-{build.version}" / "docker"
     if not _is_build(command, build):
         if not fetch:
-            message = f"There is no docker command on PATH nor in the cache. {_TO_INSTALL}"
+            message = f"There is no docker command on PATH nor in the cache.\n{_TO_INSTALL}"
             raise DockerCliError(message)
         _fetch(build, command)
     return command
@@ -146,12 +146,12 @@ def _fetch(build: StaticBuild, command: Path) -> None:
             with urllib.request.urlopen(build.url, timeout=30) as answer:  # noqa: S310
                 digest = _extract(answer, file)
         if digest != build.sha256:
-            message = f"{build.url} sent something else (wrong checksum): it was thrown away. {_TO_INSTALL}"
+            message = f"{build.url} sent something else (wrong checksum): it was thrown away.\n{_TO_INSTALL}"
             raise DockerCliError(message)
         unfinished.chmod(0o755)
         unfinished.replace(command)
     except (OSError, EOFError, ZlibError, HTTPException, tarfile.TarError) as error:
-        message = f"docker {build.version} could not be fetched from {build.url}: {error}. {_TO_INSTALL}"
+        message = f"docker {build.version} could not be fetched from {build.url}: {error}.\n{_TO_INSTALL}"
         raise DockerCliError(message) from error
     finally:
         if unfinished is not None:

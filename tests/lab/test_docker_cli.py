@@ -177,13 +177,13 @@ def test_an_archive_without_the_command_is_refused(
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_a_refusal_names_what_to_install(empty: dict[str, str], server: Server, status: int) -> None:
     server.status = status
-    with pytest.raises(DockerCliError, match=rf"{status}.*\n.*apt install docker-cli.*\n.*brew install docker"):
+    with pytest.raises(DockerCliError, match=rf"{status}.*\n.*\n.*apt install docker-cli.*\n.*brew install docker"):
         find_docker(empty, server.build)
 
 
 def test_a_server_that_is_not_there_names_what_to_install(empty: dict[str, str], server: Server) -> None:
     gone = StaticBuild("28.2.2", "http://127.0.0.1:1/docker.tgz", server.build.sha256)
-    with pytest.raises(DockerCliError, match=r"could not be fetched.*\n.*apt install docker-cli"):
+    with pytest.raises(DockerCliError, match=r"could not be fetched.*\n.*\n.*apt install docker-cli"):
         find_docker(empty, gone)
 
 
@@ -206,7 +206,7 @@ def test_other_machines_are_told_what_to_install(
 ) -> None:
     monkeypatch.setattr(docker_cli.sys, "platform", system)
     monkeypatch.setattr(docker_cli.platform, "machine", lambda: machine)
-    with pytest.raises(DockerCliError, match=r"for this kind of machine.*\n.*apt.*\n.*brew"):
+    with pytest.raises(DockerCliError, match=r"for this kind of machine.*\n.*\n.*apt.*\n.*brew"):
         find_docker(empty)
 
 
