@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -11,6 +12,10 @@ from swarmlab.objects.defaults import MONITOR, ROLLBACK, UPDATE
 from swarmlab.orchestrator.restart import RestartSupervisor
 from swarmlab.orchestrator.task import Slot, is_global, is_task_dirty, new_task, set_desired
 from swarmlab.store import Commit, Kind, Store, Transaction
+
+
+class _SlotChangedError(Exception):
+    """Raised within a transaction when a slot, or its service, is no longer what the update was begun with."""
 
 
 class UpdateSupervisor:
@@ -146,14 +151,14 @@ class Updater:
     def _replace(self, slot: Slot) -> None:
         node_id = slot[0].node_id if is_global(self.service) else ""
         start_first = self._config.order == "start-first"
-        with self._store.transaction(self._name) as tx:
-            if tx.tables.services.get(self.service.id) is None:
-                task, old = None, None
-            else:
+        try:
+            with self._store.transaction(self._name) as tx:
+                if tx.tables.services.get(self.service.id) is None:
+                    raise _SlotChangedError
                 made = new_task(self.service, tx.at, slot=slot[0].slot, node_id=node_id)
                 task = tx.create(Kind.TASK, msgspec.structs.replace(made, desired_state=TaskState.READY))
                 old = None if start_first else self._remove_old(tx, slot)
-        if task is None:
+        except _SlotChangedError:
             self._slot_done()
             return
         self._made[task.id] = None
@@ -162,10 +167,12 @@ class Updater:
 
     def _use_existing(self, slot: Slot, existing: Task) -> None:
         others = [task for task in slot if task is not existing]
-        old = None
-        if others:
+        try:
             with self._store.transaction(self._name) as tx:
                 old = self._remove_old(tx, others)
+        except _SlotChangedError:
+            self._slot_done()
+            return
         if existing.desired_state != TaskState.RUNNING:
             self._restarts.delay_start(old, existing.id, 0, wait_stop=True, done=self._slot_done)
         else:
@@ -173,13 +180,20 @@ class Updater:
 
     @staticmethod
     def _remove_old(tx: Transaction, tasks: Slot) -> Task | None:
-        """Shut down those that are still wanted; return the last of them as it was before."""
+        """Shut down those that were wanted; return the last of them as it was before, None when none was.
+
+        Raises _SlotChangedError when none of them is wanted any more: the restart supervisor has dealt with the slot
+        since the update began, and a task made for it now would be one too many.
+        """
         removed = None
-        for original in tasks:
+        wanted = [task for task in tasks if task.desired_state <= TaskState.RUNNING]
+        for original in wanted:
             task = tx.tables.tasks.get(original.id)
             if task is not None and task.desired_state <= TaskState.RUNNING:
                 set_desired(tx, task.id, TaskState.SHUTDOWN)
                 removed = task
+        if wanted and removed is None:
+            raise _SlotChangedError
         return removed
 
     # --- watching --------------------------------------------------------------------------------------------------
@@ -198,7 +212,8 @@ class Updater:
         slot, start_first = self._awaited.pop(task.id)
         self._made[task.id] = self._clock.now()
         if start_first and task.state == TaskState.RUNNING:
-            with self._store.transaction(self._name) as tx:
+            # Old tasks that were shut down meanwhile are no reason to stop.
+            with suppress(_SlotChangedError), self._store.transaction(self._name) as tx:
                 self._remove_old(tx, slot)
         self._slot_done()
 

@@ -62,7 +62,7 @@ def settle(store: Store) -> None:
     store.clock.run_ready()
 
 
-# --- versions ----------------------------------------------------------------------------------------------------------
+# --- versions --------------------------------------------------------------------------------------------------------
 
 
 def test_objects_of_one_transaction_share_its_version(store: Store) -> None:
@@ -84,7 +84,7 @@ def test_an_update_of_what_was_written_meanwhile_is_out_of_sequence(store: Store
     assert stale is not None
     with store.transaction("test") as tx:
         tx.update(Kind.SERVICE, replace(stale, spec_version=1))
-    with pytest.raises(SequenceConflictError, match="^update out of sequence$"), store.transaction("test") as tx:
+    with pytest.raises(SequenceConflictError, match=r"^update out of sequence$"), store.transaction("test") as tx:
         tx.update(Kind.SERVICE, replace(stale, spec_version=2))
     now = store.tables.services.get("1")
     assert now is not None
@@ -117,19 +117,19 @@ def test_instants_are_the_clocks(store: Store) -> None:
     assert (now.created_at, now.updated_at) == (born, store.clock.now())
 
 
-# --- errors ------------------------------------------------------------------------------------------------------------
+# --- errors ----------------------------------------------------------------------------------------------------------
 
 
 def test_ids_are_taken_once(store: Store) -> None:
     create(store, Kind.SERVICE, service("1", "a"))
-    with pytest.raises(AlreadyExistsError, match="^object already exists$"):
+    with pytest.raises(AlreadyExistsError, match=r"^object already exists$"):
         create(store, Kind.SERVICE, service("1", "b"))
 
 
 def test_what_is_gone_can_neither_be_updated_nor_deleted(store: Store) -> None:
-    with pytest.raises(NotExistError, match="^object does not exist$"), store.transaction("test") as tx:
+    with pytest.raises(NotExistError, match=r"^object does not exist$"), store.transaction("test") as tx:
         tx.update(Kind.SERVICE, service("1", "a"))
-    with pytest.raises(NotExistError, match="^object does not exist$"), store.transaction("test") as tx:
+    with pytest.raises(NotExistError, match=r"^object does not exist$"), store.transaction("test") as tx:
         tx.delete(Kind.SERVICE, "1")
 
 
@@ -146,7 +146,7 @@ def test_names_are_unique_whatever_the_case(
     store: Store, kind: Kind, make: Callable[[str, str], Service | Network | Secret | Config]
 ) -> None:
     create(store, kind, make("1", "Web"), make("2", "other"))
-    with pytest.raises(NameConflictError, match="^name conflicts with an existing object$"):
+    with pytest.raises(NameConflictError, match=r"^name conflicts with an existing object$"):
         create(store, kind, make("3", "wEB"))
     other = store.tables.of(kind).get("2")
     assert other is not None
@@ -164,7 +164,7 @@ def test_nodes_may_share_a_name(store: Store) -> None:
     assert len(store.tables.nodes) == 2
 
 
-# --- all or nothing ----------------------------------------------------------------------------------------------------
+# --- all or nothing --------------------------------------------------------------------------------------------------
 
 
 def test_a_block_that_raises_changes_nothing(store: Store) -> None:
@@ -227,7 +227,7 @@ def test_transactions_do_not_nest(store: Store) -> None:
     assert "1" in store.tables.services
 
 
-# --- watch -------------------------------------------------------------------------------------------------------------
+# --- watch -----------------------------------------------------------------------------------------------------------
 
 
 def test_watchers_hear_of_commits_in_order_with_old_and_new(store: Store) -> None:
@@ -336,7 +336,7 @@ def test_a_commit_says_who_asked(store: Store) -> None:
     assert {c.scope for c in heard} == {"test"}
 
 
-# --- indices -----------------------------------------------------------------------------------------------------------
+# --- indices ---------------------------------------------------------------------------------------------------------
 
 
 def test_tasks_are_found_by_service_node_and_slot(store: Store) -> None:
