@@ -88,10 +88,7 @@ MISSING = {
     "docker swarm ca": "the certificate is shown; `--rotate` is accepted and rotates nothing yet",
     "docker swarm unlock": "managers never lock themselves yet; the key is made and shown",
     "docker swarm join": "a wrong token is refused at once; a real engine tries for ten seconds first",
-    "docker service create": (
-        "replicated and global services; jobs are stored but no orchestrator runs them yet. "
-        "Mounts are checked and shown, not mounted"
-    ),
+    "docker service create": "mounts are checked and shown, not mounted",
     "docker stack deploy": "services reach each other by no name yet: networks have addresses, but no traffic within",
     "docker network create, rm": "overlay networks only",
     "docker volume ls, inspect": "there are no volumes yet",

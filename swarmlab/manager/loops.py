@@ -5,7 +5,13 @@ from typing import Protocol
 from swarmlab.allocator import Allocator
 from swarmlab.clock import Clock
 from swarmlab.dispatcher import Dispatcher
-from swarmlab.orchestrator import ConstraintEnforcer, GlobalOrchestrator, ReplicatedOrchestrator, TaskReaper
+from swarmlab.orchestrator import (
+    ConstraintEnforcer,
+    GlobalOrchestrator,
+    JobsOrchestrator,
+    ReplicatedOrchestrator,
+    TaskReaper,
+)
 from swarmlab.scheduler import Scheduler
 from swarmlab.store import Store
 
@@ -31,6 +37,7 @@ class LeaderLoops:
             Scheduler(store, clock),
             ReplicatedOrchestrator(store, clock),
             GlobalOrchestrator(store, clock),
+            JobsOrchestrator(store, clock),
             TaskReaper(store, clock),
             ConstraintEnforcer(store, clock),
         ]

@@ -2,7 +2,8 @@
 
 from swarmlab.orchestrator.constraintenforcer import ConstraintEnforcer
 from swarmlab.orchestrator.global_ import GlobalOrchestrator
+from swarmlab.orchestrator.jobs import JobsOrchestrator
 from swarmlab.orchestrator.replicated import ReplicatedOrchestrator
 from swarmlab.orchestrator.taskreaper import TaskReaper
 
-__all__ = ["ConstraintEnforcer", "GlobalOrchestrator", "ReplicatedOrchestrator", "TaskReaper"]
+__all__ = ["ConstraintEnforcer", "GlobalOrchestrator", "JobsOrchestrator", "ReplicatedOrchestrator", "TaskReaper"]
