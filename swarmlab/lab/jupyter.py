@@ -10,6 +10,7 @@ import secrets
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import webbrowser
@@ -29,8 +30,11 @@ from swarmlab.lab.folder import DEFAULT_NAME, folder, make_private, write_whole
 #: How long JupyterLab may take to listen, and to end its kernels, in seconds.
 START_LIMIT = 60.0
 STOP_LIMIT = 15.0
+_HOST = "127.0.0.1"
 _LOOK_EVERY = 0.05
 _LOG_LINES = 15
+#: Tables of the docker command are wide: better to scroll them than to break their lines.
+_STYLE = ".jp-RenderedText pre { white-space: pre !important; overflow-x: auto; }\n"
 
 
 class JupyterError(Exception):
@@ -71,7 +75,7 @@ def settings(notebooks: Path, token: str, port: int | None) -> dict[str, dict[st
         "Application": {"log_level": "WARN"},
         "ServerApp": {
             "root_dir": str(notebooks),
-            "ip": "127.0.0.1",
+            "ip": _HOST,
             "port": port or 8888,
             "port_retries": 0 if port else 50,
             "open_browser": False,
@@ -82,6 +86,7 @@ def settings(notebooks: Path, token: str, port: int | None) -> dict[str, dict[st
         "IdentityProvider": {"token": token},
         "LabApp": {
             "news_url": None,
+            "custom_css": True,
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             "extension_manager": "readonly",
         },
@@ -105,6 +110,12 @@ def serve(
     # The folder is private, and so is the token in it; a command line or a cell's environment would show it.
     config = settings(notebooks, secrets.token_urlsafe(24), port)
     write_whole(place / "config" / "jupyter_server_config.json", json.dumps(config, indent=2) + "\n")
+    # Without a source of news JupyterLab would still ask whether its user wants any.
+    for name in ("labconfig", "custom"):
+        make_private(place / "config" / name, "JupyterLab's folder")
+    silent = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+    write_whole(place / "config" / "labconfig" / "page_config.json", json.dumps(silent) + "\n")
+    write_whole(place / "config" / "custom" / "custom.css", _STYLE)
     log = place / "jupyter.log"
     with log.open("wb") as output:
         # A session of its own: Ctrl-C reaches this process only, which then ends JupyterLab in order.
@@ -132,8 +143,10 @@ def _await_address(process: subprocess.Popen[bytes], runtime: Path, log: Path) -
     while waited < START_LIMIT:
         try:
             found = json.loads(described.read_text("utf-8"))
-            return found["url"], found["token"]
-        except (FileNotFoundError, ValueError):
+            # JupyterLab describes itself a moment before it listens: a browser would be refused.
+            with socket.create_connection((_HOST, found["port"]), timeout=1):
+                return found["url"], found["token"]
+        except (OSError, ValueError):
             pass
         try:
             process.wait(_LOOK_EVERY)
