@@ -132,6 +132,8 @@ def test_it_neither_asks_for_news_nor_for_updates(server: Server) -> None:
     start = text.index('id="jupyter-config-data"')
     config = json.loads(text[text.index(">", start) + 1 : text.index("</script>", start)])
     assert config["news"] == {"disabled": True}
+    # Without this one it asks whether its user wants any.
+    assert "@jupyterlab/apputils-extension:announcements" in config["disabledExtensions"]
 
 
 def test_there_is_one_kernel_and_its_cells_see_the_lab(
