@@ -22,7 +22,7 @@ DEFAULT_PERIOD = 5.0
 JITTER = 0.5
 GRACE_MULTIPLIER = 3
 GRACE_MULTIPLIER_UNKNOWN = 6
-#: Statuses are written together, so many seconds after the first of them, or at so many.
+#: Statuses are written together, every so many seconds if there are any, or at so many.
 BATCH_INTERVAL = 0.1
 BATCH_ITEMS = 10_000
 ORPHAN_AFTER = 24 * 3600.0
@@ -41,6 +41,7 @@ class Dispatcher:
         self._statuses: dict[str, TaskStatus] = {}
         self._nodes: dict[str, Callable[[Node], Node]] = {}
         self._flush: Timer | None = None
+        self._started_at = clock.now()
         self._grace: dict[str, Timer] = {}
         self._orphaning: dict[str, Timer] = {}
         self._unwatch: Callable[[], None] = lambda: None
@@ -190,7 +191,9 @@ class Dispatcher:
         if len(self._statuses) >= BATCH_ITEMS:
             self._clock.call_soon(self._write)
         elif self._flush is None:
-            self._flush = self._clock.call_later(BATCH_INTERVAL, self._write)
+            # A ticker that rests while there is nothing to do: the beats stay where they were.
+            since_last_beat = (self._clock.now() - self._started_at) / SECOND % BATCH_INTERVAL
+            self._flush = self._clock.call_later(BATCH_INTERVAL - since_last_beat, self._write)
 
     def _write(self) -> None:
         if self._flush is not None:
