@@ -96,7 +96,7 @@ class JournalReader:
                     state.pop(key, None)
                     records.append(ChangeRecord("delete", kind, object_id, old, None))
                     continue
-                new = {**(old or {}), **_readable(kind, fields[0]), "Version": index, "UpdatedAt": at}
+                new = {**(old or {}), **_readable(operation, kind, fields[0]), "Version": index, "UpdatedAt": at}
                 state[key] = new
                 records.append(ChangeRecord("update" if old else "create", kind, object_id, old, new))
             yield Entry(seq, scope, index, at, msgspec.json.decode(actor), tuple(records))
@@ -117,12 +117,14 @@ class JournalReader:
         return int(self._db.execute("SELECT coalesce(max(seq), 0) FROM commits").fetchone()[0])
 
 
-def _readable(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """Fields with task states as words."""
+def _readable(operation: str, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields with task states as words, also where the writer left out the default."""
     if kind != "task":
         return fields
+    if operation == "c":
+        fields = {"DesiredState": TaskState.RUNNING, "Status": {}, **fields}
     if fields.get("DesiredState") is not None:
         fields["DesiredState"] = TaskState(fields["DesiredState"]).text
     if fields.get("Status") is not None:
-        fields["Status"]["State"] = TaskState(fields["Status"].get("State", 0)).text
+        fields["Status"]["State"] = TaskState(fields["Status"].get("State", TaskState.NEW)).text
     return fields

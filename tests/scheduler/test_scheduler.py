@@ -265,7 +265,7 @@ def test_a_group_is_spread_evenly(scheduling: World, tasks: int, count: int) -> 
 
 
 def test_nodes_with_fewer_tasks_of_the_service_are_filled_up_first(scheduling: World) -> None:
-    """Each until the next one in the list is better, then on: upstream's one pass overshoots by one, it does not level."""
+    """Each until the next one in the list is better, then on to that: one pass, which does not level out."""
     nodes(scheduling, 3)
     for slot, node in enumerate(["n1"] * 4 + ["n2"] * 2):
         scheduling.task(scheduling.of(), slot=slot + 1, node=node, state=S.RUNNING)

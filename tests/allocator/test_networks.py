@@ -1,0 +1,261 @@
+"""Networks, virtual addresses and the addresses of tasks (SK: manager/allocator/allocator_test.go)."""
+
+import pytest
+
+from swarmlab.allocator import Allocator
+from swarmlab.objects import IPAMConfig, IPAMOptions, TaskState
+from swarmlab.store import Kind
+from tests.support.specs import ingress, service_spec
+from tests.support.world import World, replace
+
+from .conftest import network
+
+S = TaskState
+
+
+def subnet(world: World, name: str) -> str:
+    found = world.tables.networks.get(name)
+    assert found is not None
+    return found.ipam.configs[0].subnet if found.ipam is not None else ""
+
+
+def vips(world: World, name: str = "web") -> dict[str, str]:
+    endpoint = world.of(name).endpoint
+    return {vip.network_id: vip.addr for vip in endpoint.virtual_ips} if endpoint is not None else {}
+
+
+def addresses(world: World, task_id: str) -> dict[str, tuple[str, ...]]:
+    return {a.network_id: tuple(a.addresses) for a in world.get(task_id).networks}
+
+
+# --- networks --------------------------------------------------------------------------------------------------------
+
+
+def test_the_ingress_network_is_first_then_users_networks_in_order(allocating: World) -> None:
+    for name in ("one", "two"):
+        allocating.network(network(name))
+    assert [subnet(allocating, n) for n in ("ingress", "one", "two")] == ["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"]
+    one = allocating.tables.networks.get("one")
+    assert one is not None
+    assert one.ipam is not None
+    assert one.driver_state is not None
+    assert one.ipam.configs[0].gateway == "10.0.1.1"
+    assert one.driver_state.name == "overlay"
+    assert one.driver_state.options == {"com.docker.network.driver.overlay.vxlanid_list": "4097"}
+
+
+def test_node_local_networks_get_nothing(allocating: World) -> None:
+    assert subnet(allocating, "bridge") == ""
+
+
+def test_a_subnet_may_be_asked_for(allocating: World) -> None:
+    config = IPAMConfig(subnet="10.0.1.0/24", gateway="10.0.1.254")
+    mine = network("mine")
+    allocating.network(replace(mine, spec=replace(mine.spec, ipam_options=IPAMOptions(configs=(config,)))))
+    allocating.network(network("next"))
+    assert subnet(allocating, "mine") == "10.0.1.0/24"
+    assert subnet(allocating, "next") == "10.0.2.0/24"
+    task = attached(allocating, "mine")
+    assert addresses(allocating, task) == {"mine": ("10.0.1.1/24",)}
+
+
+def test_a_subnet_that_overlaps_waits_until_the_other_one_is_gone(allocating: World) -> None:
+    allocating.network(network("first"))
+    config = IPAMConfig(subnet="10.0.1.0/24")
+    mine = network("mine")
+    allocating.network(replace(mine, spec=replace(mine.spec, ipam_options=IPAMOptions(configs=(config,)))))
+    assert subnet(allocating, "mine") == ""
+    allocating.delete(Kind.NETWORK, "first")
+    assert subnet(allocating, "mine") == "10.0.1.0/24"
+
+
+def test_a_removed_networks_subnet_and_vxlan_id_are_given_again(allocating: World) -> None:
+    allocating.network(network("one"))
+    allocating.network(network("two"))
+    allocating.delete(Kind.NETWORK, "one")
+    allocating.network(network("three"))
+    assert subnet(allocating, "three") == "10.0.1.0/24"
+    three = allocating.tables.networks.get("three")
+    assert three is not None
+    assert three.driver_state is not None
+    assert set(three.driver_state.options.values()) == {"4097"}
+
+
+# --- tasks and services ----------------------------------------------------------------------------------------------
+
+
+def attached(world: World, *networks: str, name: str = "web", slot: int = 1) -> str:
+    """A new task of a service on these networks."""
+    if not world.tables.services.by("name", name):
+        world.service(service_spec(name, networks=networks, mode="dnsrr"))
+    return world.task(world.of(name), slot=slot, state=S.NEW).id
+
+
+def test_a_task_without_networks_moves_on_at_once(allocating: World) -> None:
+    allocating.service(service_spec())
+    task = allocating.task(allocating.of(), state=S.NEW)
+    assert (task.state, task.status.message, task.networks) == (S.PENDING, "pending task scheduling", ())
+    assert allocating.of().endpoint is None, "nothing to say about a service without networks and ports"
+
+
+def test_a_published_service_and_its_tasks_are_on_the_ingress_network(allocating: World) -> None:
+    allocating.service(service_spec(ports=(ingress(80, 8080),)))
+    tasks = [allocating.task(allocating.of(), slot=n, state=S.NEW) for n in (1, 2)]
+    assert vips(allocating) == {"ingress": "10.0.0.2/24"}
+    assert [addresses(allocating, t.id) for t in tasks] == [
+        {"ingress": ("10.0.0.3/24",)},
+        {"ingress": ("10.0.0.4/24",)},
+    ]
+    endpoint = tasks[0].endpoint
+    assert endpoint is not None
+    assert endpoint.virtual_ips == allocating.of().endpoint.virtual_ips  # type: ignore[union-attr]
+
+
+def test_each_attached_network_has_a_virtual_address(allocating: World) -> None:
+    for name in ("one", "two"):
+        allocating.network(network(name))
+    allocating.service(service_spec(networks=("one", "two"), ports=(ingress(80),)))
+    assert vips(allocating) == {"ingress": "10.0.0.2/24", "one": "10.0.1.2/24", "two": "10.0.2.2/24"}
+    task = allocating.task(allocating.of(), state=S.NEW)
+    assert list(addresses(allocating, task.id)) == ["ingress", "one", "two"]
+
+
+def test_dnsrr_has_no_virtual_addresses_but_its_tasks_have_addresses(allocating: World) -> None:
+    allocating.network(network("one"))
+    task = attached(allocating, "one")
+    assert vips(allocating) == {}
+    assert addresses(allocating, task) == {"one": ("10.0.1.2/24",)}
+
+
+def test_node_local_networks_are_passed_through_without_addresses(allocating: World) -> None:
+    task = attached(allocating, "bridge")
+    assert addresses(allocating, task) == {"bridge": ()}
+
+
+def test_removing_the_last_ingress_port_removes_its_virtual_address(allocating: World) -> None:
+    allocating.service(service_spec(ports=(ingress(80, 8080),)))
+    allocating.service(service_spec())
+    assert vips(allocating) == {}
+    endpoint = allocating.of().endpoint
+    assert endpoint is not None
+    assert endpoint.ports == ()
+
+
+def test_changing_to_dnsrr_and_back_gives_a_fresh_virtual_address(allocating: World) -> None:
+    allocating.network(network("one"))
+    allocating.service(service_spec(networks=("one",)))
+    allocating.service(service_spec(networks=("one",), mode="dnsrr"))
+    assert vips(allocating) == {}
+    allocating.service(service_spec(networks=("one",)))
+    assert vips(allocating) == {"one": "10.0.1.3/24"}
+
+
+def test_an_update_keeps_the_virtual_addresses(allocating: World) -> None:
+    allocating.network(network("one"))
+    allocating.service(service_spec(networks=("one",)))
+    allocating.network(network("two"))
+    allocating.service(service_spec(networks=("one", "two"), image="nginx:2"))
+    assert vips(allocating) == {"one": "10.0.1.2/24", "two": "10.0.2.2/24"}
+
+
+# --- giving back -----------------------------------------------------------------------------------------------------
+
+
+def exhausted(world: World) -> list[str]:
+    """Tasks on a network with room for five: six of them, the last one without an address."""
+    config = IPAMConfig(subnet="10.9.0.0/29")
+    small = network("small")
+    world.network(replace(small, spec=replace(small.spec, ipam_options=IPAMOptions(configs=(config,)))))
+    return [attached(world, "small", slot=n) for n in range(1, 7)]
+
+
+def test_a_task_that_finds_no_address_stays_new_without_a_word(allocating: World) -> None:
+    last = allocating.get(exhausted(allocating)[-1])
+    assert (last.state, last.status.err) == (S.NEW, "")
+    assert allocating.wanted()[0].state == S.PENDING
+
+
+@pytest.mark.parametrize("how", ["stops", "is deleted"])
+def test_it_gets_the_address_of_the_first_task_that_goes(allocating: World, how: str) -> None:
+    first, *_, last = exhausted(allocating)
+    allocating.advance(1)
+    if how == "stops":
+        allocating.report(first, S.SHUTDOWN)
+        assert addresses(allocating, first) == {"small": ("10.9.0.2/29",)}, "its record keeps showing it"
+    else:
+        allocating.delete(Kind.TASK, first)
+    assert allocating.get(last).state == S.PENDING
+    assert addresses(allocating, last) == {"small": ("10.9.0.2/29",)}
+
+
+def test_an_address_is_not_given_back_twice(allocating: World) -> None:
+    """Its record is deleted long after it stopped; meanwhile somebody else has it."""
+    first, *_, last = exhausted(allocating)
+    allocating.report(first, S.SHUTDOWN)
+    assert allocating.get(last).state == S.PENDING
+    allocating.delete(Kind.TASK, first)
+    another = attached(allocating, "small", slot=9)
+    assert allocating.get(another).state == S.NEW
+
+
+def test_deleting_a_service_frees_its_virtual_addresses_while_its_tasks_stop(allocating: World) -> None:
+    config = IPAMConfig(subnet="10.9.0.0/30")
+    tiny = network("tiny")
+    allocating.network(replace(tiny, spec=replace(tiny.spec, ipam_options=IPAMOptions(configs=(config,)))))
+    allocating.service(service_spec("a", networks=("tiny",)))
+    allocating.service(service_spec("b", networks=("tiny",)))
+    assert vips(allocating, "b") == {}
+    allocating.delete(Kind.SERVICE, allocating.of("a").id)
+    assert vips(allocating, "b") == {"tiny": "10.9.0.2/30"}
+
+
+# --- load balancers on nodes -----------------------------------------------------------------------------------------
+
+
+def test_every_node_has_an_address_on_the_ingress_network(allocating: World) -> None:
+    allocating.node("n1")
+    allocating.node("n2", availability="drain")
+    nodes = {n.id: dict(n.attachments) for n in allocating.tables.nodes}
+    assert nodes == {"n1": {"ingress": "10.0.0.2/24"}, "n2": {"ingress": "10.0.0.3/24"}}
+
+
+def test_a_node_is_on_other_networks_while_it_has_a_task_there(allocating: World) -> None:
+    allocating.node("n1")
+    allocating.network(network("one"))
+    task = attached(allocating, "one")
+    known = allocating.get(task)
+    allocating.put(Kind.TASK, replace(known, node_id="n1", status=replace(known.status, state=S.ASSIGNED)))
+    node = allocating.tables.nodes.get("n1")
+    assert node is not None
+    assert dict(node.attachments) == {"ingress": "10.0.0.2/24", "one": "10.0.1.3/24"}
+    allocating.report(task, S.SHUTDOWN)
+    node = allocating.tables.nodes.get("n1")
+    assert node is not None
+    assert dict(node.attachments) == {"ingress": "10.0.0.2/24"}
+
+
+# --- starting again --------------------------------------------------------------------------------------------------
+
+
+def test_a_new_allocator_takes_over_what_was_given_out(world: World) -> None:
+    first = world.run(Allocator)
+    world.network(network("one"))
+    world.node("n1")
+    world.service(service_spec(networks=("one",), ports=(ingress(80),)))
+    tasks = [world.task(world.of(), slot=n, state=S.NEW).id for n in (1, 2)]
+    before = [vips(world), *(addresses(world, t) for t in tasks)]
+    first.stop()
+    world.network(network("two"))
+    waiting = world.task(world.of(), slot=3, state=S.NEW).id
+    assert world.get(waiting).state == S.NEW
+    world.run(Allocator)
+    assert [vips(world), *(addresses(world, t) for t in tasks)] == before
+    given = {a for t in (*tasks, waiting) for found in addresses(world, t).values() for a in found}
+    given |= set(vips(world).values())
+    node = world.tables.nodes.get("n1")
+    assert node is not None
+    given |= set(node.attachments.values())
+    assert len(given) == 3 * 2 + 2 + 1
+    assert subnet(world, "two") == "10.0.2.0/24"
+    another = world.service(service_spec("other", ports=(ingress(80),)))
+    assert world.of("other").endpoint.ports[0].published_port == 30001, another  # type: ignore[union-attr]
