@@ -77,11 +77,10 @@ class Allocator:
         self._tick()
 
     def stop(self) -> None:
-        """Forget everything but the store."""
+        """Stop following the store. A loop is not started again: a new leader makes new ones."""
         self._unwatch()
         if self._retry is not None:
             self._retry.cancel()
-        self.__init__(self._store, self._clock)  # type: ignore[misc]
 
     # --- events ----------------------------------------------------------------------------------------------------
 

@@ -73,7 +73,6 @@ class Dispatcher:
             timer.cancel()
         if self._flush is not None:
             self._flush.cancel()
-        self.__init__(self._store, self._clock)  # type: ignore[misc]
 
     # --- what agents call ------------------------------------------------------------------------------------------
 

@@ -54,11 +54,10 @@ class Scheduler:
         self._run()
 
     def stop(self) -> None:
-        """Forget everything but the store."""
+        """Stop following the store. A loop is not started again: a new leader makes new ones."""
         self._unwatch()
         if self._timer is not None:
             self._timer.cancel()
-        self.__init__(self._store, self._clock)  # type: ignore[misc]
 
     # --- events ----------------------------------------------------------------------------------------------------
 
