@@ -243,6 +243,16 @@ def test_a_new_run_has_all_its_attempts(jobs: World) -> None:
     assert fail_until_given_up(jobs) == 4
 
 
+def test_a_deleted_job_leaves_no_count_of_attempts(jobs: World) -> None:
+    run_job(jobs, times(1), policy=restart(attempts=1))
+    fail_until_given_up(jobs)
+    jobs.delete(Kind.SERVICE, "id-job")
+    for task in jobs.tasks("job"):
+        jobs.delete(Kind.TASK, task.id)
+    run_job(jobs, times(1), policy=restart(attempts=1))
+    assert fail_until_given_up(jobs) == 2
+
+
 def test_a_place_that_was_given_up_is_filled_when_the_service_changes(jobs: World) -> None:
     run_job(jobs, times(1), policy=restart("none"))
     [task] = jobs.tasks("job")
@@ -260,6 +270,14 @@ def test_a_place_that_was_given_up_is_filled_when_another_task_of_the_job_ends(j
     assert [t.slot for t in wanted(jobs)] == [1]
     jobs.report(one, S.COMPLETE)
     assert [t.slot for t in wanted(jobs)] == [0]
+
+
+def test_a_place_that_was_given_up_stays_empty_while_other_tasks_only_get_on(jobs: World) -> None:
+    run_job(jobs, times(2), policy=restart("none"))
+    zero, one = jobs.tasks("job")
+    jobs.report(zero, S.FAILED)
+    jobs.report(one, S.RUNNING)
+    assert [t.slot for t in wanted(jobs)] == [1]
 
 
 def test_two_tasks_that_are_given_up_together_are_both_replaced(jobs: World) -> None:
@@ -290,38 +308,6 @@ def test_a_replacement_that_is_rejected_during_its_delay_is_replaced_when_the_de
     jobs.advance(0.2)
     assert jobs.get(second).desired_state == S.SHUTDOWN
     assert [t.desired_state for t in wanted(jobs)] == [S.READY]
-
-
-# --- nodes -----------------------------------------------------------------------------------------------------------
-
-
-def test_what_becomes_of_nodes_is_no_news_to_a_replicated_job(jobs: World) -> None:
-    run_job(jobs, times(2, 1))
-    [task] = jobs.tasks("job")
-    jobs.report(task, S.RUNNING, node="n1")
-    jobs.node("n1", state="down", availability="drain")
-    touch(jobs)
-    assert rows(jobs) == [(0, S.RUNNING, S.COMPLETE)]
-
-
-@pytest.mark.parametrize("change", [{"availability": "drain"}, {"state": "down"}])
-def test_a_global_job_leaves_a_lost_node_when_it_is_looked_at_next(jobs: World, change: dict[str, str]) -> None:
-    run_job(jobs, EVERYWHERE)
-    [task] = jobs.tasks("job")
-    jobs.report(task, S.RUNNING)
-    jobs.node("n1", **change)  # type: ignore[arg-type]
-    assert jobs.get(task).desired_state == S.COMPLETE
-    touch(jobs)
-    assert jobs.get(task).desired_state == S.SHUTDOWN
-    assert wanted(jobs) == []
-
-
-def test_a_new_node_gets_a_global_jobs_task_when_the_job_is_looked_at_next(jobs: World) -> None:
-    run_job(jobs, EVERYWHERE)
-    jobs.node("n2")
-    assert [t.node_id for t in jobs.tasks("job")] == ["n1"]
-    jobs.report(jobs.tasks("job")[0], S.COMPLETE)
-    assert [t.node_id for t in jobs.tasks("job")] == ["n1", "n2"]
 
 
 # --- starting again --------------------------------------------------------------------------------------------------
@@ -381,6 +367,16 @@ def test_at_the_start_a_global_jobs_task_on_a_lost_node_is_shut_down(world: Worl
     world.run(JobsOrchestrator)
     assert world.get(task).desired_state == S.SHUTDOWN
     assert wanted(world) == []
+
+
+def test_at_the_start_a_task_on_a_lost_node_ends_even_if_the_constraints_exclude_the_node(world: World) -> None:
+    loop = world.run(JobsOrchestrator)
+    run_job(world, EVERYWHERE, constraints=("node.labels.disk!=hdd",))
+    [task] = world.tasks("job")
+    loop.stop()
+    world.node("n1", availability="drain", labels={"disk": "hdd"})
+    world.run(JobsOrchestrator)
+    assert world.get(task).desired_state == S.SHUTDOWN
 
 
 def test_the_attempts_used_are_counted_from_the_tasks_there_are(world: World) -> None:
