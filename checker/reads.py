@@ -20,8 +20,9 @@ from swarmlab.journal.reader import RequestRecord
 _CLI = "Docker-Client/"
 #: The lab's own programs; what they ask is nobody's work.
 _OWN = "swarmlab"
-#: How far apart, in nanoseconds of swarm time, two calls of one command may be when something happened in between.
-_NEAR = 5_000_000_000
+#: How far apart, in nanoseconds of swarm time, two calls of one command may be when something happened in between. The
+#: command makes its calls at once; longer, and the next command of a script would be taken for a part of this one.
+_NEAR = 250_000_000
 _FULL_ID = 25
 _COLLECTIONS = ("nodes", "services", "tasks", "published")
 
