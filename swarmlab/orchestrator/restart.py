@@ -13,18 +13,17 @@ from swarmlab.objects import Node, Service, Task, TaskState
 from swarmlab.orchestrator.task import (
     Slot,
     is_global,
-    is_replicated,
     max_attempts,
     new_task,
     restart_condition,
     restart_delay,
+    slot_key,
     timestamp,
 )
 from swarmlab.store import Commit, Kind, Store, Transaction
 
 #: How long a replacement waits at most for the task before it to stop, in seconds.
 OLD_TASK_TIMEOUT = 60.0
-_SlotKey = tuple[int, str]
 
 
 class _DelayedStart:
@@ -57,7 +56,7 @@ class RestartSupervisor:
         self._name = name
         self._delays: dict[str, _DelayedStart] = {}
         self._waiting_for_task: dict[str, set[str]] = {}
-        self._history: dict[str, dict[_SlotKey, _History]] = {}
+        self._history: dict[str, dict[tuple[int, str], _History]] = {}
         self._unwatch: Callable[[], None] | None = None
 
     def start(self) -> None:
@@ -87,10 +86,8 @@ class RestartSupervisor:
         old = tx.update(Kind.TASK, msgspec.structs.replace(task, desired_state=TaskState.SHUTDOWN))
         if not self._should_restart(task, service):
             return
-        if is_replicated(service) or service.spec.mode.replicated_job is not None:
-            replacement = new_task(service, tx.at, slot=task.slot)
-        else:
-            replacement = new_task(service, tx.at, node_id=task.node_id)
+        slot, node_id = slot_key(service, task)
+        replacement = new_task(service, tx.at, slot=slot, node_id=node_id)
         iteration = service.job_status.job_iteration if service.is_job and service.job_status is not None else None
         replacement = tx.create(
             Kind.TASK, msgspec.structs.replace(replacement, desired_state=TaskState.READY, job_iteration=iteration)
@@ -98,7 +95,7 @@ class RestartSupervisor:
         node = tx.tables.nodes.get(task.node_id)
         drained = node is not None and node.spec.availability == "drain"
         down = node is not None and node.status.state == "down"
-        self.record(replacement)
+        self.record(service, replacement)
         self.delay_start(
             old,
             replacement.id,
@@ -163,13 +160,13 @@ class RestartSupervisor:
         newest = max(slot, key=timestamp)
         return () if self._should_restart(newest, service) else (newest,)
 
-    def record(self, replacement: Task) -> None:
-        """Count a replacement towards the maximum of attempts."""
+    def record(self, service: Service, replacement: Task) -> None:
+        """Count a replacement of the service's towards the maximum of attempts."""
         policy = replacement.spec.restart_policy
         if policy is None or not policy.max_attempts:
             return
         by_slot = self._history.setdefault(replacement.service_id, {})
-        key = (replacement.slot, replacement.node_id if not replacement.slot else "")
+        key = slot_key(service, replacement)
         history = by_slot.get(key)
         if history is None or history.spec_version != replacement.spec_version:
             history = by_slot[key] = _History(replacement.spec_version)

@@ -63,6 +63,16 @@ def is_global(service: Service | None) -> bool:
     return service is not None and service.spec.mode.global_ is not None
 
 
+def slot_key(service: Service, task: Task) -> tuple[int, str]:
+    """What a task shares with its replacements: its slot, or its node when each node has a task of the service.
+
+    The task alone does not tell: the first slot of a replicated job is 0.
+    """
+    mode = service.spec.mode
+    by_node = mode.global_ is not None or mode.global_job is not None
+    return (0, task.node_id) if by_node else (task.slot, "")
+
+
 def is_task_dirty(service: Service, task: Task, node: Node | None) -> bool:
     """Whether an update must replace the task.
 

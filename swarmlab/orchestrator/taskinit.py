@@ -1,12 +1,11 @@
 """The repair pass before an orchestrator's loop begins (SK: manager/orchestrator/taskinit/init.go)."""
 
 from collections.abc import Callable
-from itertools import groupby
 
 from swarmlab.clock import SECOND, Clock
 from swarmlab.objects import Service, Task, TaskState
 from swarmlab.orchestrator.restart import RestartSupervisor
-from swarmlab.orchestrator.task import restart_delay, timestamp
+from swarmlab.orchestrator.task import restart_delay, slot_key, timestamp
 from swarmlab.store import Kind, Store
 
 
@@ -25,7 +24,8 @@ def check_tasks(
     what is left of their delay, and the restart history is rebuilt from the tasks there are.
     """
     with store.transaction(name) as tx:
-        mine = []
+        mine: list[Task] = []
+        slots: dict[tuple[str, int, str], tuple[Service, list[Task]]] = {}
         for task in tx.tables.tasks:
             service = tx.tables.services.get(task.service_id)
             if service is None:
@@ -33,6 +33,7 @@ def check_tasks(
                     tx.delete(Kind.TASK, task.id)
             elif related(service):
                 mine.append(task)
+                slots.setdefault((service.id, *slot_key(service, task)), (service, []))[1].append(task)
     for task in mine:
         fix(task)
         if task.desired_state == TaskState.READY and task.state <= TaskState.COMPLETE:
@@ -42,9 +43,8 @@ def check_tasks(
             else:
                 with store.transaction(name) as tx:
                     restarts.start_now(tx, task.id)
-    for _, slot in groupby(sorted(mine, key=lambda t: t.slot_key), key=lambda t: t.slot_key):
-        tasks = list(slot)
+    for service, tasks in slots.values():
         newest = max(task.spec_version or 0 for task in tasks)
         current = sorted((t for t in tasks if t.spec_version == newest), key=lambda t: t.created_at)
         for replacement in current[1:]:
-            restarts.record(replacement)
+            restarts.record(service, replacement)

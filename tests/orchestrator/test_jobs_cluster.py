@@ -62,6 +62,22 @@ def test_a_global_job_runs_once_on_every_node() -> None:
     assert numbers(cluster) == (0, 0, 3)
 
 
+def test_the_attempts_of_slot_0_are_remembered_when_the_control_plane_crashed(tmp_path: Path) -> None:
+    """Slot 0 is a slot: its history is not that of the node on which the attempts were made."""
+    cluster = Cluster(folder=tmp_path)
+    cluster.create(job_spec(times(1, 1), policy=restart("any", delay=0, attempts=2)))
+    cluster.settle()
+    exit_all(cluster, 1)
+    cluster.crash()
+    cluster.settle()
+    exit_all(cluster, 1)
+    cluster.advance(10)
+    assert numbers(cluster) == (1, 1, 0)
+    exit_all(cluster, 1)
+    cluster.advance(60)
+    assert cluster.rows("job") == [(0, "failed", "shutdown")] * 3
+
+
 @pytest.mark.parametrize(("mode", "kept"), [(times(1, 1), 8), (EVERYWHERE, 1)])
 def test_each_update_is_a_new_run_and_the_reaper_leaves_finished_tasks(mode: ServiceMode, kept: int) -> None:
     """Runs of a replicated job add up beyond the history limit of five; a global job keeps its last run only."""
