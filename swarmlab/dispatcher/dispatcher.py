@@ -79,10 +79,10 @@ class Dispatcher:
     def register(self, node_id: str, description: NodeDescription, address: str, receive: Receive) -> Session:
         """Open a session: the node becomes ready; `receive` gets all its assignments, then each change of them.
 
-        Raises LookupError when the node is not part of the swarm (any more).
+        Raises LookupError, with the text for the agent, when the node is not part of the swarm any more.
         """
         if node_id not in self._store.tables.nodes:
-            raise LookupError(f"node {node_id} not found")
+            raise LookupError(_removed(node_id))
         old = self._sessions.get(node_id)
         if old is not None:
             old.closed = True
@@ -177,9 +177,7 @@ class Dispatcher:
     def _node_removed(self, node_id: str) -> None:
         session = self._sessions.pop(node_id, None)
         if session is not None:
-            session.reject(
-                f"rpc error: code = PermissionDenied desc = Permission denied: node {node_id} was removed from swarm"
-            )
+            session.reject(_removed(node_id))
         for timers in (self._grace, self._orphaning):
             timer = timers.pop(node_id, None)
             if timer is not None:
@@ -220,3 +218,8 @@ class Dispatcher:
         if msgspec.structs.replace(task.status, applied_at=0) == msgspec.structs.replace(status, applied_at=0):
             return
         tx.update(Kind.TASK, msgspec.structs.replace(task, status=msgspec.structs.replace(status, applied_at=tx.at)))
+
+
+def _removed(node_id: str) -> str:
+    """What a node hears whose certificate is no longer good."""
+    return f"rpc error: code = PermissionDenied desc = Permission denied: node {node_id} was removed from swarm"

@@ -1,5 +1,6 @@
 """A whole swarm on virtual time: every control loop, agents on hollow nodes, and what clients do to it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -32,7 +33,7 @@ class Cluster:
         self._resources = resources
         self._folder = folder
         self._journal = self._open_journal()
-        self.store = Store(self.clock, self.cluster_id, sink=self._journal.append if self._journal else None)
+        self.store = Store(self.clock, self.cluster_id, sink=self._record)
         self.ids["n1"] = new_id()
         create_swarm(
             self.store,
@@ -55,8 +56,12 @@ class Cluster:
             return None
         return Journal(self._folder / "journal.sqlite", Seal(self._folder / "key"))
 
+    def _record(self, commit: Commit) -> None:
+        if self._journal is not None:
+            self._journal.append(commit)
+        self.commits.append(commit)
+
     def _begin(self) -> Swarm:
-        self.store.watch(self.commits.append)
         swarm = Swarm(self.store, self.clock)
         for node in self.store.tables.nodes:
             if node.manager_status is not None:
@@ -73,6 +78,7 @@ class Cluster:
         )
         self.swarm.on_leader(agent.managers_changed)
         self.agents[name] = agent
+        agent.set_connected(name not in self.silent)
         agent.start()
 
     @property
@@ -88,21 +94,29 @@ class Cluster:
     def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
-    def crash(self) -> None:
-        """The process that holds the whole control plane dies and begins again from its journal; containers run on."""
+    def crash(self, before_it_lives: Callable[[], None] = lambda: None) -> None:
+        """The process that holds the whole control plane dies and begins again from its journal; containers run on.
+
+        `before_it_lives` is called when the store is restored and nobody has written to it yet.
+        """
         assert self._journal is not None
         self.clock = VirtualClock(self.clock.now())
         self._journal.close()
         self._journal = self._open_journal()
         assert self._journal is not None
-        self.store = Store(self.clock, self.cluster_id, sink=self._journal.append)
+        self.store = Store(self.clock, self.cluster_id, sink=self._record)
         self._journal.restore(self.store)
+        before_it_lives()
         self.swarm = self._begin()
-        for name in list(self.agents):
+        names, self.agents = list(self.agents), {}
+        for name in names:
             if self.ids[name] in self.store.tables.nodes:
                 self._attach(name)
-                if name in self.silent:
-                    self.agents[name].set_connected(False)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        if self._journal is not None:
+            self._journal.close()
 
     # --- nodes -----------------------------------------------------------------------------------------------------
 
@@ -181,7 +195,7 @@ class Cluster:
 
     def running(self, name: str = "web") -> list[Task]:
         """Those that run and shall."""
-        return [t for t in self.tasks(name) if t.state == TaskState.RUNNING == t.desired_state]
+        return [t for t in self.tasks(name) if t.state == t.desired_state == TaskState.RUNNING]
 
     def rows(self, name: str = "web") -> list[tuple[int, str, str]]:
         """Slot, observed and desired state, as `docker service ps` lists them."""
