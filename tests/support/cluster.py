@@ -39,7 +39,7 @@ class Cluster:
             self.store,
             FirstNode(self.ids["n1"], "10.77.0.1", 2377, ""),
             ClusterSpec(),
-            pools=(),
+            pools=("10.0.0.0/8",),
             subnet_size=24,
             data_path_port=0,
             cluster_id=self.cluster_id,

@@ -58,8 +58,9 @@ class Rules:
         if new is None:
             assert old is not None
             if actor == "task reaper":
-                never_ran = old.state < S.ASSIGNED and old.desired_state > S.RUNNING
-                assert old.state.terminal or never_ran, f"reaped {old.state.text}, wanted {old.desired_state.text}"
+                # A task to be removed may have been assigned in the quarter of a second since it was noted.
+                unwanted = old.desired_state == S.REMOVE or (old.state < S.ASSIGNED and old.desired_state > S.RUNNING)
+                assert old.state.terminal or unwanted, f"reaped {old.state.text}, wanted {old.desired_state.text}"
             return
         if old is None:
             assert actor in ORCHESTRATORS, actor
