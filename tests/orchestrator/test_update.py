@@ -2,61 +2,14 @@
 
 import pytest
 
-from swarmlab.objects import ServiceSpec, Task, TaskState, UpdateStatus
+from swarmlab.objects import TaskState, UpdateStatus
 from swarmlab.orchestrator import GlobalOrchestrator, ReplicatedOrchestrator
 from swarmlab.store import Kind
-from tests.support.specs import GLOBAL, restart, service_spec, update
-from tests.support.world import World, replace
+from tests.support.rollout import Rollout
+from tests.support.specs import GLOBAL, restart, service_spec
+from tests.support.world import World
 
 S = TaskState
-
-
-class Rollout:
-    """A service whose tasks run, and an agent that the test plays: `stop` and `start` do what is asked of tasks."""
-
-    def __init__(self, world: World, replicas: int = 4, **config: object) -> None:
-        self.world = world
-        self.config = update(**config)  # type: ignore[arg-type]
-        self.replicas = replicas
-        world.run(ReplicatedOrchestrator)
-        world.service(self.spec("nginx:1"))
-        world.run_all()
-
-    def spec(self, image: str) -> ServiceSpec:
-        return service_spec(replicas=self.replicas, image=image, update_config=self.config)
-
-    def begin(self, image: str = "nginx:2") -> None:
-        self.world.service(self.spec(image))
-
-    def new(self, image: str = "nginx:2") -> list[Task]:
-        return [t for t in self.world.tasks() if t.spec.container_spec and t.spec.container_spec.image == image]
-
-    def old(self) -> list[Task]:
-        return [t for t in self.world.wanted() if t not in self.new() and t.state == S.RUNNING]
-
-    def stop(self) -> None:
-        """Every task that shall stop does."""
-        for task in self.world.tasks():
-            if task.desired_state >= S.SHUTDOWN and not task.state.terminal:
-                self.world.report(task, S.SHUTDOWN)
-
-    def turn(self) -> list[Task]:
-        """What shall stop stops, what shall run runs; return the tasks that began to."""
-        self.stop()
-        self.world.advance(0.01)
-        begun = [t for t in self.new() if t.desired_state == S.RUNNING and t.state < S.RUNNING]
-        for task in begun:
-            self.world.report(task, S.RUNNING, node="n1")
-        return begun
-
-    @property
-    def status(self) -> tuple[str, str]:
-        status = self.world.of().update_status
-        return (status.state, status.message) if status is not None else ("", "")
-
-    def fail(self, state: TaskState = S.FAILED) -> Task:
-        """The newest task of the update ends."""
-        return self.world.report(self.new()[-1], state, node="n1")
 
 
 # --- order of things -------------------------------------------------------------------------------------------------
@@ -307,95 +260,6 @@ def test_scaling_resumes_a_paused_update(world: World) -> None:
         world.advance(6)
     assert rollout.old() == []
     assert rollout.status == ("completed", "update completed")
-
-
-# --- rolling back ----------------------------------------------------------------------------------------------------
-
-
-def roll_back(world: World, rollback_action: str = "pause") -> Rollout:
-    """An update whose first task failed, with two of four slots touched."""
-    world.run(ReplicatedOrchestrator)
-    rollout = Rollout.__new__(Rollout)
-    rollout.world, rollout.replicas = world, 3
-    rollout.config = update(action="rollback")
-    for image in ("nginx:1", "nginx:2"):
-        spec = rollout.spec(image)
-        world.service(replace(spec, rollback_config=update(action=rollback_action)))
-        if image == "nginx:1":
-            world.run_all()
-    rollout.turn()
-    world.advance(0.01)
-    rollout.fail()
-    return rollout
-
-
-def test_a_failed_update_rolls_back_by_itself(world: World) -> None:
-    rollout = roll_back(world)
-    culprit = rollout.new()[-1]
-    message = f"update rolled back due to failure or early termination of task {culprit.id}"
-    assert rollout.status == ("rollback_started", message)
-    service = world.of()
-    assert (service.previous_spec, service.spec_version) == (None, 0)
-    for _ in range(8):
-        rollout.stop()
-        world.advance(0.01)
-        world.run_all()
-        world.advance(1)
-    world.advance(6)
-    assert rollout.status == ("rollback_completed", "rollback completed")
-    assert [t.spec_version for t in world.wanted()] == [0, 0, 0]
-    status = world.of().update_status
-    assert status is not None
-    assert status.completed_at > 0
-
-
-def test_tasks_of_the_old_spec_that_still_run_are_left_alone_by_a_rollback(world: World) -> None:
-    rollout = roll_back(world)
-    kept = [t.id for t in world.wanted() if t.spec_version == 0 and t.state == S.RUNNING]
-    assert kept
-    for _ in range(8):
-        rollout.stop()
-        world.advance(0.01)
-        world.run_all()
-        world.advance(1)
-    assert [t.desired_state for t in map(world.get, kept)] == [S.RUNNING] * len(kept)
-
-
-@pytest.mark.parametrize(
-    ("action", "text"), [("pause", "update paused due to"), ("rollback", "rollback paused due to")]
-)
-def test_a_rollback_that_fails_is_paused_never_rolled_back(world: World, action: str, text: str) -> None:
-    rollout = roll_back(world, action)
-    rollout.stop()
-    world.advance(0.01)
-    [again] = [
-        t for t in world.wanted() if t.state < S.RUNNING and t.desired_state == S.RUNNING and t.spec_version == 0
-    ]
-    world.report(again, S.REJECTED, node="n1")
-    cause = f"failure or early termination of task {again.id}"
-    assert rollout.status == ("rollback_paused", f"{text} {cause}")
-
-
-def test_a_rollback_whose_action_is_rollback_ends_as_completed_all_the_same(world: World) -> None:
-    """Upstream goes on monitoring and then overwrites the state."""
-    test_a_rollback_that_fails_is_paused_never_rolled_back(world, "rollback", "rollback paused due to")
-    world.advance(30)
-    status = world.of().update_status
-    assert status is not None
-    assert (status.state, status.message) == ("completed", "update completed")
-
-
-def test_a_slot_that_was_restarted_since_the_update_began_is_not_replaced_twice(world: World) -> None:
-    """The restart supervisor's replacement has the new spec already."""
-    rollout = Rollout(world, 2)
-    rollout.begin()
-    waiting = rollout.old()[0]
-    world.report(waiting, S.FAILED)
-    [restarted] = [t for t in world.wanted() if t.slot == waiting.slot]
-    rollout.turn()
-    world.advance(0.01)
-    assert [t for t in world.wanted() if t.slot == waiting.slot] == [world.get(restarted)]
-    assert len(world.tasks(slot=waiting.slot)) == 2
 
 
 # --- one updater a service -------------------------------------------------------------------------------------------
