@@ -114,10 +114,11 @@ _LOCAL_OPTIONS = {
 
 
 def _swarm_networks(call: Call) -> list[Network]:
-    """The swarm's networks that users may see; none on an engine that is no manager."""
-    with suppress(EngineError, StatusError):
+    """The swarm's networks that users may see; on an engine that is no manager, those that exist on the node."""
+    try:
         return [n for n in call.control.networks() if n.spec.labels.get(_PREDEFINED_LABEL) != "true"]
-    return []
+    except (EngineError, StatusError):
+        return call.engine.cluster.node_networks()
 
 
 def _views(call: Call) -> list[_View]:

@@ -77,6 +77,9 @@ class FakeCluster:
             warnings=[],
         )
 
+    def node_networks(self) -> list[Network]:
+        return [network for network in self.store.tables.networks if network.spec.ingress]
+
     async def init(self, request: InitRequest) -> str:
         if self._active:
             raise EngineError(503, "This node is already part of a swarm.")

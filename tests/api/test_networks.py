@@ -137,3 +137,11 @@ def test_what_cannot_be_created(client: Client) -> None:
     )  # fmt: skip
     assert client("POST", "/networks/create", {"Name": "x"}).status == 501
     assert client("POST", "/networks/create", {"Name": "host"}).status == 403
+
+
+def test_a_worker_lists_the_swarms_networks_that_are_on_it(client: Client) -> None:
+    client.init()
+    client.engine.cluster.worker = True
+    names = [network["Name"] for network in client("GET", "/networks").json]
+    assert "ingress" in names
+    assert client("GET", "/networks/ingress").status == 200
