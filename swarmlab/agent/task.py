@@ -30,6 +30,10 @@ class TaskManager:
     task.
     """
 
+    __slots__ = (
+        "_clock", "_closed", "_epoch", "_report", "_step", "_waiting", "controller", "status", "task",
+    )  # fmt: skip
+
     def __init__(self, clock: Clock, task: Task, controller: Controller, report: Report) -> None:
         self.task = task
         self.status = task.status

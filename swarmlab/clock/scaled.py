@@ -2,9 +2,13 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 
 from swarmlab.clock.base import SECOND, Timer
+
+#: Calls are made for so long at a stretch, in real nanoseconds; then everything else on the event loop has its turn.
+STRETCH = SECOND // 100
 
 
 class _ScaledTimer:
@@ -15,7 +19,7 @@ class _ScaledTimer:
     def __init__(self, clock: "ScaledClock", due: int, callback: Callable[[], None]) -> None:
         self.clock = clock
         self.due = due
-        self.callback = callback
+        self.callback: Callable[[], None] | None = callback
         self.handle: asyncio.TimerHandle | None = None
 
     def arm(self) -> None:
@@ -25,20 +29,27 @@ class _ScaledTimer:
 
     def cancel(self) -> None:
         """See `Timer.cancel`."""
+        self.callback = None
         if self.handle is not None:
             self.handle.cancel()
             self.clock.timers.discard(self)
 
     def _fire(self) -> None:
+        # Thousands of timers may be due at once: they wait in line like every other call.
         self.clock.timers.discard(self)
-        self.callback()
+        self.clock.call_soon(self._call)
+
+    def _call(self) -> None:
+        if self.callback is not None:
+            self.callback()
 
 
 class ScaledClock:
     """Swarm time that runs `speed` times as fast as real time, on an asyncio event loop.
 
-    The loop is the one that runs when the first deferred call is made. At speed 1 swarm time is the machine's time;
-    after a change of speed it goes on from the instant it had, so it never jumps.
+    The loop is the one that runs when the first deferred call is made. Calls are made in the order in which they became
+    due, and never so many at a stretch that others on the event loop have to wait long. At speed 1 swarm time is the
+    machine's time; after a change of speed it goes on from the instant it had, so it never jumps.
     """
 
     def __init__(self, speed: float = 1.0) -> None:
@@ -49,6 +60,8 @@ class ScaledClock:
         self._swarm_base = time.time_ns()
         self._real_base = time.monotonic_ns()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ready: deque[Callable[[], None]] = deque()
+        self._awake = False
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -83,7 +96,10 @@ class ScaledClock:
 
     def call_soon(self, callback: Callable[[], None]) -> None:
         """See `Clock.call_soon`."""
-        self.loop.call_soon(callback)
+        self._ready.append(callback)
+        if not self._awake:
+            self._awake = True
+            self.loop.call_soon(self._run_ready)
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         """See `Clock.call_later`."""
@@ -91,6 +107,17 @@ class ScaledClock:
         self.timers.add(timer)
         timer.arm()
         return timer
+
+    def _run_ready(self) -> None:
+        end = time.monotonic_ns() + STRETCH
+        try:
+            while self._ready and time.monotonic_ns() < end:
+                self._ready.popleft()()
+        finally:
+            # Also after a call that raised: the event loop reports it, the next ones are made all the same.
+            self._awake = bool(self._ready)
+            if self._awake:
+                self.loop.call_soon(self._run_ready)
 
     async def sleep(self, seconds: float) -> None:
         """See `Clock.sleep`."""

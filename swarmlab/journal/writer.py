@@ -167,15 +167,18 @@ class Journal:
 
 def _difference(old: Object, new: Object, sealed: Object) -> dict[str, object]:
     """The top-level fields that differ, by wire name. Every update sets version and instant, so those are left out."""
+    astuple = msgspec.structs.astuple
     fields: dict[str, object] = {}
-    for name, encoded in _field_names(type(new)):
-        before, after = getattr(old, name), getattr(new, name)
-        if before is not after and before != after:
+    # Most fields are the same object before and after: that is found out without comparing trees.
+    for (name, encoded), before, after in zip(_field_names(type(new)), astuple(old), astuple(new), strict=True):
+        if before is not after and name not in _ALWAYS_CHANGED and before != after:
             fields[encoded] = getattr(sealed, name)
     return fields
 
 
+_ALWAYS_CHANGED = frozenset({"version", "updated_at"})
+
+
 @cache
 def _field_names(kind: type[Object]) -> list[tuple[str, str]]:
-    fields = msgspec.structs.fields(kind)
-    return [(f.name, f.encode_name) for f in fields if f.name not in {"version", "updated_at"}]
+    return [(field.name, field.encode_name) for field in msgspec.structs.fields(kind)]

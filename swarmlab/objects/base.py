@@ -34,15 +34,18 @@ def wire_name(name: str) -> str:
     return "".join(_WORDS.get(word, word.capitalize()) for word in name.rstrip("_").split("_"))
 
 
-class Spec(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name, omit_defaults=True):
+class Spec(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name, omit_defaults=True, gc=False):
     """Base of everything that is sent or received as JSON.
+
+    Neither these nor objects are looked at by the garbage collector: frozen trees have no cycles, and there may be
+    millions of them.
 
     A field whose default is a plain value is left out of the JSON when it holds that value, as Go does for `omitempty`.
     A field that Go always writes takes its default from one of the factories below (`always_*`).
     """
 
 
-class Object(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name, omit_defaults=True):
+class Object(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name, omit_defaults=True, gc=False):
     """Base of everything in the store. Instants are Unix nanoseconds; `version` is the index of its last write."""
 
     id: str

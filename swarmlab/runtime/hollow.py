@@ -9,6 +9,7 @@ from swarmlab.runtime.controller import Step, TaskError
 class HollowExecutor:
     """Runs nothing; every step succeeds at once unless `plan` says otherwise.
 
+    `description` is what the node reports of itself, otherwise it is a small Linux machine with these `resources`.
     `plan` gets the task and the step's name (`prepare`, `start`, `shutdown`) and returns an error's text to make it
     fail. `exit` ends a running task from outside.
     """
@@ -18,9 +19,10 @@ class HollowExecutor:
         hostname: str,
         *,
         resources: Resources | None = None,
+        description: NodeDescription | None = None,
         plan: Callable[[Task, str], str] = lambda task, step: "",
     ) -> None:
-        self._description = NodeDescription(
+        self._description = description or NodeDescription(
             hostname=hostname,
             platform=Platform(architecture="x86_64", os="linux"),
             resources=resources or Resources(nano_cpus=4_000_000_000, memory_bytes=8 << 30),
@@ -43,14 +45,20 @@ class HollowExecutor:
         self.running[task_id].end(code)
 
 
+def _nobody(_: TaskError | None) -> None:
+    """Nobody waits for the container's end yet."""
+
+
 class HollowController:
     """See `Controller`."""
+
+    __slots__ = ("_ended", "_executor", "_status", "_task")
 
     def __init__(self, executor: HollowExecutor, task: Task) -> None:
         self._executor = executor
         self._task = task
-        self._exit_code = 0
-        self._ended: Callable[[TaskError | None], None] = lambda error: None
+        self._status = ContainerStatus(container_id=task.id)
+        self._ended: Callable[[TaskError | None], None] = _nobody
 
     def update(self, task: Task) -> None:
         """See `Controller`."""
@@ -74,7 +82,7 @@ class HollowController:
     def end(self, code: int) -> None:
         """The container ended by itself."""
         self._executor.running.pop(self._task.id, None)
-        self._exit_code = code
+        self._status = ContainerStatus(container_id=self._task.id, exit_code=code)
         self._ended(TaskError(f"task: non-zero exit ({code})", code) if code else None)
 
     def shutdown(self) -> Step:
@@ -89,7 +97,7 @@ class HollowController:
 
     def container_status(self) -> ContainerStatus | None:
         """See `Controller`."""
-        return ContainerStatus(container_id=self._task.id, exit_code=self._exit_code)
+        return self._status
 
     def ports(self) -> tuple[PortConfig, ...]:
         """See `Controller`."""

@@ -1,12 +1,12 @@
 """One kind of object with its indices."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from swarmlab.objects import Object
 
 T = TypeVar("T", bound=Object)
-IndexFunction = Callable[[T], Iterable[Hashable]]
+IndexFunction = Callable[[T], tuple[Hashable, ...]]
 
 
 class Table(Generic[T]):
@@ -53,13 +53,13 @@ class Table(Generic[T]):
         else:
             self._objects[new.id] = new
         for name, function in self._functions.items():
-            # An object may have a key twice (two references to one config); it is in the index once.
-            before = tuple(dict.fromkeys(function(old))) if old is not None else ()
-            after = tuple(dict.fromkeys(function(new))) if new is not None else ()
+            before = function(old) if old is not None else ()
+            after = function(new) if new is not None else ()
             if before == after:
                 continue
             index = self._indices[name]
-            for key in before:
+            # An object may have a key twice (two references to one config); it is in the index once.
+            for key in dict.fromkeys(before):
                 members = index[key]
                 assert old is not None
                 members.pop(old.id, None)

@@ -1,6 +1,6 @@
 """The tables of a store."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 
 from swarmlab.objects import Cluster, Config, Network, Node, Object, Secret, Service, Task
 from swarmlab.objects.local import Container, Engine
@@ -8,19 +8,18 @@ from swarmlab.store.commit import Kind
 from swarmlab.store.table import Table
 
 
-def _networks_of(service: Service) -> Iterator[Hashable]:
-    for attachment in service.spec.task_template.networks or service.spec.networks:
-        yield attachment.target
+def _networks_of(service: Service) -> tuple[Hashable, ...]:
+    return tuple(attachment.target for attachment in service.spec.task_template.networks or service.spec.networks)
 
 
-def _secrets_of(service: Service) -> Iterator[Hashable]:
+def _secrets_of(service: Service) -> tuple[Hashable, ...]:
     container = service.spec.task_template.container_spec
-    return iter(reference.secret_id for reference in container.secrets) if container else iter(())
+    return tuple(reference.secret_id for reference in container.secrets) if container else ()
 
 
-def _configs_of(service: Service) -> Iterator[Hashable]:
+def _configs_of(service: Service) -> tuple[Hashable, ...]:
     container = service.spec.task_template.container_spec
-    return iter(reference.config_id for reference in container.configs) if container else iter(())
+    return tuple(reference.config_id for reference in container.configs) if container else ()
 
 
 class Tables:
@@ -46,10 +45,11 @@ class Tables:
         self.configs: Table[Config] = Table(name=lambda c: (c.spec.name.lower(),))
         self.engines: Table[Engine] = Table()
         self.containers: Table[Container] = Table(name=lambda c: (c.name,), task=lambda c: (c.task_id,))
+        self._by_kind: dict[Kind, Table[Object]] = {kind: getattr(self, f"{kind.value}s") for kind in Kind}
 
     def of(self, kind: Kind) -> Table[Object]:
         """The table that holds objects of a kind."""
-        return getattr(self, f"{kind.value}s")  # type: ignore[no-any-return]
+        return self._by_kind[kind]
 
 
 #: Kinds whose names are unique, whatever the case (SK: manager/state/store/*.go).

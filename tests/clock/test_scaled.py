@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from swarmlab.clock import SECOND, ScaledClock
+from swarmlab.clock.scaled import STRETCH
 
 
 class FakeTime:
@@ -23,15 +24,25 @@ class FakeTime:
 
 
 class FakeLoop:
-    """An event loop of which only the timers exist; delays are kept in real seconds."""
+    """An event loop by hand; delays are kept in real seconds."""
 
     def __init__(self) -> None:
+        self.soon: list[Callable[[], None]] = []
         self.timers: list[tuple[float, Callable[[], None], FakeHandle]] = []
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> "FakeHandle":
         handle = FakeHandle()
         self.timers.append((delay, callback, handle))
         return handle
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        self.soon.append(callback)
+
+    def turn(self) -> None:
+        """Make the calls that are due at the beginning of the turn."""
+        soon, self.soon = self.soon, []
+        for callback in soon:
+            callback()
 
     def live(self) -> list[tuple[float, Callable[[], None]]]:
         return [(delay, callback) for delay, callback, handle in self.timers if not handle.cancelled]
@@ -108,7 +119,51 @@ def test_a_wait_that_ended_is_not_armed_again(time: FakeTime) -> None:
     [(_, fire)] = loop.live()
     fire()
     clock.set_speed(2)
+    loop.turn()
     assert (calls, len(loop.timers), clock.timers) == (["made"], 2, set())
+
+
+def test_a_wait_can_be_cancelled_until_its_call_is_made(time: FakeTime) -> None:
+    loop = FakeLoop()
+    clock = scaled(1, loop)
+    calls: list[str] = []
+    clock.call_later(1, lambda: calls.append("first"))
+    second = clock.call_later(1, lambda: calls.append("second"))
+    for _, fire in loop.live():
+        fire()
+    second.cancel()
+    loop.turn()
+    assert calls == ["first"]
+
+
+def test_calls_are_made_in_order_and_give_way_to_others_in_time(time: FakeTime) -> None:
+    loop = FakeLoop()
+    clock = scaled(1, loop)
+    calls: list[int] = []
+
+    def work(number: int) -> None:
+        calls.append(number)
+        time.real += STRETCH // 2
+
+    for number in range(5):
+        clock.call_soon(lambda number=number: work(number))  # type: ignore[misc]
+    turns = []
+    while loop.soon:
+        loop.turn()
+        turns.append(list(calls))
+    assert turns == [[0, 1], [0, 1, 2, 3], [0, 1, 2, 3, 4]]
+
+
+def test_a_call_that_raises_does_not_keep_the_next_ones_from_being_made(time: FakeTime) -> None:
+    loop = FakeLoop()
+    clock = scaled(1, loop)
+    calls: list[str] = []
+    clock.call_soon(lambda: calls.remove("never there"))
+    clock.call_soon(lambda: calls.append("made"))
+    with pytest.raises(ValueError, match="not in list"):
+        loop.turn()
+    loop.turn()
+    assert (calls, loop.soon) == (["made"], [])
 
 
 def test_advance_to_jumps_forward_only(time: FakeTime) -> None:
