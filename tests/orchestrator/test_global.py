@@ -81,6 +81,14 @@ def test_pause_keeps_tasks_but_a_task_that_dies_there_is_not_replaced(two: World
     assert wanted(two) == ["n1"]
 
 
+def test_a_paused_node_that_changes_still_gets_none(two: World) -> None:
+    two.node("n3", availability="pause")
+    two.node("n3", availability="pause", labels={"touched": "yes"})
+    assert wanted(two) == ["n1", "n2"]
+    two.node("n3")
+    assert wanted(two) == ["n1", "n2", "n3"]
+
+
 def test_tasks_of_a_deleted_node_are_deleted(two: World) -> None:
     two.delete(Kind.NODE, "n2")
     assert [t.node_id for t in two.tasks()] == ["n1"]
