@@ -24,6 +24,11 @@ def not_found(message: str) -> ApiError:
     return ApiError(HTTPStatus.NOT_FOUND, message)
 
 
+def internal(message: str) -> ApiError:
+    """What Docker answers with 500 for want of a better class."""
+    return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, message)
+
+
 def not_available(what: str) -> ApiError:
     """The Engine API has it, swarmlab does not (501)."""
     return ApiError(HTTPStatus.NOT_IMPLEMENTED, f"{what} is not available in swarmlab yet")

@@ -1,40 +1,97 @@
-"""`/containers/{id}/logs` (MB: daemon/server/httputils/logstream)."""
+"""`/containers/{id}/logs`, `/services/{id}/logs`, `/tasks/{id}/logs` (MB: daemon/server/httputils/logstream)."""
 
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime
+from typing import Any, cast
+from urllib.parse import quote_plus
 
 from swarmlab.api.call import ApiVersion, Call, Route, Stream
-from swarmlab.api.errors import bad_request
+from swarmlab.api.errors import bad_request, internal
 from swarmlab.api.query import parse_instant
+from swarmlab.api.resolve import find_service, find_task
+from swarmlab.engine import IncompleteLogsError, Selector, TaskLine
+from swarmlab.objects import TaskSpec
 from swarmlab.runtime.base import LogLine
 
 _STREAMS = {"stdout": 1, "stderr": 2}
+#: The stream of messages about the stream itself.
+_SYSTEM = 3
 _HEADER = struct.Struct(">BxxxL")
 RAW = "application/vnd.docker.raw-stream"
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
 
 
+def frame(stream: str, data: bytes) -> bytes:
+    """Bytes of `stdout` or `stderr` as they travel when both share a connection."""
+    return _HEADER.pack(_STREAMS[stream], len(data)) + data
+
+
+def media_type(call: Call, *, framed: bool) -> str:
+    """The content type of a stream of output."""
+    return MULTIPLEXED if framed and call.version >= ApiVersion(1, 42) else RAW
+
+
 def container_logs(call: Call) -> Stream:
     """`GET /containers/{id}/logs`: frames of standard output and error, or plain bytes of a terminal."""
-    streams = frozenset(name for name in _STREAMS if call.flag(name))
-    if not streams:
-        raise bad_request("Bad parameters: you must choose at least one stream")
+    streams = _streams(call)
     since, until = parse_instant(call.param("since")), parse_instant(call.param("until"))
     container = call.engine.containers.find(call.name)
     source = call.engine.containers.runtime_container(container.id)
-    framed = not container.tty
-    media_type = MULTIPLEXED if framed and call.version >= ApiVersion(1, 42) else RAW
+    writer = _Writer(call, streams, framed=not container.tty)
     if source is None:
-        return Stream(_nothing(), media_type)
+        return writer.stream(_nothing())
     lines = source.logs(since=since, until=until, tail=_tail(call.param("tail")), follow=call.flag("follow"))
-    writer = _Writer(streams, framed, call.flag("timestamps"), call.flag("details"))
-    return Stream(writer.parts(lines), media_type)
+    return writer.stream(writer.lines(lines))
+
+
+def service_logs(call: Call) -> Stream:
+    """`GET /services/{id}/logs`: what all the service's tasks write, on all nodes."""
+    service = find_service(call.control, call.name)
+    return _swarm_logs(call, Selector(service_id=service.id), service.spec.task_template)
+
+
+def task_logs(call: Call) -> Stream:
+    """`GET /tasks/{id}/logs`."""
+    task = find_task(call.control, call.name)
+    return _swarm_logs(call, Selector(task_id=task.id), task.spec)
+
+
+def _swarm_logs(call: Call, selector: Selector, spec: TaskSpec) -> Stream:
+    streams = _streams(call)
+    selector = selector._replace(since=parse_instant(call.param("since")), tail=_positive_tail(call.param("tail")))
+    if spec.container_spec is None:
+        raise internal("logs only supported on container tasks")
+    writer = _Writer(call, streams, framed=not spec.container_spec.tty)
+    broker = call.engine.task_logs()
+    lines = broker.follow(selector) if call.flag("follow") else broker.collect(selector)
+    return writer.stream(writer.task_lines(lines))
+
+
+def _streams(call: Call) -> frozenset[str]:
+    streams = frozenset(name for name in _STREAMS if call.flag(name))
+    if not streams:
+        raise bad_request("Bad parameters: you must choose at least one stream")
+    return streams
 
 
 def _tail(text: str) -> int | None:
     """How many of the last lines; anything that is no number means all of them."""
     return int(text) if text.isdecimal() else None
+
+
+def _positive_tail(text: str) -> int | None:
+    """How many of the last lines of each task. Raises ApiError (500), as the daemon does."""
+    if text in {"", "all"}:
+        return None
+    try:
+        number = int(text)
+    except ValueError:
+        raise internal('tail value must be a positive integer or "all"') from None
+    if number < 0:
+        raise internal("negative tail values not supported")
+    return number
 
 
 async def _nothing() -> AsyncIterator[bytes]:
@@ -51,28 +108,49 @@ def fixed_instant(nanoseconds: int) -> str:
 class _Writer:
     """Turns log lines into the bytes that go over the wire."""
 
-    def __init__(self, streams: frozenset[str], framed: bool, timestamps: bool, details: bool) -> None:
+    def __init__(self, call: Call, streams: frozenset[str], *, framed: bool) -> None:
         self._streams = streams
         self._framed = framed
-        self._timestamps = timestamps
-        self._details = details
+        self._timestamps = call.flag("timestamps")
+        self._details = call.flag("details")
+        self._media_type = media_type(call, framed=framed)
 
-    async def parts(self, lines: AsyncIterator[LogLine]) -> AsyncIterator[bytes]:
+    def stream(self, parts: AsyncIterator[bytes]) -> Stream:
+        """The response."""
+        return Stream(parts, self._media_type)
+
+    async def lines(self, lines: AsyncIterator[LogLine]) -> AsyncIterator[bytes]:
         """A part for each line of the streams that were asked for."""
-        async for line in lines:
-            if line.stream in self._streams:
-                yield self._part(line)
+        async with aclosing(cast(Any, lines)) as source:
+            async for line in source:
+                if line.stream in self._streams:
+                    yield self._part(line, {})
 
-    def _part(self, line: LogLine) -> bytes:
+    async def task_lines(self, lines: AsyncIterator[TaskLine]) -> AsyncIterator[bytes]:
+        """The same for lines of tasks, whose details say where they come from."""
+        async with aclosing(cast(Any, lines)) as source:
+            try:
+                async for line, task in source:
+                    if line.stream in self._streams:
+                        details = {"node": task.node_id, "service": task.service_id, "task": task.id}
+                        yield self._part(line, {f"com.docker.swarm.{key}.id": value for key, value in details.items()})
+            except IncompleteLogsError as error:
+                data = f"Error grabbing logs: rpc error: code = Unknown desc = {error}\n".encode()
+                yield _HEADER.pack(_SYSTEM, len(data)) + data if self._framed else data
+
+    def _part(self, line: LogLine, details: Mapping[str, str]) -> bytes:
         data = line.data
         if self._details:
-            # No log driver here adds details of its own; the separating space is written all the same.
-            data = b" " + data
+            # The separating space is written also when there are no details.
+            shown = ",".join(f"{quote_plus(key)}={quote_plus(value)}" for key, value in sorted(details.items()))
+            data = shown.encode() + b" " + data
         if self._timestamps:
             data = fixed_instant(line.time).encode() + b" " + data
-        if self._framed:
-            data = _HEADER.pack(_STREAMS[line.stream], len(data)) + data
-        return data
+        return frame(line.stream, data) if self._framed else data
 
 
-ROUTES = (Route("GET", "/containers/{name}/logs", container_logs),)
+ROUTES = (
+    Route("GET", "/containers/{name}/logs", container_logs),
+    Route("GET", "/services/{name}/logs", service_logs),
+    Route("GET", "/tasks/{name}/logs", task_logs),
+)

@@ -59,8 +59,6 @@ _PATHS = {
     "POST /plugins/create": "creating a plugin",
     "POST /plugins/{name*}/push": "pushing a plugin",
     "POST /plugins/{name*}/set": "configuring a plugin",
-    "GET /services/{name}/logs": "reading the logs of a service",
-    "GET /tasks/{name}/logs": "reading the logs of a task",
     "POST /session": "a session with BuildKit",
     "POST /grpc": "a session with BuildKit",
 }

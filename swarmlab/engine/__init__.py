@@ -4,9 +4,10 @@ from swarmlab.engine.cluster import ClusterComponent, SwarmInfo
 from swarmlab.engine.engine import DockerEngine, LocalNetwork
 from swarmlab.engine.errors import EngineError
 from swarmlab.engine.lab import Lab
+from swarmlab.engine.servicelogs import IncompleteLogsError, LogBroker, Selector, TaskLine
 from swarmlab.engine.version import API_VERSION, MIN_API_VERSION, VERSION
 
 __all__ = [
-    "API_VERSION", "MIN_API_VERSION", "VERSION", "ClusterComponent", "DockerEngine", "EngineError", "Lab",
-    "LocalNetwork", "SwarmInfo",
+    "API_VERSION", "MIN_API_VERSION", "VERSION", "ClusterComponent", "DockerEngine", "EngineError",
+    "IncompleteLogsError", "Lab", "LocalNetwork", "LogBroker", "Selector", "SwarmInfo", "TaskLine",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import secrets
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -12,7 +12,9 @@ from swarmlab.clock import Clock
 from swarmlab.engine.cluster import ClusterComponent, Swarms
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.events import Events
+from swarmlab.engine.servicelogs import LogBroker, TaskContainers
 from swarmlab.images import Catalogue
+from swarmlab.manager import Swarm
 from swarmlab.objects.local import Engine
 from swarmlab.runtime.virtual import VirtualRuntime
 from swarmlab.store import Actor, Kind, Store
@@ -34,11 +36,18 @@ _NETWORKS = (("bridge", "bridge", "172.17"), ("host", "host", ""), ("none", "nul
 _GATEWAY_BRIDGE = ("docker_gwbridge", "bridge", "172.18")
 
 
+class Neighbours(Swarms, Protocol):
+    """The swarms of the lab, and what their nodes let each other see."""
+
+    def containers(self, swarm: Swarm, node_id: str) -> TaskContainers | None:
+        """The containers of a node; None when its engine does not answer."""
+
+
 class DockerEngine:
     """Its identity, its containers, its networks, and its membership in a swarm."""
 
     def __init__(
-        self, name: str, address: str, store: Store, clock: Clock, images: Catalogue, state: Path, swarms: Swarms
+        self, name: str, address: str, store: Store, clock: Clock, images: Catalogue, state: Path, swarms: Neighbours
     ) -> None:
         self.name = name
         self.address = address
@@ -46,6 +55,7 @@ class DockerEngine:
         self.images = images
         self.events = Events(clock)
         self._store = store
+        self._swarms = swarms
         if not len(store.tables.engines):
             self._create(name)
         self._record = next(iter(store.tables.engines))
@@ -81,6 +91,15 @@ class DockerEngine:
             )
             for name, driver, prefix in networks
         ]
+
+    def task_logs(self) -> LogBroker:
+        """What the tasks of the swarm write. Raises EngineError (503) unless this node is a manager with a leader."""
+        self.cluster.control()
+        member = self.cluster.membership
+        assert member is not None
+        swarm = self._swarms.get(member.swarm)
+        assert swarm is not None
+        return LogBroker(swarm.store, lambda node_id: self._swarms.containers(swarm, node_id))
 
     def joined_swarm(self) -> None:
         """The bridge through which tasks on overlay networks reach the outside exists from now on."""

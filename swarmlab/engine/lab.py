@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from swarmlab.clock import Clock
+from swarmlab.engine.containers import Containers
 from swarmlab.engine.description import describe
 from swarmlab.engine.engine import DockerEngine
 from swarmlab.engine.executor import ContainerExecutor
@@ -158,6 +159,14 @@ class Lab:
         return ContainerExecutor(
             self._clock, docker.containers, self._images, self._mesh(swarm), lambda: describe(engine, tls())
         )
+
+    def containers(self, swarm: Swarm, node_id: str) -> Containers | None:
+        """See `Neighbours`."""
+        for engine in self.engines.values():
+            member = engine.cluster.membership
+            if engine.power == "on" and member is not None and (member.swarm, member.node_id) == (swarm.id, node_id):
+                return engine.containers
+        return None
 
     async def joined(self, swarm: Swarm, node_id: str, engine: str) -> None:
         """See `Swarms`."""
