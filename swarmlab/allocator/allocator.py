@@ -3,7 +3,7 @@
 Source: SK: manager/allocator/{allocator,network}.go.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from swarmlab.allocator.errors import AllocationError
 from swarmlab.allocator.networks import NetworkAllocator
 from swarmlab.allocator.ports import PortAllocator, ingress_ports
-from swarmlab.clock import Clock, Timer
+from swarmlab.clock import Clock, Timer, Turns
 from swarmlab.objects import (
     Endpoint,
     EndpointSpec,
@@ -47,7 +47,10 @@ class Allocator:
         self._pending_nodes: dict[str, None] = {}
         #: What could not be allocated: each set of pending ids with the ids that wait for their next chance.
         self._waiting: list[tuple[dict[str, None], str]] = []
+        #: Nodes that a network has no address left for: one of them tries again for each that is given back.
+        self._nodes_lacking: dict[str, dict[str, None]] = {}
         self._retry: Timer | None = None
+        self._turns = Turns(clock)
         self._unwatch: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -79,6 +82,7 @@ class Allocator:
     def stop(self) -> None:
         """Stop following the store. A loop is not started again: a new leader makes new ones."""
         self._unwatch()
+        self._turns.stop()
         if self._retry is not None:
             self._retry.cancel()
 
@@ -105,6 +109,7 @@ class Allocator:
         if new is None:
             assert old is not None
             self._pending_networks.pop(old.id, None)
+            self._nodes_lacking.pop(old.id, None)
             self._networks.release(old)
             return True
         if not self._networks.known(new.id):
@@ -119,7 +124,7 @@ class Allocator:
         self._pending_services.pop(old.id, None)
         self._ports.free(old.endpoint)
         for vip in old.endpoint.virtual_ips if old.endpoint is not None else ():
-            self._networks.free(vip.network_id, vip.addr)
+            self._free(vip.network_id, vip.addr)
         return True
 
     def _task_changed(self, old: Task | None, new: Task | None) -> bool:
@@ -135,7 +140,7 @@ class Allocator:
         self._pending_tasks.pop(old.id, None)
         for attachment in old.networks:
             for address in attachment.addresses:
-                self._networks.free(attachment.network_id, address)
+                self._free(attachment.network_id, address)
         if old.networks and old.node_id:
             self._pending_nodes[old.node_id] = None
         return bool(old.networks)
@@ -147,32 +152,53 @@ class Allocator:
             return False
         assert old is not None
         self._pending_nodes.pop(old.id, None)
+        for lacking in self._nodes_lacking.values():
+            lacking.pop(old.id, None)
         for network_id, address in old.attachments.items():
-            self._networks.free(network_id, address)
+            self._free(network_id, address)
         return bool(old.attachments)
 
     # --- work ------------------------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
+        """Deal with what is pending. What is under way sees by itself that there is more."""
+        if not self._turns.busy:
+            self._turns.add(self._allocate())
+
+    def _allocate(self) -> Iterator[None]:
         """Networks, then nodes, services and tasks: each needs what comes before it."""
-        self._each(self._pending_networks, self._allocate_network)
-        self._each(self._pending_nodes, self._allocate_node)
-        self._each(self._pending_services, self._allocate_service)
-        self._each(self._pending_tasks, self._allocate_task)
+        kinds = (
+            (self._pending_networks, self._allocate_network),
+            (self._pending_nodes, self._allocate_node),
+            (self._pending_services, self._allocate_service),
+            (self._pending_tasks, self._allocate_task),
+        )
+        while (kind := next((kind for kind in kinds if kind[0]), None)) is not None:
+            if self._allocate_some(*kind) == BATCH:
+                yield
         if self._waiting and self._retry is None:
             self._retry = self._clock.call_later(RETRY_INTERVAL, self._retry_due)
 
-    def _each(self, pending: dict[str, None], allocate: Callable[[Transaction, str], None]) -> None:
-        """Deal with what is pending; what fails waits for something to be given back."""
-        queue = iter(list(pending))
-        pending.clear()
-        while batch := list(islice(queue, BATCH)):
-            with self._store.transaction(NAME) as tx:
-                for object_id in batch:
-                    try:
-                        allocate(tx, object_id)
-                    except AllocationError:
-                        self._waiting.append((pending, object_id))
+    def _allocate_some(self, pending: dict[str, None], allocate: Callable[[Transaction, str], None]) -> int:
+        """Deal with a batch, return its size; what fails waits for something to be given back."""
+        batch = list(islice(pending, BATCH))
+        with self._store.transaction(NAME) as tx:
+            for object_id in batch:
+                del pending[object_id]
+                try:
+                    allocate(tx, object_id)
+                except AllocationError:
+                    self._waiting.append((pending, object_id))
+        return len(batch)
+
+    def _free(self, network_id: str, address: str) -> None:
+        """Take an address back; a node that lacks one there may try again."""
+        self._networks.free(network_id, address)
+        lacking = self._nodes_lacking.get(network_id)
+        if lacking:
+            node_id = next(iter(lacking))
+            del lacking[node_id]
+            self._pending_nodes[node_id] = None
 
     def _retry_due(self) -> None:
         self._retry = None
@@ -207,9 +233,12 @@ class Allocator:
         attachments = {n: a for n, a in node.attachments.items() if n in wanted}
         for network_id, address in node.attachments.items():
             if network_id not in wanted:
-                self._networks.free(network_id, address)
+                self._free(network_id, address)
         for network_id in sorted(wanted - attachments.keys()):
-            attachments[network_id] = self._networks.address(network_id)
+            try:
+                attachments[network_id] = self._networks.address(network_id)
+            except AllocationError:
+                self._nodes_lacking.setdefault(network_id, {})[node_id] = None
         if attachments != node.attachments:
             tx.update(Kind.NODE, msgspec.structs.replace(node, attachments=attachments))
 
@@ -231,13 +260,13 @@ class Allocator:
                     fresh[network_id] = EndpointVirtualIP(network_id=network_id, addr=address)
         except AllocationError:
             for vip in fresh.values():
-                self._networks.free(vip.network_id, vip.addr)
+                self._free(vip.network_id, vip.addr)
             self._ports.free(Endpoint(ports=ports))
             self._ports.restore(service)
             raise
         for network_id, vip in had.items():
             if network_id not in wanted:
-                self._networks.free(network_id, vip.addr)
+                self._free(network_id, vip.addr)
         endpoint = Endpoint(
             spec=service.spec.endpoint_spec or EndpointSpec(),
             ports=ports,
@@ -312,7 +341,7 @@ class Allocator:
     def _give_back(self, attachments: Iterable[NetworkAttachment]) -> None:
         for attachment in attachments:
             for address in attachment.addresses:
-                self._networks.free(attachment.network_id, address)
+                self._free(attachment.network_id, address)
 
     def _ingress(self) -> str | None:
         return next((n.id for n in self._store.tables.networks if n.spec.ingress), None)

@@ -19,28 +19,40 @@ class AddressSpace:
         if gateway:
             reserved.add(int(ipaddress.IPv4Address(gateway)))
         self._taken = reserved
+        self._left = self._last - self._first + 1 - sum(map(self._within, reserved))
         self._next = self._first
 
     def take(self, address: str) -> None:
         """Mark an address (with or without prefix length) as given."""
         number = int(ipaddress.IPv4Address(address.partition("/")[0]))
-        self._taken.add(number)
+        if number not in self._taken:
+            self._taken.add(number)
+            self._left -= self._within(number)
         self._next = max(self._next, number + 1)
 
     def free(self, address: str) -> None:
         """Give an address back."""
-        self._taken.discard(int(ipaddress.IPv4Address(address.partition("/")[0])))
+        number = int(ipaddress.IPv4Address(address.partition("/")[0]))
+        if number in self._taken:
+            self._taken.remove(number)
+            self._left += self._within(number)
 
     def allocate(self) -> str:
         """The next free address with prefix length. Raises AllocationError."""
-        size = self._last - self._first + 1
+        # Thousands may ask for what is not there: they hear it without a search.
+        size = self._last - self._first + 1 if self._left else 0
         for step in range(size):
             number = self._first + (self._next - self._first + step) % size
             if number not in self._taken:
                 self._taken.add(number)
+                self._left -= 1
                 self._next = number + 1
                 return f"{ipaddress.IPv4Address(number)}/{self.subnet.prefixlen}"
         raise AllocationError("could not find an available IP")
+
+    def _within(self, number: int) -> bool:
+        """Whether an address is one of those that are handed out."""
+        return self._first <= number <= self._last
 
 
 class SubnetPool:

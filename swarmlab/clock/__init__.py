@@ -2,6 +2,7 @@
 
 from swarmlab.clock.base import NANOSECOND, SECOND, Clock, Timer
 from swarmlab.clock.scaled import ScaledClock
+from swarmlab.clock.turns import Turns
 from swarmlab.clock.virtual import VirtualClock
 
-__all__ = ["NANOSECOND", "SECOND", "Clock", "ScaledClock", "Timer", "VirtualClock"]
+__all__ = ["NANOSECOND", "SECOND", "Clock", "ScaledClock", "Timer", "Turns", "VirtualClock"]

@@ -6,12 +6,12 @@ cost for nodes that are well.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
 import msgspec
 
-from swarmlab.clock import SECOND, Clock, Timer
+from swarmlab.clock import SECOND, Clock, Timer, Turns
 from swarmlab.dispatcher.session import Receive, Session
 from swarmlab.objects import Cluster, Node, NodeDescription, Task, TaskState, TaskStatus
 from swarmlab.store import Commit, Kind, Store, Transaction
@@ -41,6 +41,7 @@ class Dispatcher:
         self._statuses: dict[str, TaskStatus] = {}
         self._nodes: dict[str, Callable[[Node], Node]] = {}
         self._flush: Timer | None = None
+        self._turns = Turns(clock)
         self._started_at = clock.now()
         self._grace: dict[str, Timer] = {}
         self._orphaning: dict[str, Timer] = {}
@@ -66,6 +67,7 @@ class Dispatcher:
     def stop(self) -> None:
         """End all sessions without touching the nodes: they look for another manager."""
         self._write()
+        self._turns.finish()
         self._unwatch()
         for session in list(self._sessions.values()):
             session.closed = True
@@ -198,16 +200,27 @@ class Dispatcher:
             self._flush = None
         statuses, self._statuses = self._statuses, {}
         nodes, self._nodes = self._nodes, {}
-        queue = iter(statuses.items())
-        while batch := list(islice(queue, _TRANSACTION)):
+        self._turns.add(self._write_down(statuses, nodes))
+
+    def _write_down(
+        self, statuses: Mapping[str, TaskStatus], nodes: Mapping[str, Callable[[Node], Node]]
+    ) -> Iterator[None]:
+        reports = iter(statuses.items())
+        while batch := list(islice(reports, _TRANSACTION)):
             with self._store.transaction(NAME) as tx:
                 for task_id, status in batch:
                     self._write_status(tx, task_id, status)
-        with self._store.transaction(NAME) as tx:
-            for node_id, change in nodes.items():
-                node = tx.tables.nodes.get(node_id)
-                if node is not None:
-                    tx.update(Kind.NODE, change(node))
+            if len(batch) == _TRANSACTION:
+                yield
+        changes = iter(nodes.items())
+        while some := list(islice(changes, _TRANSACTION)):
+            with self._store.transaction(NAME) as tx:
+                for node_id, change in some:
+                    node = tx.tables.nodes.get(node_id)
+                    if node is not None:
+                        tx.update(Kind.NODE, change(node))
+            if len(some) == _TRANSACTION:
+                yield
 
     @staticmethod
     def _write_status(tx: Transaction, task_id: str, status: TaskStatus) -> None:

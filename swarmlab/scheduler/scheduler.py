@@ -1,11 +1,12 @@
 """The scheduler: gives pending tasks a node (SK: manager/scheduler/scheduler.go)."""
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
 
 import msgspec
 
-from swarmlab.clock import SECOND, Clock, Timer
+from swarmlab.clock import SECOND, Clock, Timer, Turns
 from swarmlab.objects import Node, Task, TaskState, TaskStatus
 from swarmlab.scheduler.filters import Pipeline
 from swarmlab.scheduler.nodeinfo import NodeInfo
@@ -41,6 +42,9 @@ class Scheduler:
         self._run_needed = False
         self._burst_began: int | None = None
         self._timer: Timer | None = None
+        self._turns = Turns(clock)
+        #: What was committed while a run is under way; the run's view must not change under it.
+        self._backlog: deque[Commit] = deque()
         self._unwatch: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -51,17 +55,25 @@ class Scheduler:
             if task.state == TaskState.PENDING and task.desired_state > TaskState.COMPLETE:
                 continue
             self._task_created(task)
-        self._run()
+        self._run_needed = True
+        self._turns.add(self._run())
 
     def stop(self) -> None:
         """Stop following the store. A loop is not started again: a new leader makes new ones."""
         self._unwatch()
+        self._turns.stop()
         if self._timer is not None:
             self._timer.cancel()
 
     # --- events ----------------------------------------------------------------------------------------------------
 
     def _on_commit(self, commit: Commit) -> None:
+        if self._turns.busy:
+            self._backlog.append(commit)
+        else:
+            self._take_in(commit)
+
+    def _take_in(self, commit: Commit) -> None:
         for kind, old, new in commit.changes:
             if kind is Kind.NODE:
                 self._node_changed(old, new)  # type: ignore[arg-type]
@@ -88,23 +100,22 @@ class Scheduler:
             self._timer.cancel()
             if now - self._burst_began > MAX_LATENCY * SECOND:
                 self._timer = None
-                self._run_if_needed()
+                self._turns.add(self._run())
                 return
         self._timer = self._clock.call_later(DEBOUNCE, self._debounced)
 
     def _debounced(self) -> None:
         self._timer = None
-        self._run_if_needed()
+        self._turns.add(self._run())
 
-    def _run_if_needed(self) -> None:
-        self._process_preassigned()
+    def _run(self) -> Iterator[None]:
+        yield from self._process_preassigned()
         if self._run_needed:
             self._run_needed = False
-            self._process_unassigned()
-
-    def _run(self) -> None:
-        self._process_preassigned()
-        self._process_unassigned()
+            yield from self._process_unassigned()
+        while self._backlog:
+            self._take_in(self._backlog.popleft())
+            yield
 
     def _node_changed(self, old: Node | None, new: Node | None) -> None:
         if new is None:
@@ -168,9 +179,11 @@ class Scheduler:
 
     # --- preassigned tasks -----------------------------------------------------------------------------------------
 
-    def _process_preassigned(self) -> None:
+    def _process_preassigned(self) -> Iterator[None]:
         decisions = []
-        for task in self._preassigned.values():
+        for number, task in enumerate(self._preassigned.values(), 1):
+            if number % BATCH == 0:
+                yield
             info = self._nodes.get(task.node_id)
             if info is None:
                 continue
@@ -189,7 +202,7 @@ class Scheduler:
             if status.state == TaskState.ASSIGNED:
                 info.add(decided)
             decisions.append((task, decided))
-        applied, failed = self._apply(decisions)
+        applied, failed = yield from self._apply(decisions)
         for _, new in applied:
             if new.state == TaskState.ASSIGNED:
                 self._preassigned.pop(new.id, None)
@@ -199,7 +212,7 @@ class Scheduler:
 
     # --- unassigned tasks ------------------------------------------------------------------------------------------
 
-    def _process_unassigned(self) -> None:
+    def _process_unassigned(self) -> Iterator[None]:
         groups: dict[tuple[str, int | None, str], dict[str, Task]] = {}
         for task in self._unassigned.values():
             alone = task.id if task.spec_version is None else ""
@@ -207,8 +220,10 @@ class Scheduler:
         self._unassigned = {}
         decisions: list[tuple[Task, Task]] = []
         for group in groups.values():
-            self._schedule_group(group, decisions)
-        _, failed = self._apply(decisions)
+            if decisions:
+                yield
+            yield from self._schedule_group(group, decisions)
+        _, failed = yield from self._apply(decisions)
         for old, new in failed:
             self._tasks[old.id] = old
             info = self._nodes.get(new.node_id)
@@ -216,7 +231,7 @@ class Scheduler:
                 info.remove(new)
             self._unassigned[old.id] = old
 
-    def _schedule_group(self, group: dict[str, Task], decisions: list[tuple[Task, Task]]) -> None:
+    def _schedule_group(self, group: dict[str, Task], decisions: list[tuple[Task, Task]]) -> Iterator[None]:
         """Place tasks that are all alike; what is left of `group` finds no node."""
         task = next(iter(group.values()))
         now = self._clock.now()
@@ -226,7 +241,7 @@ class Scheduler:
             return node.rank(task, now)
 
         tree = build_tree(self._nodes.values(), task, len(group), self._pipeline.process, rank)
-        self._schedule_on_branch(len(group), group, tree, decisions, rank)
+        yield from self._schedule_on_branch(len(group), group, tree, decisions, rank)
         if group:
             self._no_suitable_node(group, decisions)
 
@@ -237,11 +252,11 @@ class Scheduler:
         branch: Branch,
         decisions: list[tuple[Task, Task]],
         rank: Callable[[NodeInfo], Rank],
-    ) -> int:
+    ) -> Generator[None, None, int]:
         """Place up to `count` tasks so that the branches' totals become equal; return how many were placed."""
         if not branch.branches:
             nodes = branch.ordered(self._pipeline.process, rank)
-            return self._schedule_on_nodes(count, group, nodes, decisions, rank) if nodes else 0
+            return (yield from self._schedule_on_nodes(count, group, nodes, decisions, rank)) if nodes else 0
         placed = 0
         in_usable = branch.tasks
         no_room: set[str] = set()
@@ -256,7 +271,7 @@ class Scheduler:
                 if has < share or (has == share and remainder > 0):
                     converging = True
                     want = share - has + (1 if remainder > 0 else 0)
-                    got = self._schedule_on_branch(want, group, sub, decisions, rank)
+                    got = yield from self._schedule_on_branch(want, group, sub, decisions, rank)
                     if got < want:
                         no_room.add(value)
                         in_usable -= has
@@ -272,7 +287,7 @@ class Scheduler:
         nodes: list[NodeInfo],
         decisions: list[tuple[Task, Task]],
         rank: Callable[[NodeInfo], Rank],
-    ) -> int:
+    ) -> Generator[None, None, int]:
         """Fill the best node until the next one is better, and so on; after the last node one task each in turn."""
         placed, position = 0, 0
         full: set[int] = set()
@@ -289,6 +304,8 @@ class Scheduler:
             placed += 1
             if placed == count:
                 return placed
+            if placed % BATCH == 0:
+                yield
             if position + 1 >= len(nodes) or rank(nodes[position + 1]) < rank(node):
                 position += 1
             tried = position
@@ -319,7 +336,9 @@ class Scheduler:
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
-    def _apply(self, decisions: Iterable[tuple[Task, Task]]) -> tuple[list[tuple[Task, Task]], list[tuple[Task, Task]]]:
+    def _apply(
+        self, decisions: Iterable[tuple[Task, Task]]
+    ) -> Generator[None, None, tuple[list[tuple[Task, Task]], list[tuple[Task, Task]]]]:
         """Write decisions; return those written and those that came too late because the task or node had changed."""
         applied: list[tuple[Task, Task]] = []
         failed: list[tuple[Task, Task]] = []
@@ -328,6 +347,8 @@ class Scheduler:
             with self._store.transaction(NAME) as tx:
                 for old, new in batch:
                     self._apply_one(tx, old, new, applied, failed)
+            if len(batch) == BATCH:
+                yield
         return applied, failed
 
     def _apply_one(
