@@ -242,5 +242,7 @@ TestSwarmLife.settings = settings(
     max_examples=400 if THOROUGH else 25,
     stateful_step_count=60 if THOROUGH else 30,
     deadline=None,
+    # The same lives every time, unless it is new ones that are looked for.
+    derandomize=not THOROUGH,
     suppress_health_check=list(HealthCheck),
 )
