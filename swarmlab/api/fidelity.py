@@ -92,7 +92,6 @@ MISSING = {
     "docker stack deploy": "services reach each other by no name yet: networks have addresses, but no traffic within",
     "docker network create, rm": "overlay networks only",
     "docker volume ls, inspect": "there are no volumes yet",
-    "docker node promote, demote": "managers do not vote again when nodes fail at the same time",
     "docker info, version": "what is particular to a machine (drivers, kernel) is left out or a stand-in",
     "docker system df": "images only",
 }

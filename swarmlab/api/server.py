@@ -33,6 +33,7 @@ from swarmlab.api.errors import KNOWN, status_of
 from swarmlab.api.router import Match, Router, split_version
 from swarmlab.engine import API_VERSION, MIN_API_VERSION, VERSION, DockerEngine
 from swarmlab.journal import Journal, Request
+from swarmlab.manager import LeaderAwaitedError
 
 _LOG = logging.getLogger(__name__)
 #: Everything that is answered, refusals included.
@@ -131,11 +132,7 @@ class Server:
                 body=await request.read() if request.can_read_body else b"",
                 client=request.headers.get("User-Agent", ""),
             )
-            result = match.handler(call)
-            if isinstance(result, (Answer, Stream)):
-                return result
-            # A client that goes away does not undo what it asked for.
-            return await asyncio.shield(asyncio.ensure_future(_finish(result)))
+            return await _carry_out(match, call)
         except KNOWN as error:
             return _error(status_of(error), str(error))
         except HttpProcessingError as error:
@@ -182,8 +179,24 @@ def _listener(path: Path, mode: int) -> tuple[socket.socket, int]:
         raise
 
 
-async def _finish(result: Awaitable[Answer | Stream]) -> Answer | Stream:
-    return await result
+async def _carry_out(match: Match, call: Call) -> Answer | Stream:
+    """What the handler answers, once the swarm has a leader if it needs one."""
+    try:
+        result = match.handler(call)
+        if isinstance(result, (Answer, Stream)):
+            return result
+        attempts = _finish(match, call, result)
+    except LeaderAwaitedError:
+        attempts = call.engine.cluster.patiently(lambda: match.handler(call))
+    # A client that goes away does not undo what it asked for.
+    return await asyncio.shield(asyncio.ensure_future(attempts))
+
+
+async def _finish(match: Match, call: Call, result: Awaitable[Answer | Stream]) -> Answer | Stream:
+    try:
+        return await result
+    except LeaderAwaitedError:
+        return await call.engine.cluster.patiently(lambda: match.handler(call))
 
 
 def _is_forged(request: web.BaseRequest) -> bool:

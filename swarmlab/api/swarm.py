@@ -55,9 +55,9 @@ def update(call: Call) -> Answer:
     return DONE
 
 
-def unlock(call: Call) -> Answer:
+async def unlock(call: Call) -> Answer:
     """`POST /swarm/unlock`."""
-    call.engine.cluster.unlock(call.decode(UnlockRequest).unlock_key)
+    await call.engine.cluster.unlock(call.decode(UnlockRequest).unlock_key)
     return DONE
 
 

@@ -6,7 +6,7 @@ from swarmlab.api import host, images
 from swarmlab.api.call import Answer, Call, Route, answer, document
 from swarmlab.api.encode import cluster_info, instant
 from swarmlab.api.errors import not_found
-from swarmlab.engine import VERSION
+from swarmlab.engine import VERSION, SwarmInfo
 
 _PING_HEADERS = {
     "Cache-Control": "no-cache, no-store, must-revalidate",
@@ -42,12 +42,12 @@ def version(call: Call) -> Answer:
     return document(host.version())
 
 
-def info(call: Call) -> Answer:
+async def info(call: Call) -> Answer:
     """`GET /info`."""
     engine = call.engine
+    swarm = _swarm(await engine.cluster.info_in_time())
     states = [container.state.status for container in engine.containers.list(all=True)]
     running, paused = states.count("running"), states.count("paused")
-    swarm = _swarm(call)
     found: dict[str, Any] = {
         "ID": engine.id,
         "Containers": len(states),
@@ -107,8 +107,7 @@ _ABILITIES = dict.fromkeys(
 ) | {"Debug": False}  # fmt: skip
 
 
-def _swarm(call: Call) -> dict[str, Any]:
-    state = call.engine.cluster.info()
+def _swarm(state: SwarmInfo) -> dict[str, Any]:
     found: dict[str, Any] = {
         "NodeID": state.node_id,
         "NodeAddr": state.node_addr,

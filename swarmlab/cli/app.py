@@ -144,6 +144,37 @@ def node_start(node: Node, name: Name = None) -> None:
 
 
 @app.command()
+def partition(
+    nodes: Annotated[list[str], typer.Argument(help="The nodes that are cut off: node-2 node-3 …")],
+    name: Name = None,
+) -> None:
+    """Cut nodes off from the others. They still reach each other, and docker still reaches them all."""
+    manage.partition(nodes, name)
+    typer.echo(f"{_listed(nodes)} {'is' if len(nodes) == 1 else 'are'} cut off; to undo it: swarmlab heal")
+
+
+@app.command()
+def heal(name: Name = None) -> None:
+    """Let all nodes reach each other again."""
+    manage.heal(name)
+    typer.echo("All nodes reach each other.")
+
+
+@app.command()
+def clock(
+    name: Name = None,
+    speed: Annotated[float | None, typer.Option(help="Let so many seconds pass in the swarm in one second.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what time it is in a lab, and how fast time passes; or change how fast."""
+    found = manage.clock(name, speed)
+    if as_json:
+        _print_json(found)
+    else:
+        typer.echo(f"{found['now']}, at {found['speed']:g} times real time")
+
+
+@app.command()
 def url(
     port: Annotated[int, typer.Argument(min=1, max=65535, help="A port that a service publishes.")],
     node: Annotated[str, typer.Argument(help="The node to ask.")] = "node-1",
@@ -189,6 +220,10 @@ def doctor(name: Name = None, as_json: Json = False) -> None:
         render.doctor(checks)
     if any(check.result == "problem" for check in checks):
         raise typer.Exit(1)
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _print_json(value: Any) -> None:

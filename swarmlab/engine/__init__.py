@@ -1,10 +1,11 @@
 """Docker engines: their identity, containers and networks, and their membership in swarms."""
 
-from swarmlab.engine.cluster import ClusterComponent, SwarmInfo
+from swarmlab.engine.cluster import ClusterComponent
 from swarmlab.engine.engine import DockerEngine, LocalNetwork
 from swarmlab.engine.errors import EngineError
 from swarmlab.engine.lab import Lab
 from swarmlab.engine.servicelogs import IncompleteLogsError, LogBroker, Selector, TaskLine
+from swarmlab.engine.swarms import SwarmInfo
 from swarmlab.engine.version import API_VERSION, MIN_API_VERSION, VERSION
 
 __all__ = [

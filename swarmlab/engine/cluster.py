@@ -1,93 +1,35 @@
 """An engine's membership in a swarm (MB: daemon/cluster)."""
 
 import asyncio
+import base64
+import binascii
 import logging
-from collections.abc import Callable, Coroutine
-from typing import NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TypeVar
 
 import msgspec
 
-from swarmlab.agent import Agent
 from swarmlab.clock import Clock
-from swarmlab.engine import addresses, swarmevents
+from swarmlab.engine import addresses, swarmtexts
 from swarmlab.engine.errors import EngineError, bad_request, internal, unavailable
 from swarmlab.engine.events import Events
+from swarmlab.engine.patience import patiently
+from swarmlab.engine.swarmnode import SwarmNode, key_digest
+from swarmlab.engine.swarms import SwarmInfo, Swarms
 from swarmlab.manager import ControlAPI, FirstNode, StatusError, Swarm
-from swarmlab.objects import Cluster, Network, Node, TLSInfo, new_id
+from swarmlab.objects import Network, new_id
 from swarmlab.objects.local import Engine, Membership
 from swarmlab.objects.requests import InitRequest, JoinRequest
-from swarmlab.runtime.controller import Executor
 from swarmlab.store import Actor, Commit, Kind, Store
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
+replace = msgspec.structs.replace
 
 #: How long a node tries to join before it answers, and how often it tries on in the background, in seconds.
 JOIN_TIMEOUT = 20.0
 JOIN_RETRY = 5.0
-
-NO_SWARM = "This node is not part of a swarm"
-EXISTS = 'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.'
-_NOT_MANAGER = "This node is not a swarm manager. "
-NOT_IN_SWARM = (
-    _NOT_MANAGER + 'Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.'
-)
-WORKER = (
-    _NOT_MANAGER + "Worker nodes can't be used to view or modify cluster state. "
-    "Please run this command on a manager node or promote the current node to a manager."
-)
-TIMEOUT = (
-    "Timeout was reached before node joined. The attempt to join the swarm will continue in the background. "
-    'Use the "docker info" command to see the current swarm status of your node.'
-)
-_TWO_MANAGERS = (
-    "WARNING: Running Swarm in a two-manager configuration. This configuration provides\n"
-    "         no fault tolerance, and poses a high risk to lose control over the cluster.\n"
-    "         Refer to https://docs.docker.com/engine/swarm/admin_guide/ to configure the\n"
-    "         Swarm for fault-tolerance."
-)
-_LEAVING = "You are attempting to leave the swarm on a node that is participating as a manager. "
-_LAST = "Removing the last manager erases all current state of the swarm. Use `--force` to ignore this message. "
-_LOST = (
-    "The only way to restore a swarm that has lost consensus is to reinitialize it with `--force-new-cluster`. "
-    "Use `--force` to suppress this message."
-)
-
-
-class SwarmInfo(NamedTuple):
-    """The `Swarm` part of `docker info`."""
-
-    node_id: str = ""
-    node_addr: str = ""
-    local_node_state: str = "inactive"
-    control_available: bool = False
-    error: str = ""
-    remote_managers: tuple[tuple[str, str], ...] = ()
-    nodes: int = 0
-    managers: int = 0
-    cluster: Cluster | None = None
-    warnings: tuple[str, ...] = ()
-
-
-class Swarms(Protocol):
-    """The swarms that engines of the lab can reach."""
-
-    def create(self, first: FirstNode, request: InitRequest, actor: Actor) -> Swarm:
-        """A new swarm with one manager."""
-
-    def get(self, swarm_id: str) -> Swarm | None:
-        """A swarm of the lab by cluster id."""
-
-    def at(self, address: str) -> Swarm | None:
-        """The swarm whose manager listens on `host:port`, if it can be reached."""
-
-    def executor(self, swarm: Swarm, engine: str, tls: Callable[[], TLSInfo]) -> Executor:
-        """What runs a swarm's tasks on an engine; `tls` is what the node reports of its certificate."""
-
-    async def joined(self, swarm: Swarm, node_id: str, engine: str) -> None:
-        """An engine became a node: the routing mesh reaches it."""
-
-    async def left(self, swarm: Swarm, node_id: str, engine: str) -> None:
-        """An engine is no node any more: its task containers and mesh entries go."""
+_KEY_PREFIX = "SWMKEY-1-"
 
 
 class ClusterComponent:
@@ -103,9 +45,8 @@ class ClusterComponent:
         self._clock = clock
         self._swarms = swarms
         self._events = events
-        self._stop_reporting: Callable[[], None] = lambda: None
-        self._agent: Agent | None = None
-        self._swarm: Swarm | None = None
+        #: The node at work; none while the engine is off, locked or in no swarm.
+        self._node: SwarmNode | None = None
         self._pending: JoinRequest | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -117,63 +58,117 @@ class ClusterComponent:
         engine = self._store.tables.engines.get(self._engine_id)
         return engine.membership if engine is not None else None
 
-    def control(self) -> ControlAPI:
-        """The control API of the swarm. Raises EngineError (503) unless this node is a manager with a leader."""
+    @property
+    def locked(self) -> bool:
+        """Whether the manager on this node waits for the key to its state."""
         member = self.membership
-        if member is None:
-            raise unavailable(WORKER if self._pending is not None else NOT_IN_SWARM)
-        if not self._is_manager():
-            raise unavailable(WORKER)
-        assert self._swarm is not None
-        return self._swarm.control()
+        return member is not None and member.lock is not None and member.lock.closed
+
+    def control(self) -> ControlAPI:
+        """The control API of the swarm, as the manager on this node offers it.
+
+        Raises EngineError (503) when there is none, StatusError when the swarm has no leader, and LeaderAwaitedError,
+        also from the calls on what is returned, when it may have one soon; see `patiently`.
+        """
+        node = self._node
+        if self.locked:
+            raise unavailable(swarmtexts.LOCKED)
+        if self.membership is None or node is None:
+            raise unavailable(swarmtexts.WORKER if self._pending is not None else swarmtexts.NOT_IN_SWARM)
+        if not node.manages:
+            raise unavailable(swarmtexts.PREPARING if node.promoting else swarmtexts.WORKER)
+        return node.control()
+
+    async def patiently(self, call: Callable[[], T | Awaitable[T]]) -> T:
+        """See `patience.patiently`."""
+        return await patiently(self._clock, lambda: self._node, call)
 
     def info(self) -> SwarmInfo:
-        """What `docker info` tells of the swarm."""
+        """What `docker info` tells of the swarm at the moment."""
         member = self.membership
         if member is None:
             if self._pending is None:
                 return SwarmInfo()
             remotes = tuple(("", address) for address in self._pending.remote_addrs)
             return SwarmInfo(node_addr=self._address, local_node_state="pending", remote_managers=remotes)
-        swarm = self._swarm
+        address = addresses.split(member.advertise_addr, "")[0]
+        if self.locked:
+            return SwarmInfo(node_addr=address, local_node_state="locked", error=swarmtexts.LOCKED)
+        node = self._node
+        if node is None:
+            return SwarmInfo(node_id=member.node_id, node_addr=address, local_node_state="active")
+        members = node.swarm.raft.members()
         state = SwarmInfo(
             node_id=member.node_id,
-            node_addr=addresses.split(member.advertise_addr, "")[0],
-            local_node_state="active",
+            node_addr=address,
+            local_node_state="active" if node.ready else "pending",
+            control_available=node.manages,
+            remote_managers=tuple((m.id, m.manager_status.addr) for m in members if m.manager_status is not None),
         )
-        if swarm is None:
-            return state
-        state = state._replace(
-            control_available=self._is_manager(),
-            remote_managers=tuple(
-                (node.id, node.manager_status.addr) for node in swarm.raft.members() if node.manager_status is not None
-            ),
-        )
-        if not state.control_available:
+        if not node.manages:
             return state
         try:
-            control = swarm.control()
+            control = node.control()
         except StatusError as error:
             return state._replace(error=str(error))
-        managers = len(swarm.raft.members())
-        warnings = (_TWO_MANAGERS,) if managers == 2 else ()
-        nodes = len(control.nodes())
-        return state._replace(nodes=nodes, managers=managers, cluster=control.cluster(), warnings=warnings)
+        return state._replace(
+            nodes=len(control.nodes()),
+            managers=len(members),
+            cluster=control.cluster(),
+            warnings=(swarmtexts.TWO_MANAGERS,) if len(members) == 2 else (),
+        )
+
+    async def info_in_time(self) -> SwarmInfo:
+        """The same, after waiting for a leader if there may be one soon; `error` is set when none came."""
+
+        def attempt() -> SwarmInfo:
+            if self._node is not None and self._node.manages:
+                self._node.control()
+            return self.info()
+
+        try:
+            return await self.patiently(attempt)
+        except StatusError as error:
+            return self.info()._replace(error=str(error))
 
     def node_networks(self) -> list[Network]:
         """The swarm's networks that exist on this node: ingress, and those that its tasks are on."""
-        member, swarm = self.membership, self._swarm
-        node = swarm.store.tables.nodes.get(member.node_id) if member is not None and swarm is not None else None
-        if swarm is None or node is None:
+        if self._node is None:
             return []
-        return [network for network in swarm.store.tables.networks if network.id in node.attachments]
+        tables = self._node.swarm.store.tables
+        node = tables.nodes.get(self._node.node_id)
+        return [network for network in tables.networks if node is not None and network.id in node.attachments]
 
     # --- making, joining, leaving ----------------------------------------------------------------------------------
 
     async def init(self, request: InitRequest) -> str:
         """Make a swarm with this node as its first manager; return its id once it is ready. Raises EngineError."""
-        if self.membership is not None or self._pending is not None:
-            raise unavailable(EXISTS)
+        member = self.membership
+        if member is not None and request.force_new_cluster:
+            return await self._init_again(member, request)
+        if member is not None or self._pending is not None:
+            raise unavailable(swarmtexts.EXISTS)
+        request, member = self._sanitized(request, new_id())
+        host, port = addresses.split(member.advertise_addr, addresses.DEFAULT_PORT)
+        first = FirstNode(member.node_id, host, int(port), request.availability)
+        swarm = self._swarms.create(first, request, self._actor("POST /swarm/init"))
+        self._become(replace(member, swarm=swarm.id))
+        await self._until_ready(swarm, first.node_id)
+        return first.node_id
+
+    async def _init_again(self, member: Membership, request: InitRequest) -> str:
+        """Go on as the only manager of the swarm that there is (`--force-new-cluster`)."""
+        node = self._node
+        if node is None or not node.manages:
+            raise unavailable(swarmtexts.WORKER)
+        _, changed = self._sanitized(request, member.node_id)
+        self._remember(replace(changed, swarm=member.swarm, lock=member.lock))
+        node.swarm.force_new(node.node_id, changed.advertise_addr)
+        await self._until_ready(node.swarm, node.node_id)
+        return node.node_id
+
+    def _sanitized(self, request: InitRequest, node_id: str) -> tuple[InitRequest, Membership]:
+        """A request with its defaults, and what the node will be by it, but for the swarm. Raises EngineError."""
         spec = request.spec
         if spec.name not in {"", "default"}:
             raise bad_request('swarm spec must be named "default"')
@@ -183,41 +178,32 @@ class ClusterComponent:
         addresses.check_pool(request.default_addr_pool or (), request.subnet_size)
         data_path_port = addresses.check_data_path_port(request.data_path_port)
         if request.auto_lock_managers:
-            locking = msgspec.structs.replace(spec.encryption_config, auto_lock_managers=True)
-            spec = msgspec.structs.replace(spec, encryption_config=locking)
-        request = msgspec.structs.replace(request, spec=spec, data_path_port=data_path_port)
-        first = FirstNode(new_id(), host, int(port), request.availability)
-        swarm = self._swarms.create(first, request, self._actor("POST /swarm/init"))
-        self._become(
-            Membership(
-                swarm=swarm.id,
-                node_id=first.node_id,
-                listen_addr=f"{listen_host}:{listen_port}",
-                advertise_addr=f"{host}:{port}",
-                data_path_addr=data_path,
-            )
+            spec = replace(spec, encryption_config=replace(spec.encryption_config, auto_lock_managers=True))
+        member = Membership(
+            node_id=node_id,
+            listen_addr=f"{listen_host}:{listen_port}",
+            advertise_addr=f"{host}:{port}",
+            data_path_addr=data_path,
+            manager=True,
         )
-        await self._until_ready(swarm, first.node_id)
-        return first.node_id
+        return replace(request, spec=spec, data_path_port=data_path_port), member
 
     async def join(self, request: JoinRequest) -> None:
         """Join a swarm. Raises EngineError or StatusError; after a time-out the attempt goes on in the background."""
         if self.membership is not None or self._pending is not None:
-            raise unavailable(EXISTS)
+            raise unavailable(swarmtexts.EXISTS)
         if not request.remote_addrs:
             raise bad_request("at least 1 RemoteAddr is required to join")
         addresses.listen(request.listen_addr, self._address)
         if self._try_join(request):
-            member, swarm = self.membership, self._swarm
-            assert member is not None
-            assert swarm is not None
-            await self._until_ready(swarm, member.node_id)
+            assert self._node is not None
+            await self._until_ready(self._node.swarm, self._node.node_id)
             return
         self._pending = request
         self._clock.call_later(JOIN_RETRY, lambda: self._retry_join(request))
         await self._clock.sleep(JOIN_TIMEOUT)
         if self._pending is request:
-            raise unavailable(TIMEOUT)
+            raise unavailable(swarmtexts.TIMEOUT)
 
     async def leave(self, *, force: bool) -> None:
         """Leave the swarm; the node's object stays, and goes down. Raises EngineError (503)."""
@@ -226,24 +212,30 @@ class ClusterComponent:
             return
         member = self.membership
         if member is None:
-            raise unavailable(NO_SWARM)
-        swarm = self._swarm
-        if self._is_manager() and not force:
-            raise unavailable(self._leave_warning())
-        was_manager = self._is_manager()
-        self._stop_agent()
+            raise unavailable(swarmtexts.NO_SWARM)
+        if self.locked and not force:
+            raise unavailable(swarmtexts.LEAVE_LOCKED)
+        if self._node is not None and self._node.manages and not force:
+            raise unavailable(self._leave_refusal(self._node))
+        self._stop_node()
         self._remember(None)
-        self._swarm = None
+        swarm = self._swarms.get(member.swarm)
         if swarm is not None:
-            if was_manager:
-                swarm.raft.offline(member.node_id)
             await self._swarms.left(swarm, member.node_id, self._name)
 
-    def unlock(self, key: str) -> None:
-        """Unlock a locked manager. Raises EngineError."""
-        if self.membership is None:
-            raise unavailable(NO_SWARM)
-        raise EngineError(409, "swarm is not locked")
+    async def unlock(self, key: str) -> None:
+        """Unlock a locked manager; return when it has found its swarm, or after 20 s. Raises EngineError."""
+        member = self.membership
+        if not self.locked or member is None or member.lock is None:
+            with_manager = self._node is not None and self._node.manages
+            raise EngineError(409, swarmtexts.NOT_LOCKED) if with_manager else self._no_manager()
+        if not _is_key(key):
+            raise bad_request("invalid key string")
+        if key_digest(key) != member.lock.digest:
+            raise EngineError(401, swarmtexts.WRONG_KEY)
+        self._remember(replace(member, lock=replace(member.lock, closed=False)))
+        self.resume()
+        await self._until_ready(self._swarm_of(member), member.node_id)
 
     def unlock_key(self) -> str:
         """The key that unlocks managers after a restart; empty without autolock. Raises EngineError."""
@@ -252,37 +244,41 @@ class ClusterComponent:
     # --- the engine's power ----------------------------------------------------------------------------------------
 
     def boot(self) -> None:
-        """The engine starts: go on as the node that it was."""
+        """The engine starts: go on as the node that it was, or, with autolock, wait for the key."""
         member = self.membership
-        if member is not None:
-            swarm = self._swarms.get(member.swarm)
-            if swarm is not None:
-                self._enter(swarm, member)
+        if member is not None and member.lock is not None:
+            self._remember(replace(member, lock=replace(member.lock, closed=True)))
+        self.resume()
+
+    def resume(self) -> None:
+        """Go on as the node that it was, unless it is locked."""
+        member = self.membership
+        if member is not None and not self.locked and self._swarms.get(member.swarm) is not None:
+            self._enter(member)
 
     def power_off(self) -> None:
         """The engine ends: the node falls silent."""
-        member, swarm = self.membership, self._swarm
-        self._stop_agent()
         self._pending = None
-        if member is not None and swarm is not None:
-            swarm.raft.offline(member.node_id)
-        self._swarm = None
+        self._stop_node()
 
     def stop(self) -> None:
         """The lab's process ends: nothing changes for anyone."""
-        self._stop_agent()
+        if self._node is not None:
+            self._node.stop(quietly=True)
+            self._node = None
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _actor(self, request: str) -> Actor:
         return Actor(engine=self._name, request=request)
 
-    def _is_manager(self) -> bool:
-        member, swarm = self.membership, self._swarm
-        if member is None or swarm is None:
-            return False
-        node = swarm.store.tables.nodes.get(member.node_id)
-        return node is not None and node.manager_status is not None
+    def _no_manager(self) -> EngineError:
+        return unavailable(swarmtexts.NOT_IN_SWARM if self.membership is None else swarmtexts.WORKER)
+
+    def _swarm_of(self, member: Membership) -> Swarm:
+        swarm = self._swarms.get(member.swarm)
+        assert swarm is not None
+        return swarm
 
     async def _until_ready(self, swarm: Swarm, node_id: str) -> None:
         """Return when the node has reported to the dispatcher, or after the time-out of a join."""
@@ -301,24 +297,19 @@ class ClusterComponent:
             unwatch()
             timer.cancel()
 
-    def _leave_warning(self) -> str:
-        assert self._swarm is not None
-        members = self._swarm.raft.members()
-        if len(members) == 1:
-            return _LEAVING + _LAST
-        statuses = [self._swarm.raft.manager_status(member.id) for member in members]
-        reachable = sum(1 for status in statuses if status is not None and status.reachability == "reachable")
-        unreachable = len(members) - reachable
-        if reachable - 2 <= unreachable:
-            return (
-                f"{_LEAVING}Removing this node leaves {reachable - 1} managers out of {len(members)}. "
-                f"Without a Raft quorum your swarm will be inaccessible. {_LOST}"
-            )
-        return f"{_LEAVING}Doing so may lose the consensus of your cluster. {_LOST}"
+    @staticmethod
+    def _leave_refusal(node: SwarmNode) -> str:
+        try:
+            statuses = [found.manager_status for found in node.control().nodes() if found.manager_status is not None]
+        except StatusError:
+            statuses = []
+        reachable = sum(1 for status in statuses if status.reachability == "reachable")
+        return swarmtexts.leave_refusal(active=True, reachable=reachable, unreachable=len(statuses) - reachable)
 
     def _try_join(self, request: JoinRequest) -> bool:
         """One attempt; False when no manager answers there."""
-        swarm = next((s for s in map(self._swarms.at, request.remote_addrs) if s is not None), None)
+        found = (self._swarms.at(address, self._name) for address in request.remote_addrs)
+        swarm = next((swarm for swarm in found if swarm is not None), None)
         if swarm is None:
             return False
         _, port = addresses.listen(request.listen_addr, self._address)
@@ -335,6 +326,7 @@ class ClusterComponent:
                 advertise_addr=f"{host}:{port}",
                 data_path_addr=request.data_path_addr,
                 remote=request.remote_addrs[0],
+                manager=node.role == "manager",
             )
         )
         return True
@@ -352,55 +344,51 @@ class ClusterComponent:
     def _become(self, member: Membership) -> None:
         self._pending = None
         self._remember(member)
-        swarm = self._swarms.get(member.swarm)
-        assert swarm is not None
-        self._enter(swarm, member)
+        self._enter(member)
 
-    def _enter(self, swarm: Swarm, member: Membership) -> None:
-        """Start the node's agent and, on a manager, its part of the quorum."""
-        self._swarm = swarm
-        executor = self._swarms.executor(swarm, self._name, lambda: swarm.cluster.root_ca.tls_info)
-        address = addresses.split(member.advertise_addr, "")[0]
-        self._agent = Agent(self._clock, member.node_id, address, swarm, executor, on_rejected=self._rejected)
-        swarm.on_leader(self._agent.managers_changed)
-        swarm.on_role(member.node_id, self._role_changed)
-        if self._is_manager():
-            self._manage(swarm, member)
-        self._agent.start()
+    def _enter(self, member: Membership) -> None:
+        """Let the node work."""
+        swarm = self._swarm_of(member)
+        self._swarms.connect(swarm)
+        node = self._node = SwarmNode(
+            swarm,
+            member,
+            self._clock,
+            self._swarms.executor(swarm, self._name, lambda: swarm.cluster.root_ca.tls_info),
+            self._events,
+            remember=self._remember,
+            on_rejected=lambda reason: self._rejected(node, reason),
+        )
+        node.start()
         self._background(self._swarms.joined(swarm, member.node_id, self._name))
 
-    def _role_changed(self, node: Node | None) -> None:
-        """The node was promoted or demoted, or (None) removed from the swarm."""
-        member, swarm = self.membership, self._swarm
-        self._stop_reporting()
-        if node is not None and member is not None and swarm is not None and node.role == "manager":
-            self._manage(swarm, member)
-
-    def _manage(self, swarm: Swarm, member: Membership) -> None:
-        """Take part in the quorum, and report what happens in the swarm."""
-        self._stop_reporting = swarmevents.report(swarm.store, self._events)
-        swarm.raft.online(member.node_id)
-
-    def _rejected(self, reason: str) -> None:
+    def _rejected(self, node: SwarmNode, reason: str) -> None:
         """The swarm does not want this node any more: it stays a member in name until it leaves."""
         _log.info("%s: %s", self._name, reason)
-        self._stop_agent()
+        node.turned_away()
 
-    def _stop_agent(self) -> None:
-        self._stop_reporting()
-        if self._agent is not None:
-            if self._swarm is not None:
-                self._swarm.forget(self._agent.managers_changed, self._agent.node_id)
-            self._agent.stop()
-            self._agent = None
+    def _stop_node(self) -> None:
+        if self._node is not None:
+            self._node.stop()
+            self._node = None
 
     def _remember(self, member: Membership | None) -> None:
         with self._store.transaction(self._actor("")) as tx:
             engine = tx.tables.engines.get(self._engine_id)
             assert isinstance(engine, Engine)
-            tx.update(Kind.ENGINE, msgspec.structs.replace(engine, membership=member))
+            tx.update(Kind.ENGINE, replace(engine, membership=member))
 
     def _background(self, coroutine: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _is_key(text: str) -> bool:
+    """Whether this is an unlock key by its form (SK: manager/encryption/encryption.go, ParseHumanReadableKey)."""
+    digits = text.removeprefix(_KEY_PREFIX)
+    try:
+        base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
+    except binascii.Error:
+        return False
+    return text.startswith(_KEY_PREFIX) and "=" not in digits

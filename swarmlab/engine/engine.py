@@ -9,10 +9,11 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from swarmlab.clock import Clock
-from swarmlab.engine.cluster import ClusterComponent, Swarms
+from swarmlab.engine.cluster import ClusterComponent
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.events import Events
 from swarmlab.engine.servicelogs import LogBroker, TaskContainers
+from swarmlab.engine.swarms import Swarms
 from swarmlab.images import Catalogue
 from swarmlab.manager import Swarm
 from swarmlab.objects.local import Engine
@@ -74,6 +75,11 @@ class DockerEngine:
         """`on`, `stopped` or `killed`."""
         return self._engine().power
 
+    @property
+    def side(self) -> int:
+        """The side of the network that it is on: it reaches the engines on the same one."""
+        return self._engine().side
+
     def local_networks(self) -> list[LocalNetwork]:
         """The networks that exist without any swarm."""
         engine = self._engine()
@@ -110,6 +116,10 @@ class DockerEngine:
     def set_power(self, power: str) -> None:
         """Remember that the machine was switched on, stopped or cut off."""
         self._change(power=power)
+
+    def set_side(self, side: int) -> None:
+        """Remember that the network was cut, or is whole again."""
+        self._change(side=side)
 
     def _engine(self) -> Engine:
         engine = self._store.tables.engines.get(self._record.id)

@@ -1,6 +1,6 @@
 """All engines of a lab and the swarms they form, on one journal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +11,7 @@ from swarmlab.engine.engine import DockerEngine
 from swarmlab.engine.executor import ContainerExecutor
 from swarmlab.images import Catalogue
 from swarmlab.journal import Journal, Request
-from swarmlab.manager import FirstNode, Swarm, create_swarm
+from swarmlab.manager import FirstNode, Standing, Swarm, create_swarm
 from swarmlab.network import Mesh, NodeAddress, Published
 from swarmlab.objects import TLSInfo, new_id
 from swarmlab.objects.requests import InitRequest
@@ -59,7 +59,7 @@ class Lab:
             self._adopt(self._store(swarm_id))
         for engine in self.engines.values():
             if engine.power == "on":
-                engine.cluster.boot()
+                engine.cluster.resume()
         for swarm_id, swarm in self._swarms.items():
             swarm.raft.resume(self._journal.meta(f"leader:{swarm_id}"))
 
@@ -108,6 +108,23 @@ class Lab:
         await engine.runtime.close()
         engine.set_power("stopped" if action == "stop" else "killed")
 
+    def partition(self, nodes: Collection[str]) -> None:
+        """Cut these nodes off from all others; they reach each other. Raises KeyError for an unknown node."""
+        engines = [self.engines[node] for node in nodes]
+        side = max(engine.side for engine in self.engines.values()) + 1
+        self._set_sides(dict.fromkeys((engine.name for engine in engines), side))
+
+    def heal(self) -> None:
+        """Let all nodes reach each other again."""
+        self._set_sides(dict.fromkeys(self.engines, 0))
+
+    def _set_sides(self, sides: Mapping[str, int]) -> None:
+        for name, side in sides.items():
+            if self.engines[name].side != side:
+                self.engines[name].set_side(side)
+        for swarm in self._swarms.values():
+            self.connect(swarm)
+
     def published(self) -> list[Published]:
         """Where each published port of each node can really be reached."""
         return [entry for mesh in self._meshes.values() for entry in mesh.published()]
@@ -142,16 +159,22 @@ class Lab:
         """See `Swarms`."""
         return self._swarms.get(swarm_id)
 
-    def at(self, address: str) -> Swarm | None:
+    def at(self, address: str, engine: str) -> Swarm | None:
         """See `Swarms`."""
-        for engine in self.engines.values():
-            member = engine.cluster.membership
-            if engine.power == "on" and member is not None:
+        for other in self.engines.values():
+            member = other.cluster.membership
+            if member is None or other.power != "on" or other.side != self.engines[engine].side:
+                continue
+            if address in {member.advertise_addr, f"{other.address}:2377"}:
                 swarm = self._swarms.get(member.swarm)
-                manages = swarm is not None and swarm.raft.manager_status(member.node_id) is not None
-                if manages and address in {member.advertise_addr, f"{engine.address}:2377"}:
+                if swarm is not None and swarm.raft.standing(member.node_id) is Standing.ANSWERS:
                     return swarm
         return None
+
+    def connect(self, swarm: Swarm) -> None:
+        """See `Swarms`."""
+        members = ((engine.cluster.membership, engine.side) for engine in self.engines.values())
+        swarm.raft.separate({m.node_id: side for m, side in members if m is not None and m.swarm == swarm.id})
 
     def executor(self, swarm: Swarm, engine: str, tls: Callable[[], TLSInfo]) -> ContainerExecutor:
         """See `Swarms`."""

@@ -9,10 +9,12 @@ from swarmlab.store import Change, Commit, Kind, Store
 _KINDS = (Kind.NODE, Kind.SERVICE, Kind.NETWORK, Kind.SECRET, Kind.CONFIG)
 
 
-def report(store: Store, events: Events) -> Callable[[], None]:
-    """Publish what happens to the swarm's objects from now on; returns a function that ends it."""
+def report(store: Store, events: Events, hears: Callable[[], bool]) -> Callable[[], None]:
+    """Publish what happens to the swarm's objects from now on, while `hears()`; returns a function that ends it."""
 
     def on_commit(commit: Commit) -> None:
+        if not hears():
+            return
         for change in commit.changes:
             _publish(events, change, commit.at)
 

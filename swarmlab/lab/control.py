@@ -29,7 +29,10 @@ class Control:
             [
                 web.get("/status", self._status),
                 web.post("/reset", self._reset),
+                web.get("/clock", self._clock),
                 web.post("/speed", self._speed),
+                web.post("/partition", self._partition),
+                web.post("/heal", self._heal),
                 web.post("/node/{node}/{action:stop|kill|start}", self._power),
                 web.post("/shutdown", self._shutdown),
             ]
@@ -72,6 +75,19 @@ class Control:
             # Half of the old lab is gone by now. A new start makes a fresh one of what is there.
             self._stop.set()
             raise
+        return web.json_response({})
+
+    async def _clock(self, _: web.Request) -> web.Response:
+        return web.json_response(self._host.clock())
+
+    async def _partition(self, request: web.Request) -> web.Response:
+        await self._host.ready.wait()
+        await self._host.partition((await request.json())["nodes"])
+        return web.json_response({})
+
+    async def _heal(self, _: web.Request) -> web.Response:
+        await self._host.ready.wait()
+        await self._host.heal()
         return web.json_response({})
 
     async def _speed(self, request: web.Request) -> web.Response:

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from swarmlab.clock import ScaledClock
+from swarmlab.clock import SECOND, ScaledClock
 from swarmlab.journal import Journal, Seal
 from swarmlab.lab.folder import Folder, Settings
 from swarmlab.lab.parts import Action, Parts
@@ -82,6 +83,23 @@ class Host:
             await self._open_all()
         _log.info("reset: journal=%s", aside.name if aside else None)
 
+    async def partition(self, nodes: list[str]) -> None:
+        """Cut these nodes off from all others. What the cut leaves on each side goes on by itself."""
+        async with self._changing:
+            self._lab.partition(nodes)
+        _log.info("partition: nodes=%s", ",".join(nodes))
+
+    async def heal(self) -> None:
+        """Let all nodes reach each other again."""
+        async with self._changing:
+            self._lab.heal()
+        _log.info("healed")
+
+    def clock(self) -> dict[str, Any]:
+        """Swarm time as RFC 3339 in UTC (`now`), and its speed."""
+        now = datetime.fromtimestamp(self._clock.now() / SECOND, UTC)
+        return {"now": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"), "speed": self._clock.speed}
+
     def set_speed(self, speed: float) -> None:
         """Let swarm time pass `speed` times as fast as real time. Raises ValueError when it is not positive."""
         self._clock.set_speed(speed)
@@ -100,6 +118,7 @@ class Host:
                 "endpoint": self._settings.endpoint(name),
                 "address": engine.address,
                 "state": _STATES[engine.power],
+                "side": engine.side,
             }
             for name, engine in engines.items()
         ]

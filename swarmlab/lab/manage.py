@@ -1,9 +1,10 @@
 """The life of a lab, as the command line, the notebooks and the checker use it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from swarmlab.lab import launch
-from swarmlab.lab.client import ask
+from swarmlab.lab.client import NotRunningError, ask
 from swarmlab.lab.environ import write_contexts
 from swarmlab.lab.errors import LabError
 from swarmlab.lab.folder import Folder, Settings, all_folders, folder, make_private, remove_sockets, up_command
@@ -116,6 +117,38 @@ def power(node: str, action: str, name: str | None = None) -> None:
     _tell(where, f"/node/{node}/{action}")
 
 
+def partition(nodes: Sequence[str], name: str | None = None) -> None:
+    """Cut nodes of a running lab off from all others; among themselves they still reach each other. Raises LabError."""
+    where = folder(name)
+    settings = where.settings()
+    for node in nodes:
+        check_node(settings, node)
+    if set(nodes) >= set(settings.node_names):
+        raise LabError("At least one node must be left for the others to be cut off from.")
+    _tell(where, "/partition", {"nodes": list(nodes)})
+
+
+def heal(name: str | None = None) -> None:
+    """Let all nodes of a running lab reach each other again. Raises LabError."""
+    _tell(folder(name), "/heal")
+
+
+def clock(name: str | None = None, speed: float | None = None) -> dict[str, Any]:
+    """The lab's time (`now`, RFC 3339) and `speed`, after setting the speed if one is given. Raises LabError."""
+    where = folder(name)
+    _check(None, speed)
+    if speed is not None:
+        with Lock(where.command_lock):
+            _tell(where, "/speed", {"speed": speed})
+            # For the next start of the lab.
+            where.write(where.settings()._replace(speed=speed))
+    settings = where.settings()
+    try:
+        return ask(settings.control, "GET", "/clock")
+    except NotRunningError:
+        raise LabError(advice(where)) from None
+
+
 def published_url(port: int, node: str = "node-1", name: str | None = None) -> str:
     """The address for a browser at which the published `port` of `node` answers. Raises LabError when none does."""
     where = folder(name)
@@ -143,11 +176,11 @@ def others(name: str) -> list[str]:
     return [found.name for found in all_folders() if found.name != name and launch.running(found)]
 
 
-def _tell(where: Folder, path: str) -> None:
+def _tell(where: Folder, path: str, body: Mapping[str, object] | None = None) -> None:
     settings = where.settings()
     if launch.answer(where, settings) is None:
         raise LabError(advice(where))
-    ask(settings.control, "POST", path)
+    ask(settings.control, "POST", path, body)
 
 
 def _check(nodes: int | None, speed: float | None) -> None:

@@ -2,7 +2,11 @@
 
 from swarmlab.manager.bootstrap import FirstNode, create_swarm
 from swarmlab.manager.controlapi import ControlAPI
-from swarmlab.manager.errors import Code, StatusError
-from swarmlab.manager.swarm import Swarm
+from swarmlab.manager.errors import Code, LeaderAwaitedError, StatusError
+from swarmlab.manager.raft import Standing
+from swarmlab.manager.swarm import LOST_LEADERSHIP, Swarm
 
-__all__ = ["Code", "ControlAPI", "FirstNode", "StatusError", "Swarm", "create_swarm"]
+__all__ = [
+    "LOST_LEADERSHIP", "Code", "ControlAPI", "FirstNode", "LeaderAwaitedError", "Standing", "StatusError", "Swarm",
+    "create_swarm",
+]  # fmt: skip

@@ -29,6 +29,16 @@ class StatusError(Exception):
         self.description = description
 
 
+class LeaderAwaitedError(StatusError):
+    """Raised when a call must wait for a leader, or for a quorum. Trying again later is all right: nothing was done.
+
+    What it says is what a client hears that has waited for too long.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Code.DEADLINE_EXCEEDED, "context deadline exceeded")
+
+
 def invalid_argument(description: str) -> StatusError:
     """An InvalidArgument error."""
     return StatusError(Code.INVALID_ARGUMENT, description)

@@ -1,22 +1,43 @@
 """A swarm as its nodes meet it: joining, the leader's services, and who may ask what."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
 
 from swarmlab.clock import Clock
 from swarmlab.dispatcher import Dispatcher
 from swarmlab.manager.ca import digest, parse_token
 from swarmlab.manager.controlapi import ControlAPI
-from swarmlab.manager.errors import Code, StatusError, invalid_argument
+from swarmlab.manager.errors import Code, LeaderAwaitedError, StatusError, invalid_argument
 from swarmlab.manager.loops import LeaderLoops
-from swarmlab.manager.raft import Raft
+from swarmlab.manager.raft import Raft, Standing
 from swarmlab.manager.rolemanager import PORT, RoleManager
 from swarmlab.objects import Cluster, ManagerStatus, Node, NodeSpec, NodeStatus, new_id
-from swarmlab.store import Actor, Commit, Kind, Store
+from swarmlab.store import Actor, Commit, Kind, Store, Transaction
 
+replace = msgspec.structs.replace
+#: Who writes what the members of the quorum agree on.
+RAFT = "raft"
 NO_LEADER = (
     "The swarm does not have a leader. It's possible that too few managers are online. "
     "Make sure more than half of the managers are online."
 )
+#: What a write hears whose leader steps down while it waits for a quorum.
+LOST_LEADERSHIP = "raft: failed to process the request: node lost leader status"
+
+
+class FrozenStore(Store):
+    """What a leader without a quorum has: all can be read, and it waits to write."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store.clock, store.scope, tables=store.tables)
+
+    @contextmanager
+    def transaction(self, actor: Actor | str) -> Iterator[Transaction]:
+        """Raises LeaderAwaitedError."""
+        raise LeaderAwaitedError
+        yield
 
 
 class Swarm:
@@ -25,12 +46,13 @@ class Swarm:
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
         self._clock = clock
-        self.raft = Raft(store, clock, self._leader_changed)
+        self.raft = Raft(store, clock, self._leader_changed, self._quorum_changed)
         self._control = ControlAPI(store, self.raft)
+        self._frozen = ControlAPI(FrozenStore(store), self.raft)
         self._loops: LeaderLoops | None = None
         self._roles: RoleManager | None = None
         self._leader_listeners: list[Callable[[], None]] = []
-        self._role_listeners: dict[str, Callable[[Node | None], None]] = {}
+        self._quorum_listeners: dict[object, Callable[[], None]] = {}
         self._unwatch = store.watch(self._on_commit, Kind.NODE)
 
     @property
@@ -54,19 +76,59 @@ class Swarm:
             raise StatusError(Code.UNKNOWN, NO_LEADER)
         return self._control
 
+    def control_at(self, node_id: str) -> ControlAPI:
+        """The control API as the manager on a node offers it.
+
+        Raises LeaderAwaitedError, also from the calls on what is returned, and StatusError (Unknown) when there has
+        been no leader for too long.
+        """
+        standing = self.raft.standing(node_id)
+        if standing is Standing.ANSWERS:
+            return self._control
+        if standing is Standing.READS:
+            return self._frozen
+        raise LeaderAwaitedError if standing is Standing.WAITS else StatusError(Code.UNKNOWN, NO_LEADER)
+
+    def dispatcher_at(self, node_id: str) -> Dispatcher | None:
+        """The leader's dispatcher, if the node reaches it."""
+        return self.dispatcher if self.raft.reaches_leader(node_id) else None
+
+    def on_quorum(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` whenever what some manager can do may have changed; returns a function that ends it."""
+        key = object()
+        self._quorum_listeners[key] = listener
+        return lambda: self._quorum_listeners.pop(key, None) and None
+
     def on_leader(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever leadership has changed; agents look for the new dispatcher then."""
         self._leader_listeners.append(listener)
 
-    def on_role(self, node_id: str, listener: Callable[[Node | None], None]) -> None:
-        """Call `listener` when the node's object changes its observed role or is removed."""
-        self._role_listeners[node_id] = listener
-
-    def forget(self, listener: Callable[[], None], node_id: str) -> None:
-        """Undo `on_leader` and `on_role` for a node that goes."""
+    def forget(self, listener: Callable[[], None]) -> None:
+        """Undo `on_leader`."""
         if listener in self._leader_listeners:
             self._leader_listeners.remove(listener)
-        self._role_listeners.pop(node_id, None)
+
+    def join_quorum(self, node_id: str, address: str) -> bool:
+        """Make a node that has become a manager a member of the quorum; False when it shall be none any more.
+
+        `address` is host and port. Must not be called while there is no leader.
+        """
+        node = self.store.tables.nodes.get(node_id)
+        if node is None or node.role != "manager":
+            return False
+        if node.manager_status is None:
+            with self.store.transaction(RAFT) as tx:
+                tx.update(Kind.NODE, replace(node, manager_status=ManagerStatus(addr=address)))
+        self.raft.online(node_id)
+        return True
+
+    def force_new(self, node_id: str, address: str) -> None:
+        """Go on with this member, at `address` (host and port), as the only one. All objects are kept."""
+        with self.store.transaction(RAFT) as tx:
+            for member in self.raft.members():
+                status = ManagerStatus(addr=address) if member.id == node_id else None
+                tx.update(Kind.NODE, replace(member, manager_status=status))
+        self.raft.begin_anew(node_id)
 
     def admit(self, token: str, address: str, availability: str, actor: Actor) -> Node:
         """Make a node object for whoever brings a valid join token; the token decides the role.
@@ -101,7 +163,8 @@ class Swarm:
         """Stop everything; the store stays as it is."""
         self._unwatch()
         self._leader_listeners.clear()
-        self._role_listeners.clear()
+        self._quorum_listeners.clear()
+        self.raft.close()
         self._stop_loops()
 
     def _leader_changed(self, leader: str | None) -> None:
@@ -114,6 +177,10 @@ class Swarm:
         for listener in list(self._leader_listeners):
             listener()
 
+    def _quorum_changed(self) -> None:
+        for listener in list(self._quorum_listeners.values()):
+            listener()
+
     def _stop_loops(self) -> None:
         if self._roles is not None:
             self._roles.stop()
@@ -123,15 +190,8 @@ class Swarm:
             self._loops = None
 
     def _on_commit(self, commit: Commit) -> None:
-        for change in commit.changes:
-            old, new = change.old, change.new
-            if not isinstance(old, Node):
-                continue
-            listener = self._role_listeners.get(old.id)
-            if listener is None:
-                continue
-            if new is None:
-                del self._role_listeners[old.id]
-                listener(None)
-            elif isinstance(new, Node) and new.role != old.role:
-                listener(new)
+        """Who is no member any more does not vote."""
+        for old, new in ((change.old, change.new) for change in commit.changes):
+            was = isinstance(old, Node) and old.manager_status is not None
+            if was and old is not None and not (isinstance(new, Node) and new.manager_status is not None):
+                self.raft.offline(old.id)

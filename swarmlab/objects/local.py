@@ -7,10 +7,21 @@ from swarmlab.objects.container import HealthConfig
 from swarmlab.objects.network import PortConfig
 
 
+class Lock(Spec, frozen=True):
+    """What encrypts a manager's state on disk: the SHA-256 of the unlock key that it knew last, never the key.
+
+    `closed` from a restart of the manager until somebody brings that key.
+    """
+
+    digest: str = ""
+    closed: bool = False
+
+
 class Membership(Spec, frozen=True):
     """An engine's place in a swarm, as its state directory would hold it (MB: daemon/cluster/noderunner.go).
 
-    `swarm` is the cluster id, `remote` the manager it joined through.
+    `swarm` is the cluster id, `remote` the manager it joined through. `manager` tells whose certificate the node has,
+    a manager's or a worker's. `lock` is that of a manager of a swarm with autolock.
     """
 
     swarm: str = ""
@@ -19,17 +30,20 @@ class Membership(Spec, frozen=True):
     advertise_addr: str = ""
     data_path_addr: str = ""
     remote: str = ""
+    manager: bool = False
+    lock: Lock | None = None
 
 
 class Engine(Object, frozen=True):
     """One engine of the lab; its id is the one `docker info` shows. `power` is `on`, `stopped` or `killed`.
 
-    `networks` are the local networks' ids by name.
+    `networks` are the local networks' ids by name. Engines reach those that are on the same `side` of the network.
     """
 
     name: str
     membership: Membership | None = None
     power: str = "on"
+    side: int = 0
     networks: Labels = msgspec.field(default_factory=dict)
 
 

@@ -80,6 +80,9 @@ class FakeCluster:
     def node_networks(self) -> list[Network]:
         return [network for network in self.store.tables.networks if network.spec.ingress]
 
+    async def info_in_time(self) -> Any:
+        return self.info()
+
     async def init(self, request: InitRequest) -> str:
         if self._active:
             raise EngineError(503, "This node is already part of a swarm.")
@@ -96,7 +99,7 @@ class FakeCluster:
     async def leave(self, force: bool) -> None:
         raise EngineError(503, f"leave, force={force}")
 
-    def unlock(self, key: str) -> None:
+    async def unlock(self, key: str) -> None:
         raise EngineError(409, f"swarm is not locked: {key}")
 
     def unlock_key(self) -> str:

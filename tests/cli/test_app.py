@@ -49,6 +49,24 @@ def test_a_labs_life(run, home):
     assert run("down", "--purge") == (0, 'The lab "default" has stopped and is deleted.\n', "")
 
 
+def test_partitions_and_the_clock(run):
+    run("up", "--nodes", "3")
+    told = "node-1 and node-3 are cut off; to undo it: swarmlab heal\n"
+    assert run("partition", "node-1", "node-3") == (0, told, "")
+    assert [node["side"] for node in json.loads(run("status", "--json")[1])["nodes"]] == [1, 0, 1]
+    assert run("heal") == (0, "All nodes reach each other.\n", "")
+    assert {node["side"] for node in json.loads(run("status", "--json")[1])["nodes"]} == {0}
+    assert run("partition", "node-4")[0] == 1
+    code, _, errors = run("partition", "node-1", "node-2", "node-3")
+    assert (code, errors) == (1, "At least one node must be left for the others to be cut off from.\n")
+    assert run("clock")[1].endswith("Z, at 1 times real time\n")
+    assert json.loads(run("clock", "--speed", "20", "--json")[1])["speed"] == 20
+    assert run("clock", "--speed", "0")[0] == 1
+    os.kill(manage.status()["pid"], signal.SIGKILL)
+    run("up")
+    assert json.loads(run("clock", "--json")[1])["speed"] == 20
+
+
 def test_up_after_a_crash_says_so(run):
     assert json.loads(run("up", "--name", "a", "--nodes", "1", "--speed", "5", "--json")[1])["speed"] == 5
     os.kill(manage.status("a")["pid"], signal.SIGKILL)

@@ -31,6 +31,7 @@ class FakeEngine:
         self.name = name
         self.address = address
         self.power = power
+        self.side = 0
         self.cluster = SimpleNamespace(membership=SimpleNamespace(node_id=name.replace("node", "id")))
 
 
@@ -65,6 +66,14 @@ class FakeLab:
     async def power(self, node: str, action: Action) -> None:
         self.engines[node].power = {"stop": "stopped", "kill": "killed", "start": "on"}[action]
         self.journal.set_meta(f"power:{node}", self.engines[node].power)
+
+    def partition(self, nodes: list[str]) -> None:
+        for node in nodes:
+            self.engines[node].side = 1
+
+    def heal(self) -> None:
+        for engine in self.engines.values():
+            engine.side = 0
 
     async def reset(self, journal: Journal) -> None:
         if self.orders.get("reset") == "die":

@@ -8,6 +8,7 @@ from cryptography import x509
 
 from swarmlab.manager.ca import digest, join_token, new_root_ca, parse_token, unlock_key
 from swarmlab.manager.errors import StatusError
+from swarmlab.manager.rolemanager import RECONCILE_INTERVAL
 from swarmlab.manager.swarm import NO_LEADER
 from swarmlab.objects import Driver, IPAMConfig, IPAMOptions, NetworkSpec, TaskState
 from swarmlab.objects.cluster import CAConfig, DispatcherConfig, EncryptionConfig
@@ -95,14 +96,16 @@ def test_promotion_makes_a_member_and_demotion_takes_it_back() -> None:
     swarm = Cluster(3)
     role(swarm, "n2", "manager")
     swarm.settle()
-    assert swarm.node("n2").role == "manager"
+    assert (swarm.node("n2").role, swarm.node("n2").manager_status) == ("manager", None)
+    assert swarm.swarm.join_quorum(swarm.ids["n2"], "10.77.0.2:2377")
     assert swarm.node("n2").manager_status is not None
-    swarm.swarm.raft.online(swarm.ids["n2"])
     role(swarm, "n3", "manager")
     swarm.settle()
-    swarm.swarm.raft.online(swarm.ids["n3"])
+    assert swarm.swarm.join_quorum(swarm.ids["n3"], "10.77.0.3:2377")
     role(swarm, "n2", "worker")
     swarm.settle()
+    assert (swarm.node("n2").role, swarm.node("n2").manager_status) == ("manager", None)
+    swarm.advance(RECONCILE_INTERVAL)
     now = swarm.node("n2")
     assert (now.role, now.manager_status) == ("worker", None)
 
@@ -116,7 +119,7 @@ def test_healthy_managers_are_not_demoted_when_that_would_cost_the_quorum() -> N
         with Refused(swarm, "FailedPrecondition", text):
             role(swarm, name, "worker")
     role(swarm, "n3", "worker")
-    swarm.settle()
+    swarm.advance(RECONCILE_INTERVAL)
     assert swarm.node("n3").role == "worker"
 
 

@@ -1,0 +1,174 @@
+"""An engine at work as a node of a swarm: its agent, and on a manager its part of the quorum.
+
+Source: SK: node/node.go, MB: daemon/cluster/noderunner.go. A node knows only what it hears: while it reaches no leader,
+nothing that is written in the swarm changes anything here.
+"""
+
+import hashlib
+from collections.abc import Callable
+
+import msgspec
+
+from swarmlab.agent import Agent
+from swarmlab.clock import Clock, Timer
+from swarmlab.dispatcher import Dispatcher
+from swarmlab.engine import addresses, swarmevents
+from swarmlab.engine.events import Events
+from swarmlab.manager import ControlAPI, Standing, Swarm
+from swarmlab.objects.local import Lock, Membership
+from swarmlab.runtime.controller import Executor
+from swarmlab.store import Commit, Kind
+
+#: A promoted node needs so many seconds to renew its certificate and join the quorum.
+PROMOTION = 1.0
+
+
+class SwarmNode:
+    """Works from `start` to `stop`. What it must know after a restart goes to `remember`."""
+
+    def __init__(
+        self,
+        swarm: Swarm,
+        member: Membership,
+        clock: Clock,
+        executor: Executor,
+        events: Events,
+        *,
+        remember: Callable[[Membership], None],
+        on_rejected: Callable[[str], None],
+    ) -> None:
+        self.swarm = swarm
+        self.node_id = member.node_id
+        self._member = member
+        self._clock = clock
+        self._events = events
+        self._remember = remember
+        self._agent = Agent(
+            clock,
+            member.node_id,
+            addresses.split(member.advertise_addr, "")[0],
+            self,
+            executor,
+            on_rejected=on_rejected,
+        )
+        self._known: Dispatcher | None = None
+        self._promotion: Timer | None = None
+        self._was_ready = False
+        self._ends: list[Callable[[], None]] = []
+
+    def start(self) -> None:
+        """Begin to work as an agent and, with a manager's certificate, as a manager."""
+        store, node = self.swarm.store, self.swarm.store.tables.nodes.get(self.node_id)
+        self._ends = [
+            store.watch(self._on_commit, Kind.NODE, Kind.CLUSTER),
+            self.swarm.on_quorum(self._quorum_changed),
+            swarmevents.report(store, self._events, self._hears_as_manager),
+        ]
+        if self.manages and node is not None and node.manager_status is not None:
+            self.swarm.raft.online(self.node_id)
+        self._quorum_changed()
+        self._agent.start()
+
+    def stop(self, *, quietly: bool = False) -> None:
+        """Fall silent; `quietly` when the whole lab ends, which is none of the swarm's business."""
+        for end in self._ends:
+            end()
+        self._ends.clear()
+        if self._promotion is not None:
+            self._promotion.cancel()
+            self._promotion = None
+        if self.manages and not quietly:
+            self.swarm.raft.offline(self.node_id)
+        self._agent.stop()
+
+    def turned_away(self) -> None:
+        """The swarm does not want this node any more: nothing is left for its agent to do."""
+        self._agent.stop()
+
+    @property
+    def manages(self) -> bool:
+        """Whether the node has a manager's certificate."""
+        return self._member.manager
+
+    @property
+    def promoting(self) -> bool:
+        """Whether it is about to become a manager."""
+        return self._promotion is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has ever found a leader since it began; a worker need not."""
+        return self._was_ready or not self.manages
+
+    @property
+    def dispatcher(self) -> Dispatcher | None:
+        """See `swarmlab.agent.agent.Managers`."""
+        return self.swarm.dispatcher_at(self.node_id)
+
+    def control(self) -> ControlAPI:
+        """See `Swarm.control_at`."""
+        return self.swarm.control_at(self.node_id)
+
+    # --- what it hears ---------------------------------------------------------------------------------------------
+
+    def _hears(self) -> bool:
+        """Whether it reaches a leader. Only then can it know what is in the store."""
+        return self.dispatcher is not None
+
+    def _hears_as_manager(self) -> bool:
+        return self.manages and self._hears()
+
+    def _quorum_changed(self) -> None:
+        """There is another leader, or none, or the network is another: agents look for a dispatcher that they reach."""
+        self._agent.set_connected(self.swarm.raft.reaches_leader(self.node_id))
+        if self.dispatcher is not self._known:
+            self._known = self.dispatcher
+            self._agent.managers_changed()
+        if self.swarm.raft.standing(self.node_id) is Standing.ANSWERS:
+            self._was_ready = True
+        self._look()
+
+    def _on_commit(self, commit: Commit) -> None:
+        if any(change.kind is Kind.CLUSTER or self._is_mine(change.new) for change in commit.changes):
+            self._look()
+
+    def _is_mine(self, new: object) -> bool:
+        return getattr(new, "id", "") == self.node_id
+
+    def _look(self) -> None:
+        """Do what the swarm wants of this node."""
+        node = self.swarm.store.tables.nodes.get(self.node_id)
+        if node is None or not self._hears():
+            return
+        if node.role == "worker":
+            if self.manages:
+                self._change(manager=False, lock=None)
+            return
+        if not self.manages:
+            if self._promotion is None:
+                self._promotion = self._clock.call_later(PROMOTION, self._become_manager)
+            return
+        self._keep_lock()
+
+    def _become_manager(self) -> None:
+        """The new certificate is there: join the quorum, unless there is none now; then at the next occasion."""
+        self._promotion = None
+        if self._hears() and self.swarm.join_quorum(self.node_id, self._member.advertise_addr):
+            self._change(manager=True)
+            self._quorum_changed()
+
+    def _keep_lock(self) -> None:
+        """Encrypt what is on disk with the key of today, or with none."""
+        key = self.swarm.cluster.unlock_key
+        lock = Lock(digest=key_digest(key)) if key else None
+        if lock != self._member.lock:
+            self._change(lock=lock)
+
+    def _change(self, **fields: object) -> None:
+        self._member = msgspec.structs.replace(self._member, **fields)
+        self._remember(self._member)
+
+
+def key_digest(key: str) -> str:
+    """SHA-256 of an unlock key, in hexadecimal. The key has 256 random bits, so this gives nothing away."""
+    return hashlib.sha256(key.encode()).hexdigest()

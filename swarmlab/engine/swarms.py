@@ -1,0 +1,50 @@
+"""What an engine's cluster component tells, and what it needs of the lab around it."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from swarmlab.manager import FirstNode, Swarm
+from swarmlab.objects import Cluster, TLSInfo
+from swarmlab.objects.requests import InitRequest
+from swarmlab.runtime.controller import Executor
+from swarmlab.store import Actor
+
+
+class SwarmInfo(NamedTuple):
+    """The `Swarm` part of `docker info`."""
+
+    node_id: str = ""
+    node_addr: str = ""
+    local_node_state: str = "inactive"
+    control_available: bool = False
+    error: str = ""
+    remote_managers: tuple[tuple[str, str], ...] = ()
+    nodes: int = 0
+    managers: int = 0
+    cluster: Cluster | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Swarms(Protocol):
+    """The swarms that engines of the lab can reach."""
+
+    def create(self, first: FirstNode, request: InitRequest, actor: Actor) -> Swarm:
+        """A new swarm with one manager."""
+
+    def get(self, swarm_id: str) -> Swarm | None:
+        """A swarm of the lab by cluster id."""
+
+    def at(self, address: str, engine: str) -> Swarm | None:
+        """The swarm whose manager listens on `host:port`, if that engine reaches it and it has a leader."""
+
+    def connect(self, swarm: Swarm) -> None:
+        """Tell a swarm which of its nodes reach each other."""
+
+    def executor(self, swarm: Swarm, engine: str, tls: Callable[[], TLSInfo]) -> Executor:
+        """What runs a swarm's tasks on an engine; `tls` is what the node reports of its certificate."""
+
+    async def joined(self, swarm: Swarm, node_id: str, engine: str) -> None:
+        """An engine became a node: the routing mesh reaches it."""
+
+    async def left(self, swarm: Swarm, node_id: str, engine: str) -> None:
+        """An engine is no node any more: its task containers and mesh entries go."""

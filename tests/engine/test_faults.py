@@ -1,0 +1,166 @@
+"""Nodes that fail and networks that are cut, as clients of each engine see it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from swarmlab.engine import EngineError
+from swarmlab.manager import LOST_LEADERSHIP
+from swarmlab.manager.swarm import NO_LEADER
+from swarmlab.objects import NodeSpec
+from swarmlab.objects.requests import JoinRequest
+from swarmlab.store import Actor
+from tests.support.specs import service_spec
+
+from .conftest import LabOfEngines
+
+Make = Callable[[int], LabOfEngines]
+UNKNOWN = "rpc error: code = Unknown desc = "
+TIMED_OUT = "rpc error: code = DeadlineExceeded desc = context deadline exceeded"
+ACTOR = Actor(engine="node-1", request="test")
+
+
+def create(lab: LabOfEngines, number: int, name: str) -> None:
+    cluster = lab.engine(number).cluster
+    lab.run(cluster.patiently(lambda: cluster.control().create_service(service_spec(name), ACTOR)))
+
+
+def running(lab: LabOfEngines) -> list[str]:
+    """The ids of all containers that run."""
+    return [c.id for engine in lab.lab.engines.values() for c in engine.containers.list(all=False)]
+
+
+def test_the_other_managers_go_on_without_the_leader(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    lab.power(1, "kill")
+    rows = lab.ask(2)
+    assert sorted(rows[1:]) == [("unknown", "leader"), ("unknown", "reachable")]
+    assert rows[0] == ("unknown", "unreachable")
+    lab.advance(2)
+    assert {state for state, _ in lab.ask(3)[1:]} == {"ready"}
+    lab.advance(35)
+    assert lab.ask(3)[0] == ("down", "unreachable")
+    lab.power(1, "start")
+    lab.advance(10)
+    assert lab.ask(1)[0] == ("ready", "reachable")
+
+
+def test_without_a_quorum_calls_fail_as_on_a_real_engine(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    lab.power(2, "kill")
+    lab.power(3, "kill")
+    assert lab.ask(1) == [("ready", "leader"), ("ready", "unreachable"), ("ready", "unreachable")]
+    text, seconds = lab.refusal(lambda: create(lab, 1, "web"))
+    assert text == UNKNOWN + LOST_LEADERSHIP
+    assert 9 < seconds <= 20.1
+    assert lab.refusal(lambda: lab.ask(1))[0] == TIMED_OUT
+    text, seconds = lab.refusal(lambda: lab.ask(1))
+    assert (text, seconds < 1) == (UNKNOWN + NO_LEADER, True)
+    info = lab.run(lab.engine(1).cluster.info_in_time())
+    assert (info.local_node_state, info.control_available, info.error, info.nodes) == (
+        "active",
+        True,
+        UNKNOWN + NO_LEADER,
+        0,
+    )
+
+
+def test_a_call_that_waits_is_answered_when_the_quorum_returns(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    lab.power(2, "kill")
+    lab.power(3, "kill")
+    lab.clock.call_later(3, lambda: lab.engine(3).cluster.boot())
+    create(lab, 1, "web")
+    assert [service.spec.name for service in lab.engine(1).cluster.control().services()] == ["web"]
+
+
+def test_a_minority_cannot_read_or_write_and_catches_up(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    create(lab, 1, "web")
+    lab.advance(5)
+    [before] = running(lab)
+    lab.lab.partition(["node-1"])
+    assert "leader" in {place for _, place in lab.ask(2)}
+    create(lab, 2, "later")
+    lab.advance(40)
+    assert lab.ask(3)[0] == ("down", "unreachable")
+    assert lab.refusal(lambda: lab.ask(1))[0] == UNKNOWN + NO_LEADER
+    assert lab.refusal(lambda: create(lab, 1, "never"))[0] == UNKNOWN + NO_LEADER
+    assert before in running(lab)
+    lab.lab.heal()
+    lab.advance(10)
+    assert lab.ask(1)[0] == ("ready", "reachable")
+    assert {s.spec.name for s in lab.engine(1).cluster.control().services()} == {"web", "later"}
+
+
+def test_a_crash_of_the_lab_keeps_a_partition(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    lab.lab.partition(["node-2", "node-3"])
+    lab.ask(3)
+    lab.crash()
+    assert [lab.engine(n).side for n in (1, 2, 3)] == [0, 1, 1]
+    assert "leader" in {place for _, place in lab.ask(2)}
+    lab.advance(40)
+    assert lab.refusal(lambda: lab.ask(1))[0] == UNKNOWN + NO_LEADER
+
+
+def test_a_worker_that_is_cut_off_goes_down_and_returns(make: Make) -> None:
+    lab = make(2)
+    lab.swarm(1, workers=1)
+    lab.lab.partition(["node-2"])
+    lab.advance(20)
+    assert lab.ask(1)[1] == ("down", "")
+    lab.lab.heal()
+    lab.advance(10)
+    assert lab.ask(1)[1] == ("ready", "")
+
+
+def test_nobody_joins_across_a_cut(make: Make) -> None:
+    lab = make(2)
+    lab.swarm(1)
+    lab.lab.partition(["node-2"])
+    token = lab.engine(1).cluster.control().cluster().root_ca.join_tokens.worker
+    request = JoinRequest(remote_addrs=("127.0.0.1:2377",), join_token=token)
+    with pytest.raises(EngineError, match=r"^Timeout was reached before node joined\."):
+        lab.run(lab.engine(2).cluster.join(request))
+    lab.lab.heal()
+    lab.advance(10)
+    assert lab.ask(1)[1] == ("ready", "")
+
+
+def role(lab: LabOfEngines, number: int, wanted: str, asked: int = 1) -> None:
+    control = lab.engine(asked).cluster.control()
+    node = control.node(lab.node_id(number))
+    control.update_node(node.id, node.version, NodeSpec(role=wanted, availability="active"), ACTOR)
+
+
+def test_promotion_and_demotion_of_the_leader(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(1, workers=2)
+    role(lab, 2, "manager")
+    role(lab, 3, "manager")
+    lab.advance(5)
+    assert lab.ask(2) == [("ready", "leader"), ("ready", "reachable"), ("ready", "reachable")]
+    role(lab, 1, "worker")
+    lab.advance(10)
+    rows = lab.ask(2)
+    assert sorted(place for _, place in rows) == ["", "leader", "reachable"]
+    assert rows[0] == ("ready", "")
+    assert not lab.engine(1).cluster.info().control_available
+
+
+def test_a_node_that_was_promoted_while_away_joins_the_quorum_when_it_returns(make: Make) -> None:
+    lab = make(2)
+    lab.swarm(1, workers=1)
+    lab.power(2, "stop")
+    role(lab, 2, "manager")
+    lab.advance(60)
+    assert lab.ask(1) == [("ready", "leader"), ("down", "")]
+    lab.power(2, "start")
+    lab.advance(10)
+    assert lab.ask(2) == [("ready", "leader"), ("ready", "reachable")]
