@@ -217,6 +217,9 @@ class Lab:
     def _store(self, scope: str) -> Store:
         store = Store(self._clock, scope, self._append)
         self._journal.restore(store)
+        if self._journal.snapshot_due(scope):
+            # A lab that only ever crashes would otherwise take longer to start each time.
+            self._journal.snapshot(store)
         self._stores[scope] = store
         return store
 
