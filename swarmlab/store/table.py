@@ -7,6 +7,8 @@ from swarmlab.objects import Object
 
 T = TypeVar("T", bound=Object)
 IndexFunction = Callable[[T], tuple[Hashable, ...]]
+#: Called with an object's new and old form, as `Table.put` is.
+Follower = Callable[[T | None, T | None], None]
 
 
 class Table(Generic[T]):
@@ -17,6 +19,7 @@ class Table(Generic[T]):
         self._functions: Mapping[str, IndexFunction[T]] = indices
         # Dictionaries as ordered sets: readers see objects in the order of creation, so runs repeat exactly.
         self._indices: dict[str, dict[Hashable, dict[str, None]]] = {name: {} for name in indices}
+        self._followers: list[Follower[T]] = []
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -45,6 +48,16 @@ class Table(Generic[T]):
         """The keys in use in an index."""
         return list(self._indices[index])
 
+    def follow(self, follower: Follower[T]) -> Callable[[], None]:
+        """Let a reader keep a summary of its own: it is told of all objects, then of every write while it takes place.
+
+        Unlike a watcher it is never behind the table, and must not write. Returns a function that ends it.
+        """
+        for obj in self._objects.values():
+            follower(obj, None)
+        self._followers.append(follower)
+        return lambda: self._followers.remove(follower)
+
     def put(self, new: T | None, old: T | None) -> None:
         """Replace `old` by `new`; either may be None. For the store only."""
         if new is None:
@@ -68,3 +81,5 @@ class Table(Generic[T]):
             for key in after:
                 assert new is not None
                 index.setdefault(key, {})[new.id] = None
+        for follower in self._followers:
+            follower(new, old)

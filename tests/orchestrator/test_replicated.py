@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from swarmlab.objects import TaskState
+from swarmlab.objects import Service, TaskState
+from swarmlab.objects.service import ReplicatedService
 from swarmlab.orchestrator import ReplicatedOrchestrator
 from swarmlab.orchestrator.replicated import scale_down_order
 from swarmlab.store import Kind
@@ -220,3 +221,54 @@ def test_scaling_down_over_nodes_leaves_them_even(world: World) -> None:
     world.service(service_spec(replicas=5))
     left = [t.node_id for t in world.wanted()]
     assert {name: left.count(name) for name in ("n1", "n2", "n3")} == {"n1": 2, "n2": 2, "n3": 1}
+
+
+# --- many tasks: in turns ------------------------------------------------------------------------------------------
+
+
+def soon(world: World, replicas: int) -> None:
+    """A client scales the service after the orchestrator's first turn, and before its last one."""
+
+    def scale() -> None:
+        with world.store.transaction("client") as tx:
+            service = world.of()
+            mode = replace(service.spec.mode, replicated=ReplicatedService(replicas=replicas))
+            tx.update(Kind.SERVICE, replace(service, spec=replace(service.spec, mode=mode)))
+
+    world.clock.call_soon(lambda: world.clock.call_soon(scale))
+
+
+@pytest.mark.parametrize(("first", "then"), [(1000, 950), (1000, 250), (1000, 1200), (1000, 0)])
+def test_a_service_that_is_scaled_while_it_is_filled_has_what_was_asked_for_last(
+    world: World, first: int, then: int
+) -> None:
+    world.run(ReplicatedOrchestrator)
+    soon(world, then)
+    world.service(service_spec(replicas=first))
+    assert sorted(task.slot for task in world.wanted()) == list(range(1, then + 1))
+    assert max(len(commit.changes) for commit in world.commits) == 200
+
+
+@pytest.mark.parametrize("then", [0, 100, 700, 1500])
+def test_a_service_that_is_scaled_while_it_is_emptied_too(world: World, then: int) -> None:
+    world.run(ReplicatedOrchestrator)
+    world.service(service_spec(replicas=1000))
+    soon(world, then)
+    world.service(service_spec(replicas=0))
+    wanted = [task.slot for task in world.wanted()]
+    assert len(wanted) == len(set(wanted)) == then
+    assert max(len(commit.changes) for commit in world.commits) == 200
+
+
+def test_a_service_that_is_removed_while_it_is_filled_leaves_nothing_wanted(world: World) -> None:
+    world.run(ReplicatedOrchestrator)
+    world.clock.call_soon(lambda: world.clock.call_soon(lambda: remove(world)))
+    world.put(Kind.SERVICE, Service(id="id-web", spec=service_spec(replicas=1000)))
+    tasks = world.tables.tasks
+    assert 0 < len(tasks) < 1000
+    assert {task.desired_state for task in tasks} == {S.REMOVE}
+
+
+def remove(world: World) -> None:
+    with world.store.transaction("client") as tx:
+        tx.delete(Kind.SERVICE, world.of().id)
