@@ -151,7 +151,7 @@ def _cluster(obj: Cluster) -> dict[str, Any]:
         **meta(obj),
         "spec": msgspec.structs.replace(obj.spec, ca_config=ca_config),
         "tls_info": obj.root_ca.tls_info,
-        "root_rotation_in_progress": False,
+        "root_rotation_in_progress": obj.root_ca.rotation is not None,
         "default_addr_pool": obj.default_addr_pool or None,
         "subnet_size": obj.subnet_size,
         "data_path_port": obj.data_path_port,

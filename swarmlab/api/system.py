@@ -4,7 +4,7 @@ from typing import Any
 
 from swarmlab.api import host, images
 from swarmlab.api.call import Answer, Call, Route, answer, document
-from swarmlab.api.encode import cluster_info, instant
+from swarmlab.api.encode import ZERO_TIME, cluster_info, instant
 from swarmlab.api.errors import not_found
 from swarmlab.engine import VERSION, SwarmInfo
 
@@ -107,6 +107,29 @@ _ABILITIES = dict.fromkeys(
 ) | {"Debug": False}  # fmt: skip
 
 
+#: What is told of a cluster that cannot be asked.
+NO_CLUSTER = {
+    "ID": "",
+    "Version": {},
+    "CreatedAt": ZERO_TIME,
+    "UpdatedAt": ZERO_TIME,
+    "Spec": {
+        "Labels": None,
+        "Orchestration": {},
+        "Raft": {"ElectionTick": 0, "HeartbeatTick": 0},
+        "Dispatcher": {},
+        "CAConfig": {},
+        "TaskDefaults": {},
+        "EncryptionConfig": {"AutoLockManagers": False},
+    },
+    "TLSInfo": {},
+    "RootRotationInProgress": False,
+    "DefaultAddrPool": None,
+    "SubnetSize": 0,
+    "DataPathPort": 0,
+}
+
+
 def _swarm(state: SwarmInfo) -> dict[str, Any]:
     found: dict[str, Any] = {
         "NodeID": state.node_id,
@@ -120,8 +143,8 @@ def _swarm(state: SwarmInfo) -> dict[str, Any]:
         found["Nodes"] = state.nodes
     if state.managers:
         found["Managers"] = state.managers
-    if state.cluster is not None:
-        found["Cluster"] = cluster_info(state.cluster)
+    if state.control_available:
+        found["Cluster"] = cluster_info(state.cluster) if state.cluster is not None else NO_CLUSTER
     if state.warnings:
         found["Warnings"] = list(state.warnings)
     return found

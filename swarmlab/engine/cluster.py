@@ -5,6 +5,7 @@ import base64
 import binascii
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -76,7 +77,7 @@ class ClusterComponent:
         if self.membership is None or node is None:
             raise unavailable(swarmtexts.WORKER if self._pending is not None else swarmtexts.NOT_IN_SWARM)
         if not node.manages:
-            raise unavailable(swarmtexts.PREPARING if node.promoting else swarmtexts.WORKER)
+            raise unavailable(swarmtexts.WORKER)
         return node.control()
 
     async def patiently(self, call: Callable[[], T | Awaitable[T]]) -> T:
@@ -354,7 +355,7 @@ class ClusterComponent:
             swarm,
             member,
             self._clock,
-            self._swarms.executor(swarm, self._name, lambda: swarm.cluster.root_ca.tls_info),
+            partial(self._swarms.executor, swarm, self._name),
             self._events,
             remember=self._remember,
             on_rejected=lambda reason: self._rejected(node, reason),

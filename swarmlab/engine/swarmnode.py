@@ -14,24 +14,30 @@ from swarmlab.clock import Clock, Timer
 from swarmlab.dispatcher import Dispatcher
 from swarmlab.engine import addresses, swarmevents
 from swarmlab.engine.events import Events
-from swarmlab.manager import ControlAPI, Standing, Swarm
+from swarmlab.manager import NO_LEADER, Code, ControlAPI, Standing, StatusError, Swarm
+from swarmlab.objects import Node, TLSInfo
 from swarmlab.objects.local import Lock, Membership
 from swarmlab.runtime.controller import Executor
 from swarmlab.store import Commit, Kind
 
 #: A promoted node needs so many seconds to renew its certificate and join the quorum.
-PROMOTION = 1.0
+PROMOTION = 0.6
+#: A node that is told to get a new certificate has it so many seconds later.
+RENEWAL = 1.0
 
 
 class SwarmNode:
-    """Works from `start` to `stop`. What it must know after a restart goes to `remember`."""
+    """Works from `start` to `stop`. What it must know after a restart goes to `remember`.
+
+    `make_executor` makes what runs its tasks; it is given what the node says of its certificate.
+    """
 
     def __init__(
         self,
         swarm: Swarm,
         member: Membership,
         clock: Clock,
-        executor: Executor,
+        make_executor: Callable[[Callable[[], TLSInfo]], Executor],
         events: Events,
         *,
         remember: Callable[[Membership], None],
@@ -43,16 +49,18 @@ class SwarmNode:
         self._clock = clock
         self._events = events
         self._remember = remember
+        self._tls = self._certificate()
         self._agent = Agent(
             clock,
             member.node_id,
             addresses.split(member.advertise_addr, "")[0],
             self,
-            executor,
+            make_executor(lambda: self._tls),
             on_rejected=on_rejected,
         )
         self._known: Dispatcher | None = None
         self._promotion: Timer | None = None
+        self._renewal: Timer | None = None
         self._was_ready = False
         self._ends: list[Callable[[], None]] = []
 
@@ -74,9 +82,10 @@ class SwarmNode:
         for end in self._ends:
             end()
         self._ends.clear()
-        if self._promotion is not None:
-            self._promotion.cancel()
-            self._promotion = None
+        for timer in (self._promotion, self._renewal):
+            if timer is not None:
+                timer.cancel()
+        self._promotion = self._renewal = None
         if self.manages and not quietly:
             self.swarm.raft.offline(self.node_id)
         self._agent.stop()
@@ -91,11 +100,6 @@ class SwarmNode:
         return self._member.manager
 
     @property
-    def promoting(self) -> bool:
-        """Whether it is about to become a manager."""
-        return self._promotion is not None
-
-    @property
     def ready(self) -> bool:
         """Whether it has ever found a leader since it began; a worker need not."""
         return self._was_ready or not self.manages
@@ -106,8 +110,14 @@ class SwarmNode:
         return self.swarm.dispatcher_at(self.node_id)
 
     def control(self) -> ControlAPI:
-        """See `Swarm.control_at`."""
+        """See `Swarm.control_at`. A manager that the quorum has gone on without waits for it in vain."""
+        if not self._takes_part():
+            raise StatusError(Code.UNKNOWN, NO_LEADER)
         return self.swarm.control_at(self.node_id)
+
+    def _takes_part(self) -> bool:
+        """Whether it is a member of the quorum."""
+        return self.manages and self.swarm.raft.is_member(self.node_id)
 
     # --- what it hears ---------------------------------------------------------------------------------------------
 
@@ -116,7 +126,7 @@ class SwarmNode:
         return self.dispatcher is not None
 
     def _hears_as_manager(self) -> bool:
-        return self.manages and self._hears()
+        return self._takes_part() and self._hears()
 
     def _quorum_changed(self) -> None:
         """There is another leader, or none, or the network is another: agents look for a dispatcher that they reach."""
@@ -124,7 +134,7 @@ class SwarmNode:
         if self.dispatcher is not self._known:
             self._known = self.dispatcher
             self._agent.managers_changed()
-        if self.swarm.raft.standing(self.node_id) is Standing.ANSWERS:
+        if self._takes_part() and self.swarm.raft.standing(self.node_id) is Standing.ANSWERS:
             self._was_ready = True
         self._look()
 
@@ -140,15 +150,14 @@ class SwarmNode:
         node = self.swarm.store.tables.nodes.get(self.node_id)
         if node is None or not self._hears():
             return
-        if node.role == "worker":
+        self._keep_certificate(node)
+        if node.manager_status is None and node.spec.role == "worker":
             if self.manages:
                 self._change(manager=False, lock=None)
-            return
-        if not self.manages:
-            if self._promotion is None:
-                self._promotion = self._clock.call_later(PROMOTION, self._become_manager)
-            return
-        self._keep_lock()
+        elif self.manages:
+            self._keep_lock()
+        elif node.role == "manager" and self._promotion is None:
+            self._promotion = self._clock.call_later(PROMOTION, self._become_manager)
 
     def _become_manager(self) -> None:
         """The new certificate is there: join the quorum, unless there is none now; then at the next occasion."""
@@ -156,6 +165,27 @@ class SwarmNode:
         if self._hears() and self.swarm.join_quorum(self.node_id, self._member.advertise_addr):
             self._change(manager=True)
             self._quorum_changed()
+
+    def _certificate(self) -> TLSInfo:
+        """What it said of its certificate when it was last heard of, and for a new node, what it was given."""
+        node = self.swarm.store.tables.nodes.get(self.node_id)
+        known = node.description.tls_info if node is not None else TLSInfo()
+        return known if known.trust_root else self.swarm.cluster.root_ca.tls_info
+
+    def _keep_certificate(self, node: Node) -> None:
+        """Get a new certificate when told to, and trust the root that the swarm trusts."""
+        if node.certificate == "rotate" and self._renewal is None:
+            self._renewal = self._clock.call_later(RENEWAL, self._renew)
+        trust_root = self.swarm.cluster.root_ca.certificate
+        if trust_root != self._tls.trust_root:
+            self._tls = msgspec.structs.replace(self._tls, trust_root=trust_root)
+            self._agent.describe_again()
+
+    def _renew(self) -> None:
+        self._renewal = None
+        if self._hears():
+            self._tls = self.swarm.issue(self.node_id)
+            self._agent.describe_again()
 
     def _keep_lock(self) -> None:
         """Encrypt what is on disk with the key of today, or with none."""

@@ -47,8 +47,10 @@ class Seal:
         if isinstance(obj, Secret):
             return replace(obj, spec=replace(obj.spec, data=convert(obj.spec.data)))
         if isinstance(obj, Cluster):
-            ca, tokens = obj.root_ca, obj.root_ca.join_tokens
+            ca, tokens, rotation = obj.root_ca, obj.root_ca.join_tokens, obj.root_ca.rotation
             tokens = replace(tokens, worker=convert(tokens.worker), manager=convert(tokens.manager))
-            ca = replace(ca, key=convert(ca.key), join_tokens=tokens)
+            if rotation is not None:
+                rotation = replace(rotation, key=convert(rotation.key))
+            ca = replace(ca, key=convert(ca.key), join_tokens=tokens, rotation=rotation)
             return replace(obj, root_ca=ca, unlock_key=convert(obj.unlock_key))
         return obj

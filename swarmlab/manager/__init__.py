@@ -4,9 +4,9 @@ from swarmlab.manager.bootstrap import FirstNode, create_swarm
 from swarmlab.manager.controlapi import ControlAPI
 from swarmlab.manager.errors import Code, LeaderAwaitedError, StatusError
 from swarmlab.manager.raft import Standing
-from swarmlab.manager.swarm import LOST_LEADERSHIP, Swarm
+from swarmlab.manager.swarm import LOST_LEADERSHIP, NO_LEADER, Swarm
 
 __all__ = [
-    "LOST_LEADERSHIP", "Code", "ControlAPI", "FirstNode", "LeaderAwaitedError", "Standing", "StatusError", "Swarm",
-    "create_swarm",
+    "LOST_LEADERSHIP", "NO_LEADER", "Code", "ControlAPI", "FirstNode", "LeaderAwaitedError", "Standing", "StatusError",
+    "Swarm", "create_swarm",
 ]  # fmt: skip

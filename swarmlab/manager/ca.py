@@ -5,6 +5,7 @@ import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -14,7 +15,9 @@ from cryptography.x509.oid import NameOID
 from swarmlab.clock import SECOND
 from swarmlab.objects import JoinTokens, RootCA, TLSInfo
 from swarmlab.objects.base import base36
+from swarmlab.objects.cluster import RootRotation
 
+replace = msgspec.structs.replace
 _ROOT_DAYS = 20 * 365
 #: Certificates are valid from one hour before their time, against clocks that differ.
 _BACKDATE = timedelta(hours=1)
@@ -22,6 +25,11 @@ _BACKDATE = timedelta(hours=1)
 
 def new_root_ca(now: int) -> RootCA:
     """A root named `swarm-ca` on P-256, valid for 20 years from `now` (Unix nanoseconds), with fresh join tokens."""
+    return _root_ca(*new_root(now))
+
+
+def new_root(now: int) -> tuple[str, str]:
+    """Certificate and key (PEM) of a new root."""
     key = ec.generate_private_key(ec.SECP256R1())
     # A PrintableString, as Go encodes it: the subject appears in `docker node inspect`.
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "swarm-ca", _ASN1Type.PrintableString)])
@@ -39,19 +47,50 @@ def new_root_ca(now: int) -> RootCA:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
-    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return RootCA(
-        certificate=pem,
-        key=key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ).decode(),
-        tls_info=TLSInfo(
-            trust_root=pem,
-            cert_issuer_subject=base64.b64encode(name.public_bytes()).decode(),
-            cert_issuer_public_key=base64.b64encode(public).decode(),
-        ),
-        join_tokens=JoinTokens(worker=join_token(pem), manager=join_token(pem)),
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
+
+
+def begin_rotation(root: RootCA, certificate: str, key: str, forced: int) -> RootCA:
+    """The root while it is being replaced by another (PEM): new certificates are of the new one, all trust the old."""
+    return replace(
+        root,
+        rotation=RootRotation(certificate=certificate, key=key),
+        tls_info=_tls_info(root.certificate, certificate),
+        last_forced_rotation=forced,
+    )
+
+
+def abort_rotation(root: RootCA, key: str, forced: int) -> RootCA:
+    """The root as it was before a rotation, with this key (PEM)."""
+    issuer = _tls_info(root.certificate, root.certificate)
+    return replace(root, key=key, rotation=None, tls_info=issuer, last_forced_rotation=forced)
+
+
+def finish_rotation(root: RootCA) -> RootCA:
+    """The new root in place of the old one, with fresh join tokens, as the old ones name the old root."""
+    assert root.rotation is not None
+    new = _root_ca(root.rotation.certificate, root.rotation.key)
+    return replace(new, last_forced_rotation=root.last_forced_rotation)
+
+
+def _root_ca(certificate: str, key: str) -> RootCA:
+    tokens = JoinTokens(worker=join_token(certificate), manager=join_token(certificate))
+    return RootCA(certificate=certificate, key=key, tls_info=_tls_info(certificate, certificate), join_tokens=tokens)
+
+
+def _tls_info(trust_root: str, issuer: str) -> TLSInfo:
+    """What a node reports that trusts one root and has a certificate of another (both PEM)."""
+    parsed = x509.load_pem_x509_certificate(issuer.encode())
+    public = parsed.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return TLSInfo(
+        trust_root=trust_root,
+        cert_issuer_subject=base64.b64encode(parsed.subject.public_bytes()).decode(),
+        cert_issuer_public_key=base64.b64encode(public).decode(),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Protocol
 from swarmlab.allocator import Allocator
 from swarmlab.clock import Clock
 from swarmlab.dispatcher import Dispatcher
+from swarmlab.manager.rootrotation import RootRotator
 from swarmlab.orchestrator import (
     ConstraintEnforcer,
     GlobalOrchestrator,
@@ -40,6 +41,7 @@ class LeaderLoops:
             JobsOrchestrator(store, clock),
             TaskReaper(store, clock),
             ConstraintEnforcer(store, clock),
+            RootRotator(store, clock),
         ]
 
     def start(self) -> None:

@@ -82,6 +82,11 @@ class Raft:
         """The nodes that are raft members."""
         return [node for node in self._store.tables.nodes if node.manager_status is not None]
 
+    def is_member(self, node_id: str) -> bool:
+        """Whether a node is a raft member."""
+        node = self._store.tables.nodes.get(node_id)
+        return node is not None and node.manager_status is not None
+
     def reaches(self, a: str, b: str) -> bool:
         """Whether the network lets two nodes talk to each other."""
         return self._sides.get(a, 0) == self._sides.get(b, 0)

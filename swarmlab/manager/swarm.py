@@ -13,7 +13,8 @@ from swarmlab.manager.errors import Code, LeaderAwaitedError, StatusError, inval
 from swarmlab.manager.loops import LeaderLoops
 from swarmlab.manager.raft import Raft, Standing
 from swarmlab.manager.rolemanager import PORT, RoleManager
-from swarmlab.objects import Cluster, ManagerStatus, Node, NodeSpec, NodeStatus, new_id
+from swarmlab.manager.rootrotation import NAME as CA
+from swarmlab.objects import Cluster, ManagerStatus, Node, NodeSpec, NodeStatus, TLSInfo, new_id
 from swarmlab.store import Actor, Commit, Kind, Store, Transaction
 
 replace = msgspec.structs.replace
@@ -121,6 +122,14 @@ class Swarm:
                 tx.update(Kind.NODE, replace(node, manager_status=ManagerStatus(addr=address)))
         self.raft.online(node_id)
         return True
+
+    def issue(self, node_id: str) -> TLSInfo:
+        """Give a node a new certificate; return what it says of itself from then on."""
+        node = self.store.tables.nodes.get(node_id)
+        if node is not None and node.certificate != "issued":
+            with self.store.transaction(CA) as tx:
+                tx.update(Kind.NODE, replace(node, certificate="issued"))
+        return self.cluster.root_ca.tls_info
 
     def force_new(self, node_id: str, address: str) -> None:
         """Go on with this member, at `address` (host and port), as the only one. All objects are kept."""

@@ -90,13 +90,24 @@ class JoinTokens(Spec, frozen=True):
     manager: str = msgspec.field(default_factory=always_empty)
 
 
+class RootRotation(Spec, frozen=True):
+    """The root that is about to replace the present one (PEM); all new certificates are issued by it."""
+
+    certificate: str = ""
+    key: str = ""
+
+
 class RootCA(Spec, frozen=True):
-    """The swarm's certificate authority. `key` (PEM) never leaves the store."""
+    """The swarm's certificate authority. Keys (PEM) never leave the store.
+
+    `tls_info` is what nodes are to report of themselves. `rotation` is there until every node does.
+    """
 
     certificate: str = ""
     key: str = ""
     tls_info: TLSInfo = TLSInfo()
     join_tokens: JoinTokens = JoinTokens()
+    rotation: RootRotation | None = None
     last_forced_rotation: int = 0
 
 

@@ -100,6 +100,7 @@ class ManagerStatus(Spec, frozen=True):
 class Node(Object, frozen=True):
     """A node. `role` is the observed role, which follows `spec.role` once the raft membership has changed.
 
+    `certificate` is `issued`, or `rotate` when the node is to get a new one.
     `attachments` are the load balancer's addresses on the node, by network id, with prefix length.
     """
 
@@ -107,6 +108,7 @@ class Node(Object, frozen=True):
     description: NodeDescription = NodeDescription()
     status: NodeStatus = NodeStatus()
     role: str = "worker"
+    certificate: str = "issued"
     manager_status: ManagerStatus | None = None
     attachments: Labels = msgspec.field(default_factory=dict)
 

@@ -72,7 +72,7 @@ def test_a_call_that_waits_is_answered_when_the_quorum_returns(make: Make) -> No
     lab.swarm(3)
     lab.power(2, "kill")
     lab.power(3, "kill")
-    lab.clock.call_later(3, lambda: lab.engine(3).cluster.boot())
+    lab.clock.call_later(3, lab.engine(3).cluster.boot)
     create(lab, 1, "web")
     assert [service.spec.name for service in lab.engine(1).cluster.control().services()] == ["web"]
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from swarmlab.manager.ca import join_token, unlock_key
+from swarmlab.manager.controlapi.ca import updated_root
 from swarmlab.manager.errors import Code, StatusError, invalid_argument, not_found
 from swarmlab.objects import Cluster, ClusterSpec
 from swarmlab.store import Actor, Kind, SequenceConflictError, Store
@@ -44,6 +45,7 @@ class ClusterAPI:
                     worker=join_token(ca.certificate) if rotate_worker else ca.join_tokens.worker,
                     manager=join_token(ca.certificate) if rotate_manager else ca.join_tokens.manager,
                 )
+                ca = updated_root(msgspec.structs.replace(ca, join_tokens=tokens), spec.ca_config, tx.at)
                 key = cluster.unlock_key
                 if not spec.encryption_config.auto_lock_managers:
                     key = ""
@@ -54,13 +56,19 @@ class ClusterAPI:
                     msgspec.structs.replace(
                         cluster,
                         version=version,
-                        spec=spec,
-                        root_ca=msgspec.structs.replace(ca, join_tokens=tokens),
+                        spec=_without_signer(spec),
+                        root_ca=ca,
                         unlock_key=key,
                     ),
                 )
         except SequenceConflictError as error:
             raise StatusError(Code.UNKNOWN, str(error)) from None
+
+
+def _without_signer(spec: ClusterSpec) -> ClusterSpec:
+    """The settings as they are kept: the signing certificate and key have gone to the root, and are nowhere shown."""
+    ca_config = msgspec.structs.replace(spec.ca_config, signing_ca_cert="", signing_ca_key="")
+    return msgspec.structs.replace(spec, ca_config=ca_config)
 
 
 def _validate(spec: ClusterSpec) -> None:

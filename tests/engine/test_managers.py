@@ -1,0 +1,206 @@
+"""Managers: autolock, a new cluster by force, a new root certificate, as each engine lives through it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from swarmlab.engine import EngineError
+from swarmlab.manager import NO_LEADER, StatusError
+from swarmlab.manager.ca import digest
+from swarmlab.objects.cluster import CAConfig, EncryptionConfig
+from swarmlab.objects.requests import InitRequest
+from swarmlab.store import Actor
+from tests.support.cluster import replace
+
+from .conftest import LabOfEngines
+
+Make = Callable[[int], LabOfEngines]
+ACTOR = Actor(engine="node-1", request="test")
+LOCKED = (
+    'Swarm is encrypted and needs to be unlocked before it can be used. Please use "docker swarm unlock" to unlock it.'
+)
+
+
+def update(lab: LabOfEngines, *, rotate_unlock_key: bool = False, **fields: object) -> None:
+    control = lab.engine(1).cluster.control()
+    cluster = control.cluster()
+    control.update_cluster(
+        cluster.version,
+        replace(cluster.spec, **fields),
+        rotate_worker=False,
+        rotate_manager=False,
+        rotate_unlock_key=rotate_unlock_key,
+        actor=ACTOR,
+    )
+    lab.advance(0.1)
+
+
+def autolock(lab: LabOfEngines, on: bool = True) -> str:
+    """Switch it, and return the key."""
+    update(lab, encryption_config=EncryptionConfig(auto_lock_managers=on))
+    return lab.engine(1).cluster.unlock_key()
+
+
+def refused(lab: LabOfEngines, number: int, key: str) -> tuple[int, str]:
+    with pytest.raises(EngineError) as error:
+        lab.run(lab.engine(number).cluster.unlock(key))
+    return error.value.status, str(error.value)
+
+
+# --- autolock --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", ["stop", "kill"])
+def test_a_manager_locks_itself_when_it_restarts(make: Make, action: str) -> None:
+    lab = make(3)
+    lab.swarm(2, workers=1)
+    key = autolock(lab)
+    assert refused(lab, 2, key) == (409, "swarm is not locked")
+    for number in (2, 3):
+        lab.power(number, action)
+        lab.power(number, "start")
+    cluster = lab.engine(2).cluster
+    info = cluster.info()
+    assert (info.local_node_state, info.error, info.node_id, info.control_available) == ("locked", LOCKED, "", False)
+    assert lab.engine(3).cluster.info().local_node_state == "active"
+    with pytest.raises(EngineError, match=r"^Swarm is encrypted and needs to be unlocked") as error:
+        cluster.control()
+    assert error.value.status == 503
+    wrong = "SWMKEY-1-" + "A" * 43
+    assert refused(lab, 2, wrong) == (401, "swarm could not be unlocked: invalid key provided")
+    for malformed in ("", "foo", "SWMKEY-1-?", key + "="):
+        assert refused(lab, 2, malformed) == (400, "invalid key string")
+    lab.run(cluster.unlock(key))
+    assert cluster.info().local_node_state == "active"
+    lab.advance(25)
+    assert lab.ask(2)[1][0] == "ready"
+
+
+def test_a_locked_manager_opens_with_the_key_that_it_knew(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    old = autolock(lab)
+    lab.power(3, "stop")
+    update(lab, rotate_unlock_key=True)
+    new = lab.engine(1).cluster.unlock_key()
+    assert new != old
+    lab.power(3, "start")
+    assert refused(lab, 3, new)[0] == 401
+    lab.run(lab.engine(3).cluster.unlock(old))
+    lab.power(3, "stop")
+    lab.power(3, "start")
+    lab.run(lab.engine(3).cluster.unlock(new))
+
+
+def test_without_autolock_nothing_locks(make: Make) -> None:
+    lab = make(2)
+    lab.swarm(2)
+    autolock(lab)
+    assert autolock(lab, on=False) == ""
+    lab.power(2, "stop")
+    lab.power(2, "start")
+    assert not lab.engine(2).cluster.locked
+
+
+def test_a_crash_of_the_lab_locks_nobody_and_unlocks_nobody(make: Make, tmp_path: Path) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    key = autolock(lab)
+    lab.power(3, "kill")
+    lab.power(3, "start")
+    lab.crash()
+    assert [lab.engine(n).cluster.locked for n in (1, 2, 3)] == [False, False, True]
+    for file in tmp_path.glob("journal.sqlite*"):
+        assert key.encode() not in file.read_bytes()
+    lab.run(lab.engine(3).cluster.unlock(key))
+
+
+def test_leaving_while_locked_needs_force(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    autolock(lab)
+    lab.power(3, "stop")
+    lab.power(3, "start")
+    with pytest.raises(EngineError, match="Please unlock it first or use `--force` to ignore this message"):
+        lab.run(lab.engine(3).cluster.leave(force=False))
+    lab.run(lab.engine(3).cluster.leave(force=True))
+    assert lab.engine(3).cluster.info().local_node_state == "inactive"
+
+
+# --- leaving, and beginning anew -------------------------------------------------------------------------------------
+
+
+def test_a_manager_that_left_by_force_still_counts(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    lab.run(lab.engine(3).cluster.leave(force=True))
+    assert [place for _, place in lab.ask(1)] == ["leader", "reachable"]
+    lab.power(2, "kill")
+    lab.advance(60)
+    with pytest.raises(StatusError, match=NO_LEADER[:30]):
+        lab.ask(1)
+
+
+def test_a_new_cluster_by_force_has_one_manager_and_all_objects(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    before = lab.engine(1).cluster.control().cluster().root_ca.join_tokens
+    lab.power(2, "kill")
+    lab.power(3, "kill")
+    lab.advance(60)
+    cluster = lab.engine(1).cluster
+    own = lab.node_id(1)
+    assert lab.run(cluster.init(InitRequest(force_new_cluster=True))) == own
+    assert lab.ask(1) == [("ready", "leader"), ("unknown", ""), ("unknown", "")]
+    assert cluster.control().cluster().root_ca.join_tokens == before
+    cluster.control().remove_node(lab.node_id(2), force=False, actor=ACTOR)
+    lab.power(3, "start")
+    lab.advance(10)
+    assert lab.node(3).status.state == "ready"
+    with pytest.raises(StatusError, match=NO_LEADER[:30]):
+        lab.ask(3)
+
+
+def test_a_worker_cannot_begin_anew(make: Make) -> None:
+    lab = make(2)
+    lab.swarm(1, workers=1)
+    with pytest.raises(EngineError, match="Worker nodes can't be used") as error:
+        lab.run(lab.engine(2).cluster.init(InitRequest(force_new_cluster=True)))
+    assert error.value.status == 503
+
+
+# --- a new root ------------------------------------------------------------------------------------------------------
+
+
+def test_a_rotation_renews_every_node_and_then_the_tokens(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(1, workers=2)
+    old = lab.engine(1).cluster.control().cluster().root_ca
+    update(lab, ca_config=CAConfig(node_cert_expiry=old_expiry(lab), force_rotate=1))
+    assert lab.engine(1).cluster.control().cluster().root_ca.rotation is not None
+    lab.advance(10)
+    new = lab.engine(1).cluster.control().cluster().root_ca
+    assert new.rotation is None
+    assert new.certificate != old.certificate
+    assert new.join_tokens.worker.startswith(f"SWMTKN-1-{digest(new.certificate)}-")
+    assert [lab.node(n).description.tls_info for n in (1, 2, 3)] == [new.tls_info] * 3
+
+
+def test_a_node_that_was_away_during_a_rotation_completes_it(make: Make) -> None:
+    lab = make(2)
+    lab.swarm(1, workers=1)
+    lab.power(2, "kill")
+    update(lab, ca_config=CAConfig(node_cert_expiry=old_expiry(lab), force_rotate=1))
+    lab.advance(60)
+    lab.crash()
+    control = lab.engine(1).cluster.control()
+    assert control.cluster().root_ca.rotation is not None
+    lab.power(2, "start")
+    lab.advance(15)
+    assert control.cluster().root_ca.rotation is None
+    assert lab.node(2).description.tls_info == control.cluster().root_ca.tls_info
+
+
+def old_expiry(lab: LabOfEngines) -> int:
+    return lab.engine(1).cluster.control().cluster().spec.ca_config.node_cert_expiry
