@@ -61,13 +61,17 @@ def _options(
 def up(
     name: Name = None,
     nodes: Annotated[int | None, typer.Option(help="How many engines a new lab has (1 to 99). Default: 3.")] = None,
+    hollow: Annotated[
+        bool,
+        typer.Option("--hollow", help="Make a lab whose containers do nothing; it may have up to 10,000 nodes."),
+    ] = False,
     speed: Annotated[
         float | None, typer.Option(help="How many seconds pass in the swarm in one second. Default: 1.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Start a lab. One that was stopped, or that crashed, goes on where it was."""
-    done = manage.up(name, nodes, speed)
+    done = manage.up(name, nodes, speed, hollow=hollow)
     if as_json:
         _print_json(manage.status(done.settings.name))
         return

@@ -21,11 +21,12 @@ _COLOURS = {
 def after_up(done: Up) -> str:
     """What `up` did, and what to do next."""
     settings = done.settings
-    engines = (
-        "1 Docker engine"
-        if settings.nodes == 1
-        else f"{settings.nodes} Docker engines, node-1 to node-{settings.nodes}"
-    )
+    names = settings.node_names
+    engines = "1 Docker engine" if len(names) == 1 else f"{len(names)} Docker engines, {names[0]} to {names[-1]}"
+    if settings.hollow:
+        engines += " (hollow: containers do nothing)"
+    if settings.without_engine:
+        engines += f", and {settings.without_engine} nodes that join the swarm of node-1"
     speed = "" if settings.speed == 1 else f", at {settings.speed:g} times the speed of time"
     began = {
         "new": f'The new lab "{settings.name}" is running',
@@ -47,6 +48,11 @@ def status(found: Mapping[str, Any], others: Sequence[str]) -> None:
     for node in found["nodes"]:
         nodes.add_row(node["name"], _coloured(node["state"]), node["address"])
     console.print(nodes)
+    if found["hollow"]:
+        more = (
+            f", and there are {found['without_engine']} more nodes without an engine" if found["without_engine"] else ""
+        )
+        console.print(f"Hollow: containers do nothing{more}.")
     if found["published"]:
         ports = _table("NODE", "PORT", "SERVICE", "ANSWERS AT", "")
         for entry in found["published"]:

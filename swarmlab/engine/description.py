@@ -30,16 +30,21 @@ def _resources() -> Resources:
     return Resources(nano_cpus=(os.cpu_count() or 1) * 1_000_000_000, memory_bytes=psutil.virtual_memory().total)
 
 
-def describe(hostname: str, tls: TLSInfo) -> NodeDescription:
-    """Host name, platform, the machine's resources, drivers. Containers are Linux whatever this machine runs."""
-    machine = platform.machine()
+@cache
+def _engine() -> EngineDescription:
     plugins = [PluginDescription(type="Log", name=name) for name in _LOG_DRIVERS]
     plugins += [PluginDescription(type="Network", name=name) for name in _NETWORK_DRIVERS]
     plugins.append(PluginDescription(type="Volume", name="local"))
+    return EngineDescription(engine_version=VERSION, plugins=tuple(plugins))
+
+
+def describe(hostname: str, tls: TLSInfo) -> NodeDescription:
+    """Host name, platform, the machine's resources, drivers. Containers are Linux whatever this machine runs."""
+    machine = platform.machine()
     return NodeDescription(
         hostname=hostname,
         platform=Platform(architecture={"AMD64": "x86_64", "arm64": "aarch64"}.get(machine, machine), os="linux"),
         resources=_resources(),
-        engine=EngineDescription(engine_version=VERSION, plugins=tuple(plugins)),
+        engine=_engine(),
         tls_info=tls,
     )

@@ -9,12 +9,15 @@ from swarmlab.engine.containers import Containers
 from swarmlab.engine.description import describe
 from swarmlab.engine.engine import DockerEngine
 from swarmlab.engine.executor import ContainerExecutor
+from swarmlab.engine.hollow import HollowFleet
 from swarmlab.images import Catalogue
 from swarmlab.journal import Journal, Request
 from swarmlab.manager import FirstNode, Standing, Swarm, create_swarm
 from swarmlab.network import Mesh, NodeAddress, Published
 from swarmlab.objects import TLSInfo, new_id
 from swarmlab.objects.requests import InitRequest
+from swarmlab.runtime.controller import Executor
+from swarmlab.runtime.hollow import HollowExecutor
 from swarmlab.store import Actor, Commit, Store
 
 _ENGINE_SCOPE = "engine:"
@@ -22,7 +25,11 @@ Action = Literal["stop", "kill", "start"]
 
 
 class Lab:
-    """The engines, and what lies between them: swarms and their routing meshes."""
+    """The engines, and what lies between them: swarms and their routing meshes.
+
+    There is an engine for each address. In a hollow lab containers do nothing, and there may be more nodes than
+    engines: the others become workers of the first engine's swarm as soon as it has one.
+    """
 
     def __init__(
         self,
@@ -33,6 +40,7 @@ class Lab:
         journal: Journal,
         state_dir: Path,
         addresses: list[str],
+        hollow: bool = False,
     ) -> None:
         self.name = name
         self.engines: dict[str, DockerEngine] = {}
@@ -40,6 +48,8 @@ class Lab:
         self._journal = journal
         self._state = state_dir / "containers"
         self._addresses = {f"node-{number}": address for number, address in enumerate(addresses[:nodes], 1)}
+        self._hollow = hollow
+        self._fleet = HollowFleet(clock, range(len(self._addresses) + 1, nodes + 1))
         self._images = Catalogue()
         self._swarms: dict[str, Swarm] = {}
         self._meshes: dict[str, Mesh] = {}
@@ -65,6 +75,7 @@ class Lab:
 
     async def stop(self) -> None:
         """End all containers' processes. The journal keeps them as running, so that `start` goes on with them."""
+        self._fleet.stop()
         for engine in self.engines.values():
             engine.cluster.stop()
             engine.containers.power_lost()
@@ -176,8 +187,10 @@ class Lab:
         members = ((engine.cluster.membership, engine.side) for engine in self.engines.values())
         swarm.raft.separate({m.node_id: side for m, side in members if m is not None and m.swarm == swarm.id})
 
-    def executor(self, swarm: Swarm, engine: str, tls: Callable[[], TLSInfo]) -> ContainerExecutor:
+    def executor(self, swarm: Swarm, engine: str, tls: Callable[[], TLSInfo]) -> Executor:
         """See `Swarms`."""
+        if self._hollow:
+            return HollowExecutor(engine, describe=lambda: describe(engine, tls()))
         docker = self.engines[engine]
         return ContainerExecutor(
             self._clock, docker.containers, self._images, self._mesh(swarm), lambda: describe(engine, tls())
@@ -195,6 +208,8 @@ class Lab:
         """See `Swarms`."""
         self.engines[engine].joined_swarm()
         await self._mesh(swarm).join(node_id, NodeAddress(self.engines[engine].address))
+        if engine == next(iter(self.engines)):
+            self._fleet.join(swarm)
 
     async def left(self, swarm: Swarm, node_id: str, engine: str) -> None:
         """See `Swarms`."""
@@ -206,6 +221,7 @@ class Lab:
         await self._mesh(swarm).leave(node_id)
         members = (e.cluster.membership for e in self.engines.values())
         if not any(member is not None and member.swarm == swarm.id for member in members):
+            self._fleet.leave(swarm)
             swarm.close()
             self._swarms.pop(swarm.id, None)
             mesh = self._meshes.pop(swarm.id, None)

@@ -18,6 +18,8 @@ from swarmlab.lab.locks import Lock
 DEFAULT_NAME = "default"
 #: The longest path that every system accepts for a Unix socket (macOS has 104 bytes with the final zero, Linux 108).
 SOCKET_LIMIT = 103
+#: So many nodes of a hollow lab have an engine with a socket of its own.
+HOLLOW_ENGINES = 9
 _FORMAT = 1
 _LAST_NUMBER = 254
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
@@ -27,8 +29,9 @@ _LONGEST_SOCKET = "node-99.sock"
 class Settings(NamedTuple):
     """What a lab was made with.
 
-    `speed` is swarm seconds a second, `sockets` the folder of its Unix sockets. `number` tells this user's labs apart:
-    from 0, none twice; their nodes' addresses follow from it.
+    In a `hollow` lab containers do nothing, and only the first nodes have an engine, hence a socket and an entry in
+    `node_names`. `speed` is swarm seconds a second, `sockets` the folder of its Unix sockets. `number` tells this
+    user's labs apart: from 0, none twice; their nodes' addresses follow from it.
     """
 
     name: str
@@ -36,11 +39,18 @@ class Settings(NamedTuple):
     nodes: int
     speed: float
     sockets: Path
+    hollow: bool = False
 
     @property
     def node_names(self) -> list[str]:
-        """The names of its nodes, in order."""
-        return [f"node-{number}" for number in range(1, self.nodes + 1)]
+        """The names of its nodes that have an engine, in order."""
+        engines = min(self.nodes, HOLLOW_ENGINES) if self.hollow else self.nodes
+        return [f"node-{number}" for number in range(1, engines + 1)]
+
+    @property
+    def without_engine(self) -> int:
+        """How many more nodes it has."""
+        return self.nodes - len(self.node_names)
 
     def endpoint(self, node: str) -> str:
         """The value of DOCKER_HOST for a node."""
@@ -86,6 +96,7 @@ class Folder:
                 nodes=int(found["nodes"]),
                 speed=float(found["speed"]),
                 sockets=Path(found["sockets"]),
+                hollow=bool(found.get("hollow", False)),
             )
         except (FileNotFoundError, NotADirectoryError):
             raise LabError(f'There is no lab "{self.name}"; start one with: {up_command(self.name)}') from None
@@ -94,7 +105,7 @@ class Folder:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LabError(f"The lab's file {self._settings} cannot be read ({error}).") from None
 
-    def create(self, nodes: int, speed: float) -> Settings:
+    def create(self, nodes: int, speed: float, *, hollow: bool = False) -> Settings:
         """Make the folder and its settings, or return those that it has. Raises LabError."""
         if self.exists():
             return self.settings()
@@ -105,7 +116,7 @@ class Folder:
             raise LabError(f"{self.path} is not a lab's folder; choose another name, or move it away.")
         make_private(self.path, "the lab's folder")
         with Lock(self.home / ".new.lock"):
-            settings = Settings(self.name, self._free_number(), nodes, speed, self.path / "run")
+            settings = Settings(self.name, self._free_number(), nodes, speed, self.path / "run", hollow)
             self.write(settings)
         return settings
 
@@ -118,6 +129,7 @@ class Folder:
             "nodes": settings.nodes,
             "speed": settings.speed,
             "sockets": str(settings.sockets),
+            "hollow": settings.hollow,
         }
         write_whole(self._settings, json.dumps(content, indent=2) + "\n")
 

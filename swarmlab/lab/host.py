@@ -40,7 +40,8 @@ class Host:
             clock=self._clock,
             journal=self._journal,
             state_dir=folder.path,
-            addresses=[address.host for address in node_addresses(settings.nodes, settings.number)],
+            addresses=[address.host for address in node_addresses(len(settings.node_names), settings.number)],
+            hollow=settings.hollow,
         )
         self._servers: dict[str, Server] = {}
         self._changing = asyncio.Lock()

@@ -12,6 +12,7 @@ from swarmlab.lab.locks import Lock, signed
 
 DEFAULT_NODES = 3
 MAX_NODES = 99
+MAX_HOLLOW_NODES = 10_000
 MAX_SPEED = 1000.0
 
 
@@ -22,18 +23,23 @@ class Up(NamedTuple):
     outcome: str
 
 
-def up(name: str | None = None, nodes: int | None = None, speed: float | None = None) -> Up:
+def up(name: str | None = None, nodes: int | None = None, speed: float | None = None, *, hollow: bool = False) -> Up:
     """Start a lab, or leave it as it is when it runs, but for its speed.
 
     `nodes` (1 to 99) and `speed` (swarm seconds a second) are by default those it has; a new lab has 3 nodes and
-    speed 1. Raises LabError.
+    speed 1. In a `hollow` lab containers do nothing, and there may be 10,000 nodes. Raises LabError.
     """
     where = folder(name)
-    _check(nodes, speed)
+    _check(nodes, speed, hollow=hollow or (where.exists() and where.settings().hollow))
     make_private(where.home, "swarmlab's folder")
     with Lock(where.command_lock):
         new = not where.exists()
-        settings = where.create(nodes or DEFAULT_NODES, speed or 1.0)
+        settings = where.create(nodes or DEFAULT_NODES, speed or 1.0, hollow=hollow)
+        if hollow and not settings.hollow:
+            raise LabError(
+                f'The lab "{where.name}" is not hollow. To make it anew: '
+                f"swarmlab down --purge --name {where.name}, then {up_command(where.name)} --hollow"
+            )
         if nodes is not None and nodes != settings.nodes:
             raise LabError(
                 f'The lab "{where.name}" has {settings.nodes} nodes. To make it anew with {nodes}: '
@@ -73,21 +79,29 @@ def down(name: str | None = None, *, purge: bool = False) -> str:
 def status(name: str | None = None) -> dict[str, Any]:
     """What a lab is and does, as `swarmlab status --json` prints it. Raises LabError when there is no such lab.
 
-    `state` is `running`, `stopped` or `crashed`; `journal` is a path; a node has `name`, `endpoint`, `address` and
+    `state` is `running`, `stopped` or `crashed`; `journal` is a path; `without_engine` is how many nodes a hollow lab
+    has beside `nodes`; a node has `name`, `endpoint`, `address` and
     `state` (`running`, `stopped` or `killed`); `published` says where each published port answers.
     """
     where = folder(name)
     settings = where.settings()
-    common: dict[str, Any] = {"name": where.name, "folder": str(where.path), "journal": str(where.journal)}
+    common: dict[str, Any] = {
+        "name": where.name,
+        "folder": str(where.path),
+        "journal": str(where.journal),
+        "hollow": settings.hollow,
+        "without_engine": settings.without_engine,
+    }
     answer = launch.answer(where, settings)
     if answer is not None:
         return common | answer
     # Late, as it costs time that the commands for a running lab need not pay.
     from swarmlab.network import node_addresses
 
+    addresses = node_addresses(len(settings.node_names), settings.number)
     nodes = [
         {"name": node, "endpoint": settings.endpoint(node), "address": address.host, "state": "stopped"}
-        for node, address in zip(settings.node_names, node_addresses(settings.nodes, settings.number), strict=True)
+        for node, address in zip(settings.node_names, addresses, strict=True)
     ]
     state = "stopped" if signed(where.lock) is None else "crashed"
     return common | {"state": state, "pid": None, "speed": settings.speed, "nodes": nodes, "published": []}
@@ -136,7 +150,7 @@ def heal(name: str | None = None) -> None:
 def clock(name: str | None = None, speed: float | None = None) -> dict[str, Any]:
     """The lab's time (`now`, RFC 3339) and `speed`, after setting the speed if one is given. Raises LabError."""
     where = folder(name)
-    _check(None, speed)
+    _check(None, speed, hollow=False)
     if speed is not None:
         with Lock(where.command_lock):
             _tell(where, "/speed", {"speed": speed})
@@ -183,8 +197,10 @@ def _tell(where: Folder, path: str, body: Mapping[str, object] | None = None) ->
     ask(settings.control, "POST", path, body)
 
 
-def _check(nodes: int | None, speed: float | None) -> None:
-    if nodes is not None and not 1 <= nodes <= MAX_NODES:
-        raise LabError(f"A lab has 1 to {MAX_NODES} nodes, not {nodes}.")
+def _check(nodes: int | None, speed: float | None, *, hollow: bool) -> None:
+    most = MAX_HOLLOW_NODES if hollow else MAX_NODES
+    if nodes is not None and not 1 <= nodes <= most:
+        kind, more = ("hollow lab", "") if hollow else ("lab", f" With --hollow: up to {MAX_HOLLOW_NODES}.")
+        raise LabError(f"A {kind} has 1 to {most} nodes, not {nodes}.{more}")
     if speed is not None and not 0 < speed <= MAX_SPEED:
         raise LabError(f"The speed is more than 0 and at most {MAX_SPEED:g}, not {speed:g}.")

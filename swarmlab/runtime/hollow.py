@@ -9,7 +9,7 @@ from swarmlab.runtime.controller import Step, TaskError
 class HollowExecutor:
     """Runs nothing; every step succeeds at once unless `plan` says otherwise.
 
-    `description` is what the node reports of itself, otherwise it is a small Linux machine with these `resources`.
+    `describe` says what the node reports of itself, otherwise it is a small Linux machine with these `resources`.
     `plan` gets the task and the step's name (`prepare`, `start`, `shutdown`) and returns an error's text to make it
     fail. `exit` ends a running task from outside.
     """
@@ -19,20 +19,17 @@ class HollowExecutor:
         hostname: str,
         *,
         resources: Resources | None = None,
-        description: NodeDescription | None = None,
+        describe: Callable[[], NodeDescription] | None = None,
         plan: Callable[[Task, str], str] = lambda task, step: "",
     ) -> None:
-        self._description = description or NodeDescription(
+        description = NodeDescription(
             hostname=hostname,
             platform=Platform(architecture="x86_64", os="linux"),
             resources=resources or Resources(nano_cpus=4_000_000_000, memory_bytes=8 << 30),
         )
+        self.describe: Callable[[], NodeDescription] = describe or (lambda: description)
         self.plan = plan
         self.running: dict[str, HollowController] = {}
-
-    def describe(self) -> NodeDescription:
-        """See `Executor.describe`."""
-        return self._description
 
     def controller(
         self, task: Task, secrets: Mapping[str, Secret], configs: Mapping[str, Config]

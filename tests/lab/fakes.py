@@ -37,10 +37,18 @@ class FakeEngine:
 
 class FakeLab:
     def __init__(
-        self, *, name: str, nodes: int, clock: Clock, journal: Journal, state_dir: Path, addresses: list[str]
+        self,
+        *,
+        name: str,
+        nodes: int,
+        clock: Clock,
+        journal: Journal,
+        state_dir: Path,
+        addresses: list[str],
+        hollow: bool,
     ) -> None:
         self.engines: dict[str, FakeEngine] = {}
-        self.nodes = nodes
+        self.nodes = min(nodes, len(addresses))
         self.journal = journal
         self.addresses = addresses
         orders = state_dir / "orders.json"

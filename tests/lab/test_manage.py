@@ -128,6 +128,29 @@ def test_after_a_crash_it_is_told_and_up_restores(home):
     assert [node["state"] for node in status("a")["nodes"]] == ["running", "killed"]
 
 
+def test_a_hollow_lab_has_engines_for_its_first_nodes_only(home):
+    done = manage.up("a", nodes=5000, hollow=True)
+    found = manage.status("a")
+    assert (done.settings.nodes, found["hollow"], found["without_engine"]) == (5000, True, 4991)
+    assert [node["name"] for node in found["nodes"]] == [f"node-{number}" for number in range(1, 10)]
+    with pytest.raises(LabError, match="it has node-1 to node-9"):
+        manage.power("node-10", "kill", "a")
+    manage.down("a")
+    stopped = manage.status("a")
+    assert (stopped["hollow"], stopped["without_engine"], len(stopped["nodes"])) == (True, 4991, 9)
+    assert manage.up("a", nodes=5000).settings.hollow
+
+
+def test_a_lab_does_not_turn_hollow(home):
+    manage.up("a", nodes=1)
+    with pytest.raises(LabError, match="is not hollow"):
+        manage.up("a", hollow=True)
+    with pytest.raises(LabError, match="A lab has 1 to 99 nodes, not 100. With --hollow: up to 10000"):
+        manage.up("b", nodes=100)
+    with pytest.raises(LabError, match="A hollow lab has 1 to 10000 nodes, not 10001"):
+        manage.up("b", nodes=10_001, hollow=True)
+
+
 def test_down_after_a_crash_cleans_up(home):
     settings = manage.up("a", nodes=1).settings
     kill("a")

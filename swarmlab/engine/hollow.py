@@ -1,0 +1,96 @@
+"""Nodes without an engine: workers of one swarm whose containers do nothing, thousands of them in one lab."""
+
+import logging
+from collections import deque
+from collections.abc import Iterable
+
+from swarmlab.agent import Agent
+from swarmlab.clock import Clock
+from swarmlab.engine.description import describe
+from swarmlab.manager import Swarm
+from swarmlab.runtime.hollow import HollowExecutor
+from swarmlab.store import Actor
+
+_log = logging.getLogger(__name__)
+_ACTOR = Actor(request="POST /swarm/join")
+#: So many nodes join in one go, before others get their turn.
+_BATCH = 25
+#: Where hollow nodes say they are. Nothing listens there, and no node with an engine has such an address.
+_FIRST_ADDRESS = (127 << 24) + (1 << 16)
+
+
+def hollow_address(number: int) -> str:
+    """The address of the hollow node with this number, which is less than 65,536."""
+    value = _FIRST_ADDRESS + number
+    return ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0))
+
+
+class HollowFleet:
+    """All nodes of a lab that have no engine. They join the first swarm that they are shown, and stay until it ends.
+
+    The swarm itself remembers them: they join in the order of their numbers, so those beyond the last one that it has
+    are still to join, and those before that one which it has not were removed.
+    """
+
+    def __init__(self, clock: Clock, numbers: Iterable[int]) -> None:
+        self._clock = clock
+        self._names = {hollow_address(number): f"node-{number}" for number in numbers}
+        self._agents: dict[str, Agent] = {}
+        self._swarm: Swarm | None = None
+        #: Who has yet to begin: the address, and the node's id if the swarm knows it.
+        self._waiting: deque[tuple[str, str]] = deque()
+
+    def join(self, swarm: Swarm) -> None:
+        """Become nodes of a swarm, or go on as the nodes that they are, in the background; unless they are in one."""
+        if self._swarm is not None:
+            return
+        self._swarm = swarm
+        ids = {node.status.addr: node.id for node in swarm.store.tables.nodes}
+        addresses = list(self._names)
+        last = max((place for place, address in enumerate(addresses) if address in ids), default=-1)
+        self._waiting.extend((a, ids.get(a, "")) for place, a in enumerate(addresses) if place > last or a in ids)
+        swarm.on_leader(self._managers_changed)
+        self._begin_some(swarm)
+
+    def leave(self, swarm: Swarm) -> None:
+        """The swarm has ended."""
+        if self._swarm is swarm:
+            self.stop()
+
+    def stop(self) -> None:
+        """Fall silent."""
+        if self._swarm is not None:
+            self._swarm.forget(self._managers_changed)
+            self._swarm = None
+        self._waiting.clear()
+        for agent in self._agents.values():
+            agent.stop()
+        self._agents.clear()
+
+    def _managers_changed(self) -> None:
+        for agent in self._agents.values():
+            agent.managers_changed()
+        if self._swarm is not None:
+            self._begin_some(self._swarm)
+
+    def _begin_some(self, swarm: Swarm) -> None:
+        """Let the next nodes begin, and then others have their turn. Without a leader nobody is let in."""
+        for _ in range(min(_BATCH, len(self._waiting))):
+            if self._swarm is not swarm or swarm.dispatcher is None:
+                return
+            self._begin(swarm, *self._waiting.popleft())
+        if self._waiting:
+            self._clock.call_soon(lambda: self._begin_some(swarm))
+
+    def _begin(self, swarm: Swarm, address: str, node_id: str) -> None:
+        name = self._names[address]
+        if not node_id:
+            node_id = swarm.admit(swarm.cluster.root_ca.join_tokens.worker, address, "", _ACTOR).id
+        executor = HollowExecutor(name, describe=lambda: describe(name, swarm.cluster.root_ca.tls_info))
+
+        def rejected(reason: str) -> None:
+            _log.info("%s: %s", name, reason)
+            self._agents.pop(node_id).stop()
+
+        agent = self._agents[node_id] = Agent(self._clock, node_id, address, swarm, executor, on_rejected=rejected)
+        agent.start()
