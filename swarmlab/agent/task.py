@@ -48,7 +48,15 @@ class TaskManager:
 
     def run(self) -> None:
         """Begin, or go on after a restart, from the status the task has."""
+        if self.status.state == TaskState.RUNNING and self.task.desired_state >= TaskState.SHUTDOWN:
+            self._note_end()
         self._advance()
+
+    def _note_end(self) -> None:
+        """A container that its machine took along failed before its task could be told to shut down."""
+        container = self.controller.container_status()
+        if container is not None and container.exit_code:
+            self._fail(TaskError(f"task: non-zero exit ({container.exit_code})", container.exit_code))
 
     def update(self, task: Task) -> None:
         """A new version of the task. A desired state that went backwards is ignored."""

@@ -19,6 +19,7 @@ from swarmlab.objects.network import ConfigFrom
 from swarmlab.objects.requests import NetworkCreateRequest
 
 _PREDEFINED = frozenset({"bridge", "host", "none"})
+_DRIVERS = frozenset({"", "bridge", "host", "ipvlan", "macvlan", "null", "overlay"})
 _PREDEFINED_LABEL = "com.docker.swarm.predefined"
 _ACCEPTED = ("dangling", "driver", "id", "label", "name", "scope", "type")
 
@@ -224,6 +225,8 @@ def create_network(call: Call) -> Answer:
         raise ApiError(HTTPStatus.FORBIDDEN, f"operation is not permitted on predefined {request.name} network ")
     if any(view.name == request.name for view in _views(call)):
         raise ApiError(HTTPStatus.CONFLICT, f"network with name {request.name} already exists")
+    if request.driver not in _DRIVERS:
+        raise not_found(f'plugin "{request.driver}" not found')
     if request.driver != "overlay":
         raise not_available(f"creating a network with the driver {request.driver or 'bridge'}")
     state = call.engine.cluster.info()

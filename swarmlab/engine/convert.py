@@ -18,6 +18,7 @@ from swarmlab.objects.service import (
 )
 
 _replace = msgspec.structs.replace
+_MOUNT_TYPES = frozenset({"", "bind", "volume", "tmpfs", "npipe", "cluster"})
 _PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
 
 
@@ -63,6 +64,9 @@ def _container(container: ContainerSpec) -> ContainerSpec:
             raise bad_request("either File or Runtime should be set")
         if reference.runtime is not None and reference.file is not None:
             raise bad_request("cannot specify both File and Runtime")
+    for mount in container.mounts:
+        if mount.type not in _MOUNT_TYPES:
+            raise bad_request(f'invalid MountType: "{mount.type}"')
     return _replace(container, isolation=isolation if isolation in {"process", "hyperv"} else "default")
 
 

@@ -139,18 +139,20 @@ class ContainerController:
                 await self._containers.start(self._container_id)
         except base.StartError as error:
             raise TaskError(f"starting container failed: {error}", 127) from None
-        if not await running.wait_healthy():
-            await self._fail_unhealthy(running)
-        self._activate(running)
+        if await running.wait_healthy():
+            self._activate(running)
+        else:
+            await self._end_unhealthy(running)
 
-    async def _fail_unhealthy(self, running: base.Container) -> None:
-        """It ended, or turned unhealthy, before it ever was healthy."""
+    async def _end_unhealthy(self, running: base.Container) -> None:
+        """It ended, or turned unhealthy, before it ever was healthy. With exit code 0 it counts as started."""
         unhealthy = running.health == "unhealthy" and bool(running.pid)
         if unhealthy:
             await self._containers.stop(self._container_id, taskcontainer.grace_period(self._task))
         code = await self._containers.wait(self._container_id)
-        reason = ": dockerexec: unhealthy container" if unhealthy else ""
-        raise TaskError(f"task: non-zero exit ({code}){reason}", code)
+        if code:
+            reason = ": dockerexec: unhealthy container" if unhealthy else ""
+            raise TaskError(f"task: non-zero exit ({code}){reason}", code)
 
     async def _wait(self, ended: Callable[[TaskError | None], None]) -> None:
         try:

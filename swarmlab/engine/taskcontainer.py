@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from swarmlab.clock import SECOND
 from swarmlab.engine.containers import new_container_id
-from swarmlab.engine.template import TemplateError, expand
 from swarmlab.images import Image
 from swarmlab.objects import Config, ContainerSpec, NodeDescription, Secret, Task
 from swarmlab.objects.container import FileTarget
 from swarmlab.objects.defaults import STOP_GRACE_PERIOD
 from swarmlab.objects.local import Container, ContainerNetwork
+from swarmlab.objects.template import TemplateError, expand_container
 from swarmlab.runtime import base
 from swarmlab.runtime.controller import TaskError
 
@@ -32,14 +32,13 @@ def grace_period(task: Task) -> float:
 
 def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> Container:
     """A record for the task's container, the image's defaults merged in. Raises TaskError."""
-    spec, config = container_spec(task), image.config
-    _check_mounts(spec)
-    container_id = new_container_id()
+    config = image.config
     try:
-        hostname = expand(spec.hostname, task, node) or container_id[:12]
-        env = [expand(variable, task, node) for variable in spec.env]
+        spec = expand_container(container_spec(task), task, node)
     except TemplateError as error:
         raise TaskError(str(error)) from None
+    _check_mounts(spec)
+    container_id = new_container_id()
     # A command of the spec replaces the image's entrypoint and, with it, the image's arguments.
     entrypoint = tuple(spec.command) or tuple(config.entrypoint)
     cmd = tuple(spec.args) or (() if spec.command else tuple(config.cmd))
@@ -54,12 +53,12 @@ def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> C
         name=task.name,
         image=image_name,
         image_id=image.id,
-        hostname=hostname,
+        hostname=spec.hostname or container_id[:12],
         path=process[0],
         args=process[1:],
         entrypoint=entrypoint,
         cmd=cmd,
-        env=_merged_env(config.env, env),
+        env=_merged_env(config.env, spec.env),
         working_dir=spec.dir or config.working_dir,
         user=spec.user or config.user,
         labels={**config.labels, **spec.labels, **_system_labels(task)},

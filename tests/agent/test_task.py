@@ -22,6 +22,7 @@ class FakeController:
         self.errors: dict[str, TaskError] = {}
         self.held: dict[str, asyncio.Event] = {}
         self.ended: Callable[[TaskError | None], None] | None = None
+        self.exit_code = 0
 
     def update(self, task: Task) -> None:
         self.calls.append(f"update {task.desired_state.text}")
@@ -43,7 +44,7 @@ class FakeController:
         return self._step("remove")
 
     def container_status(self) -> ContainerStatus | None:
-        return ContainerStatus(container_id="c")
+        return ContainerStatus(container_id="c", exit_code=self.exit_code)
 
     def ports(self) -> tuple[PortConfig, ...]:
         return ()
@@ -118,6 +119,20 @@ def test_a_task_that_runs_ends_complete_or_failed() -> None:
         assert (bench.reports[-1].state, bench.reports[-1].err) == (state, err)
         bench.controller.ended(None)
         assert bench.states.count(state.text) == 1
+
+
+def test_a_container_lost_with_its_machine_failed_whatever_its_task_was_told_meanwhile() -> None:
+    bench = Bench(S.RUNNING, S.SHUTDOWN)
+    bench.controller.exit_code = 255
+    bench.run()
+    assert [(s.state, s.err) for s in bench.reports] == [(S.FAILED, "task: non-zero exit (255)")]
+    assert bench.controller.calls == []
+
+
+def test_a_container_that_still_runs_when_its_agent_begins_again_is_shut_down() -> None:
+    bench = Bench(S.RUNNING, S.SHUTDOWN).run()
+    assert bench.states == ["shutdown"]
+    assert bench.controller.calls == ["shutdown"]
 
 
 def test_an_end_says_finished_but_a_failure_keeps_the_last_steps_message() -> None:

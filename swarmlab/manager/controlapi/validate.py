@@ -4,15 +4,18 @@ import re
 
 from swarmlab.manager.controlapi.names import check_dns_name
 from swarmlab.manager.errors import Code, StatusError, invalid_argument
-from swarmlab.objects import EndpointSpec, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig
+from swarmlab.objects import EndpointSpec, NodeDescription, ServiceMode, ServiceSpec, Task, TaskSpec, UpdateConfig
 from swarmlab.objects.constraint import ConstraintError, parse
 from swarmlab.objects.container import ConfigReference, ContainerSpec, HealthConfig, SecretReference
-from swarmlab.objects.node import Resources
+from swarmlab.objects.node import Platform, Resources
 from swarmlab.objects.service import Limit, Placement, ResourceRequirements, RestartPolicy
+from swarmlab.objects.template import TemplateError, expand_container
 
 _MINIMUM_CPU = 1_000_000
 _MINIMUM_MEMORY = 4 * 1024 * 1024
 _MILLISECOND = 1_000_000
+_ANY_NODE = NodeDescription(hostname="nodeHostname", platform=Platform(os="os", architecture="architecture"))
+_ANY_TASK = Task(id="", spec=TaskSpec(), service_id="serviceid", service_name="servicename", slot=1, node_id="nodeid")
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _DOMAIN = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 _PATH = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -134,7 +137,12 @@ def _validate_configs(references: tuple[ConfigReference, ...]) -> None:
         targets[target] = reference.config_name
 
 
-def _validate_container(container: ContainerSpec) -> None:
+def _validate_container(spec: ContainerSpec) -> None:
+    try:
+        # As upstream: with a made-up task, so that what depends on the real one shows only on its node.
+        container = expand_container(spec, _ANY_TASK, _ANY_NODE)
+    except TemplateError as error:
+        raise invalid_argument(str(error)) from None
     if not container.image:
         raise invalid_argument("ContainerSpec: image reference must be provided")
     if not valid_reference(container.image):

@@ -1,0 +1,117 @@
+"""Go templates in the environment, the mounts and the hostname of a task's container (SK: template/).
+
+Understood are the fields that SwarmKit offers, and `index .Service.Labels "key"`.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from swarmlab.objects.container import ContainerSpec, Mount
+from swarmlab.objects.node import NodeDescription
+from swarmlab.objects.task import Task
+
+_ACTION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_FIELD = re.compile(r"(?:\.\w+)+")
+_FIELDS: dict[str, Callable[[Task, NodeDescription], str]] = {
+    ".Service.ID": lambda task, node: task.service_id,
+    ".Service.Name": lambda task, node: task.service_name,
+    ".Node.ID": lambda task, node: task.node_id,
+    ".Node.Hostname": lambda task, node: node.hostname,
+    ".Node.Platform.OS": lambda task, node: node.platform.os,
+    ".Node.Platform.Architecture": lambda task, node: node.platform.architecture,
+    ".Task.ID": lambda task, node: task.id,
+    ".Task.Name": lambda task, node: task.name,
+    ".Task.Slot": lambda task, node: str(task.slot or task.node_id),
+}
+_LABEL = re.compile(r'index\s+\.Service\.Labels\s+"([^"]*)"')
+#: Go's names of what a field can be looked for in.
+_TYPES = {
+    "": "type *template.Context",
+    ".Service": "type struct { ID string; Name string; Labels map[string]string }",
+    ".Node": "type struct { ID string; Hostname string; Platform template.Platform }",
+    ".Node.Platform": "type template.Platform",
+    ".Task": "type struct { ID string; Name string; Slot string }",
+}
+
+
+class TemplateError(ValueError):
+    """Raised for a template that cannot be expanded; the text is Go's."""
+
+
+def expand_container(spec: ContainerSpec, task: Task, node: NodeDescription) -> ContainerSpec:
+    """The spec as it is for one task on one node. Raises TemplateError."""
+
+    def expanded(text: str) -> str:
+        return _expand(text, task, node)
+
+    with _explained("expanding env failed"):
+        env = tuple(_variable(variable, expanded) for variable in spec.env)
+    with _explained("expanding mounts failed"):
+        mounts = tuple(_mount(mount, expanded) for mount in spec.mounts)
+    with _explained("expanding hostname failed"):
+        hostname = expanded(spec.hostname)
+    return msgspec.structs.replace(spec, env=env, mounts=mounts, hostname=hostname)
+
+
+def _variable(variable: str, expanded: Callable[[str], str]) -> str:
+    name, equals, value = variable.partition("=")
+    with _explained(f'expanding env "{variable}"'):
+        return name + equals + expanded(value)
+
+
+def _mount(mount: Mount, expanded: Callable[[str], str]) -> Mount:
+    with _explained(f'expanding mount source "{mount.source}"'):
+        source = expanded(mount.source)
+    with _explained(f'expanding mount target "{mount.target}"'):
+        target = expanded(mount.target)
+    return msgspec.structs.replace(mount, source=source, target=target)
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    try:
+        yield
+    except TemplateError as error:
+        raise TemplateError(f"{what}: {error}") from None
+
+
+def _expand(text: str, task: Task, node: NodeDescription) -> str:
+    if "{{" not in text:
+        return text
+
+    def replace(match: re.Match[str]) -> str:
+        action = match[1].strip("- ")
+        if action in _FIELDS:
+            return _FIELDS[action](task, node)
+        if label := _LABEL.fullmatch(action):
+            return task.service_labels.get(label[1], "")
+        raise TemplateError(_problem(text, match.start(1) + match[1].index(action), action))
+
+    result = _ACTION.sub(replace, text)
+    if "{{" in _ACTION.sub("", text):
+        raise TemplateError("template: expansion:1: unclosed action")
+    return result
+
+
+def _problem(text: str, position: int, action: str) -> str:
+    line = text.count("\n", 0, position) + 1
+    if not action:
+        return f"template: expansion:{line}: missing value for command"
+    if re.fullmatch(r"[A-Za-z_]\w*", action):
+        return f'template: expansion:{line}: function "{action}" not defined'
+    if _FIELD.fullmatch(action):
+        column = position - (text.rfind("\n", 0, position) + 1)
+        parent = ""
+        for part in action[1:].split("."):
+            if parent in _TYPES and not any(
+                f"{known}.".startswith(f"{parent}.{part}.") for known in (*_FIELDS, ".Service.Labels")
+            ):
+                return (
+                    f'template: expansion:{line}:{column + len(parent)}: executing "expansion" at <{action}>: '
+                    f"can't evaluate field {part} in {_TYPES[parent]}"
+                )
+            parent += f".{part}"
+    return f"template: expansion:{line}: swarmlab cannot expand {{{{{action}}}}}"
