@@ -4,6 +4,7 @@ import msgspec
 
 from swarmlab.api import encode
 from swarmlab.api.call import DONE, Answer, ApiVersion, Call, Route, answer
+from swarmlab.api.errors import bad_request
 from swarmlab.api.query import parse_bool, parse_version
 from swarmlab.objects import ClusterSpec
 from swarmlab.objects.requests import InitRequest, JoinRequest, UnlockRequest
@@ -39,6 +40,11 @@ def inspect(call: Call) -> Answer:
 def update(call: Call) -> Answer:
     """`POST /swarm/update`."""
     spec = call.decode(ClusterSpec)
+    if spec.name not in {"", "default"}:
+        raise bad_request('swarm spec must be named "default"')
+    for authority in spec.ca_config.external_cas:
+        if authority.protocol.lower() != "cfssl":
+            raise bad_request(f'invalid protocol: "{authority.protocol}"')
     version = parse_version(call.param("version"), "swarm")
     worker, manager, unlock_key = (
         parse_bool(call.param(name), name)
@@ -46,7 +52,7 @@ def update(call: Call) -> Answer:
     )
     call.control.update_cluster(
         version,
-        spec,
+        msgspec.structs.replace(spec, name="default"),
         rotate_worker=worker,
         rotate_manager=manager,
         rotate_unlock_key=unlock_key,

@@ -32,9 +32,10 @@ _TRANSACTION = 200
 class Dispatcher:
     """Tells agents what to do, writes down what they report, and notices those that fall silent."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, *, new_leader: bool = True) -> None:
         self._store = store
         self._clock = clock
+        self._new_leader = new_leader
         self._random = random.Random()  # noqa: S311  (jitter, not secrets)
         self._period = DEFAULT_PERIOD
         self._sessions: dict[str, Session] = {}
@@ -48,7 +49,7 @@ class Dispatcher:
         self._unwatch: Callable[[], None] = lambda: None
 
     def start(self) -> None:
-        """Consider every node that is not down unknown until it calls, then follow the store."""
+        """Consider every node that is not down unknown until it calls (by a new leader), then follow the store."""
         self._unwatch = self._store.watch(self._on_commit, Kind.TASK, Kind.NODE, Kind.CLUSTER)
         for cluster in self._store.tables.clusters:
             self._read_period(cluster)
@@ -56,6 +57,9 @@ class Dispatcher:
             for node in tx.tables.nodes:
                 if node.status.state == "down":
                     self._await_orphaning(node.id)
+                    continue
+                if not self._new_leader:
+                    self._arm(node.id, GRACE_MULTIPLIER * self._beat(), "heartbeat failure")
                     continue
                 message = 'Node moved to "unknown" state due to leadership change in cluster'
                 status = msgspec.structs.replace(node.status, state="unknown", message=message)

@@ -32,14 +32,19 @@ async def patiently(clock: Clock, node: Callable[[], SwarmNode | None], call: Ca
 
 
 async def _leader_in(clock: Clock, node: SwarmNode, seconds: float) -> bool:
-    """Whether the node finds a leader with a quorum within so many seconds. Raises StatusError when one steps down."""
+    """Whether the node finds a leader with a quorum within so many seconds. Raises StatusError when one steps down.
+
+    Who has asked a leader across a cut waits for that one's answer, whoever leads meanwhile. When a leader is off, its
+    machine says so, and the next one is asked.
+    """
     raft = node.swarm.raft
+    asked = raft.silent_leader(node.node_id)
     proposed = raft.standing(node.node_id) is Standing.READS
     found: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def look() -> None:
         standing = raft.standing(node.node_id)
-        if found.done():
+        if found.done() or (asked is not None and not raft.reaches(node.node_id, asked)):
             return
         if standing is Standing.ANSWERS:
             found.set_result(True)

@@ -28,10 +28,10 @@ class Loop(Protocol):
 
 
 class LeaderLoops:
-    """Runs on the leader only."""
+    """Runs on the leader only. `new_leader` is false when the leader only had to do without a quorum for a while."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self.dispatcher = Dispatcher(store, clock)
+    def __init__(self, store: Store, clock: Clock, *, new_leader: bool = True) -> None:
+        self.dispatcher = Dispatcher(store, clock, new_leader=new_leader)
         self._loops: list[Loop] = [
             self.dispatcher,
             Allocator(store, clock),

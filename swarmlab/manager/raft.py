@@ -75,6 +75,8 @@ class Raft:
         self.leader: str | None = None
         #: A leader that has lost its quorum and has not noticed yet.
         self._stale: str | None = None
+        #: Whether the leader has led before and never noticed that it could not meanwhile.
+        self.unbroken = False
 
     # --- what is the case ------------------------------------------------------------------------------------------
 
@@ -106,6 +108,13 @@ class Raft:
             return Standing.WAITS
         leaderless = (self._clock.now() - member.leaderless_since) / SECOND
         return Standing.LOST if leaderless > LOST_QUORUM_TIMEOUT else Standing.WAITS
+
+    def silent_leader(self, node_id: str) -> str | None:
+        """The leader that the manager on a node goes on asking although the network swallows what it says."""
+        member = self._online.get(node_id)
+        leader = member.leader if member is not None else None
+        lost = leader is not None and leader in self._online and not self.reaches(node_id, leader)
+        return leader if lost else None
 
     def manager_status(self, node_id: str) -> ManagerStatus | None:
         """A member's place in the quorum, as the leader sees it; None for nodes that are no members."""
@@ -207,7 +216,7 @@ class Raft:
             if self._stale not in self._online:
                 self._stale = None
             elif self._quorum_at(self._stale):
-                self._lead(self._stale)
+                self._lead(self._stale, unbroken=True)
         for node_id, member in list(self._online.items()):
             self._await(node_id, member)
         self._on_change()
@@ -238,7 +247,7 @@ class Raft:
             self._lead(node_id)
         self._settle()
 
-    def _lead(self, node_id: str | None) -> None:
+    def _lead(self, node_id: str | None, *, unbroken: bool = False) -> None:
         """Somebody leads, or nobody. A leader elsewhere without a quorum has given up by now at the latest."""
         if self._stale is not None and self._stale != node_id and self._stale in self._online:
             deposed = self._online[self._stale]
@@ -247,5 +256,5 @@ class Raft:
         self._stale = None
         for member in self._online.values():
             member.rest()
-        self.leader = node_id
+        self.leader, self.unbroken = node_id, unbroken
         self._on_leader(node_id)

@@ -179,7 +179,7 @@ class Swarm:
     def _leader_changed(self, leader: str | None) -> None:
         self._stop_loops()
         if leader is not None:
-            self._loops = LeaderLoops(self.store, self._clock)
+            self._loops = LeaderLoops(self.store, self._clock, new_leader=not self.raft.unbroken)
             self._loops.start()
             self._roles = RoleManager(self.store, self._clock, self.raft)
             self._roles.start()

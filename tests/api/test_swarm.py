@@ -47,6 +47,25 @@ def test_the_swarm_and_its_settings(client: Client) -> None:
     assert (stale.status, stale.message) == (500, "rpc error: code = Unknown desc = update out of sequence")
 
 
+def test_an_update_is_of_the_whole_of_the_settings(client: Client) -> None:
+    client.init()
+
+    def update(spec: object) -> tuple[int, str]:
+        version = client("GET", "/swarm").json["Version"]["Index"]
+        reply = client("POST", f"/swarm/update?version={version}", spec)
+        return reply.status, reply.message if reply.status != 200 else ""
+
+    assert update({}) == (200, "")
+    spec = client("GET", "/swarm").json["Spec"]
+    assert spec["Name"] == "default"
+    assert spec["Orchestration"] == {"TaskHistoryRetentionLimit": 0}
+    assert spec["Raft"] == {"KeepOldSnapshots": 0, "ElectionTick": 0, "HeartbeatTick": 0}
+    assert update({"Name": "other"}) == (400, 'swarm spec must be named "default"')
+    authority = {"Protocol": "acme", "URL": "https://ca.example"}
+    assert update({"CAConfig": {"ExternalCAs": [authority]}}) == (400, 'invalid protocol: "acme"')
+    assert client("GET", "/swarm").json["Spec"] == spec
+
+
 def test_the_unlock_key(client: Client) -> None:
     assert client("GET", "/swarm/unlockkey").json == {"UnlockKey": ""}
     reply = client("POST", "/swarm/unlock", {"UnlockKey": "SWMKEY-1-x"})

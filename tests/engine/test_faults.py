@@ -84,6 +84,8 @@ def test_a_minority_cannot_read_or_write_and_catches_up(make: Make) -> None:
     lab.advance(5)
     [before] = running(lab)
     lab.lab.partition(["node-1"])
+    text, seconds = lab.refusal(lambda: lab.ask(2))
+    assert (text, 19 < seconds < 21) == (TIMED_OUT, True)
     assert "leader" in {place for _, place in lab.ask(2)}
     create(lab, 2, "later")
     lab.advance(40)
@@ -101,12 +103,39 @@ def test_a_crash_of_the_lab_keeps_a_partition(make: Make) -> None:
     lab = make(3)
     lab.swarm(3)
     lab.lab.partition(["node-2", "node-3"])
-    lab.ask(3)
+    lab.advance(25)
     lab.crash()
     assert [lab.engine(n).side for n in (1, 2, 3)] == [0, 1, 1]
     assert "leader" in {place for _, place in lab.ask(2)}
     lab.advance(40)
     assert lab.refusal(lambda: lab.ask(1))[0] == UNKNOWN + NO_LEADER
+
+
+def test_a_call_across_a_cut_is_answered_when_the_cut_heals(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    lab.lab.partition(["node-1"])
+    lab.clock.call_later(5, lab.lab.heal)
+    begin = lab.clock.now()
+    assert lab.ask(2)[0] == ("ready", "leader")
+    assert (lab.clock.now() - begin) / 1e9 < 7
+
+
+def test_all_managers_restart(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    create(lab, 1, "web")
+    for number in (1, 2, 3):
+        lab.power(number, "stop")
+    lab.advance(60)
+    for number in (1, 2, 3):
+        lab.power(number, "start")
+    assert lab.engine(1).cluster.info().local_node_state == "pending"
+    assert sorted(place for _, place in lab.ask(1)) == ["leader", "reachable", "reachable"]
+    lab.advance(10)
+    assert {state for state, _ in lab.ask(2)} == {"ready"}
+    assert lab.engine(1).cluster.info().local_node_state == "active"
+    assert len(running(lab)) == 1
 
 
 def test_a_worker_that_is_cut_off_goes_down_and_returns(make: Make) -> None:

@@ -102,7 +102,7 @@ def test_a_leader_whose_quorum_returns_in_time_never_stopped_leading() -> None:
     quorum.raft.offline("m3")
     quorum.clock.advance(ELECTION_MIN - 1)
     quorum.raft.online("m3")
-    assert quorum.raft.leader == "m1"
+    assert (quorum.raft.leader, quorum.raft.unbroken) == ("m1", True)
     quorum.clock.advance(2 * ELECTION_MAX)
     assert quorum.raft.leader == "m1"
 
@@ -116,6 +116,7 @@ def test_a_quorum_that_returns_late_votes() -> None:
     assert quorum.raft.leader is None
     quorum.until(lambda: quorum.raft.leader is not None, ELECTION_MAX + 1)
     assert quorum.standings()[:2] == [Standing.ANSWERS, Standing.ANSWERS]
+    assert not quorum.raft.unbroken
 
 
 def test_the_majority_of_a_partition_elects_a_leader_and_the_old_one_is_deposed_by_then() -> None:

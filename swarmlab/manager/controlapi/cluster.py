@@ -56,7 +56,7 @@ class ClusterAPI:
                     msgspec.structs.replace(
                         cluster,
                         version=version,
-                        spec=_without_signer(spec),
+                        spec=_kept(spec),
                         root_ca=ca,
                         unlock_key=key,
                     ),
@@ -65,10 +65,16 @@ class ClusterAPI:
             raise StatusError(Code.UNKNOWN, str(error)) from None
 
 
-def _without_signer(spec: ClusterSpec) -> ClusterSpec:
-    """The settings as they are kept: the signing certificate and key have gone to the root, and are nowhere shown."""
-    ca_config = msgspec.structs.replace(spec.ca_config, signing_ca_cert="", signing_ca_key="")
-    return msgspec.structs.replace(spec, ca_config=ca_config)
+def _kept(spec: ClusterSpec) -> ClusterSpec:
+    """The settings as they are kept: what was left out is zero, and nobody is shown the signing certificate and key."""
+    replace = msgspec.structs.replace
+    history = spec.orchestration.task_history_retention_limit or 0
+    return replace(
+        spec,
+        orchestration=replace(spec.orchestration, task_history_retention_limit=history),
+        raft=replace(spec.raft, keep_old_snapshots=spec.raft.keep_old_snapshots or 0),
+        ca_config=replace(spec.ca_config, signing_ca_cert="", signing_ca_key=""),
+    )
 
 
 def _validate(spec: ClusterSpec) -> None:
