@@ -7,7 +7,6 @@ real time. Every size is measured in a process of its own.
 import argparse
 import asyncio
 import cProfile
-import gc
 import pstats
 import resource
 import sys
@@ -26,6 +25,7 @@ from swarmlab.agent import Agent
 from swarmlab.clock import ScaledClock
 from swarmlab.engine.hollow import HollowFleet
 from swarmlab.journal import Journal, Seal
+from swarmlab.lab.daemon import calm_collector
 from swarmlab.manager import FirstNode, Swarm, create_swarm
 from swarmlab.objects import (
     ClusterSpec,
@@ -223,6 +223,7 @@ async def run(folder: Path, nodes: int, tasks: int, update: bool) -> Result:
 def measure(nodes: int, tasks: int, update: bool, profile: bool) -> Result:
     """Measure one size, in this process."""
     profiler = cProfile.Profile()
+    calm_collector()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         if profile:
             profiler.enable()
@@ -267,5 +268,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    gc.collect()
     main()

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -14,6 +14,7 @@ from swarmlab.objects import Cluster, Config, Network, Node, Object, Secret, Ser
 from swarmlab.objects.local import Container, Engine
 from swarmlab.store import Commit, Kind, Store
 
+S = TypeVar("S")
 _TYPES: dict[Kind, type[Object]] = {
     Kind.CLUSTER: Cluster, Kind.NODE: Node, Kind.SERVICE: Service, Kind.TASK: Task, Kind.NETWORK: Network,
     Kind.SECRET: Secret, Kind.CONFIG: Config, Kind.ENGINE: Engine, Kind.CONTAINER: Container,
@@ -152,9 +153,14 @@ class Journal:
                     continue
                 found.setdefault((kind, object_id), {}).update(fields[0], Version=idx, UpdatedAt=at)
         objects = []
-        for (kind, _), fields in found.items():
+        sharing = _Sharing()
+        while found:
+            # One after the other: the form they had in the file takes several times as much memory.
+            (name, _), fields = found.popitem()
+            kind = Kind(name)
             present = {k: v for k, v in fields.items() if v is not None}
-            objects.append((Kind(kind), self._seal.opened(msgspec.convert(present, _TYPES[Kind(kind)]))))
+            objects.append((kind, sharing.shared(self._seal.opened(msgspec.convert(present, _TYPES[kind])))))
+        objects.reverse()
         return index, objects
 
     def _rows(self, scope: str, seq: int) -> Iterator[tuple[int, int, str]]:
@@ -163,6 +169,29 @@ class Journal:
                 "SELECT idx, at, changes FROM commits WHERE scope = ? AND seq > ? ORDER BY seq", (scope, seq)
             ).fetchall()
         )
+
+
+class _Sharing:
+    """Lets objects have in common what they had in common when they were made: thousands of tasks share one spec."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Any] = {}
+
+    def shared(self, obj: Object) -> Object:
+        """The object with each such part replaced by an equal one that was seen before."""
+        replace = msgspec.structs.replace
+        if isinstance(obj, Task):
+            return replace(obj, spec=self._one(obj.spec), endpoint=self._one(obj.endpoint))
+        if isinstance(obj, Service):
+            return replace(obj, spec=replace(obj.spec, task_template=self._one(obj.spec.task_template)))
+        if isinstance(obj, Node):
+            engine, tls = self._one(obj.description.engine), self._one(obj.description.tls_info)
+            return replace(obj, description=replace(obj.description, engine=engine, tls_info=tls))
+        return obj
+
+    def _one(self, part: S) -> S:
+        key = type(part).__name__.encode() + msgspec.json.encode(part)
+        return cast("S", self._known.setdefault(key, part))
 
 
 def _difference(old: Object, new: Object, sealed: Object) -> dict[str, object]:

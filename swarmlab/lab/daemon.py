@@ -50,6 +50,7 @@ def _run(folder: Folder, ready: int, make_parts: Callable[[], "Parts"]) -> None:
 
     log = log_to(folder.log)
     _raise_file_limit()
+    calm_collector()
     try:
         parts = make_parts()
         asyncio.run(_serve(folder, parts, ready))
@@ -109,6 +110,13 @@ def _raise_file_limit() -> None:
             except (OSError, ValueError):
                 continue
             return
+
+
+def calm_collector() -> None:
+    """Let the garbage collector look at everything a hundred times as rarely: with 100,000 tasks a look takes long."""
+    import gc
+
+    gc.set_threshold(10_000, 20, 50)
 
 
 if __name__ == "__main__":

@@ -281,3 +281,13 @@ def test_very_many_different_calls_are_all_noted(book: Book) -> None:
     noted = requests(book)
     assert len(noted) == 301
     assert noted[299] == ("/services/299", 2, 0)
+
+
+def test_tasks_share_their_spec_after_a_restart_as_before_it(book: Book) -> None:
+    first, second = (service_spec(image=image).task_template for image in ("nginx", "redis"))
+    with book.store.transaction("test") as tx:
+        for name, spec in (("a", first), ("b", first), ("c", second)):
+            tx.create(Kind.TASK, Task(id=name, spec=spec))
+    a, b, c = book.reopen().tables.tasks
+    assert ([a.id, b.id, c.id], a.spec is b.spec) == (["a", "b", "c"], True)
+    assert (a.spec, c.spec) == (first, second)
