@@ -26,14 +26,10 @@ _PLUGINS = {
 
 def ping(call: Call) -> Answer:
     """`GET` and `HEAD /_ping`, with the engine's place in a swarm in a header."""
-    info = call.engine.cluster.info()
-    state = info.local_node_state
-    if state == "active":
-        state += "/manager" if info.control_available else "/worker"
     return Answer(
         body=b"" if call.method == "HEAD" else b"OK",
         content_type="text/plain; charset=utf-8",
-        headers={**_PING_HEADERS, "Swarm": state},
+        headers={**_PING_HEADERS, "Swarm": call.engine.cluster.status()},
     )
 
 

@@ -46,7 +46,8 @@ def status(found: Mapping[str, Any], others: Sequence[str]) -> None:
     console.print(Text.assemble(f'Lab "{found["name"]}": ', _coloured(found["state"]), f"{process}{speed}"))
     nodes = _table("NODE", "STATE", "ADDRESS")
     for node in found["nodes"]:
-        nodes.add_row(node["name"], _coloured(node["state"]), node["address"])
+        cut = f", on side {node['side']} of a cut network" if node.get("side") else ""
+        nodes.add_row(node["name"], Text.assemble(_coloured(node["state"]), cut), node["address"])
     console.print(nodes)
     if found["hollow"]:
         more = (

@@ -1,8 +1,6 @@
 """An engine's membership in a swarm (MB: daemon/cluster)."""
 
 import asyncio
-import base64
-import binascii
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
@@ -15,8 +13,9 @@ from swarmlab.engine import addresses, swarmtexts
 from swarmlab.engine.errors import EngineError, bad_request, internal, unavailable
 from swarmlab.engine.events import Events
 from swarmlab.engine.patience import patiently
-from swarmlab.engine.swarmnode import SwarmNode, key_digest
+from swarmlab.engine.swarmnode import SwarmNode
 from swarmlab.engine.swarms import SwarmInfo, Swarms
+from swarmlab.engine.unlockkey import is_key, key_digest
 from swarmlab.manager import ControlAPI, FirstNode, StatusError, Swarm
 from swarmlab.objects import Network, new_id
 from swarmlab.objects.local import Engine, Membership
@@ -30,7 +29,6 @@ replace = msgspec.structs.replace
 #: How long a node tries to join before it answers, and how often it tries on in the background, in seconds.
 JOIN_TIMEOUT = 20.0
 JOIN_RETRY = 5.0
-_KEY_PREFIX = "SWMKEY-1-"
 
 
 class ClusterComponent:
@@ -83,6 +81,16 @@ class ClusterComponent:
     async def patiently(self, call: Callable[[], T | Awaitable[T]]) -> T:
         """See `patience.patiently`."""
         return await patiently(self._clock, lambda: self._node, call)
+
+    def status(self) -> str:
+        """The node's state in one word, with its role when it is active."""
+        if self.membership is None:
+            return "inactive" if self._pending is None else "pending"
+        if self.locked:
+            return "locked"
+        if self._node is None or not self._node.ready:
+            return "pending"
+        return "active/manager" if self._node.manages else "active/worker"
 
     def info(self) -> SwarmInfo:
         """What `docker info` tells of the swarm at the moment."""
@@ -230,7 +238,7 @@ class ClusterComponent:
         if not self.locked or member is None or member.lock is None:
             with_manager = self._node is not None and self._node.manages
             raise EngineError(409, swarmtexts.NOT_LOCKED) if with_manager else self._no_manager()
-        if not _is_key(key):
+        if not is_key(key):
             raise bad_request("invalid key string")
         if key_digest(key) != member.lock.digest:
             raise EngineError(401, swarmtexts.WRONG_KEY)
@@ -383,13 +391,3 @@ class ClusterComponent:
         task = asyncio.ensure_future(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _is_key(text: str) -> bool:
-    """Whether this is an unlock key by its form (SK: manager/encryption/encryption.go, ParseHumanReadableKey)."""
-    digits = text.removeprefix(_KEY_PREFIX)
-    try:
-        base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
-    except binascii.Error:
-        return False
-    return text.startswith(_KEY_PREFIX) and "=" not in digits

@@ -4,7 +4,6 @@ Source: SK: node/node.go, MB: daemon/cluster/noderunner.go. A node knows only wh
 nothing that is written in the swarm changes anything here.
 """
 
-import hashlib
 from collections.abc import Callable
 
 import msgspec
@@ -14,6 +13,7 @@ from swarmlab.clock import Clock, Timer
 from swarmlab.dispatcher import Dispatcher
 from swarmlab.engine import addresses, swarmevents
 from swarmlab.engine.events import Events
+from swarmlab.engine.unlockkey import key_digest
 from swarmlab.manager import NO_LEADER, Code, ControlAPI, Standing, StatusError, Swarm
 from swarmlab.objects import Node, TLSInfo
 from swarmlab.objects.local import Lock, Membership
@@ -197,8 +197,3 @@ class SwarmNode:
     def _change(self, **fields: object) -> None:
         self._member = msgspec.structs.replace(self._member, **fields)
         self._remember(self._member)
-
-
-def key_digest(key: str) -> str:
-    """SHA-256 of an unlock key, in hexadecimal. The key has 256 random bits, so this gives nothing away."""
-    return hashlib.sha256(key.encode()).hexdigest()

@@ -80,6 +80,11 @@ class FakeCluster:
     def node_networks(self) -> list[Network]:
         return [network for network in self.store.tables.networks if network.spec.ingress]
 
+    def status(self) -> str:
+        if not self._active:
+            return "inactive"
+        return "active/worker" if self.worker else "active/manager"
+
     async def info_in_time(self) -> Any:
         return self.info()
 

@@ -11,7 +11,7 @@ from swarmlab.journal import Journal, Seal
 from swarmlab.objects import Node, NodeSpec, NodeStatus, TaskState
 from swarmlab.store import Kind
 from tests.engine.conftest import LabOfEngines
-from tests.support.cluster import ACTOR, Cluster
+from tests.support.cluster import ACTOR, Cluster, replace
 from tests.support.specs import service_spec
 
 NODES = 60
@@ -49,6 +49,32 @@ def test_tasks_run_on_them(cluster: Cluster) -> None:
     cluster.create(service_spec(replicas=NODES))
     cluster.settle()
     assert len({task.node_id for task in cluster.running()}) == NODES
+
+
+def test_a_new_root_certificate_reaches_them(cluster: Cluster) -> None:
+    fleet(cluster)
+    cluster.settle()
+    found = cluster.api.cluster()
+    spec = replace(found.spec, ca_config=replace(found.spec.ca_config, force_rotate=1))
+    cluster.agents["n1"].stop()
+    cluster.api.update_cluster(
+        found.version, spec, rotate_worker=False, rotate_manager=False, rotate_unlock_key=False, actor=ACTOR
+    )
+    cluster.advance(30)
+    wanted = cluster.api.cluster().root_ca.tls_info
+    assert [node.description.tls_info for node in hollow(cluster).values()] == [wanted] * (NODES - 1)
+    assert wanted.cert_issuer_public_key != found.root_ca.tls_info.cert_issuer_public_key
+
+
+def test_they_go_down_when_the_only_manager_is_cut_off_and_return(cluster: Cluster) -> None:
+    fleet(cluster)
+    cluster.settle()
+    cluster.swarm.raft.separate({cluster.ids["n1"]: 1})
+    cluster.advance(30)
+    assert not hollow(cluster)
+    cluster.swarm.raft.separate({})
+    cluster.advance(10)
+    assert len(hollow(cluster)) == NODES - 1
 
 
 def test_the_next_fleet_goes_on_as_the_same_nodes(cluster: Cluster) -> None:
