@@ -1,6 +1,7 @@
 """The global orchestrator: one task on every node that may have one (SK: manager/orchestrator/global/global.go)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from swarmlab.clock import Clock
 from swarmlab.objects import Node, Service, Task, TaskState
@@ -18,7 +19,10 @@ from swarmlab.orchestrator.taskinit import check_tasks
 from swarmlab.orchestrator.update import UpdateSupervisor
 from swarmlab.store import Commit, Kind, Store, Transaction
 
+T = TypeVar("T")
 NAME = "global orchestrator"
+#: Changes a transaction (SK: manager/state/store/memory.go, MaxChangesPerTransaction).
+BATCH = 200
 
 
 class GlobalOrchestrator:
@@ -121,21 +125,28 @@ class GlobalOrchestrator:
             if updatable:
                 by_node[node_id] = updatable
         update: list[Slot] = []
-        with self._store.transaction(NAME) as tx:
-            for node in tx.tables.nodes:
-                if node.invalid:
-                    continue
-                tasks = by_node.pop(node.id, ())
-                if not _fits(service, node):
-                    _shutdown(tx, tasks)
-                elif node.spec.availability == "pause":
-                    continue
-                elif tasks:
-                    update.append(tasks)
-                else:
-                    self._add_task(tx, service, node.id)
-            for tasks in by_node.values():
-                _shutdown(tx, tasks)
+        superfluous: list[Task] = []
+        lacking: list[str] = []
+        for node in self._store.tables.nodes:
+            if node.invalid:
+                continue
+            tasks = by_node.pop(node.id, ())
+            if not _fits(service, node):
+                superfluous += tasks
+            elif node.spec.availability == "pause":
+                continue
+            elif tasks:
+                update.append(tasks)
+            else:
+                lacking.append(node.id)
+        superfluous += (task for tasks in by_node.values() for task in tasks)
+        for batch in _batches(superfluous):
+            with self._store.transaction(NAME) as tx:
+                _shutdown(tx, batch)
+        for some in _batches(lacking):
+            with self._store.transaction(NAME) as tx:
+                for node_id in some:
+                    self._add_task(tx, service, node_id)
         if update:
             self._updater.update(service, update)
 
@@ -177,6 +188,10 @@ class GlobalOrchestrator:
             for task in tx.tables.tasks.by("node", node_id):
                 if task.service_id in self._services:
                     tx.delete(Kind.TASK, task.id)
+
+
+def _batches(things: list[T]) -> Iterator[list[T]]:
+    return (things[start : start + BATCH] for start in range(0, len(things), BATCH))
 
 
 def _fits(service: Service, node: Node) -> bool:

@@ -1,17 +1,20 @@
 """Rolling updates: replaces the tasks of a service slot by slot (SK: manager/orchestrator/update/updater.go)."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 import msgspec
 
-from swarmlab.clock import SECOND, Clock, Timer
+from swarmlab.clock import SECOND, Clock, Timer, Turns
 from swarmlab.objects import Service, Task, TaskState, UpdateConfig, UpdateStatus
 from swarmlab.objects.defaults import MONITOR, ROLLBACK, UPDATE
 from swarmlab.orchestrator.restart import RestartSupervisor
 from swarmlab.orchestrator.task import Slot, is_global, is_task_dirty, new_task, set_desired
 from swarmlab.store import Commit, Kind, Store, Transaction
+
+#: So many workers begin before others have their turn: an update without a limit has one for each slot.
+_BEGIN_AT_ONCE = 20
 
 
 class _SlotChangedError(Exception):
@@ -77,6 +80,7 @@ class Updater:
         #: Tasks whose workers wait for them to run.
         self._awaited: dict[str, tuple[Slot, bool]] = {}
         self._timers: set[Timer] = set()
+        self._turns = Turns(clock)
         self._unwatch: Callable[[], None] = lambda: None
 
     def run(self, slots: Sequence[Slot]) -> None:
@@ -100,8 +104,13 @@ class Updater:
         self._queue.extend(dirty)
         self._unwatch = self._store.watch(self._on_commit, Kind.TASK)
         self._workers = self._config.parallelism or len(dirty)
-        for _ in range(self._workers):
+        self._turns.add(self._begin(self._workers))
+
+    def _begin(self, workers: int) -> Iterator[None]:
+        for number in range(1, workers + 1):
             self._next_slot()
+            if number % _BEGIN_AT_ONCE == 0:
+                yield
 
     def cancel(self) -> None:
         """Stop where it is: no slot is begun any more, nothing is undone."""
@@ -264,6 +273,7 @@ class Updater:
         if self._done:
             return
         self._done = True
+        self._turns.stop()
         self._unwatch()
         for timer in self._timers:
             timer.cancel()

@@ -1,5 +1,6 @@
 """One task on every node that may have one (SK: manager/orchestrator/global/global_test.go)."""
 
+import msgspec
 import pytest
 
 from swarmlab.objects import Task, TaskState
@@ -9,6 +10,7 @@ from tests.support.specs import GLOBAL, restart, service_spec, update
 from tests.support.world import World
 
 S = TaskState
+replace = msgspec.structs.replace
 
 
 @pytest.fixture
@@ -196,3 +198,19 @@ def test_what_went_wrong_before_the_start_is_put_right(world: World) -> None:
     assert world.get(failed).desired_state == S.SHUTDOWN
     assert world.get(lost).desired_state == S.SHUTDOWN
     assert wanted(world) == ["n1", "n2"]
+
+
+def test_many_nodes_are_dealt_with_in_transactions_of_limited_size(world: World) -> None:
+    with world.change() as tx:
+        for number in range(2, 451):
+            node = world.tables.nodes.get("n1")
+            assert node is not None
+            tx.create(Kind.NODE, replace(node, id=f"n{number}"))
+    del world.commits[:]
+    world.run(GlobalOrchestrator)
+    world.service(service_spec(replicas=GLOBAL))
+    assert len(wanted(world)) == 450
+    assert [len(c.changes) for c in world.commits] == [1, 200, 200, 50]
+    world.service(service_spec(replicas=GLOBAL, constraints=("node.id == n7",)))
+    assert wanted(world) == ["n7"]
+    assert [len(c.changes) for c in world.commits[4:]] == [1, 200, 200, 49]

@@ -29,6 +29,12 @@ def test_parallelism_is_the_number_of_slots_at_once(world: World, parallelism: i
     assert rollout.status == ("completed", "update completed")
 
 
+def test_without_a_limit_all_of_many_slots_are_replaced_at_once(world: World) -> None:
+    rollout = Rollout(world, 90, parallelism=0)
+    rollout.begin()
+    assert len(rollout.new()) == 90
+
+
 def test_stop_first_releases_the_new_task_when_the_old_one_has_stopped(world: World) -> None:
     rollout = Rollout(world, 1)
     [old] = world.tasks()
