@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,8 +93,10 @@ def run(lock: int, *command: str | Path) -> bool:
     try:
         return process.wait() == 0
     except KeyboardInterrupt:
-        # All of the command's own processes too: one that went on would write into the next run's .venv.
-        os.killpg(process.pid, signal.SIGKILL)
+        # All of the command's own processes too: one that went on would write into the next run's .venv. They may all
+        # have ended in this very moment.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
 

@@ -155,7 +155,7 @@ def stop_half_way(made: Checkout, stop: signal.Signals) -> tuple[int, str]:
 def test_an_interrupted_bootstrap_says_so_and_the_next_run_ends_it(checkout: Checkout) -> None:
     (checkout.path / "pyproject.toml").write_text(PROJECT + "# changed again\n")
     status, told = stop_half_way(checkout, signal.SIGINT)
-    assert status == 130
+    assert status == 130, told
     assert told == "swarmlab: set-up interrupted; the next run ends it or starts it afresh.\n"
     before = checkout.version()
     assert checkout.bootstrap() == (0, "")
