@@ -107,6 +107,9 @@ class Updater:
         self._turns.add(self._begin(self._workers))
 
     def _begin(self, workers: int) -> Iterator[None]:
+        # The orchestrator hears that the update began before a slot changes, as every write takes SwarmKit a while.
+        # Otherwise it could take a new task, which has no node yet, for the first one to remove when scaling down.
+        yield
         for number in range(1, workers + 1):
             self._next_slot()
             if number % _BEGIN_AT_ONCE == 0:

@@ -346,3 +346,20 @@ def test_a_global_service_is_updated_node_by_node(world: World) -> None:
     world.report(new, S.RUNNING)
     world.advance(0.01)
     assert len([t for t in world.tasks() if t.desired_state == S.SHUTDOWN]) == 2
+
+
+def test_scaling_down_beside_dead_slots_spares_the_slot_that_is_being_updated(world: World) -> None:
+    """A slot that may not be restarted is still there when the update's beginning is heard of."""
+    never = restart("none")
+    world.run(ReplicatedOrchestrator)
+    world.service(service_spec(replicas=3, policy=never))
+    first, second, third = world.run_all()
+    for task in (first, second):
+        world.report(task, S.FAILED, node="n1")
+    world.advance(0.01)
+    world.service(service_spec(replicas=2, policy=never, image="nginx:2"))
+    world.advance(0.01)
+    made = [t for t in world.tasks() if t.id not in {first.id, second.id, third.id}]
+    assert {t.slot for t in made} <= {first.slot, third.slot}
+    assert made
+    assert all(t.desired_state <= S.RUNNING for t in made)
