@@ -145,7 +145,7 @@ def test_a_lab_does_not_turn_hollow(home):
     manage.up("a", nodes=1)
     with pytest.raises(LabError, match="is not hollow"):
         manage.up("a", hollow=True)
-    with pytest.raises(LabError, match="A lab has 1 to 99 nodes, not 100. With --hollow: up to 10000"):
+    with pytest.raises(LabError, match=r"A lab has 1 to 99 nodes, not 100\. With --hollow: up to 10000"):
         manage.up("b", nodes=100)
     with pytest.raises(LabError, match="A hollow lab has 1 to 10000 nodes, not 10001"):
         manage.up("b", nodes=10_001, hollow=True)
