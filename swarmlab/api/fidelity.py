@@ -86,7 +86,7 @@ COMMANDS = {
 #: What is missing of a command whose calls are all served.
 MISSING = {
     "docker swarm ca": "no certificate authorities outside of the swarm",
-    "docker swarm join": "a wrong token is refused at once; a real engine tries for ten seconds first",
+    "docker swarm join": "no leader or a wrong token: refused at once; a real engine tries for ten seconds first",
     "docker service create": "mounts are checked and shown, not mounted",
     "docker stack deploy": "services reach each other by no name yet: networks have addresses, but no traffic within",
     "docker network create, rm": "overlay networks only",

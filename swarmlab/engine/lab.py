@@ -1,6 +1,7 @@
 """All engines of a lab and the swarms they form, on one journal."""
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ from swarmlab.engine.executor import ContainerExecutor
 from swarmlab.engine.hollow import HollowFleet
 from swarmlab.images import Catalogue
 from swarmlab.journal import Journal, Request
-from swarmlab.manager import FirstNode, Standing, Swarm, create_swarm
+from swarmlab.manager import FirstNode, LeaderAwaitedError, Swarm, create_swarm
 from swarmlab.network import Mesh, NodeAddress, Published
 from swarmlab.objects import TLSInfo, new_id
 from swarmlab.objects.requests import InitRequest
@@ -178,7 +179,10 @@ class Lab:
                 continue
             if address in {member.advertise_addr, f"{other.address}:2377"}:
                 swarm = self._swarms.get(member.swarm)
-                if swarm is not None and swarm.raft.standing(member.node_id) is Standing.ANSWERS:
+                if swarm is None or not swarm.raft.is_member(member.node_id):
+                    continue
+                with suppress(LeaderAwaitedError):
+                    swarm.control_at(member.node_id)
                     return swarm
         return None
 

@@ -23,7 +23,7 @@ from swarmlab.store import Commit, Kind
 #: A promoted node needs so many seconds to renew its certificate and join the quorum.
 PROMOTION = 0.6
 #: A node that is told to get a new certificate has it so many seconds later.
-RENEWAL = 1.0
+RENEWAL = 0.5
 
 
 class SwarmNode:

@@ -35,7 +35,10 @@ class Swarms(Protocol):
         """A swarm of the lab by cluster id."""
 
     def at(self, address: str, engine: str) -> Swarm | None:
-        """The swarm whose manager listens on `host:port`, if that engine reaches it and it has a leader."""
+        """The swarm whose manager listens on `host:port`, if that engine reaches it and it may have a leader.
+
+        Raises StatusError when it has had none for too long.
+        """
 
     def connect(self, swarm: Swarm) -> None:
         """Tell a swarm which of its nodes reach each other."""

@@ -162,6 +162,18 @@ def test_nobody_joins_across_a_cut(make: Make) -> None:
     assert lab.ask(1)[1] == ("ready", "")
 
 
+def test_nobody_joins_without_a_leader(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(2)
+    token = lab.engine(1).cluster.control().cluster().root_ca.join_tokens.worker
+    lab.power(2, "kill")
+    lab.advance(60)
+    request = JoinRequest(remote_addrs=("127.0.0.1:2377",), join_token=token)
+    text, _ = lab.refusal(lambda: lab.run(lab.engine(3).cluster.join(request)))
+    assert text == UNKNOWN + NO_LEADER
+    assert lab.engine(3).cluster.status() == "inactive"
+
+
 def role(lab: LabOfEngines, number: int, wanted: str, asked: int = 1) -> None:
     control = lab.engine(asked).cluster.control()
     node = control.node(lab.node_id(number))
