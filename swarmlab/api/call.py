@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from multidict import MultiMapping
@@ -39,6 +39,27 @@ class Stream:
     parts: AsyncIterator[bytes]
     content_type: str
 
+
+class Connection(Protocol):
+    """The raw bytes of a connection that HTTP has left."""
+
+    async def read(self) -> bytes:
+        """What the client sends next, empty once it has said all."""
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes, waiting for a slow client. Raises ConnectionError when it has gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hijack:
+    """A response after which the connection belongs to `run`, until that returns. `gone` is called afterwards."""
+
+    run: Callable[[Connection], Awaitable[None]]
+    content_type: str
+    gone: Callable[[], Awaitable[None]]
+
+
+Response = Answer | Stream | Hijack
 
 NO_CONTENT = Answer(HTTPStatus.NO_CONTENT)
 DONE = Answer()
@@ -120,7 +141,7 @@ class Call:
         return decode(self.body, kind, go_type)
 
 
-Handler = Callable[[Call], Answer | Stream | Awaitable[Answer | Stream]]
+Handler = Callable[[Call], Response | Awaitable[Response]]
 
 
 class Route(NamedTuple):

@@ -31,7 +31,14 @@ from swarmlab.objects.container import (
     Ulimit,
     VolumeOptions,
 )
-from swarmlab.objects.requests import IPAM, IPAMPool, NetworkConfigFrom, NetworkCreateRequest
+from swarmlab.objects.requests import (
+    IPAM,
+    ExecCreateRequest,
+    ExecStartRequest,
+    IPAMPool,
+    NetworkConfigFrom,
+    NetworkCreateRequest,
+)
 
 S = TypeVar("S", bound=Spec)
 
@@ -46,6 +53,8 @@ _STRUCTS: dict[type[Spec], str] = {
     VolumeOptions: "mount.VolumeOptions",
     Ulimit: "units.Ulimit",
     FileTarget: "swarm.SecretReferenceFileTarget",
+    ExecCreateRequest: "container.ExecOptions",
+    ExecStartRequest: "container.ExecStartOptions",
     IPAM: "network.IPAM",
     IPAMPool: "network.IPAMConfig",
     NetworkConfigFrom: "network.ConfigReference",

@@ -18,6 +18,7 @@ from swarmlab.api import (
     containers,
     distribution,
     events,
+    execs,
     images,
     logs,
     networks,
@@ -28,8 +29,9 @@ from swarmlab.api import (
     tasks,
     unavailable,
 )
-from swarmlab.api.call import Answer, ApiVersion, Call, Stream, answer
+from swarmlab.api.call import Answer, ApiVersion, Call, Hijack, Response, Stream, answer
 from swarmlab.api.errors import KNOWN, status_of
+from swarmlab.api.hijack import take_over
 from swarmlab.api.router import Match, Router, split_version
 from swarmlab.engine import API_VERSION, MIN_API_VERSION, VERSION, DockerEngine
 from swarmlab.journal import Journal, Request
@@ -40,7 +42,7 @@ _LOG = logging.getLogger(__name__)
 ROUTES = tuple(
     route
     for module in (
-        system, events, swarm, nodes, services, tasks, networks, containers, logs, images, blobs, distribution,
+        system, events, swarm, nodes, services, tasks, networks, containers, execs, logs, images, blobs, distribution,
         unavailable,
     )
     for route in module.ROUTES
@@ -109,9 +111,12 @@ class Server:
             return _response(_error(HTTPStatus.FORBIDDEN, "requests from web pages are refused"))
         match = _ROUTER.find(request.method, path)
         if match is None:
-            result: Answer | Stream = _error(HTTPStatus.NOT_FOUND, "page not found")
+            result: Response = _error(HTTPStatus.NOT_FOUND, "page not found")
         else:
             result = _unsupported(version) or await self._call(request, match, version, path)
+        if isinstance(result, Hijack):
+            self._note(request, path, HTTPStatus.SWITCHING_PROTOCOLS)
+            return await take_over(request, result, _HEADERS)
         response = _response(result) if isinstance(result, Answer) else _stream_response(result)
         await response.prepare(request)
         if path != _PING:
@@ -120,7 +125,7 @@ class Server:
             await _pump(response, result)
         return response
 
-    async def _call(self, request: web.BaseRequest, match: Match, version: str, path: str) -> Answer | Stream:
+    async def _call(self, request: web.BaseRequest, match: Match, version: str, path: str) -> Response:
         try:
             call = Call(
                 engine=self._engine,
@@ -179,11 +184,11 @@ def _listener(path: Path, mode: int) -> tuple[socket.socket, int]:
         raise
 
 
-async def _carry_out(match: Match, call: Call) -> Answer | Stream:
+async def _carry_out(match: Match, call: Call) -> Response:
     """What the handler answers, once the swarm has a leader if it needs one."""
     try:
         result = match.handler(call)
-        if isinstance(result, (Answer, Stream)):
+        if isinstance(result, Response):
             return result
         attempts = _finish(match, call, result)
     except LeaderAwaitedError:
@@ -192,7 +197,7 @@ async def _carry_out(match: Match, call: Call) -> Answer | Stream:
     return await asyncio.shield(asyncio.ensure_future(attempts))
 
 
-async def _finish(match: Match, call: Call, result: Awaitable[Answer | Stream]) -> Answer | Stream:
+async def _finish(match: Match, call: Call, result: Awaitable[Response]) -> Response:
     try:
         return await result
     except LeaderAwaitedError:

@@ -148,6 +148,12 @@ class Containers:
             )
             self._change(container.id, state)
 
+    def publish(self, action: str, container_id: str, **extra: str) -> None:
+        """Tell of something that happened to a container; nothing when it is gone."""
+        container = self._store.tables.containers.get(container_id)
+        if container is not None:
+            self._publish(action, container, **extra)
+
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _materialise(self, container: Container, files: Sequence[base.File]) -> base.Container:

@@ -12,6 +12,7 @@ from swarmlab.clock import Clock
 from swarmlab.engine.cluster import ClusterComponent
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.events import Events
+from swarmlab.engine.execs import Execs
 from swarmlab.engine.servicelogs import LogBroker, TaskContainers
 from swarmlab.engine.swarms import Swarms
 from swarmlab.images import Catalogue
@@ -62,6 +63,7 @@ class DockerEngine:
         self._record = next(iter(store.tables.engines))
         self.runtime = VirtualRuntime(clock, images, state / name)
         self.containers = Containers(name, store, clock, self.runtime, self.events)
+        self.execs = Execs(self.containers)
         self.cluster = ClusterComponent(self._record.id, name, address, store, clock, swarms, self.events)
 
     @property

@@ -21,6 +21,11 @@ def not_found(message: str) -> EngineError:
     return EngineError(HTTPStatus.NOT_FOUND, message)
 
 
+def conflict(message: str) -> EngineError:
+    """What was asked does not fit the state that the thing is in (409)."""
+    return EngineError(HTTPStatus.CONFLICT, message)
+
+
 def bad_request(message: str) -> EngineError:
     """What was asked makes no sense (400)."""
     return EngineError(HTTPStatus.BAD_REQUEST, message)

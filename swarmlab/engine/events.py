@@ -44,6 +44,10 @@ class Events:
                 queue.get_nowait()
             queue.put_nowait(event)
 
+    def past(self) -> tuple[Event, ...]:
+        """The last events, oldest first."""
+        return tuple(self._past)
+
     async def subscribe(self, since: int = 0, until: int = 0) -> AsyncIterator[Event]:
         """Events from `since` (0: from now) to `until` (0: for ever), both in Unix nanoseconds."""
         queue: asyncio.Queue[Event] = asyncio.Queue(_BACKLOG)

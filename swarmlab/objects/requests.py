@@ -79,3 +79,25 @@ class NetworkCreateRequest(Spec, frozen=True):
     config_from: NetworkConfigFrom | None = None
     options: Labels = msgspec.field(default_factory=dict)
     labels: Labels = msgspec.field(default_factory=always_labels)
+
+
+class ExecCreateRequest(Spec, frozen=True):
+    """`POST /containers/{id}/exec` (MB: api/types/container/exec_create_request.go)."""
+
+    user: str = ""
+    privileged: bool = False
+    tty: bool = msgspec.field(default=False, name="Tty")
+    attach_stdin: bool = False
+    attach_stderr: bool = False
+    attach_stdout: bool = False
+    detach_keys: str = ""
+    env: Strings = ()
+    working_dir: str = ""
+    cmd: Strings = ()
+
+
+class ExecStartRequest(Spec, frozen=True):
+    """`POST /exec/{id}/start`."""
+
+    detach: bool = False
+    tty: bool = msgspec.field(default=False, name="Tty")

@@ -46,8 +46,19 @@ class ContainerConfig(msgspec.Struct, frozen=True):
     memory: int = 0
 
 
+#: Exit codes for a program that is not there, for one that is and cannot be run, and for anything else that is wrong.
+NOT_THERE, CANNOT_RUN, CANNOT_START = 127, 126, 128
+
+
 class StartError(Exception):
-    """Raised when the main program of a container cannot be started; the text is the one runc or dockerd would give."""
+    """Raised when a program cannot be started; the text is the one runc or dockerd would give.
+
+    `exit_code` is what the container then has: 127 when there is no such program, 126 when it is none.
+    """
+
+    def __init__(self, text: str, exit_code: int = NOT_THERE) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
 
 
 class LogLine(NamedTuple):
@@ -65,6 +76,27 @@ class ProbeResult(NamedTuple):
     end: int
     exit_code: int
     output: str
+
+
+class Process(NamedTuple):
+    """A process of a container. `started` is Unix nanoseconds of swarm time."""
+
+    pid: int
+    user: str
+    started: int
+    command: str
+
+
+class Attachment(Protocol):
+    """What the main program writes from now on, in pieces: (`stdout` or `stderr`, bytes), to the end of its run.
+
+    The program waits for a reader that is slow, as at a full pipe.
+    """
+
+    def __aiter__(self) -> AsyncIterator[tuple[str, bytes]]: ...
+
+    def close(self) -> None:
+        """Nobody reads any more."""
 
 
 class Container(Protocol):
@@ -119,6 +151,18 @@ class Container(Protocol):
     ) -> AsyncIterator[LogLine]:
         """The lines written so far, the last `tail` of them, and with `follow` those to come until it ends."""
 
+    def attach(self) -> Attachment:
+        """Listen to the main program; before the start as well."""
+
+    async def feed(self, data: bytes) -> None:
+        """Give the main program input (keys, if it has a terminal), once it has room; lost without `open_stdin`."""
+
+    def close_stdin(self) -> None:
+        """The main program's input has ended."""
+
+    def processes(self) -> Sequence[Process]:
+        """What runs in the container, the main program first."""
+
     async def exec(
         self,
         command: Sequence[str],
@@ -128,11 +172,14 @@ class Container(Protocol):
         working_dir: str = "",
         user: str = "",
         stdin: AsyncIterable[bytes] | None = None,
+        tty: bool = False,
+        started: Callable[[int], None] = lambda pid: None,
     ) -> int:
         """Run a command in the running container and return its exit code; cancelling the call kills the command.
 
         `env` is added to the container's, empty `working_dir` and `user` are the container's own. Without `stdin` the
-        command reads an empty one. Raises StartError when there is no such command.
+        command reads an empty one. With `tty` the input is keys and the output (all `stdout`) is for a screen.
+        `started` is called with the process id. Raises StartError when the command cannot be started.
         """
 
     async def remove(self) -> None:

@@ -6,19 +6,47 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Seq
 from types import MappingProxyType
 
 from swarmlab.clock import Clock
-from swarmlab.runtime.base import ContainerConfig, LogLine, Output, ProbeResult, StartError
+from swarmlab.runtime.base import (
+    CANNOT_START,
+    Attachment,
+    ContainerConfig,
+    LogLine,
+    Output,
+    ProbeResult,
+    Process,
+    StartError,
+)
 from swarmlab.runtime.health import HealthMonitor, probe_command
+from swarmlab.runtime.streams import Broadcast, Pipe, no_input
+from swarmlab.runtime.virtual.invocation import Invocation
 from swarmlab.runtime.virtual.logs import LogBuffer
 from swarmlab.runtime.virtual.machine import Machine, Signals, signal_name
-from swarmlab.runtime.virtual.shell import Invocation, no_input
+from swarmlab.runtime.virtual.programs import TITLES
 from swarmlab.runtime.virtual.supervisor import Supervisor
+from swarmlab.runtime.virtual.terminal import Terminal
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
 _CREATE_FAILED = (
     "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
 )
 _KILLED = 137
+_INTERRUPTED = 130
 _EXEC_FAILED = "OCI runtime exec failed: exec failed: unable to start container process: "
+
+
+class _Attachment:
+    """See `Attachment`."""
+
+    def __init__(self, output: Broadcast) -> None:
+        self._output = output
+        self._pipe = output.attach()
+
+    def __aiter__(self) -> AsyncIterator[tuple[str, bytes]]:
+        return self._pipe
+
+    def close(self) -> None:
+        """See `Attachment.close`."""
+        self._output.detach(self._pipe)
 
 
 class VirtualContainer:
@@ -30,6 +58,11 @@ class VirtualContainer:
         self._clock = clock
         self._forget = forget
         self._logs = LogBuffer(clock)
+        self._output = Broadcast()
+        self._stdin: Pipe[bytes] = Pipe()
+        #: The commands that were started beside the main program, by process id.
+        self._commands: dict[int, Process] = {}
+        self._started = 0
         self._main: Supervisor | None = None
         self._exit: asyncio.Future[int] | None = None
         self._pid = 0
@@ -67,15 +100,26 @@ class VirtualContainer:
         if self._running or self._removed:
             raise RuntimeError("the container is running" if self._running else "the container was removed")
         try:
-            invocation = self._invocation(self.config.command)
+            invocation = self._invocation(self.config.command, tty=self.config.tty)
+        except LookupError as error:
+            raise StartError(str(error), CANNOT_START) from None
         except StartError as error:
-            raise StartError(_CREATE_FAILED + str(error)) from None
+            raise StartError(_CREATE_FAILED + str(error), error.exit_code) from None
         loop = asyncio.get_running_loop()
         self._exit = loop.create_future()
         self._pid = self._machine.processes.next_pid()
+        self._started = self._clock.now()
         self._logs.open()
-        self._main = Supervisor(self._machine, invocation)
-        self._main.task = loop.create_task(self._run(self._main, self._exit))
+        terminal = Terminal(self._write) if self.config.tty else None
+        stdin: AsyncIterator[bytes] = self._stdin if self.config.open_stdin else no_input
+        if terminal is not None:
+            self._machine.background(terminal.type(stdin))
+            terminal.interrupted = self._interrupted
+            stdin = terminal.lines if self.config.open_stdin else no_input
+        self._main = Supervisor(self._machine, invocation, stdin, terminal)
+        self._main.task = loop.create_task(
+            self._run(self._main, self._exit, self._write if terminal is None else terminal.write)
+        )
         if invocation.is_server:
             await asyncio.wait((self._main.ready, self._main.task), return_when=asyncio.FIRST_COMPLETED)
         if self._monitor is not None and self._running:
@@ -128,6 +172,29 @@ class VirtualContainer:
         """See `Container.logs`."""
         return self._logs.read(since=since, until=until, tail=tail, follow=follow)
 
+    def attach(self) -> Attachment:
+        """See `Container.attach`."""
+        return _Attachment(self._output)
+
+    async def feed(self, data: bytes) -> None:
+        """See `Container.feed`."""
+        if self.config.open_stdin:
+            await self._stdin.write(data)
+
+    def close_stdin(self) -> None:
+        """See `Container.close_stdin`."""
+        self._stdin.close()
+
+    def processes(self) -> Sequence[Process]:
+        """See `Container.processes`."""
+        if not self._running or self._main is None:
+            return ()
+        user = self._main.invocation.user.name
+        titles = TITLES.get(self._main.invocation.argv[0], ("{}",))
+        command = " ".join(self.config.command)
+        main = [Process(self._pid, user, self._started, title.format(command)) for title in titles]
+        return (*main, *self._commands.values())
+
     async def exec(
         self,
         command: Sequence[str],
@@ -137,27 +204,58 @@ class VirtualContainer:
         working_dir: str = "",
         user: str = "",
         stdin: AsyncIterable[bytes] | None = None,
+        tty: bool = False,
+        started: Callable[[int], None] = lambda pid: None,
     ) -> int:
         """See `Container.exec`."""
         if not self._running:
             raise RuntimeError("the container is not running")
         try:
-            invocation = self._invocation(command, env, working_dir, user)
+            invocation = self._invocation(command, env, working_dir, user, tty=tty)
+        except LookupError as error:
+            raise StartError(str(error), CANNOT_START) from None
         except StartError as error:
-            raise StartError(_EXEC_FAILED + str(error)) from None
-        source = no_input if stdin is None else aiter(stdin)
-        work = asyncio.get_running_loop().create_task(invocation.run(output, stdin=source, signals=Signals()))
+            raise StartError(_EXEC_FAILED + str(error), error.exit_code) from None
+        pid = self._machine.processes.next_pid()
+        self._commands[pid] = Process(pid, invocation.user.name, self._clock.now(), " ".join(command))
+        started(pid)
+        try:
+            return await self._run_command(invocation, output, no_input if stdin is None else aiter(stdin), tty)
+        finally:
+            del self._commands[pid]
+
+    async def _run_command(self, invocation: Invocation, output: Output, stdin: AsyncIterator[bytes], tty: bool) -> int:
+        loop = asyncio.get_running_loop()
+        terminal = Terminal(output) if tty else None
+        typing = None
+        interrupted = False
+        if terminal is not None:
+            typing = loop.create_task(terminal.type(stdin))
+            stdin, output = (no_input if stdin is no_input else terminal.lines), terminal.write
+        context = invocation.context(output, stdin=stdin, signals=Signals())
+        work = loop.create_task(invocation.run(context, terminal))
         self._machine.adopt(work)
+
+        async def interrupt() -> None:
+            nonlocal interrupted
+            interrupted = not context.signals.deliver("SIGINT")
+            if interrupted:
+                work.cancel()
+
+        if terminal is not None and not (invocation.talks and invocation.program is None):
+            terminal.interrupted = interrupt
         try:
             return await work
         except asyncio.CancelledError:
             caller = asyncio.current_task()
             if caller is None or caller.cancelling():
                 raise
-            # Nobody cancelled the call: the container has ended, and its commands with it.
-            return _KILLED
+            # Nobody cancelled the call: Ctrl-C did, or the container has ended and its commands with it.
+            return _INTERRUPTED if interrupted else _KILLED
         finally:
             work.cancel()
+            if typing is not None:
+                typing.cancel()
 
     async def remove(self) -> None:
         """See `Container.remove`."""
@@ -175,13 +273,12 @@ class VirtualContainer:
         return self._exit is not None and not self._exit.done()
 
     def _invocation(
-        self, command: Sequence[str], env: Sequence[str] = (), working_dir: str = "", user: str = ""
+        self, command: Sequence[str], env: Sequence[str] = (), working_dir: str = "", user: str = "", *, tty: bool
     ) -> Invocation:
-        try:
-            who = self._machine.user(user or self.config.user)
-        except LookupError as error:
-            raise StartError(f"{error}: unknown") from None
+        who = self._machine.user(user or self.config.user)
         variables = {"HOSTNAME": self.config.hostname, "HOME": who.home}
+        if tty:
+            variables["TERM"] = "xterm"
         for item in (*self.config.env, *env):
             name, separator, value = item.partition("=")
             if separator:
@@ -189,11 +286,11 @@ class VirtualContainer:
         cwd = working_dir or self.config.working_dir or "/"
         return Invocation(self._machine, command, env=variables, cwd=cwd, user=who)
 
-    async def _run(self, main: Supervisor, exited: "asyncio.Future[int]") -> None:
+    async def _run(self, main: Supervisor, exited: "asyncio.Future[int]", output: Output) -> None:
         """The container's life from start to exit; whatever happens, `exited` gets a code."""
         code = _KILLED
         try:
-            code = await main.run(self._write)
+            code = await main.run(output)
         except Exception as error:
             # A program of ours that breaks must not take the engine with it: the container fails and says why.
             self._logs.write("stderr", f"{self.config.command[0]}: {type(error).__name__}: {error}\n".encode())
@@ -204,11 +301,19 @@ class VirtualContainer:
             if self._monitor is not None:
                 await self._monitor.stop()
             self._logs.close()
+            self._output.end()
+            self._stdin.drop()
+            self._stdin = Pipe()
             exited.set_result(code)
             self._notify()
 
     async def _write(self, stream: str, data: bytes) -> None:
         self._logs.write(stream, data)
+        await self._output.write(stream, data)
+
+    async def _interrupted(self) -> None:
+        if self._main is not None:
+            self._main.deliver("SIGINT")
 
     async def _probe(self, command: tuple[str, ...], write: Callable[[bytes], None]) -> int:
         async def output(stream: str, data: bytes) -> None:

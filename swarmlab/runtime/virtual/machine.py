@@ -1,6 +1,7 @@
 """A virtual container seen from inside: what its programs may use, and what they are called with."""
 
 import asyncio
+import copy
 import errno
 import os
 import signal
@@ -187,6 +188,12 @@ class Context:
     async def err(self, data: str | bytes) -> None:
         """Write to standard error."""
         await self.output("stderr", data if isinstance(data, bytes) else data.encode())
+
+    def with_input(self, stdin: AsyncIterator[bytes]) -> "Context":
+        """The same, reading something else."""
+        other = copy.copy(self)
+        other.stdin = stdin
+        return other
 
     def path(self, name: str) -> str:
         """An absolute path inside the container."""

@@ -1,78 +1,24 @@
-"""Running a command inside a container: directly when swarmlab has the program, else in the container's shell."""
+"""Running scripts inside a container."""
 
 import asyncio
 import contextlib
-import functools
-import posixpath
 import re
-import shlex
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 from bashkit import Bash, CommandContext, ExecutionProfile
 
-from swarmlab.runtime.base import Output, StartError
-from swarmlab.runtime.virtual.files import BIN
-from swarmlab.runtime.virtual.machine import Context, Machine, Program, Signals, User
-from swarmlab.runtime.virtual.programs import PROGRAMS, SERVERS
-
-#: Commands that exist only inside a shell: an exec of one finds no file.
-_SHELL_ONLY = frozenset(
-    [
-        ".", ":", "alias", "bg", "bind", "break", "builtin", "caller", "cd", "compgen", "complete", "continue",
-        "declare", "dirs", "disown", "eval", "exec", "exit", "export", "fc", "fg", "getopts", "hash", "help",
-        "history", "jobs", "let", "local", "logout", "mapfile", "popd", "pushd", "read", "readonly", "return",
-        "set", "shift", "shopt", "source", "suspend", "times", "trap", "type", "typeset", "ulimit", "umask",
-        "unalias", "unset", "wait", "case", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if",
-        "in", "select", "then", "until", "while", "{", "}", "[[", "]]", "!",
-    ]
-)  # fmt: skip
+from swarmlab.runtime.streams import no_input
+from swarmlab.runtime.virtual.machine import Context, Program
+from swarmlab.runtime.virtual.programs import PROGRAMS
 
 #: Seconds of real time for an interpreter to notice that it is cancelled.
 _PATIENCE = 1.0
 
-_SHELLS = frozenset({"sh", "bash", "ash", "dash"})
-_HANDS_OVER = re.compile(rb'#!/bin/sh\nexec ([\w.-]+) "\$@"\n')
-_TRAPS_TERM = re.compile(r"\btrap\b.*\b(?:(?:SIG)?TERM|15)\b")
 _NOT_FOUND = re.compile(rb"^bash: line \d+: ([^\n]*?): command not found(?:\. Did you mean: [^\n]*)?$", re.MULTILINE)
 
 #: For ever, as the shell counts seconds and commands; a container's life has no such limits.
 _NO_LIMIT = 10**12
-
-
-class Invocation:
-    """A command as it will run: what was found for it, and in which surroundings."""
-
-    def __init__(self, machine: Machine, argv: Sequence[str], *, env: Mapping[str, str], cwd: str, user: User) -> None:
-        """Find the program. Raises StartError (without the text before `exec:`) when there is none."""
-        self.machine = machine
-        self.env = env
-        self.cwd = cwd
-        self.user = user
-        self.argv, self.program = _find(machine, tuple(argv), cwd)
-
-    @property
-    def is_server(self) -> bool:
-        """Whether the program says when it is ready."""
-        return self.program is not None and self.argv[0] in SERVERS
-
-    def script(self) -> str:
-        """What the shell runs; `sh -c` is unwrapped, so that the script's traps are the shell's own."""
-        if len(self.argv) >= 3 and posixpath.basename(self.argv[0]) in _SHELLS and self.argv[1] == "-c":
-            arguments = shlex.join(self.argv[4:])
-            return f"set -- {arguments}; {self.argv[2]}" if arguments else self.argv[2]
-        return shlex.join(self.argv)
-
-    async def run(
-        self, output: Output, *, stdin: AsyncIterator[bytes], signals: Signals, ready: Callable[[], None] = lambda: None
-    ) -> int:
-        """Run to the end and return the exit code. Cancelling kills."""
-        context = Context(
-            self.machine, self.argv, env=self.env, cwd=self.cwd, user=self.user, output=output, stdin=stdin,
-            signals=signals, ready=ready,
-        )  # fmt: skip
-        if self.program is not None:
-            return await self.program(context)
-        return await Shell(context).run(self.script())
 
 
 class Shell:
@@ -97,6 +43,26 @@ class Shell:
         for name in machine.absent:
             self._bash.add_command(name, _missing)
         self._bash.add_command(".stdin", self._feed)
+        self._bash.add_command(".done", self._done)
+        #: Set when the script that is fed has ended, whether it has read everything or not.
+        self._fed = asyncio.Event()
+        #: The status of the last step, None when the script ended before it got there.
+        self._step: int | None = None
+        self._steps = 0
+
+    @property
+    def directory(self) -> str:
+        """The working directory as a prompt shows it."""
+        home, directory = self._context.user.home, self._bash.shell_state().cwd
+        return (
+            f"~{directory.removeprefix(home)}" if directory == home or directory.startswith(f"{home}/") else directory
+        )
+
+    async def step(self, script: str, status: int) -> tuple[int, bool]:
+        """Run a script after others, `status` being the last one's; its exit code and whether it ended the shell."""
+        self._step = None
+        code = await self.run(f"(exit {status})\n{script}\n.done $?")
+        return (code, True) if self._step is None else (self._step, False)
 
     async def run(self, script: str) -> int:
         """Run a script; its exit code. When cancelled the script has ended, and its traps can be asked for."""
@@ -107,11 +73,12 @@ class Shell:
         async def stderr(data: bytes) -> None:
             await self._context.output("stderr", _NOT_FOUND.sub(rb"sh: \1: not found", data))
 
-        if "USER" not in self._context.env:
+        if "USER" not in self._context.env and not self._steps:
             # The interpreter sets it; a container's environment has no such variable.
             script = f"unset USER; {script}"
+        self._steps += 1
         if self._context.stdin is not no_input:
-            script = f".stdin | {{ {script}\n}}"
+            script = f".stdin | {{ (\n{script}\n)\n.done $?; }}"
         work = asyncio.ensure_future(self._bash.execute(script, capture=0, stdout=stdout, stderr=stderr))
         try:
             result = await asyncio.shield(work)
@@ -144,73 +111,36 @@ class Shell:
 
     async def _feed(self, inner: CommandContext) -> int:
         """Standard input of the whole script, as the first command of a pipeline."""
-        # The reader may end before the writer: that is no error.
-        with contextlib.suppress(OSError, RuntimeError):
-            async for chunk in self._context.stdin:
-                await inner.stdout.write(chunk)
+        ended: asyncio.Future[Any] = asyncio.ensure_future(self._fed.wait())
+        try:
+            # The reader may end before the writer: that is no error.
+            with contextlib.suppress(OSError, RuntimeError):
+                while (chunk := await self._next_chunk(ended)) is not None:
+                    await inner.stdout.write(chunk)
+        finally:
+            ended.cancel()
         return 0
+
+    async def _next_chunk(self, ended: "asyncio.Future[Any]") -> bytes | None:
+        """What comes next; None at the end of the input or of the script."""
+        chunk: asyncio.Future[Any] = asyncio.ensure_future(_next(self._context.stdin))
+        try:
+            await asyncio.wait((chunk, ended), return_when=asyncio.FIRST_COMPLETED)
+            return chunk.result() if chunk.done() else None
+        finally:
+            chunk.cancel()
+
+    async def _done(self, inner: CommandContext) -> int:
+        """The script has come to its end with this status."""
+        self._step = int(inner.argv[0])
+        self._fed.set()
+        return self._step
+
+
+async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(chunks, None)
 
 
 async def _missing(inner: CommandContext) -> int:
     await inner.stderr.write(f"sh: {inner.name}: not found\n".encode())
     return 127
-
-
-class _NoInput:
-    """An empty standard input."""
-
-    def __aiter__(self) -> "_NoInput":
-        return self
-
-    async def __anext__(self) -> bytes:
-        raise StopAsyncIteration
-
-
-no_input: AsyncIterator[bytes] = _NoInput()
-
-
-def traps_term(machine: Machine, argv: Sequence[str]) -> bool:
-    """Whether a script seems to handle SIGTERM: by its text, since a running shell cannot be asked."""
-    files = [word for word in argv if word.startswith("/") and machine.root.exists(word)]
-    texts = [*argv, *(machine.root.read(path).decode("utf-8", "replace") for path in files)]
-    return any(_TRAPS_TERM.search(text) for text in texts)
-
-
-def _find(machine: Machine, argv: tuple[str, ...], cwd: str) -> tuple[tuple[str, ...], Program | None]:
-    """The command line to run and the program for it, None for the shell."""
-    name = argv[0] if argv else ""
-    if "/" in name:
-        path = posixpath.normpath(posixpath.join(cwd, name))
-        if machine.root.exists(path):
-            return _file(machine, path, argv)
-        base = posixpath.basename(path)
-        if posixpath.dirname(path) in BIN and _command_exists(machine, base):
-            return (base, *argv[1:]), PROGRAMS.get(base)
-        raise StartError(f'exec: "{name}": stat {name}: no such file or directory: unknown')
-    if _command_exists(machine, name):
-        return argv, PROGRAMS.get(name)
-    for directory in BIN:
-        if name and machine.root.exists(path := f"{directory}/{name}") and machine.root.executable(path):
-            return _file(machine, path, argv)
-    raise StartError(f'exec: "{name}": executable file not found in $PATH: unknown')
-
-
-def _file(machine: Machine, path: str, argv: tuple[str, ...]) -> tuple[tuple[str, ...], Program | None]:
-    if not machine.root.executable(path):
-        raise StartError(f'exec: "{argv[0]}": permission denied: unknown')
-    # A file that only hands over to a program of ours costs no shell.
-    match = _HANDS_OVER.fullmatch(machine.root.read(path))
-    if match is not None and (program := PROGRAMS.get(name := match[1].decode())) is not None:
-        return (name, *argv[1:]), program
-    return (path, *argv[1:]), None
-
-
-def _command_exists(machine: Machine, name: str) -> bool:
-    if not name or name in machine.absent or name in _SHELL_ONLY:
-        return False
-    return name in PROGRAMS or _is_builtin(name)
-
-
-@functools.cache
-def _is_builtin(name: str) -> bool:
-    return Bash().execute_sync(f"type -t {shlex.quote(name)}").exit_code == 0

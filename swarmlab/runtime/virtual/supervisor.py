@@ -1,10 +1,14 @@
 """PID 1 of a virtual container: runs the main program and gives it signals as the kernel gives them to an init."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from swarmlab.runtime.base import Output
-from swarmlab.runtime.virtual.machine import Context, Machine
-from swarmlab.runtime.virtual.shell import Invocation, Shell, no_input, traps_term
+from swarmlab.runtime.streams import no_input
+from swarmlab.runtime.virtual.invocation import Invocation, traps_term
+from swarmlab.runtime.virtual.machine import Machine
+from swarmlab.runtime.virtual.shell import Shell
+from swarmlab.runtime.virtual.terminal import Terminal
 
 _KILLED = 137
 
@@ -12,9 +16,17 @@ _KILLED = 137
 class Supervisor:
     """One run of a container's main program."""
 
-    def __init__(self, machine: Machine, invocation: Invocation) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        invocation: Invocation,
+        stdin: AsyncIterator[bytes] = no_input,
+        terminal: Terminal | None = None,
+    ) -> None:
         self._machine = machine
-        self._invocation = invocation
+        self.invocation = invocation
+        self._stdin = stdin
+        self._terminal = terminal
         self._killed = False
         self._terminated = False
         self._work: asyncio.Task[int] | None = None
@@ -24,12 +36,15 @@ class Supervisor:
     async def run(self, output: Output) -> int:
         """Run to the end; the exit code."""
         loop = asyncio.get_running_loop()
-        if self._invocation.program is not None:
-            shell = None
-            work = self._invocation.run(output, stdin=no_input, signals=self._machine.signals, ready=self._is_ready)
+        shell = None
+        invocation = self.invocation
+        context = invocation.context(output, stdin=self._stdin, signals=self._machine.signals, ready=self._is_ready)
+        if invocation.program is not None or (invocation.talks and self._stdin is not no_input):
+            work = invocation.run(context, self._terminal)
         else:
-            shell = self._shell(output)
-            work = shell.run(self._invocation.script())
+            # What is fed runs in a shell below, whose traps cannot be asked for: a script with traps gets no input.
+            shell = Shell(context.with_input(no_input) if self._may_trap() else context)
+            work = shell.run(invocation.script())
         self._work = loop.create_task(work)
         if self._killed:
             self._work.cancel()
@@ -66,23 +81,8 @@ class Supervisor:
             return _KILLED
 
     def _may_trap(self) -> bool:
-        shell = self._invocation.program is None and not self._terminated
-        return shell and traps_term(self._machine, self._invocation.argv)
-
-    def _shell(self, output: Output) -> Shell:
-        invocation = self._invocation
-        return Shell(
-            Context(
-                self._machine,
-                invocation.argv,
-                env=invocation.env,
-                cwd=invocation.cwd,
-                user=invocation.user,
-                output=output,
-                stdin=no_input,
-                signals=self._machine.signals,
-            )
-        )
+        shell = self.invocation.program is None and not self._terminated
+        return shell and traps_term(self._machine, self.invocation.argv)
 
     def _is_ready(self) -> None:
         if not self.ready.done():

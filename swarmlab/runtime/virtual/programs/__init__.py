@@ -27,4 +27,7 @@ PROGRAMS: Mapping[str, Program] = {
 #: Those that call `Context.ready` once they listen; a container that runs one has started only then.
 SERVERS = frozenset({"nginx", "whoami-echo", "whoami-plain"})
 
-__all__ = ["PROGRAMS", "SERVERS"]
+#: What `docker top` shows of a program that names its processes itself; `{}` is the command line.
+TITLES = {"nginx": ("nginx: master process {}", "nginx: worker process")}
+
+__all__ = ["PROGRAMS", "SERVERS", "TITLES"]

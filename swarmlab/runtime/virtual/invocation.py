@@ -1,0 +1,129 @@
+"""What a command line means in a container: a program of swarmlab's, a shell that is talked to, or a script."""
+
+import functools
+import posixpath
+import re
+import shlex
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+from bashkit import Bash
+
+from swarmlab.runtime.base import CANNOT_RUN, Output, StartError
+from swarmlab.runtime.streams import no_input
+from swarmlab.runtime.virtual.files import BIN
+from swarmlab.runtime.virtual.interactive import interact
+from swarmlab.runtime.virtual.machine import Context, Machine, Program, Signals, User
+from swarmlab.runtime.virtual.programs import PROGRAMS, SERVERS
+from swarmlab.runtime.virtual.shell import Shell
+from swarmlab.runtime.virtual.terminal import Terminal
+
+#: Commands that exist only inside a shell: an exec of one finds no file.
+_SHELL_ONLY = frozenset(
+    [
+        ".", ":", "alias", "bg", "bind", "break", "builtin", "caller", "cd", "compgen", "complete", "continue",
+        "declare", "dirs", "disown", "eval", "exec", "exit", "export", "fc", "fg", "getopts", "hash", "help",
+        "history", "jobs", "let", "local", "logout", "mapfile", "popd", "pushd", "read", "readonly", "return",
+        "set", "shift", "shopt", "source", "suspend", "times", "trap", "type", "typeset", "ulimit", "umask",
+        "unalias", "unset", "wait", "case", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if",
+        "in", "select", "then", "until", "while", "{", "}", "[[", "]]", "!",
+    ]
+)  # fmt: skip
+
+_SHELLS = frozenset({"sh", "bash", "ash", "dash"})
+#: Options with which a shell reads its commands from its input.
+_TALKS = frozenset({"-i", "-l", "-s", "--login"})
+_HANDS_OVER = re.compile(rb'#!/bin/sh\nexec ([\w.-]+) "\$@"\n')
+_TRAPS_TERM = re.compile(r"\btrap\b.*\b(?:(?:SIG)?TERM|15)\b")
+
+
+class Invocation:
+    """A command as it will run: what was found for it, and in which surroundings."""
+
+    def __init__(self, machine: Machine, argv: Sequence[str], *, env: Mapping[str, str], cwd: str, user: User) -> None:
+        """Find the program. Raises StartError (without the text before `exec:`) when there is none."""
+        self.machine = machine
+        self.env = env
+        self.cwd = cwd
+        self.user = user
+        self.argv, self.program = _find(machine, tuple(argv), cwd)
+
+    @property
+    def is_server(self) -> bool:
+        """Whether the program says when it is ready."""
+        return self.program is not None and self.argv[0] in SERVERS
+
+    def script(self) -> str:
+        """What the shell runs; `sh -c` is unwrapped, so that the script's traps are the shell's own."""
+        if len(self.argv) >= 3 and posixpath.basename(self.argv[0]) in _SHELLS and self.argv[1] == "-c":
+            arguments = shlex.join(self.argv[4:])
+            return f"set -- {arguments}; {self.argv[2]}" if arguments else self.argv[2]
+        return shlex.join(self.argv)
+
+    @property
+    def talks(self) -> bool:
+        """Whether it is a shell that reads its commands from its input."""
+        return posixpath.basename(self.argv[0]) in _SHELLS and _TALKS.issuperset(self.argv[1:])
+
+    def context(
+        self, output: Output, *, stdin: AsyncIterator[bytes], signals: Signals, ready: Callable[[], None] = lambda: None
+    ) -> Context:
+        """What its program gets."""
+        return Context(
+            self.machine, self.argv, env=self.env, cwd=self.cwd, user=self.user, output=output, stdin=stdin,
+            signals=signals, ready=ready,
+        )  # fmt: skip
+
+    async def run(self, context: Context, terminal: Terminal | None = None) -> int:
+        """Run to the end and return the exit code. Cancelling kills."""
+        if self.program is not None:
+            return await self.program(context)
+        if self.talks and context.stdin is not no_input:
+            return await interact(context, terminal)
+        return await Shell(context).run(self.script())
+
+
+def traps_term(machine: Machine, argv: Sequence[str]) -> bool:
+    """Whether a script seems to handle SIGTERM: by its text, since a running shell cannot be asked."""
+    files = [word for word in argv if word.startswith("/") and machine.root.exists(word)]
+    texts = [*argv, *(machine.root.read(path).decode("utf-8", "replace") for path in files)]
+    return any(_TRAPS_TERM.search(text) for text in texts)
+
+
+def _find(machine: Machine, argv: tuple[str, ...], cwd: str) -> tuple[tuple[str, ...], Program | None]:
+    """The command line to run and the program for it, None for the shell."""
+    name = argv[0] if argv else ""
+    if "/" in name:
+        path = posixpath.normpath(posixpath.join(cwd, name))
+        if machine.root.exists(path):
+            return _file(machine, path, argv)
+        base = posixpath.basename(path)
+        if posixpath.dirname(path) in BIN and _command_exists(machine, base):
+            return (base, *argv[1:]), PROGRAMS.get(base)
+        raise StartError(f'exec: "{name}": stat {name}: no such file or directory: unknown')
+    if _command_exists(machine, name):
+        return argv, PROGRAMS.get(name)
+    for directory in BIN:
+        if name and machine.root.exists(path := f"{directory}/{name}") and machine.root.executable(path):
+            return _file(machine, path, argv)
+    raise StartError(f'exec: "{name}": executable file not found in $PATH: unknown')
+
+
+def _file(machine: Machine, path: str, argv: tuple[str, ...]) -> tuple[tuple[str, ...], Program | None]:
+    if not machine.root.executable(path):
+        raise StartError(f'exec: "{argv[0]}": permission denied: unknown', CANNOT_RUN)
+    # A file that only hands over to a program of ours costs no shell.
+    match = _HANDS_OVER.fullmatch(machine.root.read(path))
+    if match is not None and (program := PROGRAMS.get(name := match[1].decode())) is not None:
+        return (name, *argv[1:]), program
+    return (path, *argv[1:]), None
+
+
+def _command_exists(machine: Machine, name: str) -> bool:
+    if not name or name in machine.absent or name in _SHELL_ONLY:
+        return False
+    return name in PROGRAMS or _is_builtin(name)
+
+
+@functools.cache
+def _is_builtin(name: str) -> bool:
+    return Bash().execute_sync(f"type -t {shlex.quote(name)}").exit_code == 0

@@ -1,0 +1,116 @@
+"""An engine whose containers really run, and a client of its raw streams."""
+
+import asyncio
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+from swarmlab.engine import Containers, Execs
+from swarmlab.engine.events import Event, Events
+from swarmlab.images import Catalogue
+from swarmlab.objects.local import Container
+from swarmlab.runtime.virtual import VirtualRuntime
+
+from .conftest import Client
+
+
+class Raw:
+    """A connection that has been taken over from HTTP."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.head = ""
+
+    async def rest(self) -> bytes:
+        """Everything to the end."""
+        return await self.reader.read()
+
+    async def until(self, text: bytes) -> bytes:
+        """What comes, up to this text."""
+        return await asyncio.wait_for(self.reader.readuntil(text), 10)
+
+    async def close(self) -> None:
+        self.writer.close()
+        await self.writer.wait_closed()
+
+
+class Live:
+    """Gives a client's engine containers with programs."""
+
+    def __init__(self, client: Client, state: Path) -> None:
+        self.client = client
+        engine: Any = client.engine
+        self.engine = engine
+        self.clock = engine.clock
+        self.runtime = client.run(self._make(state))
+        self.events = engine.events = Events(engine.clock)
+        engine.containers = Containers("node-1", engine.store, engine.clock, self.runtime, self.events)
+        engine.execs = Execs(engine.containers)
+
+    async def _make(self, state: Path) -> VirtualRuntime:
+        return VirtualRuntime(self.clock, Catalogue(), state)
+
+    def start(self, *command: str, name: str = "box", **changes: Any) -> Container:
+        """A running container."""
+        container = Container(
+            id=f"{len(self.engine.containers.list(all=True)) + 1:064x}",
+            name=name,
+            image="alpine",
+            path=(command or ("sleep",))[0],
+            args=(command or ("sleep", "1000"))[1:],
+            **changes,
+        )
+        self.engine.containers.create(container)
+        self.client.run(self.engine.containers.start(container.id))
+        return container
+
+    async def connect(self, method: str, path: str, body: Any = None, *, upgrade: bool = True) -> Raw:
+        """Send a request and read the head of the answer."""
+        await self.client.connect()
+        reader, writer = await asyncio.open_unix_connection(str(self.client.socket))
+        data = b"" if body is None else json.dumps(body).encode()
+        ask = "Connection: Upgrade\r\nUpgrade: tcp\r\n" if upgrade else ""
+        head = f"{method} {path} HTTP/1.1\r\nHost: docker\r\n{ask}Content-Length: {len(data)}\r\n\r\n"
+        writer.write(head.encode() + data)
+        raw = Raw(reader, writer)
+        raw.head = (await raw.until(b"\r\n\r\n")).decode()
+        return raw
+
+    def end(self, container: Container) -> None:
+        """Kill a container."""
+
+        async def work() -> None:
+            self.engine.containers.runtime_container(container.id).kill()
+            await self.engine.containers.wait(container.id)
+
+        self.client.run(work())
+
+    async def until(self, action: str) -> Event:
+        """The first event of this kind, past or to come."""
+        async for event in self.events.subscribe(since=1):
+            if event.action == action:
+                return event
+        raise AssertionError(action)
+
+    def actions(self) -> list[str]:
+        """What has happened, in short."""
+        return [event.action for event in self.events.past()]
+
+    def close(self) -> None:
+        self.client.run(self.runtime.close())
+
+
+def frames(body: bytes) -> list[tuple[int, bytes]]:
+    """What the streams of a multiplexed answer said, joined while the stream stays the same."""
+    found: list[tuple[int, bytes]] = []
+    while body:
+        stream, length = struct.unpack(">BxxxL", body[:8])
+        data = body[8 : 8 + length]
+        body = body[8 + length :]
+        if found and found[-1][0] == stream:
+            found[-1] = (stream, found[-1][1] + data)
+        else:
+            found.append((stream, data))
+    return found
