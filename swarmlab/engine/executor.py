@@ -112,7 +112,8 @@ class ContainerController:
         if container is None or container.state.status != "running":
             return ()
         served = {(p.port, p.protocol) for p in self._executor.mesh.published() if p.node_id == self._task.node_id}
-        return tuple(port for port in container.ports if (port.published_port, port.protocol) in served)
+        # Once for IPv4 and once for IPv6, as engines report it.
+        return tuple(p for p in container.ports for _ in range(2) if (p.published_port, p.protocol) in served)
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
