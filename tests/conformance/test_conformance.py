@@ -1,0 +1,59 @@
+"""The same scenarios on swarmlab and on real engines, both against what real engines did when it was recorded."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from swarmlab.lab import manage
+
+from . import recording, scenario
+from .engines import Engines, LabEngines, RealEngines
+from .player import play
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabEngines]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SWARMLAB_HOME", str(tmp_path_factory.mktemp("labs")))
+        manage.up("conformance", nodes=3)
+        try:
+            yield LabEngines("conformance")
+        finally:
+            manage.down("conformance", purge=True)
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[RealEngines]:
+    engines = RealEngines.from_environment()
+    if engines is None:
+        pytest.skip("SWARMLAB_REAL_ENGINES names no engines")
+    yield engines
+    engines.fresh(1.0)
+
+
+def check(name: str, engines: Engines, *, real: bool) -> None:
+    found = scenario.load(name)
+    if len(engines.sockets) < len(found.roles):
+        pytest.skip(f"needs {len(found.roles)} engines")
+    if found.needs_power and not engines.power_works:
+        pytest.skip("SWARMLAB_REAL_NODE_SCRIPT names nothing that switches nodes off and on")
+    recorded = recording.load(name)
+    compared = recording.Comparison(found, recorded, play(found, engines), real=real)
+    if real and compared.failures:
+        # A real engine does not always agree with itself.
+        compared = recording.Comparison(found, recorded, play(found, engines), real=real)
+    assert not compared.failures, "\n\n".join(compared.failures)
+    if compared.known:
+        pytest.xfail("; ".join(dict.fromkeys(compared.known)))
+
+
+@pytest.mark.parametrize("name", scenario.names())
+def test_swarmlab_does_what_a_real_engine_did(name: str, lab: LabEngines) -> None:
+    check(name, lab, real=False)
+
+
+@pytest.mark.real_engine
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("name", scenario.names())
+def test_a_real_engine_does_what_was_recorded(name: str, real: RealEngines) -> None:
+    check(name, real, real=True)
