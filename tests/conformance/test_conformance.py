@@ -1,5 +1,6 @@
 """The same scenarios on swarmlab and on real engines, both against what real engines did when it was recorded."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,9 @@ from swarmlab.lab import manage
 from . import recording, scenario
 from .engines import Engines, LabEngines, RealEngines
 from .player import play
+
+#: What is played on real engines in every test run. All would take over ten minutes: SWARMLAB_REAL_SCENARIOS=all.
+_QUICK = frozenset({"invalid", "ports", "preferences", "secrets-configs"})
 
 
 @pytest.fixture(scope="module")
@@ -56,4 +60,6 @@ def test_swarmlab_does_what_a_real_engine_did(name: str, lab: LabEngines) -> Non
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", scenario.names())
 def test_a_real_engine_does_what_was_recorded(name: str, real: RealEngines) -> None:
+    if name not in _QUICK and os.environ.get("SWARMLAB_REAL_SCENARIOS") != "all":
+        pytest.skip("takes minutes on a real engine: SWARMLAB_REAL_SCENARIOS=all plays it")
     check(name, real, real=True)
