@@ -52,13 +52,17 @@ def mac_address(address: str) -> str:
 
 def network_ids(container: Container) -> list[str]:
     """The networks that a container is on."""
-    return list(
-        dict.fromkeys([*(endpoint.network_id for endpoint in container.endpoints), *container.networks.values()])
-    )
+    ids = [*(endpoint.network_id for endpoint in container.endpoints), *container.networks.values()]
+    return list(dict.fromkeys(network_id for network_id in ids if network_id))
 
 
 def places(container: Container, known: Mapping[str, Known]) -> list[Place]:
-    """The container's places, by the network's name. One that was given no network is on the engine's bridge."""
+    """The container's places, by the network's name. One that was given no network is on the engine's bridge.
+
+    One that was made by hand has been on no network before its first start.
+    """
+    if container.host is not None and not container.endpoints:
+        return sorted(Place(name, "", "", "", ()) for name in container.networks)
     names = {network_id: name for name, network_id in container.networks.items()}
     endpoints = {endpoint.network_id: endpoint for endpoint in container.endpoints}
     bridge = next(
@@ -78,13 +82,13 @@ def endpoint_settings(container: Container, place: Place) -> dict[str, Any]:
     """An entry of `NetworkSettings.Networks`."""
     running = container.state.status == "running"
     ip, _, prefix = place.address.partition("/") if running else ("", "", "")
-    is_overlay = not place.gateway
+    is_overlay = not place.gateway and bool(place.network_id)
     return {
         "IPAMConfig": {"IPv4Address": ip} if is_overlay and ip else None,
         "Links": None,
         "Aliases": [*place.aliases, container.id[:12]] if is_overlay else None,
         "NetworkID": place.network_id,
-        "EndpointID": endpoint_id(container.id, place.network_id) if running else "",
+        "EndpointID": endpoint_id(container.id, place.network_id) if running and place.network_id else "",
         "Gateway": place.gateway if running else "",
         "IPAddress": ip,
         "IPPrefixLen": int(prefix or 0),

@@ -18,6 +18,7 @@ _ACCEPTED = (
     "publish", "since", "status", "volume",
 )  # fmt: skip
 _STATES = frozenset({"paused", "restarting", "removing", "running", "dead", "created", "exited"})
+_RUNS = frozenset({"running", "restarting"})
 _HEALTH = frozenset({"none", "starting", "healthy", "unhealthy"})
 #: Where Docker says a published port listens.
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (shown, not bound)
@@ -43,7 +44,7 @@ def list_containers(call: Call) -> Answer:
     found = [
         view
         for view in views
-        if (shown or view.container.state.status == "running")
+        if (shown or view.container.state.status in _RUNS)
         and (is_task is None or is_task == bool(view.container.task_id))
         and view.matches(filters)
     ]
@@ -89,7 +90,7 @@ class _View:
         """Whether the filters that look at one container alone let it pass."""
         container, state = self.container, self.container.state
         exits = filters.get("exited")
-        if exits and (state.status == "running" or not state.started_at or str(state.exit_code) not in exits):
+        if exits and (state.status in _RUNS or not state.started_at or str(state.exit_code) not in exits):
             return False
         if "ancestor" in filters:
             images = (self.engine.images.find(value) for value in filters.get("ancestor"))
@@ -124,6 +125,8 @@ class _View:
     def status(self) -> str:
         """`Up 5 seconds (healthy)`, `Exited (0) 2 minutes ago`, `Created`."""
         state, now = self.container.state, self.engine.clock.now()
+        if state.status == "restarting":
+            return f"Restarting ({state.exit_code}) {human_duration(now - state.finished_at)} ago"
         if state.status == "running":
             health = {"starting": " (health: starting)", "": ""}.get(self.health, f" ({self.health})")
             return f"Up {human_duration(now - state.started_at)}{health}"
@@ -131,7 +134,7 @@ class _View:
             return "Removal In Progress"
         if state.status == "dead":
             return "Dead"
-        if not state.started_at and not state.finished_at:
+        if state.status == "created":
             return "Created"
         return f"Exited ({state.exit_code}) {human_duration(now - state.finished_at)} ago"
 
@@ -172,7 +175,7 @@ class _View:
             "Labels": sorted_map(container.labels),
             "State": container.state.status,
             "Status": self.status(),
-            "HostConfig": {"NetworkMode": "default"},
+            "HostConfig": {"NetworkMode": container.host.network_mode if container.host is not None else "default"},
             "NetworkSettings": {"Networks": self._networks()},
             "Mounts": [],
         }
@@ -187,7 +190,8 @@ class _View:
     def details(self) -> dict[str, Any]:
         """The whole of `docker inspect`."""
         container = self.container
-        folder = f"{_ROOT}/{container.id}"
+        # Its files are there once it was started.
+        folder = f"{_ROOT}/{container.id}" if container.state.status != "created" else ""
         return {
             "Id": container.id,
             "Created": instant(container.created_at),
@@ -195,18 +199,18 @@ class _View:
             "Args": list(container.args),
             "State": self._state(),
             "Image": container.image_id,
-            "ResolvConfPath": f"{folder}/resolv.conf",
-            "HostnamePath": f"{folder}/hostname",
-            "HostsPath": f"{folder}/hosts",
-            "LogPath": f"{folder}/{container.id}-json.log",
+            "ResolvConfPath": folder and f"{folder}/resolv.conf",
+            "HostnamePath": folder and f"{folder}/hostname",
+            "HostsPath": folder and f"{folder}/hosts",
+            "LogPath": folder and f"{folder}/{container.id}-json.log",
             "Name": f"/{container.name}",
-            "RestartCount": 0,
+            "RestartCount": container.restart_count,
             "Driver": "overlay2",
             "Platform": "linux",
             "MountLabel": "",
             "ProcessLabel": "",
             "AppArmorProfile": "",
-            "ExecIDs": None,
+            "ExecIDs": self.engine.execs.of_container(container.id) or None,
             "HostConfig": hostconfig.host_config(container, self._bindings()),
             "GraphDriver": {"Data": None, "Name": "overlay2"},
             "Mounts": [],
@@ -218,9 +222,9 @@ class _View:
         state = self.container.state
         found: dict[str, Any] = {
             "Status": state.status,
-            "Running": state.status == "running",
+            "Running": state.status in _RUNS,
             "Paused": False,
-            "Restarting": False,
+            "Restarting": state.status == "restarting",
             "OOMKilled": state.oom_killed,
             "Dead": state.status == "dead",
             "Pid": state.pid,

@@ -39,6 +39,16 @@ from swarmlab.objects.requests import (
     NetworkConfigFrom,
     NetworkCreateRequest,
 )
+from swarmlab.objects.run import (
+    ContainerRequest,
+    Empty,
+    HostConfig,
+    HostPort,
+    LogConfig,
+    NetworkingConfig,
+    RestartPolicy,
+    UpdateRequest,
+)
 
 S = TypeVar("S", bound=Spec)
 
@@ -59,12 +69,23 @@ _STRUCTS: dict[type[Spec], str] = {
     IPAMPool: "network.IPAMConfig",
     NetworkConfigFrom: "network.ConfigReference",
     NetworkCreateRequest: "types.NetworkCreateRequest",
+    ContainerRequest: "container.CreateRequest",
+    Empty: "struct {}",
+    HostConfig: "container.HostConfig",
+    HostPort: "nat.PortBinding",
+    LogConfig: "container.LogConfig",
+    NetworkingConfig: "network.NetworkingConfig",
+    RestartPolicy: "container.RestartPolicy",
+    UpdateRequest: "container.UpdateConfig",
 }
 #: Fields whose Go type is not what their Python type suggests.
 _FIELDS: dict[tuple[type[Spec], str], str] = {
     (BlobSpec, "data"): "[]uint8",
     (CAConfig, "external_cas"): "[]*swarm.ExternalCA",
     (ExternalCA, "protocol"): "swarm.ExternalCAProtocol",
+    (ContainerRequest, "cmd"): "strslice.StrSlice",
+    (ContainerRequest, "entrypoint"): "strslice.StrSlice",
+    (ExecCreateRequest, "cmd"): "strslice.StrSlice",
     (FileTarget, "mode"): "fs.FileMode",
     (TmpfsOptions, "mode"): "fs.FileMode",
     (Mount, "type"): "mount.Type",
@@ -74,6 +95,8 @@ _FIELDS: dict[tuple[type[Spec], str], str] = {
     (ConfigReference, "file"): "swarm.ConfigReferenceFileTarget",
     (SecretReference, "file"): "swarm.SecretReferenceFileTarget",
 }
+#: A list of strings for which Docker also takes a string.
+_STRINGS_OR_ONE = "strslice.StrSlice"
 _LIMITS = {"int": 63, "int64": 63, "time.Duration": 63, "uint64": 64, "uint32": 32, "fs.FileMode": 32}
 
 
@@ -160,11 +183,14 @@ def _reader(hint: Any, go_type: str) -> Reader:
     go_type = go_type or declared
     if go_type == "[]uint8":
         return _bytes
+    if go_type == _STRINGS_OR_ONE:
+        return _strings_or_one
     if get_origin(hint) is tuple:
         item = get_args(hint)[0]
         return _list(_reader(item, ""), _zero(item), go_type or _go_name(hint))
     if get_origin(hint) is not None and issubclass(get_origin(hint), Mapping):
-        return _map
+        value = get_args(hint)[1]
+        return _map if value is str else _mapping(_reader(value, ""), _zero(value), _go_name(hint))
     if isinstance(hint, type) and issubclass(hint, Spec):
         return _struct(hint, go_type or _go_struct(hint))
     scalars: dict[Any, Callable[[str], Reader]] = {str: _string, bool: _bool, int: _integer, float: _float}
@@ -193,7 +219,23 @@ def _go_name(hint: Any) -> str:
         return f"[]{_go_name(get_args(hint)[0])}"
     if isinstance(hint, type) and issubclass(hint, Spec):
         return _go_struct(hint)
-    return {str: "string", bool: "bool", int: "int64", float: "float32"}.get(hint, "map[string]string")
+    if get_origin(hint) is not None and issubclass(get_origin(hint), Mapping):
+        return f"map[string]{_go_name(get_args(hint)[1])}"
+    return {str: "string", bool: "bool", int: "int64", float: "float32"}[hint]
+
+
+def _strings_or_one(value: Any, where: _Where) -> tuple[str, ...]:
+    """A list of strings, or a single one."""
+    return (value,) if isinstance(value, str) else _list(_string("string"), "", _STRINGS_OR_ONE)(value, where)
+
+
+def _mapping(inner: Reader, zero: Any, go_type: str) -> Reader:
+    def read(value: Any, where: _Where) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise _mismatch(_kind_of(value), go_type, where)
+        return {key: zero if item is None else inner(item, where) for key, item in sorted(value.items())}
+
+    return read
 
 
 def _zero(hint: Any) -> Any:

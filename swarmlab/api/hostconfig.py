@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from swarmlab.api.encode import sorted_map
 from swarmlab.images import ImageConfig
 from swarmlab.objects.container import HealthConfig
 from swarmlab.objects.local import Container
+from swarmlab.objects.run import HostConfig
 
 #: What a container gets that asked for nothing, up to and after what is particular to it.
 _BEFORE: dict[str, Any] = {
@@ -35,6 +38,8 @@ _AFTER: dict[str, Any] = {
 
 def host_config(container: Container, bindings: Mapping[str, Sequence[int]]) -> dict[str, Any]:
     """`HostConfig`; `bindings` are the published ports by `port/protocol`."""
+    if container.host is not None:
+        return _by_hand(container.host)
     published = {
         key: [{"HostIp": "", "HostPort": str(port)} for port in ports]
         for key, ports in sorted(bindings.items())
@@ -47,15 +52,46 @@ def host_config(container: Container, bindings: Mapping[str, Sequence[int]]) -> 
         "NetworkMode": "default",
         "PortBindings": published,
         **_BEFORE,
-        "AutoRemove": container.auto_remove,
         "Memory": container.memory,
         **_AFTER,
     }
 
 
+#: What only containers that were made by hand have in another form.
+_BY_HAND: dict[str, Any] = {
+    "Dns": [], "DnsOptions": [], "DnsSearch": [], "Isolation": "", "BlkioWeightDevice": [], "BlkioDeviceReadBps": [],
+    "BlkioDeviceWriteBps": [], "BlkioDeviceReadIOps": [], "BlkioDeviceWriteIOps": [], "Devices": [],
+}  # fmt: skip
+
+
+def _by_hand(host: HostConfig) -> dict[str, Any]:
+    """What was asked for, over what a container gets that asks for nothing."""
+    asked = msgspec.to_builtins(host)
+    if not host.log_config.type:
+        asked.pop("LogConfig", None)
+    everything = {
+        "Binds": None,
+        "ContainerIDFile": "",
+        "LogConfig": {"Type": "json-file", "Config": {}},
+        "NetworkMode": "default",
+        "PortBindings": {},
+        **_BEFORE,
+        "Memory": 0,
+        **_AFTER,
+        **_BY_HAND,
+        **asked,
+    }
+    if "Init" not in asked:
+        del everything["Init"]
+    return everything
+
+
 def _config(
     *,
     hostname: str,
+    domainname: str = "",
+    attach: Sequence[bool] = (False, False, False),
+    stdin_once: bool = False,
     user: str,
     exposed_ports: Sequence[str],
     tty: bool,
@@ -71,15 +107,15 @@ def _config(
 ) -> dict[str, Any]:
     found: dict[str, Any] = {
         "Hostname": hostname,
-        "Domainname": "",
+        "Domainname": domainname,
         "User": user,
-        "AttachStdin": False,
-        "AttachStdout": False,
-        "AttachStderr": False,
+        "AttachStdin": attach[0],
+        "AttachStdout": attach[1],
+        "AttachStderr": attach[2],
         "ExposedPorts": {port: {} for port in sorted(exposed_ports)},
         "Tty": tty,
         "OpenStdin": open_stdin,
-        "StdinOnce": False,
+        "StdinOnce": stdin_once,
         "Env": list(env),
         "Cmd": list(cmd) or None,
         "Healthcheck": healthcheck,
@@ -101,6 +137,9 @@ def config(container: Container) -> dict[str, Any]:
     """`Config` of a container."""
     found = _config(
         hostname=container.hostname,
+        domainname=container.domainname,
+        attach=(container.attach_stdin, container.attach_stdout, container.attach_stderr),
+        stdin_once=container.stdin_once,
         user=container.user,
         exposed_ports=container.exposed_ports,
         tty=container.tty,

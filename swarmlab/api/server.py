@@ -14,6 +14,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from swarmlab.api import (
+    archives,
+    attach,
     blobs,
     containers,
     distribution,
@@ -23,6 +25,8 @@ from swarmlab.api import (
     logs,
     networks,
     nodes,
+    processes,
+    runs,
     services,
     swarm,
     system,
@@ -42,7 +46,8 @@ _LOG = logging.getLogger(__name__)
 ROUTES = tuple(
     route
     for module in (
-        system, events, swarm, nodes, services, tasks, networks, containers, execs, logs, images, blobs, distribution,
+        system, events, swarm, nodes, services, tasks, networks, containers, runs, attach,
+        archives, processes, execs, logs, images, blobs, distribution,
         unavailable,
     )
     for route in module.ROUTES

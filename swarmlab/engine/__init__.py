@@ -2,6 +2,7 @@
 
 from swarmlab.engine.cluster import ClusterComponent
 from swarmlab.engine.containers import Containers
+from swarmlab.engine.create import check_policy
 from swarmlab.engine.engine import DockerEngine, LocalNetwork
 from swarmlab.engine.errors import EngineError
 from swarmlab.engine.execs import Exec, Execs
@@ -13,4 +14,5 @@ from swarmlab.engine.version import API_VERSION, MIN_API_VERSION, VERSION
 __all__ = [
     "API_VERSION", "MIN_API_VERSION", "VERSION", "ClusterComponent", "Containers", "DockerEngine", "EngineError",
     "Exec", "Execs", "IncompleteLogsError", "Lab", "LocalNetwork", "LogBroker", "Selector", "SwarmInfo", "TaskLine",
+    "check_policy",
 ]  # fmt: skip

@@ -2,20 +2,28 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any, Literal
 
 import msgspec
 
-from swarmlab.clock import Clock
-from swarmlab.engine.errors import EngineError, not_found
+from swarmlab.clock import Clock, Timer
+from swarmlab.engine.errors import EngineError, conflict, not_found
 from swarmlab.engine.events import Events
+from swarmlab.engine.placement import Nowhere, Placement
+from swarmlab.engine.restarts import next_pause, wants_restart
+from swarmlab.engine.signals import signal_number
 from swarmlab.objects.local import Container, ContainerState
+from swarmlab.objects.run import HostConfig
 from swarmlab.runtime import base
 from swarmlab.store import Actor, Kind, Store
 
 _replace = msgspec.structs.replace
 #: What a container shows that was running when its engine lost power.
 EXIT_LOST = 255
+_DEFAULT_SIGNAL = "SIGTERM"
+Condition = Literal["not-running", "next-exit", "removed"]
+_CONDITIONS: tuple[Condition, ...] = ("not-running", "next-exit", "removed")
 
 
 def new_container_id() -> str:
@@ -27,7 +35,6 @@ class Containers:
     """Owns the records of an engine's containers and follows what the runtime does with them."""
 
     def __init__(self, engine: str, store: Store, clock: Clock, runtime: base.Runtime, events: Events) -> None:
-        self._engine = engine
         self._store = store
         self._clock = clock
         self._runtime = runtime
@@ -36,13 +43,20 @@ class Containers:
         self._running: dict[str, base.Container] = {}
         #: Follow each running container until it ends.
         self._watchers: dict[str, asyncio.Task[None]] = {}
+        #: Done when a container has ended for good, that is, when it is not started again by its policy.
         self._ended: dict[str, asyncio.Future[int]] = {}
+        self._waiters: dict[tuple[str, Condition], list[asyncio.Future[int]]] = {}
+        #: Restarts to come, and the pause before each.
+        self._restarts: dict[str, Timer] = {}
+        self._pauses: dict[str, float] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self.placement: Placement = Nowhere()
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
     def list(self, all: bool) -> list[Container]:
         """The running containers, or with `all` every one; oldest first."""
-        return [c for c in self._store.tables.containers if all or c.state.status == "running"]
+        return [c for c in self._store.tables.containers if all or c.state.status in {"running", "restarting"}]
 
     def find(self, reference: str) -> Container:
         """A container by id, name, or a prefix of its id that fits no other. Raises EngineError (404, 400)."""
@@ -69,13 +83,7 @@ class Containers:
 
     def create(self, container: Container, files: Sequence[base.File] = ()) -> Container:
         """Make a container that has not been started. Raises EngineError when its image or name cannot be had."""
-        if self._store.tables.containers.by("name", container.name):
-            other = self._store.tables.containers.by("name", container.name)[0]
-            raise EngineError(
-                409,
-                f'Conflict. The container name "/{container.name}" is already in use by container "{other.id}". '
-                "You have to remove (or rename) that container to be able to reuse that name.",
-            )
+        self._check_name(container.name)
         self._materialise(container, files)
         with self._store.transaction(self._actor) as tx:
             created = tx.create(Kind.CONTAINER, container)
@@ -87,17 +95,29 @@ class Containers:
         return self._running.get(container.id) or self._materialise(container, files)
 
     async def start(self, container_id: str) -> None:
-        """Start a container. Raises base.StartError with what the daemon would say."""
+        """Start a container. Raises base.StartError or EngineError with what the daemon would say."""
         container = self._record(container_id)
-        running = self._running[container_id]
+        running = self.revive(container)
+        self._forget_restart(container_id)
+        try:
+            placed = self.placement.place(container, running)
+        except EngineError as error:
+            self._not_started(container, str(error), base.CANNOT_START)
+            raise
+        self._change(container_id, ports=placed.ports, endpoints=placed.endpoints)
         try:
             await running.start()
         except base.StartError as error:
-            self._change(container_id, ContainerState(status="created", exit_code=127, error=str(error)))
+            self.placement.displace(placed)
+            self._not_started(container, str(error), error.exit_code)
             raise
-        state = ContainerState(status="running", pid=running.pid, started_at=self._clock.now())
-        self._ended[container_id] = asyncio.get_running_loop().create_future()
-        self._change(container_id, state)
+        state = ContainerState(
+            status="running", pid=running.pid, started_at=self._clock.now(), finished_at=container.state.finished_at
+        )
+        ended = self._ended.get(container_id)
+        if ended is None or ended.done():
+            self._ended[container_id] = asyncio.get_running_loop().create_future()
+        self._change(container_id, state=state, stopped=False)
         self._publish("start", container)
         self._watchers[container_id] = asyncio.ensure_future(self._follow(container_id, running))
 
@@ -107,46 +127,108 @@ class Containers:
         # Shielded: others may wait for the same end.
         return self._record(container_id).state.exit_code if ended is None else await asyncio.shield(ended)
 
-    async def stop(self, container_id: str, grace: float) -> None:
-        """Stop a container in good order, or kill it after `grace` seconds of swarm time."""
+    def waiter(self, container_id: str, condition: Condition) -> "asyncio.Future[int]":
+        """Done with the exit code once the condition is met: not running, its next exit, or its removal."""
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        container = self._record(container_id)
+        if condition == "not-running" and container.state.status not in {"running", "restarting"}:
+            found.set_result(container.state.exit_code)
+        else:
+            self._waiters.setdefault((container_id, condition), []).append(found)
+        return found
+
+    async def stop(self, container_id: str, grace: float, name: str = "") -> None:
+        """Stop a container in good order, or kill it after `grace` seconds of swarm time (never, when negative)."""
+        self._stopped_by_hand(container_id)
         running = self._running.get(container_id)
         if running is None or container_id not in self._watchers:
             return
         container = self._record(container_id)
-        self._publish("kill", container, signal=container.stop_signal or "15")
-        await running.stop(grace, container.stop_signal or None)
+        name = name or container.stop_signal or _DEFAULT_SIGNAL
+        self._publish("kill", container, signal=str(signal_number(name)))
+        if grace < 0:
+            running.kill(name)
+        else:
+            await running.stop(grace, name)
         await self.wait(container_id)
-        self._publish("stop", container)
+        self._publish("stop", self._record(container_id))
+
+    def kill(self, container_id: str, name: str) -> None:
+        """Send a signal to a running container. Raises EngineError (409)."""
+        container = self._record(container_id)
+        running = self._running.get(container_id)
+        if running is None or container.state.status != "running":
+            raise conflict(f"Container {container_id} is not running")
+        if name in {"SIGKILL", container.stop_signal or _DEFAULT_SIGNAL}:
+            self._stopped_by_hand(container_id)
+        running.kill(name)
+        self._publish("kill", container, signal=str(signal_number(name)))
+
+    def rename(self, container_id: str, name: str) -> None:
+        """Give a container another name. Raises EngineError (409)."""
+        self._check_name(name)
+        container = self._record(container_id)
+        self._publish("rename", self._change(container_id, name=name), oldName=f"/{container.name}")
+
+    def update(self, container_id: str, host: HostConfig) -> None:
+        """Change what a container asks of its machine."""
+        self._publish("update", self._change(container_id, host=host, memory=host.memory))
 
     async def remove(self, container_id: str) -> None:
         """Remove a container, killing it if it runs."""
+        self._stopped_by_hand(container_id)
         running = self._running.pop(container_id, None)
         if running is not None:
+            if container_id in self._watchers:
+                self._publish("kill", self._record(container_id), signal=str(signal_number("SIGKILL")))
             await running.remove()
         if container_id in self._watchers:
             await self.wait(container_id)
         self._ended.pop(container_id, None)
+        self._pauses.pop(container_id, None)
         container = self._store.tables.containers.get(container_id)
         if container is not None:
             with self._store.transaction(self._actor) as tx:
                 tx.delete(Kind.CONTAINER, container_id)
             self._publish("destroy", container)
+            for condition in _CONDITIONS:
+                self._wake(container_id, condition, container.state.exit_code)
+
+    # --- the engine's life -----------------------------------------------------------------------------------------
 
     def power_lost(self) -> None:
         """Whatever ran has ended with the machine; the records say so when it boots again."""
-        for watcher in self._watchers.values():
-            watcher.cancel()
+        for task in (*self._watchers.values(), *self._background):
+            task.cancel()
+        for timer in self._restarts.values():
+            timer.cancel()
+        for waiter in (waiter for waiters in self._waiters.values() for waiter in waiters):
+            waiter.cancel()
         self._watchers.clear()
+        self._restarts.clear()
+        self._waiters.clear()
         self._running.clear()
         self._ended.clear()
 
     def boot(self) -> None:
         """The engine starts after its machine was off: containers that were running are not any more."""
         for container in self.list(all=False):
-            state = _replace(
-                container.state, status="exited", exit_code=EXIT_LOST, pid=0, finished_at=self._clock.now()
-            )
-            self._change(container.id, state)
+            self._lost(container)
+        self.recover()
+
+    def recover(self) -> None:
+        """The engine starts: what was run by hand and ended with it is removed or started again, if it asked for that.
+
+        Containers of tasks are the agent's business.
+        """
+        for known in [c for c in self.list(all=True) if c.host is not None]:
+            container = self._lost(known) if known.state.status in {"running", "restarting"} else known
+            if container.host is not None and container.host.auto_remove:
+                self._later(self.remove(container.id))
+            elif container.state.started_at and wants_restart(container, container.state.exit_code):
+                self._later(self._start_again(container.id))
+
+    # --- inside ----------------------------------------------------------------------------------------------------
 
     def publish(self, action: str, container_id: str, **extra: str) -> None:
         """Tell of something that happened to a container; nothing when it is gone."""
@@ -154,7 +236,16 @@ class Containers:
         if container is not None:
             self._publish(action, container, **extra)
 
-    # --- inside ----------------------------------------------------------------------------------------------------
+    def has_name(self, name: str) -> bool:
+        """Whether a container has this name."""
+        return bool(self._store.tables.containers.by("name", name))
+
+    def _check_name(self, name: str) -> None:
+        for other in self._store.tables.containers.by("name", name):
+            raise conflict(
+                f'Conflict. The container name "/{name}" is already in use by container "{other.id}". '
+                "You have to remove (or rename) that container to be able to reuse that name."
+            )
 
     def _materialise(self, container: Container, files: Sequence[base.File]) -> base.Container:
         try:
@@ -168,7 +259,7 @@ class Containers:
                     env=container.env,
                     working_dir=container.working_dir or "/",
                     user=container.user,
-                    stop_signal=container.stop_signal or "SIGTERM",
+                    stop_signal=container.stop_signal or _DEFAULT_SIGNAL,
                     tty=container.tty,
                     open_stdin=container.open_stdin,
                     healthcheck=container.healthcheck,
@@ -185,12 +276,78 @@ class Containers:
     async def _follow(self, container_id: str, running: base.Container) -> None:
         code = await running.wait()
         container = self._store.tables.containers.get(container_id)
+        again = container is not None and wants_restart(container, code)
         if container is not None:
-            state = _replace(container.state, status="exited", exit_code=code, pid=0, finished_at=self._clock.now())
-            self._change(container_id, state)
+            status = "restarting" if again else "exited"
+            state = _replace(container.state, status=status, exit_code=code, pid=0, finished_at=self._clock.now())
+            self._change(container_id, state=state)
             self._publish("die", container, exitCode=str(code))
+            self.placement.displace(container)
         self._watchers.pop(container_id, None)
-        self._ended[container_id].set_result(code)
+        self._wake(container_id, "next-exit", code)
+        if again and container is not None:
+            ran = self._clock.now() - container.state.started_at
+            pause = self._pauses[container_id] = next_pause(self._pauses.get(container_id, 0), ran)
+            restart = lambda: self._later(self._start_again(container_id))  # noqa: E731  (called once, later)
+            self._restarts[container_id] = self._clock.call_later(pause, restart)
+            return
+        self._over(container_id, code)
+        if container is not None and container.host is not None and container.host.auto_remove:
+            self._later(self.remove(container_id))
+
+    async def _start_again(self, container_id: str) -> None:
+        container = self._store.tables.containers.get(container_id)
+        if container is None:
+            return
+        self._change(container_id, restart_count=container.restart_count + 1)
+        try:
+            await self.start(container_id)
+        except (base.StartError, EngineError):
+            self._over(container_id, self._record(container_id).state.exit_code)
+
+    def _over(self, container_id: str, code: int) -> None:
+        """The container has ended for good."""
+        ended = self._ended.get(container_id)
+        if ended is not None and not ended.done():
+            ended.set_result(code)
+        self._wake(container_id, "not-running", code)
+
+    def _wake(self, container_id: str, condition: Condition, code: int) -> None:
+        for waiter in self._waiters.pop((container_id, condition), ()):
+            if not waiter.done():
+                waiter.set_result(code)
+
+    def _stopped_by_hand(self, container_id: str) -> None:
+        """No policy starts the container again."""
+        container = self._store.tables.containers.get(container_id)
+        if container is None or container.host is None:
+            return
+        state = container.state
+        if self._forget_restart(container_id) and state.status == "restarting":
+            state = _replace(state, status="exited")
+            self._over(container_id, state.exit_code)
+        self._change(container_id, stopped=True, state=state)
+
+    def _forget_restart(self, container_id: str) -> bool:
+        timer = self._restarts.pop(container_id, None)
+        if timer is not None:
+            timer.cancel()
+        return timer is not None
+
+    def _not_started(self, container: Container, error: str, code: int) -> None:
+        status = "exited" if container.state.started_at else "created"
+        self._change(container.id, state=_replace(container.state, status=status, exit_code=code, error=error))
+        if container.host is not None and container.host.auto_remove:
+            self._later(self.remove(container.id))
+
+    def _lost(self, container: Container) -> Container:
+        state = _replace(container.state, status="exited", exit_code=EXIT_LOST, pid=0, finished_at=self._clock.now())
+        return self._change(container.id, state=state)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def _record(self, container_id: str) -> Container:
         container = self._store.tables.containers.get(container_id)
@@ -198,11 +355,10 @@ class Containers:
             raise not_found(f"No such container: {container_id}")
         return container
 
-    def _change(self, container_id: str, state: ContainerState) -> None:
+    def _change(self, container_id: str, **fields: object) -> Container:
+        """Change fields of a record, as it is by now."""
         with self._store.transaction(self._actor) as tx:
-            container = tx.tables.containers.get(container_id)
-            if container is not None:
-                tx.update(Kind.CONTAINER, _replace(container, state=state))
+            return tx.update(Kind.CONTAINER, _replace(self._record(container_id), **fields))
 
     def _publish(self, action: str, container: Container, **extra: str) -> None:
         attributes = {**container.labels, "image": container.image, "name": container.name, **extra}

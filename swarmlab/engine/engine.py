@@ -9,14 +9,18 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from swarmlab.clock import Clock
+from swarmlab.engine.byhand import ByHand
 from swarmlab.engine.cluster import ClusterComponent
 from swarmlab.engine.containers import Containers
+from swarmlab.engine.errors import EngineError, internal, not_found
 from swarmlab.engine.events import Events
 from swarmlab.engine.execs import Execs
+from swarmlab.engine.placement import HandNetwork, HandPlacement
 from swarmlab.engine.servicelogs import LogBroker, TaskContainers
 from swarmlab.engine.swarms import Swarms
 from swarmlab.images import Catalogue
-from swarmlab.manager import Swarm
+from swarmlab.manager import StatusError, Swarm
+from swarmlab.objects import Network
 from swarmlab.objects.local import Engine
 from swarmlab.runtime.virtual import VirtualRuntime
 from swarmlab.store import Actor, Kind, Store
@@ -64,6 +68,10 @@ class DockerEngine:
         self.runtime = VirtualRuntime(clock, images, state / name)
         self.containers = Containers(name, store, clock, self.runtime, self.events)
         self.execs = Execs(self.containers)
+        self.by_hand = ByHand(name, self.containers, images)
+        self.placement = self.containers.placement = HandPlacement(
+            name, self.events, lambda: self.containers.list(all=False), self._network, self._service_ports
+        )
         self.cluster = ClusterComponent(self._record.id, name, address, store, clock, swarms, self.events)
 
     @property
@@ -108,6 +116,38 @@ class DockerEngine:
         swarm = self._swarms.get(member.swarm)
         assert swarm is not None
         return LogBroker(swarm.store, lambda node_id: self._swarms.containers(swarm, node_id))
+
+    def _network(self, reference: str) -> HandNetwork:
+        """A network that a container may be on, by name or id. Raises EngineError (404, 403)."""
+        for local in self.local_networks():
+            if reference in (local.name, local.id):
+                return HandNetwork(local.name, local.id, local.driver, local.subnet, local.gateway)
+        found = next((n for n in self._swarm_networks() if reference in (n.spec.name, n.id)), None)
+        if found is None:
+            raise not_found(f"network {reference} not found")
+        name = found.spec.name
+        if not found.spec.attachable:
+            raise internal(
+                f"Could not attach to network {name}: rpc error: code = PermissionDenied "
+                f"desc = network {name} not manually attachable"
+            )
+        return HandNetwork(name, found.id, "overlay")
+
+    def _swarm_networks(self) -> list[Network]:
+        try:
+            return self.cluster.control().networks()
+        except (EngineError, StatusError):
+            return []
+
+    def _service_ports(self) -> list[int]:
+        """The ports that services publish on every node."""
+        member = self.cluster.membership
+        swarm = self._swarms.get(member.swarm) if member is not None else None
+        if swarm is None:
+            return []
+        endpoints = (service.endpoint for service in swarm.store.tables.services)
+        ports = (port for endpoint in endpoints if endpoint is not None for port in endpoint.ports)
+        return [port.published_port for port in ports if port.publish_mode != "host"]
 
     def joined_swarm(self) -> None:
         """The bridge through which tasks on overlay networks reach the outside exists from now on."""

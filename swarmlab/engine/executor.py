@@ -166,8 +166,9 @@ class ContainerController:
                     # The lab was restarted: the container goes on where it was, as far as anyone can tell.
                     await self._containers.start(container.id)
                 self._activate(running)
-                await self._until_ended_or_unhealthy(running)
-            code = await self._containers.wait(container.id)
+                code = await self._until_ended_or_unhealthy(running)
+            else:
+                code = await self._containers.wait(container.id)
         except base.StartError as error:
             ended(TaskError(f"starting container failed: {error}", 127))
             return
@@ -182,7 +183,8 @@ class ContainerController:
         reason = ": dockerexec: unhealthy container" if self._killed_by_health else ""
         ended(TaskError(f"task: non-zero exit ({code}){reason}", code) if code else None)
 
-    async def _until_ended_or_unhealthy(self, running: base.Container) -> None:
+    async def _until_ended_or_unhealthy(self, running: base.Container) -> int:
+        """The exit code; somebody may have removed the container by the time that it is known."""
         end = asyncio.ensure_future(self._containers.wait(self._container_id))
         sick = asyncio.ensure_future(running.wait_unhealthy())
         try:
@@ -191,6 +193,7 @@ class ContainerController:
                 self._killed_by_health = True
                 self._executor.mesh.deactivate(self._task.id)
                 await self._containers.stop(self._container_id, taskcontainer.grace_period(self._task))
+            return await end
         finally:
             for waiter in (end, sick):
                 waiter.cancel()

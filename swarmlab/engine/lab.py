@@ -70,6 +70,8 @@ class Lab:
             self._adopt(self._store(swarm_id))
         for engine in self.engines.values():
             if engine.power == "on":
+                await engine.placement.open(engine.address)
+                engine.containers.recover()
                 engine.cluster.resume()
         for swarm_id, swarm in self._swarms.items():
             swarm.raft.resume(self._journal.meta(f"leader:{swarm_id}"))
@@ -84,6 +86,7 @@ class Lab:
             swarm.close()
         for engine in self.engines.values():
             await engine.runtime.close()
+            await engine.placement.mesh.close()
         for mesh in self._meshes.values():
             await mesh.close()
         if self._recording:
@@ -109,6 +112,7 @@ class Lab:
             if engine.power == "on":
                 return
             engine.set_power("on")
+            await engine.placement.open(engine.address)
             engine.containers.boot()
             engine.cluster.boot()
             return
@@ -116,6 +120,7 @@ class Lab:
             return
         engine.cluster.power_off()
         await self._leave_meshes(engine)
+        await engine.placement.close()
         engine.containers.power_lost()
         await engine.runtime.close()
         engine.set_power("stopped" if action == "stop" else "killed")
@@ -139,7 +144,8 @@ class Lab:
 
     def published(self) -> list[Published]:
         """Where each published port of each node can really be reached."""
-        return [entry for mesh in self._meshes.values() for entry in mesh.published()]
+        meshes = [*self._meshes.values(), *(engine.placement.mesh for engine in self.engines.values())]
+        return [entry for mesh in meshes for entry in mesh.published()]
 
     def service_name(self, service_id: str) -> str:
         """A service's name; its id when it is gone."""

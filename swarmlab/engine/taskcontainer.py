@@ -1,10 +1,11 @@
 """The container of a task, made from its spec (MB: daemon/cluster/executor/container/container.go)."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from swarmlab.clock import SECOND
 from swarmlab.engine.containers import new_container_id
+from swarmlab.engine.environment import merged_env
 from swarmlab.images import Image
 from swarmlab.objects import Config, ContainerSpec, NodeDescription, Secret, Task
 from swarmlab.objects.container import FileTarget
@@ -58,7 +59,7 @@ def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> C
         args=process[1:],
         entrypoint=entrypoint,
         cmd=cmd,
-        env=_merged_env(config.env, spec.env),
+        env=merged_env(config.env, spec.env),
         working_dir=spec.dir or config.working_dir,
         user=spec.user or config.user,
         labels={**config.labels, **spec.labels, **_system_labels(task)},
@@ -106,14 +107,6 @@ def _file(target: FileTarget, data: str, directory: str, *, secret: bool) -> bas
         mode=target.mode & 0o7777,
         secret=secret,
     )
-
-
-def _merged_env(image: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
-    """The image's variables, those of the spec replacing them by name."""
-    merged: dict[str, str] = {}
-    for variable in (*image, *own):
-        merged[variable.partition("=")[0]] = variable
-    return tuple(merged.values())
 
 
 def _system_labels(task: Task) -> dict[str, str]:

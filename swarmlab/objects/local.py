@@ -5,6 +5,7 @@ import msgspec
 from swarmlab.objects.base import Labels, Object, Spec, Strings
 from swarmlab.objects.container import HealthConfig
 from swarmlab.objects.network import PortConfig
+from swarmlab.objects.run import HostConfig
 
 
 class Lock(Spec, frozen=True):
@@ -48,7 +49,7 @@ class Engine(Object, frozen=True):
 
 
 class ContainerState(Spec, frozen=True):
-    """`created`, `running`, `exited`, `removing` or `dead`; instants in Unix nanoseconds, 0 when unset."""
+    """`created`, `running`, `restarting`, `exited`, `removing` or `dead`; instants in Unix nanoseconds, 0 for none."""
 
     status: str = "created"
     pid: int = 0
@@ -60,7 +61,7 @@ class ContainerState(Spec, frozen=True):
 
 
 class ContainerNetwork(Spec, frozen=True):
-    """A container's place on one network."""
+    """A container's place on one network; addresses have a prefix length."""
 
     network_id: str = ""
     addresses: Strings = ()
@@ -96,5 +97,14 @@ class Container(Object, frozen=True):
     endpoints: tuple[ContainerNetwork, ...] = ()
     state: ContainerState = ContainerState()
     memory: int = 0
-    auto_remove: bool = False
     task_id: str = ""
+    #: The rest is of containers that were made by hand. `host` is what was asked for, None for a task's.
+    host: HostConfig | None = None
+    domainname: str = ""
+    attach_stdin: bool = False
+    attach_stdout: bool = False
+    attach_stderr: bool = False
+    stdin_once: bool = False
+    restart_count: int = 0
+    #: Whether somebody has stopped it, so that no restart policy applies any more.
+    stopped: bool = False

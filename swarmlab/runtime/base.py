@@ -87,6 +87,24 @@ class Process(NamedTuple):
     command: str
 
 
+class PathStat(NamedTuple):
+    """What is at a path: `kind` is `file`, `directory` or `link` (to `target`). `modified` is Unix nanoseconds."""
+
+    name: str
+    kind: str
+    size: int
+    mode: int
+    modified: int
+    target: str = ""
+
+
+class Change(NamedTuple):
+    """Something that is not as the image has it: changed (0), added (1) or deleted (2)."""
+
+    kind: int
+    path: str
+
+
 class Attachment(Protocol):
     """What the main program writes from now on, in pieces: (`stdout` or `stderr`, bytes), to the end of its run.
 
@@ -162,6 +180,22 @@ class Container(Protocol):
 
     def processes(self) -> Sequence[Process]:
         """What runs in the container, the main program first."""
+
+    def stat(self, path: str) -> PathStat:
+        """What is at a path. Raises FileNotFoundError."""
+
+    def pack(self, path: str) -> bytes:
+        """A file or a directory with everything in it, as a tar archive. Raises FileNotFoundError."""
+
+    def unpack(self, path: str, data: bytes, *, replace: bool) -> None:
+        """Extract a tar archive (compressed or not) into a directory.
+
+        Without `replace` a directory takes no file's place, nor a file a directory's. Raises FileNotFoundError,
+        NotADirectoryError, FileExistsError, and tarfile.TarError for what is no archive.
+        """
+
+    def changes(self) -> Sequence[Change]:
+        """What is not as the image has it, by path."""
 
     async def exec(
         self,

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from swarmlab.clock import VirtualClock
-from swarmlab.engine import EngineError
+from swarmlab.engine import EngineError, Execs
 from swarmlab.engine.events import Event
 from swarmlab.images import Catalogue
 from swarmlab.journal import Request
@@ -185,6 +185,7 @@ class FakeEngine:
         self.store = Store(self.clock, "test", self.commits.append)
         self.cluster = FakeCluster(self.store)
         self.containers = FakeContainers()
+        self.execs = Execs(cast(Any, self.containers))
         self.events = FakeEvents()
         self.images = catalogue
         self.networks = [

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from swarmlab.engine import Containers, Execs
+from swarmlab.engine.byhand import ByHand
+from swarmlab.engine.errors import not_found
 from swarmlab.engine.events import Event, Events
-from swarmlab.images import Catalogue
+from swarmlab.engine.placement import HandNetwork, HandPlacement
 from swarmlab.objects.local import Container
 from swarmlab.runtime.virtual import VirtualRuntime
 
@@ -48,9 +50,14 @@ class Live:
         self.events = engine.events = Events(engine.clock)
         engine.containers = Containers("node-1", engine.store, engine.clock, self.runtime, self.events)
         engine.execs = Execs(engine.containers)
+        engine.by_hand = ByHand("node-1", engine.containers, engine.images)
+        self.placement = engine.containers.placement = HandPlacement(
+            "node-1", self.events, lambda: engine.containers.list(all=False), _network, lambda: [8099]
+        )
+        client.run(self.placement.open("127.0.0.1"))
 
     async def _make(self, state: Path) -> VirtualRuntime:
-        return VirtualRuntime(self.clock, Catalogue(), state)
+        return VirtualRuntime(self.clock, self.engine.images, state)
 
     def start(self, *command: str, name: str = "box", **changes: Any) -> Container:
         """A running container."""
@@ -98,8 +105,51 @@ class Live:
         """What has happened, in short."""
         return [event.action for event in self.events.past()]
 
+    def create(self, *command: str, name: str = "box", image: str = "alpine", **body: Any) -> Any:
+        """The answer to `POST /containers/create`."""
+        return self.client("POST", f"/containers/create?name={name}", {"Image": image, "Cmd": list(command), **body})
+
+    def run(self, *command: str, name: str = "box", image: str = "alpine", **body: Any) -> str:
+        """Make a container by hand and start it; its id."""
+        reply = self.create(*command, name=name, image=image, **body)
+        assert reply.status == 201, reply.body
+        started = self.client("POST", f"/containers/{name}/start")
+        assert started.status == 204, started.body
+        made: str = reply.json["Id"]
+        return made
+
+    def inspect(self, name: str = "box") -> Any:
+        return self.client("GET", f"/containers/{name}/json").json
+
+    def pass_until(self, action: str, seconds: float) -> None:
+        """Let time pass, in steps, until something has happened; it must, within `seconds`."""
+
+        async def work() -> None:
+            found = asyncio.ensure_future(self.until(action))
+            end = self.clock.now() + int(seconds * 1_000_000_000)
+            while not found.done():
+                assert self.clock.now() <= end, self.actions()
+                for _ in range(50):
+                    await asyncio.sleep(0)
+                due = self.clock.next_due()
+                if due is not None and not found.done():
+                    self.clock.advance(due)
+            await found
+
+        self.client.run(work())
+
     def close(self) -> None:
+        self.client.run(self.placement.mesh.close())
+        self.engine.containers.power_lost()
         self.client.run(self.runtime.close())
+
+
+def _network(reference: str) -> HandNetwork:
+    bridge = HandNetwork("bridge", "b" * 64, "bridge", "172.17.0.0/16", "172.17.0.1")
+    for network in (bridge, HandNetwork("none", "9" * 64, "null"), HandNetwork("host", "a" * 64, "host")):
+        if reference in (network.name, network.id):
+            return network
+    raise not_found(f"network {reference} not found")
 
 
 def frames(body: bytes) -> list[tuple[int, bytes]]:

@@ -9,15 +9,18 @@ from swarmlab.clock import Clock
 from swarmlab.runtime.base import (
     CANNOT_START,
     Attachment,
+    Change,
     ContainerConfig,
     LogLine,
     Output,
+    PathStat,
     ProbeResult,
     Process,
     StartError,
 )
 from swarmlab.runtime.health import HealthMonitor, probe_command
 from swarmlab.runtime.streams import Broadcast, Pipe, no_input
+from swarmlab.runtime.virtual.archive import Archive
 from swarmlab.runtime.virtual.invocation import Invocation
 from swarmlab.runtime.virtual.logs import LogBuffer
 from swarmlab.runtime.virtual.machine import Machine, Signals, signal_name
@@ -55,6 +58,7 @@ class VirtualContainer:
     def __init__(self, config: ContainerConfig, machine: Machine, clock: Clock, forget: Callable[[], None]) -> None:
         self.config = config
         self._machine = machine
+        self._archive = Archive(machine.root)
         self._clock = clock
         self._forget = forget
         self._logs = LogBuffer(clock)
@@ -66,6 +70,7 @@ class VirtualContainer:
         self._main: Supervisor | None = None
         self._exit: asyncio.Future[int] | None = None
         self._pid = 0
+        self._helpers: tuple[int, ...] = ()
         self._removed = False
         self._changed = asyncio.Event()
         self._monitor: HealthMonitor | None = None
@@ -108,6 +113,8 @@ class VirtualContainer:
         loop = asyncio.get_running_loop()
         self._exit = loop.create_future()
         self._pid = self._machine.processes.next_pid()
+        helpers = TITLES.get(invocation.argv[0], ("",))[1:]
+        self._helpers = tuple(self._machine.processes.next_pid() for _ in helpers)
         self._started = self._clock.now()
         self._logs.open()
         terminal = Terminal(self._write) if self.config.tty else None
@@ -192,8 +199,27 @@ class VirtualContainer:
         user = self._main.invocation.user.name
         titles = TITLES.get(self._main.invocation.argv[0], ("{}",))
         command = " ".join(self.config.command)
-        main = [Process(self._pid, user, self._started, title.format(command)) for title in titles]
+        pids = (self._pid, *self._helpers)
+        main = [
+            Process(pid, user, self._started, title.format(command)) for pid, title in zip(pids, titles, strict=True)
+        ]
         return (*main, *self._commands.values())
+
+    def stat(self, path: str) -> PathStat:
+        """See `Container.stat`."""
+        return self._archive.stat(path)
+
+    def pack(self, path: str) -> bytes:
+        """See `Container.pack`."""
+        return self._archive.pack(path)
+
+    def unpack(self, path: str, data: bytes, *, replace: bool) -> None:
+        """See `Container.unpack`."""
+        self._archive.unpack(path, data, replace=replace)
+
+    def changes(self) -> Sequence[Change]:
+        """See `Container.changes`."""
+        return self._archive.changes()
 
     async def exec(
         self,
@@ -216,6 +242,9 @@ class VirtualContainer:
             raise StartError(str(error), CANNOT_START) from None
         except StartError as error:
             raise StartError(_EXEC_FAILED + str(error), error.exit_code) from None
+        if working_dir and not self._archive.is_directory(working_dir):
+            reason = f'chdir to cwd ("{working_dir}") set in config.json failed: no such file or directory: unknown'
+            raise StartError(_EXEC_FAILED + reason, CANNOT_START)
         pid = self._machine.processes.next_pid()
         self._commands[pid] = Process(pid, invocation.user.name, self._clock.now(), " ".join(command))
         started(pid)

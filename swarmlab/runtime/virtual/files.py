@@ -95,6 +95,11 @@ class RootFs:
             return False
         return True
 
+    def is_directory(self, path: str) -> bool:
+        """Whether a directory is there."""
+        fs, inner = self.at(posixpath.normpath(path))
+        return fs.exists(inner) and fs.stat(inner)["file_type"] == "directory"
+
     def executable(self, path: str) -> bool:
         """Whether a file may be run: scripts of an image may, other files as their mode says."""
         path = posixpath.normpath(path)
@@ -147,6 +152,21 @@ class RootFs:
         if self._memory is None:
             self._memory = self._build()
         return self._memory
+
+    def at(self, path: str) -> tuple[FileSystem, str]:
+        """Where a path is kept: the file system, and its path in there."""
+        for mounted, real in self._exported.items():
+            if path == mounted or path.startswith(mounted.rstrip("/") + "/"):
+                return FileSystem.real(str(real), writable=True), "/" + path[len(mounted) :].lstrip("/")
+        return self.memory, path
+
+    def is_real(self, path: str) -> bool:
+        """Whether real processes see this path."""
+        return any(path.startswith(mounted.rstrip("/") + "/") for mounted in self._exported)
+
+    def pristine(self) -> FileSystem:
+        """The files as they were at first."""
+        return self._build()
 
     def forget(self) -> None:
         """Drop everything, the exported files too."""

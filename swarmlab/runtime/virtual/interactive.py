@@ -11,6 +11,7 @@ from swarmlab.runtime.virtual.shell import Shell
 from swarmlab.runtime.virtual.terminal import Terminal
 
 _UNFINISHED = ("unexpected end of file", "unexpected EOF")
+_UNEXPECTED = re.compile(r"near unexpected token `(.*)'")
 _HEREDOC = re.compile(r"<<-?\s*(['\"]?)([A-Za-z_]\w*)\1")
 _INTERRUPTED = 130
 _MISUSE = 2
@@ -76,6 +77,7 @@ class _Session:
 
     async def interrupt(self) -> None:
         """Ctrl-C: end the command that runs, or forget what was typed."""
+        await self._context.out("\n")
         if self._running is not None:
             self._running.cancel()
         else:
@@ -93,7 +95,8 @@ def _syntax_error(script: str) -> str:
     try:
         _READER.analyze(script)
     except BashError as error:
-        return str(error)
+        unexpected = _UNEXPECTED.search(str(error))
+        return f'syntax error: unexpected "{unexpected[1]}"' if unexpected is not None else str(error)
     return ""
 
 

@@ -99,6 +99,8 @@ def _find(machine: Machine, argv: tuple[str, ...], cwd: str) -> tuple[tuple[str,
         base = posixpath.basename(path)
         if posixpath.dirname(path) in BIN and _command_exists(machine, base):
             return (base, *argv[1:]), PROGRAMS.get(base)
+        if machine.root.is_directory(path):
+            raise StartError(f'exec: "{name}": permission denied: unknown', CANNOT_RUN)
         raise StartError(f'exec: "{name}": stat {name}: no such file or directory: unknown')
     if _command_exists(machine, name):
         return argv, PROGRAMS.get(name)

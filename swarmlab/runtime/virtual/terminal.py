@@ -75,7 +75,7 @@ class Terminal:
     async def _edit(self, key: str) -> None:
         if key == _INTERRUPT:
             self._line = ""
-            await self._show("^C\r\n")
+            await self._show("^C")
             await self.interrupted()
         elif key == _END:
             if not self._line:

@@ -1,0 +1,100 @@
+"""`/containers/{id}/archive`, `/changes` and `/export`: a container's files (MB: daemon/archive.go)."""
+
+import base64
+import tarfile
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from swarmlab.api.call import DONE, Answer, Call, Route, document
+from swarmlab.api.encode import instant
+from swarmlab.api.errors import ApiError, bad_request, internal, not_found
+from swarmlab.runtime.base import PathStat
+
+_HEADER = "X-Docker-Container-Path-Stat"
+#: Go's bits for what is no file.
+_GO_MODES = {"file": 0, "directory": 1 << 31, "link": 1 << 27}
+
+
+def stat(call: Call) -> Answer:
+    """`HEAD /containers/{id}/archive`."""
+    return Answer(headers={_HEADER: _encoded(_stat(call, _path(call)))})
+
+
+def fetch(call: Call) -> Answer:
+    """`GET /containers/{id}/archive`: what is at a path, as a tar archive."""
+    path = _path(call)
+    found = _stat(call, path)
+    body = call.engine.by_hand.inside(call.name).pack(path)
+    call.engine.containers.publish("archive-path", call.engine.containers.find(call.name).id)
+    return Answer(HTTPStatus.OK, body, "application/x-tar", {_HEADER: _encoded(found)})
+
+
+def put(call: Call) -> Answer:
+    """`PUT /containers/{id}/archive`: extract a tar archive into a directory."""
+    path = _path(call)
+    inside = call.engine.by_hand.inside(call.name)
+    try:
+        inside.unpack(path, call.body, replace=not call.flag("noOverwriteDirNonDir"))
+    except FileNotFoundError:
+        raise _no_file(call, path) from None
+    except NotADirectoryError as error:
+        raise bad_request(str(error)) from None
+    except FileExistsError as error:
+        raise bad_request(str(error)) from None
+    except tarfile.TarError as error:
+        raise internal(f"Error processing tar file: {error}") from None
+    call.engine.containers.publish("extract-to-dir", call.engine.containers.find(call.name).id)
+    return DONE
+
+
+def changes(call: Call) -> Answer:
+    """`GET /containers/{id}/changes`."""
+    found = [{"Path": change.path, "Kind": change.kind} for change in call.engine.by_hand.inside(call.name).changes()]
+    return document(found or None)
+
+
+def export(call: Call) -> Answer:
+    """`GET /containers/{id}/export`: all its files."""
+    body = call.engine.by_hand.inside(call.name).pack("/")
+    call.engine.containers.publish("export", call.engine.containers.find(call.name).id)
+    return Answer(HTTPStatus.OK, body, "application/octet-stream")
+
+
+def _path(call: Call) -> str:
+    path = call.param("path")
+    if not path:
+        raise bad_request("bad parameter: pathcannot be empty")
+    return path
+
+
+def _stat(call: Call, path: str) -> PathStat:
+    try:
+        return call.engine.by_hand.inside(call.name).stat(path)
+    except FileNotFoundError:
+        raise _no_file(call, path) from None
+
+
+def _no_file(call: Call, path: str) -> ApiError:
+    return not_found(f"Could not find the file {path} in container {call.name}")
+
+
+def _encoded(found: PathStat) -> str:
+    value: dict[str, Any] = {
+        "name": found.name,
+        "size": found.size,
+        "mode": found.mode | _GO_MODES[found.kind],
+        "mtime": instant(found.modified),
+        "linkTarget": found.target,
+    }
+    return base64.b64encode(msgspec.json.encode(value)).decode()
+
+
+ROUTES = (
+    Route("HEAD", "/containers/{name}/archive", stat),
+    Route("GET", "/containers/{name}/archive", fetch),
+    Route("PUT", "/containers/{name}/archive", put),
+    Route("GET", "/containers/{name}/changes", changes),
+    Route("GET", "/containers/{name}/export", export),
+)

@@ -1,0 +1,147 @@
+"""`/containers`: making, starting, stopping and removing them by hand (MB: daemon/server/router/container)."""
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+import msgspec
+
+from swarmlab.api.call import DONE, NO_CONTENT, Answer, ApiVersion, Call, Route, Stream, document
+from swarmlab.api.duration import parse_until
+from swarmlab.api.errors import ApiError, bad_request, internal
+from swarmlab.api.execs import sizes
+from swarmlab.engine import check_policy
+from swarmlab.engine.containers import Condition
+from swarmlab.objects.run import ContainerRequest, UpdateRequest
+
+_NOT_MODIFIED = Answer(HTTPStatus.NOT_MODIFIED)
+_CONDITIONS: dict[str, Condition] = {
+    "": "not-running", "not-running": "not-running", "next-exit": "next-exit", "removed": "removed"
+}  # fmt: skip
+
+
+def create(call: Call) -> Answer:
+    """`POST /containers/create`."""
+    made = call.engine.by_hand.create(call.decode(ContainerRequest), call.param("name"))
+    return document({"Id": made.id, "Warnings": []}, HTTPStatus.CREATED)
+
+
+async def start(call: Call) -> Answer:
+    """`POST /containers/{id}/start`."""
+    return NO_CONTENT if await call.engine.by_hand.start(call.name) else _NOT_MODIFIED
+
+
+async def stop(call: Call) -> Answer:
+    """`POST /containers/{id}/stop`."""
+    stopped = await call.engine.by_hand.stop(call.name, _grace(call), _signal(call))
+    return NO_CONTENT if stopped else _NOT_MODIFIED
+
+
+async def restart(call: Call) -> Answer:
+    """`POST /containers/{id}/restart`."""
+    await call.engine.by_hand.restart(call.name, _grace(call), _signal(call))
+    return NO_CONTENT
+
+
+def kill(call: Call) -> Answer:
+    """`POST /containers/{id}/kill`."""
+    call.engine.by_hand.kill(call.name, call.param("signal"))
+    return NO_CONTENT
+
+
+async def remove(call: Call) -> Answer:
+    """`DELETE /containers/{id}`."""
+    if call.flag("link"):
+        call.engine.containers.find(call.name)
+        raise internal("Conflict, cannot remove the default link name of the container")
+    await call.engine.by_hand.remove(call.name, force=call.flag("force"))
+    return NO_CONTENT
+
+
+def rename(call: Call) -> Answer:
+    """`POST /containers/{id}/rename`."""
+    call.engine.by_hand.rename(call.name, call.param("name"))
+    return NO_CONTENT
+
+
+def wait(call: Call) -> Stream:
+    """`POST /containers/{id}/wait`: the head at once, the exit code when the condition is met."""
+    condition = _CONDITIONS.get(call.param("condition"))
+    if condition is None:
+        raise bad_request(f'invalid condition: "{call.param("condition")}"')
+    containers = call.engine.containers
+    code = containers.waiter(containers.find(call.name).id, condition)
+
+    async def parts() -> AsyncIterator[bytes]:
+        answer = {"StatusCode": await code}
+        yield document(answer).body
+
+    return Stream(parts(), "application/json")
+
+
+def update(call: Call) -> Answer:
+    """`POST /containers/{id}/update`: the restart policy and the limits."""
+    request = call.decode(UpdateRequest)
+    check_policy(request.restart_policy)
+    container = call.engine.containers.find(call.name)
+    if container.host is None:
+        raise ApiError(HTTPStatus.NOT_IMPLEMENTED, "updating the container of a task is not available in swarmlab")
+    fields = msgspec.structs.asdict(request)
+    if not request.restart_policy.name:
+        del fields["restart_policy"]
+    changed = {name: value for name, value in fields.items() if value}
+    call.engine.containers.update(container.id, msgspec.structs.replace(container.host, **changed))
+    return document({"Warnings": None})
+
+
+async def prune(call: Call) -> Answer:
+    """`POST /containers/prune`: remove everything that does not run."""
+    filters = call.filters("label", "label!", "until")
+    until = parse_until(filters.get("until"), call.engine.clock.now())
+    found = [
+        container
+        for container in call.engine.containers.list(all=True)
+        if container.state.status in {"created", "exited", "dead"}
+        and (not until or container.created_at < until)
+        and filters.labels("label", container.labels)
+        and (not filters.get("label!") or not filters.labels("label!", container.labels))
+    ]
+    for container in found:
+        await call.engine.containers.remove(container.id)
+    deleted = [container.id for container in found] or None
+    call.engine.events.publish("container", "prune", "", {"reclaimed": "0"})
+    return document({"ContainersDeleted": deleted, "SpaceReclaimed": 0})
+
+
+def resize(call: Call) -> Answer:
+    """`POST /containers/{id}/resize`. Programs here do not ask for the size of their terminal."""
+    height, width = sizes(call)
+    container = call.engine.by_hand.running(call.name)
+    call.engine.containers.publish("resize", container.id, height=str(height), width=str(width))
+    return DONE
+
+
+def _grace(call: Call) -> int | None:
+    text = call.param("t")
+    try:
+        return int(text) if text else None
+    except ValueError:
+        raise bad_request(f'strconv.Atoi: parsing "{text}": invalid syntax') from None
+
+
+def _signal(call: Call) -> str:
+    return call.param("signal") if call.version >= ApiVersion(1, 42) else ""
+
+
+ROUTES = (
+    Route("POST", "/containers/create", create),
+    Route("POST", "/containers/prune", prune),
+    Route("POST", "/containers/{name}/start", start),
+    Route("POST", "/containers/{name}/stop", stop),
+    Route("POST", "/containers/{name}/restart", restart),
+    Route("POST", "/containers/{name}/kill", kill),
+    Route("POST", "/containers/{name}/rename", rename),
+    Route("POST", "/containers/{name}/wait", wait),
+    Route("POST", "/containers/{name}/update", update),
+    Route("POST", "/containers/{name}/resize", resize),
+    Route("DELETE", "/containers/{name}", remove),
+)

@@ -1,0 +1,105 @@
+"""What people do with containers themselves, and with those of tasks (MB: daemon/{create,start,stop,delete}.go)."""
+
+from swarmlab.engine.containers import Containers
+from swarmlab.engine.create import build, checked_name
+from swarmlab.engine.errors import EngineError, bad_request, conflict
+from swarmlab.engine.signals import signal_name
+from swarmlab.images import Catalogue
+from swarmlab.objects.local import Container
+from swarmlab.objects.run import ContainerRequest
+from swarmlab.runtime import base
+
+_RUNS = frozenset({"running", "restarting"})
+
+
+class ByHand:
+    """Commands on containers by id, name or id prefix. All raise EngineError, 404 for one that is not there."""
+
+    def __init__(self, node: str, containers: Containers, images: Catalogue) -> None:
+        self._node = node
+        self._containers = containers
+        self._images = images
+
+    def create(self, request: ContainerRequest, name: str) -> Container:
+        """Make a container."""
+        container = build(request, name, self._images, self._node)
+        while not name and self._containers.has_name(container.name):
+            container = build(request, name, self._images, self._node)
+        return self._containers.create(container)
+
+    async def start(self, reference: str) -> bool:
+        """Start it; False when it runs already."""
+        container = self._containers.find(reference)
+        if container.state.status == "running":
+            return False
+        await self._start(container.id)
+        return True
+
+    async def stop(self, reference: str, grace: int | None, signal: str) -> bool:
+        """Stop it, by its own grace period (seconds) and signal unless others are given; False when it does not run."""
+        container = self._containers.find(reference)
+        if container.state.status not in _RUNS:
+            return False
+        await self._stop(container, grace, signal)
+        return True
+
+    async def restart(self, reference: str, grace: int | None, signal: str) -> None:
+        """Stop it if it runs, and start it."""
+        container = self._containers.find(reference)
+        await self._stop(container, grace, signal)
+        await self._start(container.id)
+        self._containers.publish("restart", container.id)
+
+    def kill(self, reference: str, signal: str) -> None:
+        """Send a signal, by name or number; SIGKILL when empty."""
+        name = signal_name(signal or "SIGKILL")
+        container = self._containers.find(reference)
+        try:
+            self._containers.kill(container.id, name)
+        except EngineError as error:
+            raise EngineError(error.status, f"Cannot kill container: {reference}: {error}") from None
+
+    async def remove(self, reference: str, *, force: bool) -> None:
+        """Remove it; one that runs only with `force`."""
+        container = self._containers.find(reference)
+        if container.state.status in _RUNS and not force:
+            raise conflict(
+                f"You cannot remove a {container.state.status} container {container.id}. "
+                "Stop the container before attempting removal or force remove"
+            )
+        await self._containers.remove(container.id)
+
+    def rename(self, reference: str, name: str) -> None:
+        """Give it another name."""
+        if not reference or not name:
+            raise bad_request("Neither old nor new names may be empty")
+        container = self._containers.find(reference)
+        if container.name == name.removeprefix("/"):
+            raise bad_request("Renaming a container with the same name as its current name")
+        try:
+            self._containers.rename(container.id, checked_name(name))
+        except EngineError as error:
+            raise EngineError(error.status, f"Error when allocating new name: {error}") from None
+
+    def inside(self, reference: str) -> base.Container:
+        """The container seen from inside, whether it runs or not."""
+        return self._containers.revive(self._containers.find(reference))
+
+    def running(self, reference: str) -> Container:
+        """It, if it runs (409)."""
+        container = self._containers.find(reference)
+        if container.state.status != "running":
+            raise conflict(f"Container {container.id} is not running")
+        return container
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    async def _start(self, container_id: str) -> None:
+        try:
+            await self._containers.start(container_id)
+        except base.StartError as error:
+            raise bad_request(str(error)) from None
+
+    async def _stop(self, container: Container, grace: int | None, signal: str) -> None:
+        seconds = container.stop_timeout if grace is None else grace
+        await self._containers.stop(container.id, seconds, signal_name(signal) if signal else "")

@@ -1,0 +1,149 @@
+"""A container made by hand, from what a client asks for (MB: daemon/{create,container}.go)."""
+
+import posixpath
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from swarmlab.engine.containers import new_container_id
+from swarmlab.engine.environment import merged_env
+from swarmlab.engine.errors import EngineError, bad_request, not_found
+from swarmlab.engine.names import random_name
+from swarmlab.engine.signals import signal_number
+from swarmlab.images import Catalogue, Image, ImageConfig, parse_reference
+from swarmlab.objects.local import Container
+from swarmlab.objects.run import ContainerRequest, HostConfig, RestartPolicy
+
+_NAME = re.compile(r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_PORT = re.compile(r"(\d{1,5})(?:/(tcp|udp|sctp))?")
+_HOST_PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?|")
+_LEAST_MEMORY = 6 << 20
+_RESTARTS = frozenset({"", "no", "always", "unless-stopped", "on-failure"})
+
+
+def find_image(images: Catalogue, name: str) -> Image:
+    """An image that the engine has. Raises EngineError (404, 400)."""
+    image = images.find(name)
+    if image is not None:
+        return image
+    try:
+        reference = str(parse_reference(name))
+    except ValueError as error:
+        raise bad_request(str(error)) from None
+    raise not_found(f"No such image: {reference}")
+
+
+def checked_name(name: str) -> str:
+    """The name without its slash. Raises EngineError (400)."""
+    if not _NAME.fullmatch(name):
+        raise bad_request(f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
+    return name.removeprefix("/")
+
+
+def build(request: ContainerRequest, name: str, images: Catalogue, node: str) -> Container:
+    """A record for the container, the image's defaults merged in; a random name if it has none.
+
+    Raises EngineError with Docker's words.
+    """
+    if request == ContainerRequest():
+        raise bad_request("Config cannot be empty in order to create a container")
+    image = find_image(images, request.image)
+    _check(request)
+    host = request.host_config
+    entrypoint, cmd = _command(request, image.config)
+    process = (*entrypoint, *cmd)
+    if not process:
+        raise bad_request("No command specified")
+    container_id = new_container_id()
+    mode = host.network_mode or "default"
+    networks = ["bridge" if mode == "default" else mode, *request.networking_config.endpoints_config]
+    hostname = node if mode == "host" else container_id[:12]
+    return Container(
+        id=container_id,
+        name=checked_name(name) if name else random_name(),
+        image=request.image,
+        image_id=image.id,
+        hostname=request.hostname or hostname,
+        domainname=request.domainname,
+        path=process[0],
+        args=process[1:],
+        entrypoint=entrypoint,
+        cmd=cmd,
+        env=merged_env(image.config.env, request.env),
+        working_dir=posixpath.normpath(request.working_dir) if request.working_dir else image.config.working_dir,
+        user=request.user or image.config.user,
+        labels=dict(sorted({**image.config.labels, **request.labels}.items())),
+        stop_signal=request.stop_signal or image.config.stop_signal,
+        stop_timeout=10 if request.stop_timeout is None else request.stop_timeout,
+        tty=request.tty,
+        open_stdin=request.open_stdin,
+        stdin_once=request.stdin_once,
+        attach_stdin=request.attach_stdin,
+        attach_stdout=request.attach_stdout,
+        attach_stderr=request.attach_stderr,
+        healthcheck=request.healthcheck
+        if request.healthcheck is not None and request.healthcheck.test
+        else image.config.healthcheck,
+        exposed_ports=tuple(
+            sorted({_key(p) for p in (*image.config.exposed_ports, *request.exposed_ports, *host.port_bindings)})
+        ),
+        networks={name: "" for name in networks if name != "default"},
+        memory=host.memory,
+        # No limit is null to whoever looks.
+        host=msgspec.structs.replace(host, network_mode=mode, pids_limit=host.pids_limit or None),
+    )
+
+
+def check_policy(policy: RestartPolicy) -> None:
+    """Raises EngineError (400) for a restart policy that is none."""
+    if policy.name not in _RESTARTS:
+        raise bad_request(f"invalid restart policy '{policy.name}'")
+    if policy.maximum_retry_count < 0:
+        raise bad_request("maximum retry count cannot be negative")
+    if policy.maximum_retry_count and policy.name != "on-failure":
+        raise bad_request(f"maximum retry count cannot be used with restart policy '{policy.name}'")
+
+
+def _command(request: ContainerRequest, image: ImageConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Entrypoint and arguments: an entrypoint of one's own leaves nothing of the image's command."""
+    if request.entrypoint is None or not request.entrypoint:
+        return tuple(image.entrypoint), tuple(request.cmd or image.cmd)
+    entrypoint = () if request.entrypoint == ("",) else request.entrypoint
+    return entrypoint, request.cmd
+
+
+def _check(request: ContainerRequest) -> None:
+    host = request.host_config
+    if request.working_dir and not request.working_dir.startswith("/"):
+        raise bad_request(f"the working directory '{request.working_dir}' is invalid, it needs to be an absolute path")
+    for variable in request.env:
+        if not variable or variable.startswith("="):
+            raise bad_request(f"invalid environment variable: {variable}")
+    if request.stop_signal:
+        try:
+            signal_number(request.stop_signal)
+        except EngineError as error:
+            raise bad_request(str(error)) from None
+    check_policy(host.restart_policy)
+    if host.auto_remove and host.restart_policy.name not in {"", "no"}:
+        raise bad_request("can't create 'AutoRemove' container with restart policy")
+    if 0 < host.memory < _LEAST_MEMORY:
+        raise bad_request("Minimum memory limit allowed is 6MB")
+    _check_ports(host, request.exposed_ports)
+
+
+def _check_ports(host: HostConfig, exposed: Mapping[str, object]) -> None:
+    for key in (*exposed, *host.port_bindings):
+        match = _PORT.fullmatch(key)
+        if match is None or not 0 < int(match[1]) < 1 << 16:
+            raise bad_request(f'invalid port specification: "{key}"')
+    for bindings in host.port_bindings.values():
+        for binding in bindings:
+            match = _HOST_PORT.fullmatch(binding.host_port)
+            if match is None or int(match[1] or 0) >= 1 << 16:
+                raise bad_request(f'invalid port specification: "{binding.host_port}"')
+
+
+def _key(port: str) -> str:
+    return port if "/" in port else f"{port}/tcp"

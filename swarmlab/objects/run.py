@@ -1,0 +1,123 @@
+"""What clients send to make a container by hand (MB: api/types/container/{config,hostconfig}.go)."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from swarmlab.objects.base import Int, Labels, Spec, Strings, always_empty, always_zero
+from swarmlab.objects.container import HealthConfig, Mount, Ulimit
+
+
+class Empty(Spec, frozen=True):
+    """The value of a map that is a set."""
+
+
+class RestartPolicy(Spec, frozen=True):
+    """When a container is started again: `no` (or empty), `always`, `unless-stopped`, `on-failure`."""
+
+    name: str = msgspec.field(default_factory=always_empty)
+    maximum_retry_count: Int = msgspec.field(default_factory=always_zero)
+
+
+class HostPort(Spec, frozen=True):
+    """Where a port is published; an empty `host_port` leaves the choice to the engine."""
+
+    host_ip: str = msgspec.field(default_factory=always_empty, name="HostIp")
+    host_port: str = msgspec.field(default_factory=always_empty, name="HostPort")
+
+
+class LogConfig(Spec, frozen=True):
+    """The driver that keeps the logs."""
+
+    type: str = msgspec.field(default_factory=always_empty)
+    config: Labels = msgspec.field(default_factory=dict)
+
+
+class HostConfig(Spec, frozen=True):
+    """What a container asks of its machine. Plain defaults are what it gets that asks for nothing."""
+
+    binds: Strings = ()
+    log_config: LogConfig = LogConfig()
+    network_mode: str = ""
+    port_bindings: Mapping[str, tuple[HostPort, ...]] = msgspec.field(default_factory=dict)
+    restart_policy: RestartPolicy = RestartPolicy()
+    auto_remove: bool = False
+    volume_driver: str = ""
+    volumes_from: Strings = ()
+    mounts: tuple[Mount, ...] = ()
+    cap_add: Strings = ()
+    cap_drop: Strings = ()
+    dns: Strings = msgspec.field(default=(), name="Dns")
+    dns_options: Strings = msgspec.field(default=(), name="DnsOptions")
+    dns_search: Strings = msgspec.field(default=(), name="DnsSearch")
+    extra_hosts: Strings = ()
+    group_add: Strings = ()
+    ipc_mode: str = ""
+    links: Strings = ()
+    oom_score_adj: Int = 0
+    pid_mode: str = msgspec.field(default="", name="PidMode")
+    privileged: bool = False
+    publish_all_ports: bool = False
+    readonly_rootfs: bool = False
+    security_opt: Strings = ()
+    tmpfs: Labels = msgspec.field(default_factory=dict)
+    uts_mode: str = msgspec.field(default="", name="UTSMode")
+    userns_mode: str = ""
+    shm_size: int = 0
+    sysctls: Labels = msgspec.field(default_factory=dict)
+    cpu_shares: int = 0
+    memory: int = 0
+    nano_cpus: int = msgspec.field(default=0, name="NanoCpus")
+    cpu_period: int = 0
+    cpu_quota: int = 0
+    cpuset_cpus: str = msgspec.field(default="", name="CpusetCpus")
+    memory_reservation: int = 0
+    memory_swap: int = 0
+    oom_kill_disable: bool = False
+    pids_limit: int | None = None
+    ulimits: tuple[Ulimit, ...] = ()
+    init: bool | None = None
+
+
+class NetworkingConfig(Spec, frozen=True):
+    """The networks that a container wants to be on, by name or id."""
+
+    endpoints_config: Mapping[str, Empty] = msgspec.field(default_factory=dict)
+
+
+class ContainerRequest(Spec, frozen=True):
+    """`POST /containers/create`."""
+
+    hostname: str = ""
+    domainname: str = ""
+    user: str = ""
+    attach_stdin: bool = False
+    attach_stdout: bool = False
+    attach_stderr: bool = False
+    exposed_ports: Mapping[str, Empty] = msgspec.field(default_factory=dict)
+    tty: bool = msgspec.field(default=False, name="Tty")
+    open_stdin: bool = False
+    stdin_once: bool = False
+    env: Strings = ()
+    cmd: Strings = ()
+    healthcheck: HealthConfig | None = None
+    image: str = ""
+    volumes: Mapping[str, Empty] = msgspec.field(default_factory=dict)
+    working_dir: str = ""
+    entrypoint: Strings | None = None
+    labels: Labels = msgspec.field(default_factory=dict)
+    stop_signal: str = ""
+    stop_timeout: Int | None = None
+    host_config: HostConfig = HostConfig()
+    networking_config: NetworkingConfig = NetworkingConfig()
+
+
+class UpdateRequest(Spec, frozen=True):
+    """`POST /containers/{id}/update`."""
+
+    restart_policy: RestartPolicy = RestartPolicy()
+    memory: int = 0
+    memory_reservation: int = 0
+    memory_swap: int = 0
+    nano_cpus: int = msgspec.field(default=0, name="NanoCpus")
+    cpu_shares: int = 0

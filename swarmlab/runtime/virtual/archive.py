@@ -1,0 +1,210 @@
+"""Copying files into and out of a container as tar archives, and what has changed in it."""
+
+import io
+import posixpath
+import tarfile
+from collections.abc import Iterator, Sequence
+
+from bashkit import FileSystem
+
+from swarmlab.runtime.base import Change, PathStat
+from swarmlab.runtime.virtual.files import RootFs
+
+_LINKS = 40
+_KINDS = {"file": "file", "directory": "directory", "symlink": "link"}
+
+#: What the kernel, and not the image, puts there.
+_NOT_KEPT = frozenset({"/dev", "/proc", "/sys"})
+
+
+class Archive:
+    """The files of one container, for those who copy. Paths are absolute; links in their directories are followed.
+
+    Owners are not kept: everything is root's.
+    """
+
+    def __init__(self, root: RootFs) -> None:
+        self._root = root
+
+    def stat(self, path: str) -> PathStat:
+        """See `Container.stat`."""
+        return self._lstat(self._resolved(path))
+
+    def is_directory(self, path: str) -> bool:
+        """Whether there is a directory, links followed."""
+        try:
+            return self._lstat(self._resolved(path, last=True)).kind == "directory"
+        except FileNotFoundError:
+            return False
+
+    def pack(self, path: str) -> bytes:
+        """See `Container.pack`."""
+        real = self._resolved(path)
+        self._lstat(real)
+        name = "." if path.endswith("/.") else posixpath.basename(real) or "."
+        data = io.BytesIO()
+        with tarfile.open(fileobj=data, mode="w") as tar:
+            self._add(tar, real, name)
+        return data.getvalue()
+
+    def unpack(self, path: str, data: bytes, *, replace: bool) -> None:
+        """See `Container.unpack`."""
+        target = self._resolved(path, last=True)
+        if self._lstat(target).kind != "directory":
+            raise NotADirectoryError("extraction point is not a directory")
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:*") as tar:
+            for member in tar:
+                inside = posixpath.normpath(posixpath.join("/", member.name))
+                self._extract(tar, member, posixpath.normpath(f"{target}/{inside}"), replace=replace)
+
+    def changes(self) -> Sequence[Change]:
+        """See `Container.changes`."""
+        before = dict(_contents(self._root.pristine(), "/"))
+        now = dict(self._now("/"))
+        found = dict.fromkeys(now.keys() - before.keys(), 1) | dict.fromkeys(before.keys() - now.keys(), 2)
+        found |= {path: 0 for path in now.keys() & before.keys() if now[path] != before[path]}
+        for path in list(found):
+            while (path := posixpath.dirname(path)) != "/":
+                found.setdefault(path, 0)
+        return [Change(kind, path) for path, kind in sorted(found.items())]
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _now(self, path: str) -> Iterator[tuple[str, bytes | str | None]]:
+        for name in self._names(path):
+            below = posixpath.join(path, name)
+            if below in _NOT_KEPT:
+                continue
+            found = self._lstat(below)
+            if found.kind == "directory":
+                yield below, None
+                yield from self._now(below)
+            else:
+                yield below, found.target or self._root.read(below)
+
+    def _fs(self, path: str) -> tuple[FileSystem, str]:
+        return self._root.at(path)
+
+    def _lstat(self, path: str) -> PathStat:
+        fs, inner = self._fs(path)
+        try:
+            found = fs.stat(inner)
+        except (RuntimeError, OSError):
+            raise FileNotFoundError(path) from None
+        kind = _KINDS[found["file_type"]]
+        return PathStat(
+            name=posixpath.basename(path) or "/",
+            kind=kind,
+            size=4096 if kind == "directory" else found["size"],
+            mode=found["mode"] & 0o7777,
+            modified=int(found["modified"] * 1_000_000_000),
+            target=fs.read_link(inner) if kind == "link" else "",
+        )
+
+    def _names(self, path: str) -> list[str]:
+        fs, inner = self._fs(path)
+        return sorted(entry["name"] for entry in fs.read_dir(inner))
+
+    def _resolved(self, path: str, *, last: bool = False) -> str:
+        """The path with the links of its directories followed, and with `last` its own. Raises FileNotFoundError."""
+        todo = [part for part in posixpath.normpath(posixpath.join("/", path)).split("/") if part]
+        done, followed = "/", 0
+        while todo:
+            part = todo.pop(0)
+            here = posixpath.normpath(posixpath.join(done, part))
+            if not todo and not last:
+                return here
+            found = self._lstat(here)
+            if found.kind != "link":
+                done = here
+                continue
+            followed += 1
+            if followed > _LINKS:
+                raise FileNotFoundError(path)
+            target = posixpath.normpath(posixpath.join(done, found.target))
+            todo = [piece for piece in target.split("/") if piece] + todo
+            done = "/"
+        return done
+
+    def _add(self, tar: tarfile.TarFile, path: str, name: str) -> None:
+        found = self._lstat(path)
+        info = tarfile.TarInfo(name)
+        info.uname = info.gname = "root"
+        info.mode = found.mode
+        info.mtime = found.modified // 1_000_000_000
+        if found.kind == "directory":
+            info.type = tarfile.DIRTYPE
+            tar.addfile(info)
+            for inside in self._names(path):
+                self._add(tar, posixpath.join(path, inside), f"{name}/{inside}")
+        elif found.kind == "link":
+            info.type, info.linkname = tarfile.SYMTYPE, found.target
+            tar.addfile(info)
+        else:
+            content = self._root.read(path)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+
+    def _extract(self, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str, *, replace: bool) -> None:
+        """Write one member; whatever is neither file, directory nor link is left out."""
+        there = self._kind(path)
+        if there is not None and (there == "directory") != member.isdir():
+            if not replace:
+                old, new = ("directory", "non-directory") if there == "directory" else ("non-directory", "directory")
+                raise FileExistsError(f'cannot overwrite {old} "{path}" with {new} "{path}"')
+            self._remove(path)
+        if member.isdir():
+            self._mkdir(path, member.mode & 0o7777)
+            return
+        self._mkdir(posixpath.dirname(path), 0o755)
+        if member.issym():
+            self._link(path, member.linkname)
+        elif member.isfile() or member.islnk():
+            source = tar.extractfile(member)
+            self._write(path, source.read() if source is not None else b"", member.mode & 0o7777)
+
+    def _kind(self, path: str) -> str | None:
+        try:
+            return self._lstat(path).kind
+        except FileNotFoundError:
+            return None
+
+    def _mkdir(self, path: str, mode: int) -> None:
+        if self._kind(path) is None:
+            fs, inner = self._fs(path)
+            fs.mkdir(inner, recursive=True)
+            fs.chmod(inner, mode)
+
+    def _remove(self, path: str) -> None:
+        fs, inner = self._fs(path)
+        fs.remove(inner, recursive=True)
+
+    def _write(self, path: str, data: bytes, mode: int) -> None:
+        fs, inner = self._fs(path)
+        fs.write_file(inner, data)
+        fs.chmod(inner, mode)
+
+    def _link(self, path: str, target: str) -> None:
+        if self._kind(path) is not None:
+            self._remove(path)
+        fs, inner = self._fs(path)
+        if self._root.is_real(path):
+            # A real process would follow the link on this machine: what it means in the container goes there instead.
+            meant = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+            if self._root.exists(meant):
+                fs.write_file(inner, self._root.read(meant))
+            return
+        fs.symlink(target, inner)
+
+
+def _contents(fs: FileSystem, path: str) -> Iterator[tuple[str, bytes | str | None]]:
+    """Everything below a path: a file's bytes, a link's target, None for a directory."""
+    for entry in fs.read_dir(path):
+        below, kind = posixpath.join(path, entry["name"]), entry["metadata"]["file_type"]
+        if below in _NOT_KEPT:
+            continue
+        if kind == "directory":
+            yield below, None
+            yield from _contents(fs, below)
+        else:
+            yield below, fs.read_link(below) if kind == "symlink" else bytes(fs.read_file(below))

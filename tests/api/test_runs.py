@@ -1,0 +1,393 @@
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Client
+from .live import Live
+
+
+@pytest.fixture
+def live(client: Client, tmp_path: Path) -> Iterator[Live]:
+    made = Live(client, tmp_path)
+    yield made
+    made.close()
+
+
+def status(live: Live, name: str = "box") -> tuple[str, int]:
+    state = live.inspect(name)["State"]
+    return state["Status"], state["ExitCode"]
+
+
+def test_a_container_is_made_started_and_stopped(live: Live) -> None:
+    made = live.create("sh", "-c", "trap 'exit 5' TERM; echo up; while true; do sleep 1; done")
+    assert made.json["Warnings"] == []
+    assert status(live) == ("created", 0)
+    assert live.client("POST", "/containers/box/start").status == 204
+    assert live.client("POST", "/containers/box/start").status == 304
+    assert status(live) == ("running", 0)
+    live.pass_until("start", 0)
+    assert live.client("POST", "/containers/box/stop?t=1000").status == 204
+    assert live.client("POST", "/containers/box/stop").status == 304
+    assert status(live) == ("exited", 5)
+    assert live.actions() == ["create", "connect", "start", "kill", "die", "disconnect", "stop"]
+    assert live.client("DELETE", "/containers/box").status == 204
+    assert live.client("GET", "/containers/box/json").status == 404
+    assert live.actions()[-1] == "destroy"
+
+
+def test_the_image_gives_what_was_not_asked_for(live: Live) -> None:
+    assert live.client("POST", "/containers/create", {"Image": "nginx:alpine"}).status == 201
+    name = live.engine.containers.list(all=True)[0].name
+    found = live.inspect(name)
+    assert "_" in name
+    assert (found["Path"], found["Args"]) == ("nginx", ["-g", "daemon off;"])
+    assert found["Config"]["Env"][0].startswith("PATH=")
+    assert found["Config"]["ExposedPorts"] == {"80/tcp": {}}
+    assert found["Config"]["Hostname"] == found["Id"][:12]
+    assert found["HostConfig"]["NetworkMode"] == "default"
+    assert found["HostConfig"]["LogConfig"] == {"Type": "json-file", "Config": {}}
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "args"),
+    [
+        ({"Cmd": ["echo", "a"]}, "echo", ["a"]),
+        ({"Cmd": "echo"}, "echo", []),
+        ({"Entrypoint": ["sh"]}, "sh", []),
+        ({"Entrypoint": "sh", "Cmd": ["-c", "true"]}, "sh", ["-c", "true"]),
+        ({"Entrypoint": [""], "Cmd": ["true"]}, "true", []),
+        ({"Entrypoint": []}, "/bin/sh", []),
+    ],
+)
+def test_commands_and_entrypoints(live: Live, body: dict[str, Any], path: str, args: list[str]) -> None:
+    reply = live.client("POST", "/containers/create?name=box", {"Image": "alpine", **body})
+    assert reply.status == 201, reply.body
+    assert (live.inspect()["Path"], live.inspect()["Args"]) == (path, args)
+
+
+def test_what_was_asked_for_is_shown(live: Live) -> None:
+    live.create(
+        "true",
+        Env=["A=b", "PATH"],
+        User="nobody",
+        WorkingDir="/tmp/",
+        Labels={"x": "y"},
+        AttachStdout=True,
+        StopSignal="SIGINT",
+        HostConfig={
+            "Binds": ["v:/data"],
+            "Memory": 64 << 20,
+            "Dns": ["1.1.1.1"],
+            "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3},
+            "PortBindings": {"80/tcp": [{"HostPort": "8080"}]},
+            "Init": True,
+        },
+    )
+    found = live.inspect()
+    config, host = found["Config"], found["HostConfig"]
+    assert config["Env"] == ["A=b"]
+    assert (config["User"], config["WorkingDir"], config["Labels"]) == ("nobody", "/tmp", {"x": "y"})
+    assert (config["AttachStdout"], config["AttachStderr"], config["StopSignal"]) == (True, False, "SIGINT")
+    assert (host["Binds"], host["Memory"], host["Dns"], host["Init"]) == (["v:/data"], 64 << 20, ["1.1.1.1"], True)
+    assert host["RestartPolicy"] == {"Name": "on-failure", "MaximumRetryCount": 3}
+    assert host["PortBindings"] == {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}
+    assert host["PidsLimit"] is None
+    assert list(found["NetworkSettings"]["Networks"]) == ["bridge"]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "code", "message"),
+    [
+        ("x1", {}, 400, "Config cannot be empty in order to create a container"),
+        ("x1", {"Image": "nosuch"}, 404, "No such image: nosuch:latest"),
+        ("x1", {"Image": "UPPER"}, 400, "invalid reference format"),
+        ("-x", {"Image": "alpine"}, 400,
+         "Invalid container name (-x), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"),
+        ("x1", {"Image": "alpine", "WorkingDir": "x"}, 400,
+         "the working directory 'x' is invalid, it needs to be an absolute path"),
+        ("x1", {"Image": "alpine", "Env": ["=x"]}, 400, "invalid environment variable: =x"),
+        ("x1", {"Image": "alpine", "StopSignal": "BAD"}, 400, "Invalid signal: BAD"),
+        ("x1", {"Image": "alpine", "Entrypoint": [""]}, 400, "No command specified"),
+        ("x1", {"Image": "alpine", "HostConfig": {"Memory": 1000}}, 400, "Minimum memory limit allowed is 6MB"),
+        ("x1", {"Image": "alpine", "HostConfig": {"RestartPolicy": {"Name": "bad"}}}, 400,
+         "invalid restart policy 'bad'"),
+        ("x1", {"Image": "alpine", "HostConfig": {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 2}}}, 400,
+         "maximum retry count cannot be used with restart policy 'always'"),
+        ("x1", {"Image": "alpine", "HostConfig": {"RestartPolicy": {"MaximumRetryCount": -1}}}, 400,
+         "maximum retry count cannot be negative"),
+        ("x1", {"Image": "alpine", "HostConfig": {"AutoRemove": True, "RestartPolicy": {"Name": "always"}}}, 400,
+         "can't create 'AutoRemove' container with restart policy"),
+        ("x1", {"Image": "alpine", "HostConfig": {"PortBindings": {"x/tcp": []}}}, 400,
+         'invalid port specification: "x/tcp"'),
+        ("x1", {"Image": "alpine", "HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "x"}]}}}, 400,
+         'invalid port specification: "x"'),
+        ("x1", {"Image": "alpine", "Cmd": 3}, 400,
+         "json: cannot unmarshal number into Go struct field CreateRequest.Cmd of type strslice.StrSlice"),
+        ("x1", {"Image": "alpine", "ExposedPorts": {"80/tcp": 1}}, 400,
+         "json: cannot unmarshal number into Go struct field CreateRequest.ExposedPorts of type struct {}"),
+    ],
+)  # fmt: skip
+def test_nonsense_is_refused(live: Live, name: str, body: dict[str, Any], code: int, message: str) -> None:
+    reply = live.client("POST", f"/containers/create?name={name}", body)
+    assert (reply.status, reply.message) == (code, message)
+
+
+def test_a_name_belongs_to_one(live: Live) -> None:
+    first = live.create("true").json["Id"]
+    reply = live.create("true")
+    assert reply.status == 409
+    assert reply.message.startswith(f'Conflict. The container name "/box" is already in use by container "{first}".')
+    live.create("true", name="other")
+    renamed = live.client("POST", "/containers/other/rename?name=box")
+    assert (renamed.status, renamed.message.startswith("Error when allocating new name: Conflict.")) == (409, True)
+    assert live.client("POST", "/containers/other/rename?name=other").status == 400
+    assert live.client("POST", "/containers/other/rename?name=").message == "Neither old nor new names may be empty"
+    assert live.client("POST", "/containers/other/rename?name=third").status == 204
+    assert live.inspect("third")["Name"] == "/third"
+    assert live.actions()[-1] == "rename"
+
+
+def test_a_program_that_is_not_there_leaves_a_container_that_was_not_started(live: Live) -> None:
+    live.create("nosuch")
+    reply = live.client("POST", "/containers/box/start")
+    assert reply.status == 400
+    assert reply.message.endswith('exec: "nosuch": executable file not found in $PATH: unknown')
+    assert status(live) == ("created", 127)
+    assert live.inspect()["State"]["Error"] == reply.message
+    assert live.client("GET", "/containers/json?all=1").json[0]["Status"] == "Created"
+    live.create("true", name="who", User="joe")
+    unknown = live.client("POST", "/containers/who/start")
+    assert unknown.message == "unable to find user joe: no matching entries in passwd file"
+
+
+def test_a_running_container_is_removed_by_force_only(live: Live) -> None:
+    made = live.run("sleep", "1000")
+    reply = live.client("DELETE", "/containers/box")
+    assert reply.status == 409
+    assert reply.message == (
+        f"You cannot remove a running container {made}. Stop the container before attempting removal or force remove"
+    )
+    assert live.client("DELETE", "/containers/box?link=1").status == 500
+    assert live.client("DELETE", "/containers/box?force=1").status == 204
+    assert live.actions()[-4:] == ["kill", "die", "disconnect", "destroy"]
+    assert live.client("DELETE", "/containers/box?force=1").status == 404
+
+
+def test_signals(live: Live) -> None:
+    made = live.run("sleep", "1000")
+    assert live.client("POST", "/containers/box/kill?signal=BAD").message == "Invalid signal: BAD"
+    assert live.client("POST", "/containers/box/kill?signal=TERM").status == 204
+    assert status(live) == ("running", 0)
+    assert live.client("POST", "/containers/box/kill?signal=9").status == 204
+    live.pass_until("die", 0)
+    assert status(live) == ("exited", 137)
+    reply = live.client("POST", "/containers/box/kill")
+    assert (reply.status, reply.message) == (409, f"Cannot kill container: box: Container {made} is not running")
+    assert [e.attributes["signal"] for e in live.events.past() if e.action == "kill"] == ["15", "9"]
+
+
+def test_restart(live: Live) -> None:
+    live.run("sh", "-c", "trap 'exit 0' TERM; sleep 1000")
+    before = live.inspect()["State"]["Pid"]
+    assert live.client("POST", "/containers/box/restart?t=1000").status == 204
+    assert live.inspect()["State"]["Pid"] != before
+    assert live.actions()[-7:] == ["kill", "die", "disconnect", "stop", "connect", "start", "restart"]
+    assert live.client("POST", "/containers/box/restart?t=x").status == 400
+
+
+@pytest.mark.parametrize(
+    ("condition", "command", "met_by"),
+    [("", "sleep", "kill"), ("next-exit", "sleep", "kill"), ("removed", "sleep", "rm")],
+)
+def test_waiting(live: Live, condition: str, command: str, met_by: str) -> None:
+    live.run(command, "1000")
+
+    async def work() -> Any:
+        session = await live.client.connect()
+        async with session.post(f"http://docker/containers/box/wait?condition={condition}") as response:
+            # The head has come; the body is yet to.
+            assert response.status == 200
+            live.engine.by_hand.kill("box", "KILL")
+            if met_by == "rm":
+                await live.engine.by_hand.remove("box", force=True)
+            return json.loads(await response.read())
+
+    assert live.client.run(work()) == {"StatusCode": 137}
+
+
+def test_who_does_not_run_is_not_waited_for(live: Live) -> None:
+    live.run("sh", "-c", "exit 3")
+    live.pass_until("die", 0)
+    assert live.client("POST", "/containers/box/wait").json == {"StatusCode": 3}
+    bad = live.client("POST", "/containers/box/wait?condition=bad")
+    assert (bad.status, bad.message) == (400, 'invalid condition: "bad"')
+    assert live.client("POST", "/containers/nosuch/wait").status == 404
+
+
+def test_one_that_removes_itself_is_gone_when_it_has_ended(live: Live) -> None:
+    live.run("sh", "-c", "exit 3", HostConfig={"AutoRemove": True})
+    live.pass_until("destroy", 0)
+    assert live.client("GET", "/containers/box/json").status == 404
+    live.create("nosuch", HostConfig={"AutoRemove": True})
+    assert live.client("POST", "/containers/box/start").status == 400
+    live.client.run(asyncio.sleep(0))
+    assert live.client("GET", "/containers/box/json").status == 404
+
+
+def test_on_failure_starts_it_so_many_times_again(live: Live) -> None:
+    policy = {"Name": "on-failure", "MaximumRetryCount": 2}
+    live.run("sh", "-c", "sleep 1; exit 3", HostConfig={"RestartPolicy": policy})
+    start = live.clock.now()
+    waiting = live.engine.containers.find("box").id
+
+    async def work() -> int:
+        code = live.engine.containers.waiter(waiting, "not-running")
+        while not code.done():
+            for _ in range(50):
+                await asyncio.sleep(0)
+            due = live.clock.next_due()
+            if due is not None and not code.done():
+                live.clock.advance(due)
+        return int(await code)
+
+    assert live.client.run(work()) == 3
+    # Three runs of a second, with pauses of 0.1 and 0.2 seconds.
+    assert (live.clock.now() - start) / 1_000_000_000 == pytest.approx(3.3)
+    found = live.inspect()
+    assert (found["RestartCount"], found["State"]["Status"], found["State"]["Running"]) == (2, "exited", False)
+
+
+def test_success_is_no_failure(live: Live) -> None:
+    live.run("true", HostConfig={"RestartPolicy": {"Name": "on-failure"}})
+    live.pass_until("die", 0)
+    assert status(live) == ("exited", 0)
+
+
+def test_between_two_runs_it_is_restarting_and_a_stop_ends_that(live: Live) -> None:
+    live.run("sh", "-c", "exit 4", HostConfig={"RestartPolicy": {"Name": "always"}})
+    live.pass_until("die", 0)
+    state = live.inspect()["State"]
+    assert (state["Status"], state["Running"], state["Restarting"]) == ("restarting", True, True)
+    assert live.client("GET", "/containers/json").json[0]["Status"].startswith("Restarting (4) ")
+    exec_ = live.client("POST", "/containers/box/exec", {"Cmd": ["true"]})
+    assert (exec_.status, exec_.message.endswith("is restarting, wait until the container is running")) == (409, True)
+    assert live.client("POST", "/containers/box/stop").status == 204
+    assert status(live) == ("exited", 4)
+    live.clock.advance(10)
+    live.client.run(asyncio.sleep(0))
+    assert (status(live), live.inspect()["RestartCount"]) == (("exited", 4), 0)
+
+
+def test_what_was_killed_stays_dead(live: Live) -> None:
+    live.run("sleep", "1000", HostConfig={"RestartPolicy": {"Name": "always"}})
+    live.client("POST", "/containers/box/kill")
+    live.pass_until("die", 0)
+    assert status(live) == ("exited", 137)
+    assert live.client("POST", "/containers/box/update", {"RestartPolicy": {"Name": "no"}}).json == {"Warnings": None}
+    assert live.inspect()["HostConfig"]["RestartPolicy"]["Name"] == "no"
+
+
+def test_after_a_power_cut_policies_decide(live: Live) -> None:
+    for name, policy in (("stays", "always"), ("ends", "no"), ("again", "on-failure")):
+        live.run("sleep", "1000", name=name, HostConfig={"RestartPolicy": {"Name": policy}})
+    live.run("sleep", "1000", name="by-hand", HostConfig={"RestartPolicy": {"Name": "unless-stopped"}})
+    live.run("sleep", "1000", name="gone", HostConfig={"AutoRemove": True})
+    live.client("POST", "/containers/by-hand/kill")
+    live.pass_until("die", 0)
+
+    async def cut() -> None:
+        live.engine.containers.power_lost()
+        await live.runtime.close()
+        live.engine.containers.boot()
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+    live.client.run(cut())
+    assert status(live, "stays") == ("running", 0)
+    assert status(live, "again") == ("running", 0)
+    assert status(live, "ends") == ("exited", 255)
+    assert status(live, "by-hand") == ("exited", 137)
+    assert live.client("GET", "/containers/gone/json").status == 404
+
+
+def test_published_ports_answer(live: Live) -> None:
+    live.run("", image="nginx:alpine", Cmd=None, HostConfig={"PortBindings": {"80/tcp": [{"HostPort": ""}]}})
+    (published, _), *_ = (live.inspect()["NetworkSettings"]["Ports"]["80/tcp"],)
+    port = int(published["HostPort"])
+    assert 32768 <= port < 61000
+
+    async def ask() -> bytes:
+        await live.placement.mesh.settled()
+        (row,) = live.placement.mesh.published()
+        reader, writer = await asyncio.open_connection(row.bound_address, row.bound_port)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        body = await reader.read()
+        writer.close()
+        return body
+
+    assert b"Welcome to nginx" in live.client.run(ask())
+    live.client("POST", "/containers/box/kill")
+    live.pass_until("die", 0)
+    assert live.placement.mesh.published() == []
+    assert live.inspect()["NetworkSettings"]["Ports"] == {}
+
+
+def test_a_port_is_given_to_one(live: Live) -> None:
+    binding = {"PortBindings": {"80/tcp": [{"HostPort": "18099"}]}}
+    live.run("sleep", "1000", HostConfig=binding)
+    live.create("sleep", "1000", name="late", HostConfig=binding)
+    for body in (binding, {"PortBindings": {"80/tcp": [{"HostPort": "8099"}]}}):
+        live.client("DELETE", "/containers/late?force=1")
+        live.create("sleep", "1000", name="late", HostConfig=body)
+        reply = live.client("POST", "/containers/late/start")
+        assert (reply.status, reply.message.endswith("failed: port is already allocated")) == (500, True)
+    assert status(live, "late")[0] == "created"
+
+
+def test_every_container_has_an_address_of_its_own(live: Live) -> None:
+    for name in ("one", "two"):
+        live.run("sleep", "1000", name=name)
+    found = [live.inspect(name)["NetworkSettings"]["Networks"]["bridge"]["IPAddress"] for name in ("one", "two")]
+    assert found == ["172.17.0.2", "172.17.0.3"]
+    live.client("DELETE", "/containers/one?force=1")
+    live.run("sleep", "1000", name="three")
+    assert live.inspect("three")["NetworkSettings"]["IPAddress"] == "172.17.0.2"
+    live.run("sleep", "1000", name="lonely", HostConfig={"NetworkMode": "none"})
+    assert live.inspect("lonely")["NetworkSettings"]["IPAddress"] == ""
+    live.create("true", name="lost", HostConfig={"NetworkMode": "nosuch"})
+    reply = live.client("POST", "/containers/lost/start")
+    assert (reply.status, reply.message) == (404, "network nosuch not found")
+
+
+def test_pruning_takes_what_does_not_run(live: Live) -> None:
+    live.run("sleep", "1000", name="runs")
+    keep = live.create("true", name="keep", Labels={"keep": "1"}).json["Id"]
+    gone = live.create("true", name="gone").json["Id"]
+    path = "/containers/prune"
+    labels = json.dumps({"label!": ["keep"]})
+    reply = live.client("POST", path, params={"filters": labels})
+    assert reply.json == {"ContainersDeleted": [gone], "SpaceReclaimed": 0}
+    old = json.dumps({"until": ["24h"]})
+    assert live.client("POST", path, params={"filters": old}).json["ContainersDeleted"] is None
+    assert live.client("POST", path, params={"filters": json.dumps({"until": ["soon"]})}).status == 400
+    assert live.client("POST", path).json["ContainersDeleted"] == [keep]
+    assert status(live, "runs")[0] == "running"
+
+
+def test_what_runs_and_what_it_uses(live: Live) -> None:
+    live.run("sleep", "1000")
+    found = live.client("GET", "/containers/box/top").json
+    assert found["Titles"] == ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
+    assert [row[-1] for row in found["Processes"]] == ["sleep 1000"]
+    chosen = live.client("GET", "/containers/box/top?ps_args=-o pid,comm").json
+    assert chosen["Processes"] == [[found["Processes"][0][1], "sleep"]]
+    assert live.client("GET", "/containers/box/top?ps_args=bogus").status == 500
+    sample = live.client("GET", "/containers/box/stats?stream=0").json
+    assert (sample["name"], sample["pids_stats"]["current"]) == ("/box", 1)
+    live.create("true", name="idle")
+    assert live.client("GET", "/containers/idle/top").status == 409
+    assert live.client("GET", "/containers/idle/stats?stream=0").json["pids_stats"] == {}
