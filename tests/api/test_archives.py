@@ -137,6 +137,7 @@ def test_files_of_a_server_are_really_changed_but_its_links_stay_inside(live: Li
         writer.write(f"GET {page} HTTP/1.0\r\n\r\n".encode())
         body: bytes = await reader.read()
         writer.close()
+        await writer.wait_closed()
         return body.partition(b"\r\n\r\n")[2]
 
     assert live.client.run(ask("/index.html")) == b"mine\n"

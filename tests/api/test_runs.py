@@ -327,6 +327,7 @@ def test_published_ports_answer(live: Live) -> None:
         writer.write(b"GET / HTTP/1.0\r\n\r\n")
         body = await reader.read()
         writer.close()
+        await writer.wait_closed()
         return body
 
     assert b"Welcome to nginx" in live.client.run(ask())
