@@ -52,6 +52,12 @@ def list_containers(call: Call) -> Answer:
     return document([view.summary(with_size) for view in (found[:limit] if limit > 0 else found)])
 
 
+def summaries(call: Call) -> list[dict[str, Any]]:
+    """The rows of `docker ps --all --size`, in no order that means anything."""
+    known = known_networks(call)
+    return [_View(call.engine, c, known).summary(with_size=True) for c in call.engine.containers.list(all=True)]
+
+
 def _limit(text: str) -> int:
     try:
         return int(text or 0)

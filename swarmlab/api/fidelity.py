@@ -95,6 +95,12 @@ COMMANDS = {
     "docker events": ["GET /events"],
     "docker info, version": ["GET /info", "GET /version"],
     "docker system df": ["GET /system/df"],
+    "docker system prune": [
+        "POST /containers/prune",
+        "POST /networks/prune",
+        "POST /images/prune",
+        "POST /build/prune",
+    ],
 }
 
 #: What is missing of a command whose calls are all served.
@@ -109,7 +115,9 @@ MISSING = {
     "docker top, stats": "programs here use no processor time or memory that is counted",
     "docker volume ls, inspect": "there are no volumes yet",
     "docker info, version": "what is particular to a machine (drivers, kernel) is left out or a stand-in",
-    "docker system df": "images only",
+    "docker system df": "what containers have written is not measured",
+    "docker pull": "images of the catalogue only; there is no registry",
+    "docker system prune": "images, volumes and build cache have nothing to give back",
 }
 
 _HEAD = """# How much of Docker is here

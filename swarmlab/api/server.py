@@ -26,6 +26,8 @@ from swarmlab.api import (
     networks,
     nodes,
     processes,
+    prunes,
+    pulls,
     runs,
     services,
     swarm,
@@ -47,7 +49,8 @@ ROUTES = tuple(
     route
     for module in (
         system, events, swarm, nodes, services, tasks, networks, containers, runs, attach,
-        archives, processes, execs, logs, images, blobs, distribution,
+        archives, processes, execs, logs, images, pulls, prunes,
+        blobs, distribution,
         unavailable,
     )
     for route in module.ROUTES

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from swarmlab.api import host, images
+from swarmlab.api import containers, host, images
 from swarmlab.api.call import Answer, Call, Route, answer, document
 from swarmlab.api.encode import ZERO_TIME, cluster_info, instant
 from swarmlab.api.errors import not_found
@@ -147,7 +147,7 @@ def _swarm(state: SwarmInfo) -> dict[str, Any]:
 
 
 def disk_usage(call: Call) -> Answer:
-    """`GET /system/df`: images only; containers here have no layer of their own that could be measured."""
+    """`GET /system/df`: images and containers, which have no layer of their own here that could be measured."""
     engine = call.engine
     every = engine.images.images()
     used = {container.image_id for container in engine.containers.list(all=True)}
@@ -155,7 +155,7 @@ def disk_usage(call: Call) -> Answer:
     found = {
         "LayersSize": sum(image.size for image in every),
         "Images": rows,
-        "Containers": [],
+        "Containers": containers.summaries(call),
         "Volumes": [],
         "BuildCache": [],
         "BuilderSize": 0,

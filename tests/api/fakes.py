@@ -167,6 +167,9 @@ class FakeEvents:
         self.past: list[Event] = []
         self.asked: list[tuple[int, int]] = []
 
+    def publish(self, kind: str, action: str, actor_id: str, attributes: Mapping[str, str]) -> None:
+        self.past.append(Event(kind, action, actor_id, attributes, "local", 1))
+
     async def subscribe(self, since: int, until: int) -> AsyncIterator[Event]:
         self.asked.append((since, until))
         for event in self.past:

@@ -1,0 +1,64 @@
+import json
+
+import pytest
+
+from swarmlab.objects import Network, NetworkSpec
+from swarmlab.store import Kind
+
+from .conftest import Client
+
+
+@pytest.mark.parametrize(
+    ("query", "repository", "name"),
+    [
+        ("fromImage=nginx&tag=alpine", "library/nginx", "nginx:alpine"),
+        ("fromImage=nginx:alpine", "library/nginx", "nginx:alpine"),
+        ("fromImage=training/whoami", "training/whoami", "training/whoami:latest"),
+    ],
+)
+def test_what_the_catalogue_has_is_up_to_date(client: Client, query: str, repository: str, name: str) -> None:
+    reply = client("POST", f"/images/create?{query}")
+    assert reply.status == 200
+    assert [json.loads(line) for line in reply.body.splitlines()] == [
+        {"status": f"Pulling from {repository}", "id": name.rpartition(":")[2]},
+        {"status": f"Status: Image is up to date for {name}"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "message"),
+    [
+        ("fromImage=nosuch&tag=1", 404, "pull access denied for nosuch, repository does not exist"),
+        ("fromImage=nginx&tag=nosuch", 404, "manifest for nginx:nosuch not found: manifest unknown"),
+        (f"fromImage=nginx&tag=sha256:{'0' * 64}", 404, "manifest for nginx:latest@sha256:000"),
+        ("fromImage=UPPER", 400, "invalid reference format: repository name must be lowercase"),
+        ("fromSrc=-", 501, "importing an image is not available in swarmlab yet"),
+    ],
+)
+def test_what_it_has_not_nobody_has(client: Client, query: str, status: int, message: str) -> None:
+    reply = client("POST", f"/images/create?{query}")
+    assert (reply.status, reply.message[: len(message)]) == (status, message)
+
+
+def test_pruning_networks_leaves_what_is_used(client: Client) -> None:
+    assert client("POST", "/networks/prune").json == {"NetworksDeleted": None}
+    client.init()
+    for letter, name, labels in (("x", "idle", {}), ("y", "kept", {"keep": "1"})):
+        client.engine.put(Kind.NETWORK, Network(id=letter * 25, spec=NetworkSpec(name=name, labels=labels)))
+    filters = {"filters": json.dumps({"label!": ["keep"]})}
+    assert client("POST", "/networks/prune", params=filters).json == {"NetworksDeleted": ["idle"]}
+    names = [network["Name"] for network in client("GET", "/networks").json]
+    assert {"kept", "ingress"} <= set(names)
+    assert "idle" not in names
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/images/prune", {"ImagesDeleted": None, "SpaceReclaimed": 0}),
+        ("/volumes/prune", {"VolumesDeleted": [], "SpaceReclaimed": 0}),
+        ("/build/prune", {"CachesDeleted": None, "SpaceReclaimed": 0}),
+    ],
+)
+def test_there_is_nothing_else_to_prune(client: Client, path: str, answer: object) -> None:
+    assert client("POST", path).json == answer
