@@ -5,15 +5,20 @@ import inspect
 import logging
 from collections.abc import Callable
 
-import msgspec
+from msgspec.structs import replace
 
-from swarmlab.clock import Clock
-from swarmlab.objects import Task, TaskState, TaskStatus
-from swarmlab.runtime.controller import Controller, Step, TaskError
+from swarmlab.clock import Clock, Timer
+from swarmlab.objects import ContainerStatus, Task, TaskState, TaskStatus
+from swarmlab.runtime.controller import Controller, Step, StepInterruptedError, TaskError
 
 _log = logging.getLogger(__name__)
 
 Report = Callable[[Task, TaskStatus], None]
+
+#: A step that was given up because the task changed is followed by the next one after so many seconds of swarm time.
+RETRY = 1.0
+#: The exit code in the status of a task whose container nobody waits for any more.
+_NOT_AWAITED = -1
 
 _ACCEPT = {
     TaskState.ASSIGNED: (TaskState.ACCEPTED, "accepted"),
@@ -27,11 +32,12 @@ class TaskManager:
 
     PREPARING, STARTING and RUNNING are carried on with whatever the desired state is, unless that is SHUTDOWN or
     beyond; the other states advance only while they are below the desired state, which is how desired READY parks a
-    task.
+    task. A change of the task interrupts the step in progress, waiting for a container's end included; what comes
+    next begins a second later, so that is how long a task runs on that is told to stop.
     """
 
     __slots__ = (
-        "_clock", "_closed", "_epoch", "_report", "_step", "_waiting", "controller", "status", "task",
+        "_clock", "_closed", "_end", "_report", "_retry", "_step", "_waiting", "controller", "status", "task",
     )  # fmt: skip
 
     def __init__(self, clock: Clock, task: Task, controller: Controller, report: Report) -> None:
@@ -41,10 +47,11 @@ class TaskManager:
         self._clock = clock
         self._report = report
         self._step: asyncio.Task[None] | None = None
-        #: Counts the steps begun, so that the end of one that was given up is recognised.
-        self._epoch = 0
+        self._retry: Timer | None = None
         self._closed = False
         self._waiting = False
+        #: How the container ended, until the status says so.
+        self._end: tuple[TaskError | None] | None = None
 
     def run(self) -> None:
         """Begin, or go on after a restart, from the status the task has."""
@@ -59,21 +66,31 @@ class TaskManager:
             self._fail(TaskError(f"task: non-zero exit ({container.exit_code})", container.exit_code))
 
     def update(self, task: Task) -> None:
-        """A new version of the task. A desired state that went backwards is ignored."""
-        if task.desired_state < self.task.desired_state:
-            task = msgspec.structs.replace(task, desired_state=self.task.desired_state)
-        changed = task.desired_state != self.task.desired_state
+        """A new version of the task. One whose desired state went backwards is ignored."""
+        if task.desired_state < self.task.desired_state or task.same_orders(self.task):
+            return
         self.task = task
         self.controller.update(task)
-        if changed:
-            if task.desired_state >= TaskState.SHUTDOWN:
-                self._abandon_step()
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+            self._advance()
+        elif self._step is not None:
+            self.controller.interrupt()
+        elif self._waiting:
+            self._stop_waiting()
+        else:
             self._advance()
 
     def close(self) -> None:
         """Stop driving the task; its container stays as it is."""
         self._closed = True
-        self._abandon_step()
+        if self._step is not None:
+            self._step.cancel()
+            self._step = None
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
 
     def remove(self) -> None:
         """The task is gone from the store: stop its container if need be, and remove it."""
@@ -89,7 +106,7 @@ class TaskManager:
 
     def _advance(self) -> None:
         """Do everything that can be done now."""
-        while not self._closed and self._step is None:
+        while not self._closed and self._step is None and self._retry is None:
             state, desired = self.status.state, self.task.desired_state
             if desired >= TaskState.SHUTDOWN:
                 if state >= TaskState.COMPLETE or not self._begin(self._shutdown, TaskState.SHUTDOWN, "shutdown"):
@@ -115,8 +132,6 @@ class TaskManager:
 
     def _begin(self, step: Callable[[], Step], state: TaskState, message: str) -> bool:
         """Take a step; return whether it is done already."""
-        self._epoch += 1
-        epoch = self._epoch
         try:
             pending = step()
         except TaskError as error:
@@ -132,13 +147,17 @@ class TaskManager:
                 await pending
             except TaskError as raised:
                 error = raised
+            except StepInterruptedError:
+                self._step = None
+                self._retry_later()
+                return
             except Exception as raised:
                 # A fault of ours must not leave the task hanging between two states.
                 _log.exception("task %s: step to %s", self.task.id, state.text)
                 error = TaskError(str(raised))
-            if epoch != self._epoch or self._closed:
-                return
             self._step = None
+            if self._closed:
+                return
             if error is not None:
                 self._fail(error)
             else:
@@ -148,26 +167,41 @@ class TaskManager:
         self._step = asyncio.ensure_future(finish())
         return False
 
+    def _retry_later(self) -> None:
+        if not self._closed:
+            self._retry = self._clock.call_later(RETRY, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self._advance()
+
     def _await_end(self) -> None:
-        if self._waiting:
-            return
-        self._waiting = True
-        self.controller.wait(self._ended)
+        if self._end is not None:
+            self._take_end(*self._end)
+        elif not self._waiting:
+            self._waiting = True
+            self.controller.wait(self._ended)
+
+    def _stop_waiting(self) -> None:
+        """Look up from waiting for the container's end; the status tells of it (SK: agent/exec/controller.go, Do)."""
+        container = self.controller.container_status() or ContainerStatus()
+        self._set(TaskState.RUNNING, self.status.message, container=replace(container, exit_code=_NOT_AWAITED))
+        self._retry_later()
 
     def _ended(self, error: TaskError | None) -> None:
-        """The container ended; unless it was stopped on purpose, that decides the task's fate."""
-        if self._closed or self.status.state != TaskState.RUNNING or self.task.desired_state >= TaskState.SHUTDOWN:
+        """The container ended; unless it is stopped on purpose, that decides the task's fate."""
+        self._waiting = False
+        self._end = (error,)
+        if not self._closed and self._retry is None and self.task.desired_state < TaskState.SHUTDOWN:
+            self._take_end(error)
+
+    def _take_end(self, error: TaskError | None) -> None:
+        if self.status.state != TaskState.RUNNING:
             return
         if error is None:
             self._set(TaskState.COMPLETE, "finished")
         else:
             self._fail(error)
-
-    def _abandon_step(self) -> None:
-        self._epoch += 1
-        if self._step is not None:
-            self._step.cancel()
-            self._step = None
 
     # --- status ----------------------------------------------------------------------------------------------------
 
@@ -176,13 +210,15 @@ class TaskManager:
         state = TaskState.REJECTED if self.status.state < TaskState.STARTING else TaskState.FAILED
         self._set(state, self.status.message, str(error))
 
-    def _set(self, state: TaskState, message: str, err: str = "") -> None:
+    def _set(
+        self, state: TaskState, message: str, err: str = "", *, container: ContainerStatus | None = None
+    ) -> None:
         self.status = TaskStatus(
             timestamp=self._clock.now(),
             state=state,
             message=message,
             err=err,
-            container_status=self.controller.container_status(),
+            container_status=container or self.controller.container_status(),
             ports=self.controller.ports(),
         )
         self._report(self.task, self.status)

@@ -3,18 +3,13 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import msgspec
-
 from swarmlab.clock import Clock, Timer
 from swarmlab.objects import Config, Secret, Task, TaskState
-from swarmlab.objects.task import TaskStatus
 from swarmlab.store import Store
 
 #: Assignments are sent so many seconds after the last change, or at so many changes.
 BATCHING_WAIT = 0.1
 MODIFICATION_LIMIT = 100
-
-_NO_STATUS = TaskStatus()
 
 
 class Assignments(NamedTuple):
@@ -73,7 +68,7 @@ class Session:
         known = self._sent.get(task.id)
         self._sent[task.id] = task
         # What the agent itself reported is no news to it.
-        if known is None or task.state == TaskState.ASSIGNED or not _same_orders(known, task):
+        if known is None or task.state == TaskState.ASSIGNED or not task.same_orders(known):
             self._changed[task.id] = task
             self._send_soon()
 
@@ -118,10 +113,3 @@ class Session:
                     configs[config.id] = config
         self._receive(Assignments(complete, tasks, removed, tuple(secrets.values()), tuple(configs.values())))
 
-
-def _same_orders(old: Task, new: Task) -> bool:
-    """Whether two versions of a task differ only in what the agent reported (SK: api/equality/equality.go)."""
-    strip = msgspec.structs.replace
-    return strip(old, status=_NO_STATUS, version=0, updated_at=0) == strip(
-        new, status=_NO_STATUS, version=0, updated_at=0
-    )

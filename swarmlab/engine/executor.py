@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from swarmlab.clock import Clock
 from swarmlab.engine import taskcontainer
@@ -12,7 +13,7 @@ from swarmlab.network import Endpoint, Mesh, PortBinding
 from swarmlab.objects import Config, ContainerStatus, NodeDescription, PortConfig, Secret, Task
 from swarmlab.objects.local import Container
 from swarmlab.runtime import base
-from swarmlab.runtime.controller import Step, TaskError
+from swarmlab.runtime.controller import Step, StepInterruptedError, TaskError
 
 #: A task that leaves its networks gets no new connections for so many seconds before it is told to stop.
 LOAD_BALANCER_DRAIN = 2.0
@@ -59,6 +60,8 @@ class ContainerController:
         self._configs = configs
         self._waiter: asyncio.Task[None] | None = None
         self._killed_by_health = False
+        #: Done when the step in progress shall be given up.
+        self._interrupt: asyncio.Future[None] | None = None
         known = self._containers.of_task(task.id)
         self._container_id = known.id if known is not None else ""
 
@@ -89,6 +92,11 @@ class ContainerController:
     def wait(self, ended: Callable[[TaskError | None], None]) -> None:
         """See `Controller`."""
         self._waiter = asyncio.ensure_future(self._wait(ended))
+
+    def interrupt(self) -> None:
+        """See `Controller`. Of all steps, waiting for a container to be healthy is the one that can be given up."""
+        if self._interrupt is not None and not self._interrupt.done():
+            self._interrupt.set_result(None)
 
     def shutdown(self) -> Step:
         """See `Controller`."""
@@ -135,15 +143,31 @@ class ContainerController:
 
     async def _start(self) -> None:
         running = self._revived()
+        self._interrupt = asyncio.get_running_loop().create_future()
         try:
             if not running.pid:
                 await self._containers.start(self._container_id)
         except base.StartError as error:
             raise TaskError(f"starting container failed: {error}", 127) from None
-        if await running.wait_healthy():
+        if await self._healthy(running):
             self._activate(running)
         else:
             await self._end_unhealthy(running)
+
+    async def _healthy(self, running: base.Container) -> bool:
+        """See `base.Container.wait_healthy`. Raises StepInterruptedError."""
+        if not running.health:
+            return await running.wait_healthy()
+        assert self._interrupt is not None
+        healthy = asyncio.ensure_future(running.wait_healthy())
+        waiters: set[asyncio.Future[Any]] = {healthy, self._interrupt}
+        try:
+            await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+            if not healthy.done():
+                raise StepInterruptedError
+            return await healthy
+        finally:
+            healthy.cancel()
 
     async def _end_unhealthy(self, running: base.Container) -> None:
         """It ended, or turned unhealthy, before it ever was healthy. With exit code 0 it counts as started."""

@@ -63,3 +63,14 @@ class Task(Object, frozen=True):
     def slot_key(self) -> tuple[str, int, str]:
         """What a task shares with its predecessors: service and slot, or service and node without a slot."""
         return (self.service_id, self.slot, "" if self.slot else self.node_id)
+
+    def same_orders(self, other: "Task") -> bool:
+        """Whether two versions differ at most in what the agent reports (SK: api/equality/equality.go)."""
+        return _orders(self) == _orders(other)
+
+
+def _orders(task: Task) -> Task:
+    return msgspec.structs.replace(task, status=_NO_STATUS, version=0, created_at=0, updated_at=0)
+
+
+_NO_STATUS = TaskStatus()

@@ -24,6 +24,10 @@ class TaskError(Exception):
         self.exit_code = exit_code
 
 
+class StepInterruptedError(Exception):
+    """Raised by a step that was given up because of `Controller.interrupt`; it is taken again later, or another."""
+
+
 class Controller(Protocol):
     """Takes one task's container through its life. Every step may be repeated after a restart of the lab."""
 
@@ -38,6 +42,12 @@ class Controller(Protocol):
 
     def wait(self, ended: Callable[[TaskError | None], None]) -> None:
         """Call `ended` once, later, when the container has ended: with None for exit code 0, else with the error."""
+
+    def interrupt(self) -> None:
+        """Give up the step in progress as soon as that is possible: it raises StepInterruptedError then.
+
+        A step that cannot be given up halfway, such as starting or stopping a container, is carried on to its end.
+        """
 
     def shutdown(self) -> Step:
         """Stop the container in good order."""

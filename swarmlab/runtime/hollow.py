@@ -82,6 +82,9 @@ class HollowController:
         self._status = ContainerStatus(container_id=self._task.id, exit_code=code)
         self._ended(TaskError(f"task: non-zero exit ({code})", code) if code else None)
 
+    def interrupt(self) -> None:
+        """See `Controller`. No step takes time."""
+
     def shutdown(self) -> Step:
         """See `Controller`."""
         self._executor.running.pop(self._task.id, None)

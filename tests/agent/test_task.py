@@ -8,19 +8,24 @@ import pytest
 from swarmlab.agent.task import TaskManager
 from swarmlab.clock import VirtualClock
 from swarmlab.objects import ContainerStatus, PortConfig, Task, TaskSpec, TaskState, TaskStatus
-from swarmlab.runtime.controller import Step, TaskError
+from swarmlab.runtime.controller import Step, StepInterruptedError, TaskError
 from tests.support.world import replace
 
 S = TaskState
 
 
 class FakeController:
-    """Notes what it is asked; a step listed in `errors` fails, one in `held` waits until `release`d."""
+    """Notes what it is asked; a step listed in `errors` fails, one in `held` waits until its event is set.
+
+    Of the steps that wait, those in `stubborn` cannot be interrupted.
+    """
 
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.errors: dict[str, TaskError] = {}
         self.held: dict[str, asyncio.Event] = {}
+        self.stubborn = {"shutdown"}
+        self.interrupted = asyncio.Event()
         self.ended: Callable[[TaskError | None], None] | None = None
         self.exit_code = 0
 
@@ -36,6 +41,9 @@ class FakeController:
     def wait(self, ended: Callable[[TaskError | None], None]) -> None:
         self.calls.append("wait")
         self.ended = ended
+
+    def interrupt(self) -> None:
+        self.interrupted.set()
 
     def shutdown(self) -> Step:
         return self._step("shutdown")
@@ -58,11 +66,13 @@ class FakeController:
         return None
 
     async def _wait(self, name: str) -> None:
-        try:
-            await self.held[name].wait()
-        except asyncio.CancelledError:
-            self.calls.append(f"{name} cancelled")
-            raise
+        self.interrupted.clear()
+        released = asyncio.ensure_future(self.held[name].wait())
+        waiters = {released} if name in self.stubborn else {released, asyncio.ensure_future(self.interrupted.wait())}
+        await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+        if not released.done():
+            self.calls.append(f"{name} interrupted")
+            raise StepInterruptedError
         if name in self.errors:
             raise self.errors[name]
 
@@ -75,7 +85,8 @@ class Bench:
         self.reports: list[TaskStatus] = []
         status = TaskStatus(state=state, message="before")
         self.task = Task(id="t", spec=TaskSpec(), status=status, desired_state=desired)
-        self.manager = TaskManager(VirtualClock(), self.task, self.controller, lambda _, s: self.reports.append(s))
+        self.clock = VirtualClock()
+        self.manager = TaskManager(self.clock, self.task, self.controller, lambda _, s: self.reports.append(s))
 
     def run(self) -> "Bench":
         self.manager.run()
@@ -194,12 +205,62 @@ def test_states_above_the_desired_one_are_left_alone(state: TaskState, calls: li
     assert Bench(state, S.READY).run().controller.calls == calls
 
 
+def test_a_task_that_is_told_to_stop_runs_on_for_a_second_and_says_that_nobody_waits_for_its_end() -> None:
+    bench = Bench().run()
+    bench.clock.advance(5)
+    bench.want(S.SHUTDOWN)
+    last = bench.reports[-1]
+    assert (last.state, last.message, last.timestamp) == (S.RUNNING, "started", bench.clock.now())
+    assert last.container_status == ContainerStatus(container_id="c", exit_code=-1)
+    bench.clock.advance(0.99)
+    assert "shutdown" not in bench.controller.calls
+    bench.clock.advance(0.02)
+    assert bench.states[-1] == "shutdown"
+    assert bench.reports[-1].container_status == ContainerStatus(container_id="c", exit_code=0)
+
+
+def test_another_change_within_that_second_ends_it() -> None:
+    bench = Bench().run()
+    bench.want(S.SHUTDOWN)
+    bench.want(S.REMOVE)
+    assert bench.states[-1] == "shutdown"
+    bench.clock.advance(5)
+    assert bench.controller.calls.count("shutdown") == 1
+
+
+def test_a_task_that_waits_to_be_released_stops_at_once() -> None:
+    bench = Bench(desired=S.READY).run()
+    bench.want(S.SHUTDOWN)
+    assert bench.states[-1] == "shutdown"
+
+
+def test_the_same_orders_again_interrupt_nothing() -> None:
+    bench = Bench().run()
+    bench.manager.update(replace(bench.task, version=9, status=TaskStatus(state=S.RUNNING)))
+    assert bench.controller.calls == ["prepare", "start", "wait"]
+    assert bench.states[-1] == "running"
+
+
+@pytest.mark.parametrize(("error", "state"), [(None, S.COMPLETE), (TaskError("boom", 3), S.FAILED)])
+def test_a_container_that_ends_while_nobody_waits_is_noticed_afterwards(
+    error: TaskError | None, state: TaskState
+) -> None:
+    bench = Bench().run()
+    bench.manager.update(replace(bench.task, service_labels={"a": "b"}))
+    assert bench.controller.ended is not None
+    bench.controller.ended(error)
+    assert bench.reports[-1].state is S.RUNNING
+    bench.clock.advance(1)
+    assert bench.reports[-1].state is state
+
+
 def test_a_desired_state_that_goes_backwards_is_ignored() -> None:
     bench = Bench().run()
     bench.want(S.SHUTDOWN)
+    bench.clock.advance(1)
     bench.want(S.RUNNING)
     assert bench.states[-1] == "shutdown"
-    assert bench.controller.calls[-1] == "update shutdown"
+    assert "update running" not in bench.controller.calls
 
 
 def test_stopping_a_task_that_runs_does_not_make_its_end_a_failure() -> None:
@@ -207,6 +268,7 @@ def test_stopping_a_task_that_runs_does_not_make_its_end_a_failure() -> None:
     bench.want(S.SHUTDOWN)
     assert bench.controller.ended is not None
     bench.controller.ended(TaskError("task: non-zero exit (137)", 137))
+    bench.clock.advance(1)
     assert bench.states[-1] == "shutdown"
 
 
@@ -258,29 +320,49 @@ def test_a_step_in_progress_is_given_up_when_the_task_shall_stop() -> None:
         assert bench.states == ["accepted", "preparing"]
         bench.want(S.SHUTDOWN)
         await turns()
-        bench.controller.held["prepare"].set()
-        await turns()
+        assert bench.states == ["accepted", "preparing"]
+        bench.clock.advance(1)
         return bench
 
     bench = asyncio.run(scenario())
     assert bench.states == ["accepted", "preparing", "shutdown"]
-    assert "prepare cancelled" in bench.controller.calls
+    assert "prepare interrupted" in bench.controller.calls
 
 
-def test_a_step_in_progress_goes_on_when_the_task_is_released_meanwhile() -> None:
+def test_a_step_in_progress_that_cannot_be_given_up_goes_on_and_then_the_task_stops() -> None:
+    async def scenario() -> Bench:
+        bench = Bench()
+        bench.controller.held["start"] = asyncio.Event()
+        bench.controller.stubborn.add("start")
+        bench.run()
+        await turns()
+        bench.want(S.SHUTDOWN)
+        await turns()
+        assert bench.states[-1] == "starting"
+        bench.controller.held["start"].set()
+        await turns()
+        return bench
+
+    bench = asyncio.run(scenario())
+    assert bench.states[-3:] == ["starting", "running", "shutdown"]
+
+
+def test_a_step_in_progress_begins_again_when_the_task_is_released_meanwhile() -> None:
     async def scenario() -> Bench:
         bench = Bench(desired=S.READY)
         bench.controller.held["prepare"] = asyncio.Event()
         bench.run()
         await turns()
         bench.want(S.RUNNING)
+        await turns()
         bench.controller.held["prepare"].set()
+        bench.clock.advance(1)
         await turns()
         return bench
 
     bench = asyncio.run(scenario())
     assert bench.states == ["accepted", "preparing", "ready", "starting", "running"]
-    assert bench.controller.calls.count("prepare") == 1
+    assert bench.controller.calls.count("prepare") == 2
 
 
 @pytest.mark.parametrize(("error", "state"), [(None, "running"), (TaskError("sick"), "failed")])
@@ -307,6 +389,7 @@ def test_a_shutdown_is_reported_when_it_is_done() -> None:
         bench = Bench().run()
         bench.controller.held["shutdown"] = asyncio.Event()
         bench.want(S.SHUTDOWN)
+        bench.clock.advance(1)
         await turns()
         assert bench.states[-1] == "running"
         bench.want(S.REMOVE)

@@ -114,7 +114,7 @@ def test_draining_does_not_wait_for_the_restart_delay_but_for_the_old_task() -> 
     swarm.create(service_spec(replicas=4))
     swarm.settle()
     swarm.availability("n2", "drain")
-    swarm.advance(1)
+    swarm.advance(2)
     assert spread(swarm) == {"n1": 4}
 
 

@@ -334,3 +334,14 @@ def test_output_of_a_program_that_breaks_says_so(tmp_path: Path) -> None:
         assert b"ValueError" in await output(container, "stderr")
 
     within(tmp_path, test)
+
+
+def test_a_shell_counts_how_deep_it_is_and_another_program_does_not(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        container = await made.start("alpine", "sleep", "1000")
+        assert await run(container, "sh", "-c", "echo $SHLVL $HOME", user="nobody") == (0, b"1 /\n")
+        code, output = await run(container, "env")
+        assert code == 0
+        assert b"SHLVL" not in output
+
+    within(tmp_path, test)

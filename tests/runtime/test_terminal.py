@@ -200,9 +200,9 @@ def test_an_ordinary_user_has_another_prompt_and_a_terminal_has_a_name(tmp_path:
     async def test(made: Lab) -> None:
         container = await made.start("alpine", "sleep", "1000", user="nobody")
         talk = Talk(container, "sh")
-        await talk.until(b"/ $ ")
+        await talk.until(b"~ $ ")
         await talk.type(b"echo $TERM\r")
-        await talk.until(b"xterm\r\n/ $ ")
+        await talk.until(b"xterm\r\n~ $ ")
         container.kill()
         assert await talk.done == 137
 

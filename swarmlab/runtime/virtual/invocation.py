@@ -42,10 +42,11 @@ class Invocation:
     def __init__(self, machine: Machine, argv: Sequence[str], *, env: Mapping[str, str], cwd: str, user: User) -> None:
         """Find the program. Raises StartError (without the text before `exec:`) when there is none."""
         self.machine = machine
-        self.env = env
         self.cwd = cwd
         self.user = user
         self.argv, self.program = _find(machine, tuple(argv), cwd)
+        # A shell counts how deep it is.
+        self.env = env if posixpath.basename(self.argv[0]) not in _SHELLS else {"SHLVL": "1", **env}
 
     @property
     def is_server(self) -> bool:
