@@ -17,6 +17,11 @@ from swarmlab.runtime.controller import Step, StepInterruptedError, TaskError
 
 #: A task that leaves its networks gets no new connections for so many seconds before it is told to stop.
 LOAD_BALANCER_DRAIN = 2.0
+#: What a real engine needs at least to set up a container's namespaces, mounts and processes, in seconds of swarm time.
+#: Without it a task would never be seen STARTING, and an update would have no moment at which a replica is missing.
+START_TIME = 0.25
+#: The same to take them down, from the end of the processes on.
+STOP_TIME = 0.15
 
 
 class ContainerExecutor:
@@ -146,6 +151,7 @@ class ContainerController:
         self._interrupt = asyncio.get_running_loop().create_future()
         try:
             if not running.pid:
+                await self._executor.clock.sleep(START_TIME)
                 await self._containers.start(self._container_id)
         except base.StartError as error:
             raise TaskError(f"starting container failed: {error}", 127) from None
@@ -249,6 +255,7 @@ class ContainerController:
         if self._task.networks:
             await self._executor.clock.sleep(LOAD_BALANCER_DRAIN)
         await self._containers.stop(container.id, taskcontainer.grace_period(self._task))
+        await self._executor.clock.sleep(STOP_TIME)
 
     async def _remove(self) -> None:
         self._executor.mesh.deactivate(self._task.id)
