@@ -4,53 +4,17 @@ Everything is measured from outside, with the commands a learner uses. A real en
 """
 
 import argparse
-import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import psutil
+from common import BIN, LAB, host_of_lab, real_engine, run, status, swarm_on, swarmlab, timed
 
-LAB = "bench"
-BIN = Path(sys.executable).parent
 REPLICAS = 20
-
-
-def run(*command: str, host: str = "", check: bool = True) -> str:
-    """The standard output of a command; `host` is the engine that docker talks to."""
-    env = {**os.environ, **({"DOCKER_HOST": host} if host else {})}
-    done = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=180)
-    if check and done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
-    return done.stdout.strip()
-
-
-def swarmlab(*arguments: str) -> str:
-    """Run the swarmlab of this environment on the benchmark's own lab."""
-    return run(str(BIN / "swarmlab"), *arguments, "--name", LAB)
-
-
-def status() -> dict[str, object]:
-    """`swarmlab status --json`."""
-    return json.loads(swarmlab("status", "--json"))
-
-
-def timed(action: Callable[[], object]) -> float:
-    """Seconds that a call takes."""
-    begin = time.perf_counter()
-    action()
-    return time.perf_counter() - begin
-
-
-def host_of_lab() -> str:
-    """The endpoint of node-1."""
-    return str(status()["nodes"][0]["endpoint"])  # type: ignore[index]
 
 
 def running(host: str) -> int:
@@ -118,17 +82,12 @@ def main() -> None:
         print(f"{REPLICAS} replicas of nginx:alpine from create to running: {ours:.2f} s")
     finally:
         swarmlab("down", "--purge")
-    real = os.environ.get("SWARMLAB_REAL_ENGINES", "").partition(",")[0]
+    real = real_engine()
     if not real:
         print("no real engine to compare with (SWARMLAB_REAL_ENGINES is empty)")
         return
-    if run("docker", "info", "--format", "{{.Swarm.LocalNodeState}}", host=real) != "inactive":
-        sys.exit("the real engine is in a swarm; nothing was done to it")
-    run("docker", "swarm", "init", "--advertise-addr", "eth0", host=real)
-    try:
+    with swarm_on(real):
         theirs = median([create_until_running(real) for _ in range(max(1, runs // 2))])
-    finally:
-        run("docker", "swarm", "leave", "--force", host=real)
     print(f"the same on the real engine: {theirs:.2f} s, {theirs / ours:.1f} times as long")
 
 

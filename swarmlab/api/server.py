@@ -98,7 +98,7 @@ class Server:
         )
         self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.SockSite(self._runner, listener, backlog=128).start()
+        await web.SockSite(self._runner, listener, backlog=4096).start()
 
     async def close(self) -> None:
         """Stop listening, end the streams and remove the socket, unless another server has taken its place."""
