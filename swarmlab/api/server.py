@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from contextlib import aclosing, suppress
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -17,17 +17,21 @@ from swarmlab.api import (
     archives,
     attach,
     blobs,
+    commits,
     containers,
     distribution,
     events,
     execs,
+    imagechanges,
     images,
+    imports,
     logs,
     networks,
     nodes,
     processes,
     prunes,
     pulls,
+    pushes,
     runs,
     services,
     swarm,
@@ -36,7 +40,7 @@ from swarmlab.api import (
     unavailable,
 )
 from swarmlab.api.call import Answer, ApiVersion, Call, Hijack, Response, Stream, answer
-from swarmlab.api.errors import KNOWN, status_of
+from swarmlab.api.errors import KNOWN, internal, status_of
 from swarmlab.api.hijack import take_over
 from swarmlab.api.router import Match, Router, split_version
 from swarmlab.engine import API_VERSION, MIN_API_VERSION, VERSION, DockerEngine
@@ -49,7 +53,7 @@ ROUTES = tuple(
     route
     for module in (
         system, events, swarm, nodes, services, tasks, networks, containers, runs, attach,
-        archives, processes, execs, logs, images, pulls, prunes,
+        archives, processes, execs, logs, images, imagechanges, imports, commits, pulls, pushes, prunes,
         blobs, distribution,
         unavailable,
     )
@@ -65,6 +69,9 @@ _HEADERS = {
 }
 #: Bodies are read as a whole; the largest legal one is a config of 1,000 KiB in base64.
 _MAX_BODY = 64 << 20
+#: An archive of images may be as large as this, and is read in chunks.
+_MAX_UPLOAD = 4 << 30
+_CHUNK = 1 << 18
 #: The whole request line, which carries the filters.
 _MAX_LINE = 1 << 20
 _PING = "/_ping"
@@ -142,9 +149,11 @@ class Server:
                 version=ApiVersion.parse(version) if version else _NEWEST,
                 query=request.query,
                 names=match.names,
-                body=await request.read() if request.can_read_body else b"",
+                body=await request.read() if request.can_read_body and not match.uploads else b"",
                 client=request.headers.get("User-Agent", ""),
             )
+            if match.uploads:
+                call.upload = await self._spooled(request)
             return await _carry_out(match, call)
         except KNOWN as error:
             return _error(status_of(error), str(error))
@@ -155,6 +164,17 @@ class Server:
         except Exception as error:
             _LOG.exception("%s %s failed", request.method, path)
             return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"internal error: {type(error).__name__}: {error}")
+
+    async def _spooled(self, request: web.BaseRequest) -> IO[bytes]:
+        """The body in a file of the engine's. Raises ApiError (500) when it is too large."""
+        file = self._engine.images.spool()
+        async for chunk in request.content.iter_chunked(_CHUNK):
+            if file.tell() + len(chunk) > _MAX_UPLOAD:
+                file.close()
+                raise internal("no space left on device")
+            file.write(chunk)
+        file.seek(0)
+        return file
 
     def _note(self, request: web.BaseRequest, path: str, status: int) -> None:
         noted = Request(

@@ -253,7 +253,7 @@ class Containers:
                 base.ContainerConfig(
                     id=container.id,
                     name=container.name,
-                    image=container.image,
+                    image=container.image_id or container.image,
                     hostname=container.hostname,
                     command=(container.path, *container.args),
                     env=container.env,
