@@ -139,22 +139,17 @@ def inspect_image(call: Call) -> Answer:
 def image_history(call: Call) -> Answer:
     """`GET /images/{name}/history`, the newest layer first."""
     image = call.engine.images.get(call.name)
-    sizes = [layer.size for layer in call.engine.images.store.layers_of(image)]
-    rows = []
-    for entry in image.history:
-        # A history may tell of fewer layers than there are, and of more.
-        size = 0 if entry.empty_layer or not sizes else sizes.pop(0)
-        rows.append(
-            {
-                "Comment": entry.comment,
-                "Created": entry.created // _SECOND,
-                "CreatedBy": entry.created_by,
-                "Id": "<missing>",
-                "Size": size,
-                "Tags": None,
-            }
-        )
-    rows.reverse()
+    rows: list[dict[str, Any]] = [
+        {
+            "Comment": entry.comment,
+            "Created": entry.created // _SECOND,
+            "CreatedBy": entry.created_by,
+            "Id": "<missing>",
+            "Size": entry.size,
+            "Tags": None,
+        }
+        for entry in reversed(image.history)
+    ]
     ancestor: Image | None = image
     for row in rows:
         if ancestor is None:

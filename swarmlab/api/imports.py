@@ -5,26 +5,28 @@ from collections.abc import AsyncIterator, Iterator
 from swarmlab.api.call import Call, Route, Stream
 from swarmlab.api.errors import bad_request
 from swarmlab.api.progress import Message, bar, failure, listed, messages
+from swarmlab.engine.images import familiar
 from swarmlab.images import Layer, check_reference, parse_reference
 
 
 def import_(call: Call) -> Stream:
     """`POST /images/create?fromSrc=-`: an image of a root file system."""
-    with call.upload as source:
-        repository, tag = call.param("repo"), call.param("tag")
-        text = f"{repository}:{tag}" if repository and tag else repository
-        name = None
-        if text:
-            try:
-                check_reference(text)
-                name = parse_reference(text)
-            except ValueError as error:
-                raise bad_request(str(error)) from None
-            if name.digest:
-                raise bad_request("cannot import digest reference")
-        if call.param("platform").partition("/")[0] not in {"", "linux"}:
-            raise bad_request("operating system is not supported")
-        image = call.engine.images.import_(source, name, text, call.param("message"), call.query.getall("changes", []))
+    repository, tag = call.param("repo"), call.param("tag")
+    text = f"{repository}:{tag}" if repository and tag else repository
+    name, spelled = None, ""
+    if text:
+        try:
+            check_reference(text)
+            name = parse_reference(text)
+        except ValueError as error:
+            raise bad_request(str(error)) from None
+        spelled = familiar(name, repository, tag)
+        if name.digest:
+            raise bad_request("cannot import digest reference")
+    if call.param("platform").partition("/")[0] not in {"", "linux"}:
+        raise bad_request("operating system is not supported")
+    changes = call.query.getall("changes", [])
+    image = call.engine.images.import_(call.upload, name, spelled, call.param("message"), changes)
     return messages(listed([{"status": image.id}]))
 
 
@@ -41,12 +43,11 @@ def load(call: Call) -> Stream:
 
 async def _load(call: Call) -> AsyncIterator[Message]:
     arrived: list[Layer] = []
-    with call.upload as source:
-        try:
-            said = await call.engine.images.load(source, arrived.append)
-        except ValueError as error:
-            yield failure(str(error))
-            return
+    try:
+        said = await call.engine.images.load(call.upload, arrived.append)
+    except ValueError as error:
+        yield failure(str(error))
+        return
     if not call.flag("quiet"):
         for layer in arrived:
             name = layer.id.removeprefix("sha256:")[:12]

@@ -12,6 +12,7 @@ from swarmlab.api.progress import Message, failure, listed, messages
 from swarmlab.images import check_reference, parse_reference
 
 _HUB = "registry-1.docker.io"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1"})
 _MOST = 100
 
 
@@ -34,8 +35,13 @@ def _refused(call: Call, text: str) -> Iterator[Message]:
         yield failure(f"An image does not exist locally with the tag: {reference.name}")
         return
     host = reference.qualified.partition("/")[0]
-    host = _HUB if host == "docker.io" else host
-    yield failure(f'Get "https://{host}/v2/": dial tcp: lookup {host.partition(":")[0]}: no such host')
+    name, _, port = host.partition(":")
+    if name in _LOOPBACK:
+        reason = f'Get "http://{host}/v2/": dial tcp 127.0.0.1:{port or 80}: connect: connection refused'
+    else:
+        host = _HUB if host == "docker.io" else host
+        reason = f'Get "https://{host}/v2/": dial tcp: lookup {host.partition(":")[0]}: no such host'
+    yield failure(reason)
 
 
 def search(call: Call) -> Answer:

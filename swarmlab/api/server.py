@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from contextlib import aclosing, suppress
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, BinaryIO, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -72,6 +72,7 @@ _MAX_BODY = 64 << 20
 #: An archive of images may be as large as this, and is read in chunks.
 _MAX_UPLOAD = 4 << 30
 _CHUNK = 1 << 18
+_UPLOAD = web.RequestKey("upload", BinaryIO)
 #: The whole request line, which carries the filters.
 _MAX_LINE = 1 << 20
 _PING = "/_ping"
@@ -121,6 +122,13 @@ class Server:
         )
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._respond(request)
+        finally:
+            if (upload := request.get(_UPLOAD)) is not None:
+                upload.close()
+
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         version, path = split_version(request.rel_url.raw_path)
         if _is_forged(request):
             return _response(_error(HTTPStatus.FORBIDDEN, "requests from web pages are refused"))
@@ -153,7 +161,8 @@ class Server:
                 client=request.headers.get("User-Agent", ""),
             )
             if match.uploads:
-                call.upload = await self._spooled(request)
+                request[_UPLOAD] = call.upload = self._engine.images.spool()
+                await _receive(request, call.upload)
             return await _carry_out(match, call)
         except KNOWN as error:
             return _error(status_of(error), str(error))
@@ -165,17 +174,6 @@ class Server:
             _LOG.exception("%s %s failed", request.method, path)
             return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"internal error: {type(error).__name__}: {error}")
 
-    async def _spooled(self, request: web.BaseRequest) -> IO[bytes]:
-        """The body in a file of the engine's. Raises ApiError (500) when it is too large."""
-        file = self._engine.images.spool()
-        async for chunk in request.content.iter_chunked(_CHUNK):
-            if file.tell() + len(chunk) > _MAX_UPLOAD:
-                file.close()
-                raise internal("no space left on device")
-            file.write(chunk)
-        file.seek(0)
-        return file
-
     def _note(self, request: web.BaseRequest, path: str, status: int) -> None:
         noted = Request(
             engine=self._engine.name,
@@ -186,6 +184,15 @@ class Server:
             client=request.headers.get("User-Agent", ""),
         )
         self._journal.request(self._engine.clock.now(), noted)
+
+
+async def _receive(request: web.BaseRequest, file: IO[bytes]) -> None:
+    """Write the body to a file, and go to its beginning. Raises ApiError (500) when it is too large."""
+    async for chunk in request.content.iter_chunked(_CHUNK):
+        if file.tell() + len(chunk) > _MAX_UPLOAD:
+            raise internal("no space left on device")
+        file.write(chunk)
+    file.seek(0)
 
 
 def _unlink(path: Path, inode: int) -> None:

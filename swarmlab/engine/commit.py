@@ -31,8 +31,8 @@ def commit(images: LocalImages, containers: Containers, request: CommitRequest) 
     container = containers.find(request.container)
     own = config_of(container)
     config = merged(changed(own if request.config is None else request.config, request.changes), own)
-    text = f"{request.repository}:{request.tag}" if request.tag else request.repository
     name = checked_name(request.repository, request.tag) if request.repository else None
+    text = familiar(name, request.repository, request.tag) if name is not None else ""
     layer = containers.revive(container).layer()
     # Nothing else happens in the meantime, but who watches a real engine sees it pause.
     paused = request.pause and container.state.status == "running"
@@ -56,7 +56,7 @@ def commit(images: LocalImages, containers: Containers, request: CommitRequest) 
             container.id,
             comment=request.comment,
             imageID=image.id,
-            imageRef=familiar(text) if name is not None else "",
+            imageRef=text,
         )
     finally:
         if paused:

@@ -70,8 +70,7 @@ class ImageRemoval:
             hinders = self._conflict(image, soft=not force, names=False)
             if hinders is not None:
                 raise hinders.error(image)
-            for name in _names(image):
-                self._untag(image, name, removed)
+            self._untag_all(image, removed)
         self._delete(image.id, removed, force=force, prune=prune, quiet=by_name)
         return removed
 
@@ -93,6 +92,12 @@ class ImageRemoval:
         return Pruned(removed, reclaimed)
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _untag_all(self, image: Image, removed: list[Removed]) -> None:
+        for name in _names(image):
+            # The last tag takes digests along.
+            if name in _names(self._images.get(image.id)):
+                self._untag(image, name, removed)
 
     def _untag(self, image: Image, name: str, removed: list[Removed]) -> None:
         """Take away a name, and what was pulled of that repository with its last tag."""
@@ -117,9 +122,7 @@ class ImageRemoval:
             if quiet and (hinders.used or not self._is_dangling(image)):
                 return
             raise hinders.error(image)
-        for name in _names(image):
-            if name in _names(self._images.get(image_id)):
-                self._untag(image, name, removed)
+        self._untag_all(image, removed)
         used = {container.image_id for container in self._containers()}
         layers = self._images.store.remove(image_id, used)
         # By now nobody knows its labels any more.

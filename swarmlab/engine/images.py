@@ -104,12 +104,13 @@ class LocalImages:
     def tag(self, reference: str, repository: str, tag: str) -> None:
         """Give an image another name."""
         image = self.get(reference)
-        self.name(image, checked_name(repository, tag), f"{repository}:{tag}" if tag else repository)
+        name = checked_name(repository, tag)
+        self.name(image, name, familiar(name, repository, tag))
 
     def name(self, image: Image, name: Reference, text: str) -> None:
-        """Give an image a name; `text` is how the client wrote it."""
+        """Give an image a name; `text` is its `familiar` form, for the event."""
         self.store.tag(image.id, name.key)
-        self.publish("tag", image, familiar(text))
+        self.publish("tag", image, text)
 
     # --- making ----------------------------------------------------------------------------------------------------
 
@@ -154,7 +155,7 @@ class LocalImages:
     def import_(
         self, source: IO[bytes], name: Reference | None, text: str, message: str, changes: Sequence[str]
     ) -> Image:
-        """An image of a root file system (a tar archive, compressed or not). `text` is the name as it was written."""
+        """An image of a root file system (a tar archive, compressed or not). `text` is the name's `familiar` form."""
         config = changed(ImageConfig(), changes)
         comment = message or "Imported from -"
         image = self.create(
@@ -304,7 +305,6 @@ def changed(config: ImageConfig, changes: Sequence[str]) -> ImageConfig:
         raise bad_request(str(error)) from None
 
 
-def familiar(text: str) -> str:
-    """A name as it was written, without the registry that everybody means."""
-    reference = parse_reference(text)
-    return str(reference) if ":" in text.rpartition("/")[2] else reference.name
+def familiar(name: Reference, repository: str, tag: str) -> str:
+    """A name as a client gave it: without a tag that it did not write, or the registry that everybody means."""
+    return str(name) if tag or ":" in repository.rpartition("/")[2] else name.name

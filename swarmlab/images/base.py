@@ -39,10 +39,11 @@ class ImageConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HistoryEntry(msgspec.Struct, frozen=True):
-    """One row of `docker image history`. `created` is in Unix nanoseconds."""
+    """One row of `docker image history`. `created` is in Unix nanoseconds, `size` (of its layer) in bytes."""
 
     created: int = 0
     created_by: str = ""
+    size: int = 0
     comment: str = ""
     author: str = ""
     empty_layer: bool = False

@@ -12,7 +12,7 @@ import msgspec
 
 from swarmlab.images.base import HistoryEntry, Image, ImageConfig
 from swarmlab.images.document import compose, read
-from swarmlab.images.layer import Entry, Layer, flatten, pack, with_parents
+from swarmlab.images.layer import Entry, Layer, flatten, measured, pack, with_parents
 from swarmlab.images.reference import parse_reference
 
 #: The folders that come with swarmlab.
@@ -129,6 +129,7 @@ def _image(
     return msgspec.structs.replace(
         image,
         config=config,
+        history=measured(image.history, layers),
         size=tag.size,
         tags=tuple(f"{manifest.repository}:{name}" for name in tag.names),
         tree=lambda: tree,

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from swarmlab.images.base import Content, Tree
+import msgspec
+
+from swarmlab.images.base import Content, HistoryEntry, Tree
 
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
@@ -155,6 +157,15 @@ def pack(entries: Iterable[Entry], comment: str = "") -> bytes:
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
     return data.getvalue()
+
+
+def measured(history: Iterable[HistoryEntry], layers: Iterable[Layer | None]) -> tuple[HistoryEntry, ...]:
+    """A history with the sizes of its layers; it may tell of fewer than there are, and of more."""
+    sizes = [layer.size if layer is not None else 0 for layer in layers]
+    return tuple(
+        entry if entry.empty_layer or not sizes else msgspec.structs.replace(entry, size=sizes.pop(0))
+        for entry in history
+    )
 
 
 def with_parents(entries: Iterable[Entry]) -> list[Entry]:

@@ -10,7 +10,7 @@ import msgspec
 from swarmlab.images.base import Image, Tree
 from swarmlab.images.catalogue import Catalogue, look_up
 from swarmlab.images.document import read
-from swarmlab.images.layer import Layer, flatten
+from swarmlab.images.layer import Layer, flatten, measured
 from swarmlab.images.layers import LayerStore
 from swarmlab.images.links import followed
 from swarmlab.objects.local import LocalImage
@@ -150,18 +150,17 @@ class ImageStore:
     def _from_document(self, document: str) -> Image:
         image = read(document.encode())
         base = self._base(image.layers)
+        layers = [self.layer(layer_id) for layer_id in image.layers]
         return _replace(
             image,
-            size=self._size(image.layers),
+            size=sum(layer.size for layer in layers if layer is not None),
+            history=measured(image.history, layers),
             absent=base.absent if base is not None else frozenset(),
             tree=cache(partial(self._tree, image)),
         )
 
     def _tree(self, image: Image) -> Tree:
         return followed(flatten(self.layers_of(image)))
-
-    def _size(self, layers: Iterable[str]) -> int:
-        return sum(layer.size for layer in map(self.layer, layers) if layer is not None)
 
     def _base(self, layers: tuple[str, ...]) -> Image | None:
         """The image of the catalogue that an image was made of, however long ago."""

@@ -19,8 +19,10 @@ from .conftest import Client
 def test_what_the_catalogue_has_is_up_to_date(client: Client, query: str, repository: str, name: str) -> None:
     reply = client("POST", f"/images/create?{query}")
     assert reply.status == 200
+    digest = client("GET", f"/images/{name}/json").json["RepoDigests"][0].partition("@")[2]
     assert [json.loads(line) for line in reply.body.splitlines()] == [
         {"status": f"Pulling from {repository}", "id": name.rpartition(":")[2]},
+        {"status": f"Digest: {digest}"},
         {"status": f"Status: Image is up to date for {name}"},
     ]
 
@@ -30,9 +32,8 @@ def test_what_the_catalogue_has_is_up_to_date(client: Client, query: str, reposi
     [
         ("fromImage=nosuch&tag=1", 404, "pull access denied for nosuch, repository does not exist"),
         ("fromImage=nginx&tag=nosuch", 404, "manifest for nginx:nosuch not found: manifest unknown"),
-        (f"fromImage=nginx&tag=sha256:{'0' * 64}", 404, "manifest for nginx:latest@sha256:000"),
+        (f"fromImage=nginx&tag=sha256:{'0' * 64}", 404, "manifest for nginx@sha256:000"),
         ("fromImage=UPPER", 400, "invalid reference format: repository name must be lowercase"),
-        ("fromSrc=-", 501, "importing an image is not available in swarmlab yet"),
     ],
 )
 def test_what_it_has_not_nobody_has(client: Client, query: str, status: int, message: str) -> None:
