@@ -9,7 +9,7 @@ from swarmlab.engine.images import familiar
 from swarmlab.images import Layer, check_reference, parse_reference
 
 
-def import_(call: Call) -> Stream:
+async def import_(call: Call) -> Stream:
     """`POST /images/create?fromSrc=-`: an image of a root file system."""
     repository, tag = call.param("repo"), call.param("tag")
     text = f"{repository}:{tag}" if repository and tag else repository
@@ -26,7 +26,7 @@ def import_(call: Call) -> Stream:
     if call.param("platform").partition("/")[0] not in {"", "linux"}:
         raise bad_request("operating system is not supported")
     changes = call.query.getall("changes", [])
-    image = call.engine.images.import_(call.upload, name, spelled, call.param("message"), changes)
+    image = await call.engine.images.import_(call.upload, name, spelled, call.param("message"), changes)
     return messages(listed([{"status": image.id}]))
 
 

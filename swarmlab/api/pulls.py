@@ -1,7 +1,7 @@
 """`POST /images/create`: pulling an image, and importing one. The catalogue plays the registry."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 
 from swarmlab.api import imports
 from swarmlab.api.call import Call, Response, Route
@@ -13,7 +13,7 @@ from swarmlab.engine import Pulled
 _URL = re.compile(r"(?:(\w+)://)?([^/]*)")
 
 
-def create(call: Call) -> Response:
+def create(call: Call) -> Response | Awaitable[Response]:
     """`POST /images/create`: of a registry's image, or of an archive."""
     name, source = call.param("fromImage"), call.param("fromSrc")
     if name:

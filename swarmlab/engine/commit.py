@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 from swarmlab.engine.containers import Containers
@@ -39,16 +40,17 @@ def commit(images: LocalImages, containers: Containers, request: CommitRequest) 
     if paused:
         containers.publish("pause", container.id)
     try:
-        image = images.create(
-            config,
-            HistoryEntry(created_by=" ".join(container.cmd), comment=request.comment, author=request.author),
-            parent=images.store.kept.find(container.image_id),
-            layer=io.BytesIO(layer) if layer else None,
-            author=request.author,
-            comment=request.comment,
-            container=container.id,
-            container_config=own,
-        )
+        with images.layer(io.BytesIO(layer)) if layer else nullcontext() as kept:
+            image = images.create(
+                config,
+                HistoryEntry(created_by=" ".join(container.cmd), comment=request.comment, author=request.author),
+                parent=images.store.kept.find(container.image_id),
+                layer=kept,
+                author=request.author,
+                comment=request.comment,
+                container=container.id,
+                container_config=own,
+            )
         if name is not None:
             images.name(image, name, text)
         containers.publish(

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import IO, BinaryIO, NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ from swarmlab.images import (
     ImageConfig,
     ImageStore,
     Layer,
+    LayerError,
     Reference,
     chain_ids,
     check_reference,
@@ -120,13 +122,13 @@ class LocalImages:
         entry: HistoryEntry,
         *,
         parent: Image | None = None,
-        layer: IO[bytes] | None = None,
+        layer: Layer | None = None,
         author: str = "",
         comment: str = "",
         container: str = "",
         container_config: ImageConfig | None = None,
     ) -> Image:
-        """An image of a configuration, and of a layer (a tar archive) on those of its parent, without a name.
+        """An image of a configuration, and of a layer on those of its parent, without a name.
 
         `entry` is its line of history; `created` (Unix nanoseconds) is now unless it says so. Without a layer the
         line is one of an empty layer.
@@ -134,43 +136,48 @@ class LocalImages:
         layers = parent.layers if parent is not None else ()
         history = parent.history if parent is not None else ()
         created = entry.created or self._clock.now()
-        with self.store.layers.arriving():
-            if layer is not None:
-                layers = (*layers, self._layer(layer).id)
-            document = compose(
-                config,
-                created=created,
-                layers=layers,
-                history=(*history, msgspec.structs.replace(entry, created=created, empty_layer=layer is None)),
-                author=author,
-                comment=comment,
-                container=container,
-                container_config=container_config,
-                docker_version=VERSION,
-            )
-            image = self.store.add(document, parent.id if parent is not None and self.find(parent.id) else "")
+        document = compose(
+            config,
+            created=created,
+            layers=layers if layer is None else (*layers, layer.id),
+            history=(*history, msgspec.structs.replace(entry, created=created, empty_layer=layer is None)),
+            author=author,
+            comment=comment,
+            container=container,
+            container_config=container_config,
+            docker_version=VERSION,
+        )
+        image = self.store.add(document, parent.id if parent is not None and self.find(parent.id) else "")
         self.publish("create", image)
         return image
 
-    def import_(
+    @contextmanager
+    def layer(self, source: IO[bytes]) -> Iterator[Layer]:
+        """Keep a tar archive, compressed or not, as the layer of an image that is made within the block."""
+        with self.store.layers.arriving():
+            try:
+                yield self.store.layers.add(source)
+            except LayerError as error:
+                raise internal(str(error)) from None
+
+    async def import_(
         self, source: IO[bytes], name: Reference | None, text: str, message: str, changes: Sequence[str]
     ) -> Image:
         """An image of a root file system (a tar archive, compressed or not). `text` is the name's `familiar` form."""
         config = changed(ImageConfig(), changes)
         comment = message or "Imported from -"
-        image = self.create(
-            config, HistoryEntry(comment=comment), layer=source, comment=comment, container_config=ImageConfig()
-        )
+        with self.store.layers.arriving():
+            try:
+                layer = await asyncio.to_thread(self.store.layers.add, source)
+            except LayerError as error:
+                raise internal(str(error)) from None
+            image = self.create(
+                config, HistoryEntry(comment=comment), layer=layer, comment=comment, container_config=ImageConfig()
+            )
         if name is not None:
             self.name(image, name, text)
         self.publish("import", image)
         return image
-
-    def _layer(self, source: IO[bytes]) -> Layer:
-        try:
-            return self.store.layers.add(source)
-        except ValueError as error:
-            raise internal(str(error)) from None
 
     # --- from and to elsewhere -------------------------------------------------------------------------------------
 

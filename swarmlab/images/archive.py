@@ -9,6 +9,7 @@ import posixpath
 import secrets
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -115,7 +116,7 @@ def load(
     The messages are Docker's. Layers that came before the mistake stay in the store, for it to sweep.
     """
     try:
-        with tarfile.open(fileobj=_seekable(source, store), mode="r:") as tar:
+        with _seekable(source, store) as plain, tarfile.open(fileobj=plain, mode="r:") as tar:
             files = _Files(tar)
             return [_load(files, entry, store, known, arrived) for entry in files.manifest()]
     except tarfile.TarError as error:
@@ -212,19 +213,17 @@ def _name(tag: str) -> str:
     return reference.key
 
 
-def _seekable(source: IO[bytes], store: LayerStore) -> IO[bytes]:
+@contextmanager
+def _seekable(source: IO[bytes], store: LayerStore) -> Iterator[IO[bytes]]:
     """The archive without its compression, where any part of it can be read."""
     plain = inflated(source)
     if plain is source:
-        return source
-    target = store.spool()
-    try:
+        yield source
+        return
+    with store.spool() as target:
         copied(plain, target)
-    except LayerError:
-        target.close()
-        raise
-    target.seek(0)
-    return target
+        target.seek(0)
+        yield target
 
 
 def _member(name: str, content: Content, size: int, modified: int) -> Iterator[bytes]:
