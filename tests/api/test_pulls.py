@@ -63,3 +63,26 @@ def test_pruning_networks_leaves_what_is_used(client: Client) -> None:
 )
 def test_there_is_nothing_else_to_prune(client: Client, path: str, answer: object) -> None:
     assert client("POST", path).json == answer
+
+
+def test_what_was_removed_is_downloaded_again(client: Client) -> None:
+    before = client("GET", "/images/nginx:alpine/json").json
+    assert client("DELETE", "/images/nginx:alpine").status == 200
+    lines = [json.loads(line) for line in client("POST", "/images/create?fromImage=nginx&tag=alpine").body.splitlines()]
+    after = client("GET", "/images/nginx:alpine/json").json
+    assert (after["Id"], after["RepoTags"]) == (before["Id"], ["nginx:alpine"])
+    base, top = (layer[7:19] for layer in before["RootFS"]["Layers"])
+    assert [(line["status"], line.get("id")) for line in lines[:3]] == [
+        ("Pulling from library/nginx", "alpine"), ("Already exists", base), ("Pulling fs layer", top)
+    ]  # fmt: skip
+    done = ["Downloading", "Verifying Checksum", "Download complete", "Extracting", "Pull complete"]
+    assert [line["status"] for line in lines[3:8]] == done
+    digest = after["RepoDigests"][0].partition("@")[2]
+    assert [line["status"] for line in lines[8:]] == [
+        f"Digest: {digest}", "Status: Downloaded newer image for nginx:alpine"
+    ]  # fmt: skip
+    event = client.engine.events.past[-1]
+    assert (event.action, event.actor_id, event.attributes["name"]) == ("pull", "nginx:alpine", "nginx")
+    by_digest = client("POST", f"/images/create?fromImage=nginx&tag={digest}")
+    assert b"Image is up to date for nginx@" in by_digest.body
+    assert client("GET", f"/images/nginx@{digest}/json").json["Id"] == before["Id"]

@@ -125,7 +125,7 @@ def entry(**fields: object) -> bytes:
         (image(b"junk", "a:1"), "Error processing tar file(exit status 1): unexpected EOF"),
         (
             image(LAYER, "a:1", rootfs={"diff_ids": ["sha256:" + "0" * 64]}),
-            f'invalid diffID for layer 0: expected "sha256:{"0" * 64}", got "sha256:{hashlib.sha256(LAYER).hexdigest()}"',
+            f'expected "sha256:{"0" * 64}", got "sha256:{hashlib.sha256(LAYER).hexdigest()}"',
         ),
     ],
 )

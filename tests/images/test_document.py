@@ -10,8 +10,8 @@ from swarmlab.objects.container import HealthConfig
 
 CONFIG = ImageConfig(
     entrypoint=("/run",), cmd=("a",), env=("A=1",), working_dir="/w", user="u", exposed_ports=("80/tcp",),
-    labels={"l": "1"}, stop_signal="SIGQUIT", healthcheck=HealthConfig(test=("CMD", "true"), interval=5), volumes=("/v",),
-    on_build=("RUN x",), shell=("/bin/bash", "-c"), hostname="h", tty=True, image="base",
+    labels={"l": "1"}, stop_signal="SIGQUIT", healthcheck=HealthConfig(test=("CMD", "true"), interval=5),
+    volumes=("/v",), on_build=("RUN x",), shell=("/bin/bash", "-c"), hostname="h", tty=True, image="base",
 )  # fmt: skip
 
 

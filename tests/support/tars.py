@@ -17,7 +17,7 @@ def tar(*members: tuple[str, bytes | None] | tarfile.TarInfo, **files: bytes) ->
                 continue
             name, content = member
             info = tarfile.TarInfo(name)
-            info.mode = 0o755 if content is None or content.startswith(b"#!") else 0o644
+            info.mode = 0o755 if content is None or content.startswith((b"#!", b"\x7fELF")) else 0o644
             info.type = tarfile.DIRTYPE if content is None else tarfile.REGTYPE
             info.size = len(content or b"")
             made.addfile(info, io.BytesIO(content or b""))
