@@ -135,14 +135,15 @@ class ImageStore:
         if self._present is None:
             ids: dict[str, Image] = {}
             records = self._store.tables.images
-            claimed = {tag for record in records for tag in record.tags}
-            for image in self.catalogue.images():
-                if image.id not in records:
-                    ids[image.id] = _replace(image, tags=tuple(tag for tag in image.tags if tag not in claimed))
             for record in records:
+                # The catalogue of an older swarmlab may have had images that this one has not.
                 found = None if record.removed else self.whatever(record.id)
                 if found is not None:
                     ids[record.id] = found
+            claimed = {tag for image in ids.values() for tag in image.tags}
+            for image in self.catalogue.images():
+                if image.id not in records:
+                    ids[image.id] = _replace(image, tags=tuple(tag for tag in image.tags if tag not in claimed))
             names = {name: image for image in ids.values() for name in (*image.tags, *image.digests)}
             self._present = ids, names
         return self._present

@@ -156,7 +156,15 @@ def test_what_cannot_be_saved(client: Client, path: str, status: int, message: s
 
 def test_what_a_real_engine_saves_is_loaded(live: Live) -> None:
     binary = b"\x7fELF" + bytes(100)
-    data = image(tar(("bin/busybox", binary), ("bin/ls", binary), ("bin/tool", binary), ("etc/passwd", b"root:x:0:0::/:/bin/sh\n")), "bb:1")
+    data = image(
+        tar(
+            ("bin/busybox", binary),
+            ("bin/ls", binary),
+            ("bin/tool", binary),
+            ("etc/passwd", b"root:x:0:0::/:/bin/sh\n"),
+        ),
+        "bb:1",
+    )
     assert load(live.client, gzip.compress(data)) == ["Loaded image: bb:1\n"]
     assert run(live, "bb:1", "/bin/ls", "/etc/passwd") == "/etc/passwd\n"
     assert run(live, "bb:1", "sh", "-c", "/bin/ls -d /etc; cat /etc/passwd") == "/etc\nroot:x:0:0::/:/bin/sh\n"

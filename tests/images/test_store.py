@@ -6,6 +6,7 @@ from support.tars import tar
 
 from swarmlab.clock import VirtualClock
 from swarmlab.images import Catalogue, HistoryEntry, Image, ImageConfig, ImageStore, chain_ids, compose
+from swarmlab.objects.local import LocalImage
 from swarmlab.store import Kind, Store
 
 CATALOGUE = Catalogue()
@@ -141,3 +142,11 @@ def test_chains_of_layers_are_named_as_in_the_specification() -> None:
     # echo -n "sha256:1 sha256:2" | sha256sum
     assert two == "sha256:86095f8fe4f778dd9cd1eaa8351228c07b0476d1635c04d136b40abfd6fa0fef"
     assert three not in (one, two)
+
+
+def test_records_of_images_that_are_no_more_take_no_names(engine: Engine) -> None:
+    """The catalogue of a newer swarmlab has other images of the same names."""
+    with engine.records.transaction("test") as tx:
+        tx.create(Kind.IMAGE, LocalImage(id="sha256:" + "0" * 64, tags=("alpine:latest", "mine:1")))
+    assert engine.find("alpine").tags == ("alpine:latest",)
+    assert engine.images.find("mine:1") is None
