@@ -100,7 +100,8 @@ class _View:
             return False
         if "ancestor" in filters:
             images = (self.engine.images.find(value) for value in filters.get("ancestor"))
-            if container.image_id not in {image.id for image in images if image is not None}:
+            store = self.engine.images.store
+            if not any(container.image_id in store.descendants(image) for image in images if image is not None):
                 return False
         if "network" in filters and not any(
             value == place.network or place.network_id.startswith(value)

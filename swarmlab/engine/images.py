@@ -96,8 +96,8 @@ class LocalImages:
         chains = {image.id: chain_ids(image.layers) for image in self.images()}
         for image in self.images():
             owners.update(chains[image.id])
-            layers = self.store.layers_of(image)
-            sizes.update((chain, layer.size) for chain, layer in zip(chains[image.id], layers, strict=True))
+            for chain, layer in zip(chains[image.id], map(self.store.layer, image.layers), strict=True):
+                sizes[chain] = layer.size if layer is not None else 0
         shared = {i: sum(sizes[chain] for chain in mine if owners[chain] > 1) for i, mine in chains.items()}
         return Usage(sizes, shared)
 

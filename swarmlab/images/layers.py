@@ -49,14 +49,16 @@ class LayerStore:
         try:
             with aside.open("xb") as target:
                 digest = copied(inflated(source), target)
-            entries, size = read_entries(aside)
+            read_entries(aside)
             path = self._folder / (digest + _SUFFIX)
             if not path.exists():
                 aside.rename(path)
         finally:
             aside.unlink(missing_ok=True)
-        # The entries say where their bytes are, so they are read again under the layer's own name.
-        return self.get(f"sha256:{digest}") or Layer(f"sha256:{digest}", size, entries, path, 0)
+        # Entries say where their bytes are, so they are read again under the layer's own name.
+        layer = self.get(f"sha256:{digest}")
+        assert layer is not None
+        return layer
 
     def get(self, layer_id: str) -> Layer | None:
         """A layer; None when it is not here."""

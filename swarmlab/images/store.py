@@ -50,6 +50,13 @@ class ImageStore:
         """The images that were made of this one."""
         return [image for image in self._view()[0].values() if image.parent == image_id]
 
+    def descendants(self, image: Image) -> set[str]:
+        """The ids of an image, of its children, of theirs, and so on."""
+        found = {image.id}
+        for child in self.children(image.id):
+            found |= self.descendants(child)
+        return found
+
     def layer(self, layer_id: str) -> Layer | None:
         """A layer of the engine or of the catalogue."""
         return self.catalogue.layer(layer_id) or self.layers.get(layer_id)
@@ -61,7 +68,7 @@ class ImageStore:
             raise LookupError(f"layer does not exist: {image.id}")
         return [layer for layer in found if layer is not None]
 
-    def whatever(self, image_id: str) -> Image | None:
+    def by_id(self, image_id: str) -> Image | None:
         """An image by its whole id, removed or not."""
         record = self._store.tables.images.get(image_id)
         image = self._read(record.document) if record is not None and record.document else None
@@ -113,7 +120,7 @@ class ImageStore:
         """
         image = self._view()[0][image_id]
         self._write(_replace(self._record(image_id), removed=True, tags=(), digests=()))
-        in_use = [*self._view()[0].values(), *(self.whatever(other) for other in used)]
+        in_use = [*self._view()[0].values(), *(self.by_id(other) for other in used)]
         chains = {chain for other in in_use if other is not None for chain in chain_ids(other.layers)}
         self.sweep(used)
         return [chain for chain in reversed(chain_ids(image.layers)) if chain not in chains]
@@ -137,7 +144,7 @@ class ImageStore:
             records = self._store.tables.images
             for record in records:
                 # The catalogue of an older swarmlab may have had images that this one has not.
-                found = None if record.removed else self.whatever(record.id)
+                found = None if record.removed else self.by_id(record.id)
                 if found is not None:
                     ids[record.id] = found
             claimed = {tag for image in ids.values() for tag in image.tags}
@@ -197,7 +204,7 @@ class Kept:
 
     def find(self, reference: str) -> Image | None:
         """See `Images`."""
-        return self._store.find(reference) or self._store.whatever(reference)
+        return self._store.find(reference) or self._store.by_id(reference)
 
 
 def chain_ids(layers: Sequence[str]) -> list[str]:

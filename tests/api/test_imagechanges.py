@@ -214,3 +214,11 @@ def test_histories_name_the_parents_that_are_here(client: Client) -> None:
     assert (rows[0]["Size"], rows[0]["Tags"]) == (1, ["kid:1"])
     missing = client("GET", "/images/nosuch/history")
     assert (missing.status, missing.message) == (404, "No such image: nosuch:latest")
+
+
+def test_containers_of_children_have_the_parent_as_ancestor(live: Live) -> None:
+    make(live.client, name="kid:1", parent="alpine")
+    live.create("true", image="kid:1")
+    for ancestor, found in (("alpine", 1), ("kid:1", 1), ("busybox", 0), ("nosuch", 0)):
+        rows = live.client.filtered("/containers/json?all=1", ancestor=[ancestor]).json
+        assert len(rows) == found, ancestor
