@@ -33,7 +33,8 @@ def pull(call: Call, name: str, tag: str) -> Response:
 def _steps(pulled: Pulled) -> Iterator[Message]:
     reference = pulled.reference
     path = reference.name if "/" in reference.name else f"library/{reference.name}"
-    yield {"status": f"Pulling from {path}", "id": reference.digest or reference.tag}
+    name = f"{reference.qualified}@{reference.digest}" if reference.digest else reference.tag
+    yield {"status": f"Pulling from {path}", "id": name}
     names = [(layer, layer.id.removeprefix("sha256:")[:12]) for layer in pulled.layers]
     if pulled.is_new:
         for layer, name in names:

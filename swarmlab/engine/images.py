@@ -80,7 +80,7 @@ class LocalImages:
             return image
         try:
             check_reference(reference)
-            text = f"sha256:{reference}" if _HEX_ID.fullmatch(reference) else str(parse_reference(reference))
+            text = f"sha256:{reference}" if _HEX_ID.fullmatch(reference) else parse_reference(reference).key
         except ValueError as error:
             raise bad_request(str(error)) from None
         raise not_found(f"No such image: {text}")
@@ -197,7 +197,7 @@ class LocalImages:
         self.store.add(image.document)
         for name in {f"{reference.name}@{digest}", reference.key}:
             self.store.tag(image.id, name)
-        self._events.publish("image", "pull", str(reference), {**image.config.labels, "name": reference.name})
+        self._events.publish("image", "pull", reference.key, {**image.config.labels, "name": reference.name})
         return Pulled(image, reference, digest, layers, missing, known is None or known.id != image.id)
 
     def obtain(self, reference: str) -> Image | None:

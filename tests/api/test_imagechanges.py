@@ -69,6 +69,7 @@ def test_an_image_gets_another_name(live: Live) -> None:
         ("nosuch/tag?repo=foo", 404, "No such image: nosuch:latest"),
         ("sha256:aaaa/tag?repo=foo", 404, "No such image: sha256:aaaa"),
         (f"{ZEROS}/tag?repo=foo", 404, f"No such image: sha256:{ZEROS}"),
+        (f"nginx:1@sha256:{ZEROS}/tag?repo=foo", 404, f"No such image: nginx@sha256:{ZEROS}"),
         ("NoSuch/tag?repo=foo", 400, "invalid reference format: repository name must be lowercase"),
     ],
 )

@@ -85,4 +85,6 @@ def test_what_was_removed_is_downloaded_again(client: Client) -> None:
     assert (event.action, event.actor_id, event.attributes["name"]) == ("pull", "nginx:alpine", "nginx")
     by_digest = client("POST", f"/images/create?fromImage=nginx&tag={digest}")
     assert b"Image is up to date for nginx@" in by_digest.body
+    assert client.engine.events.past[-1].actor_id == f"nginx@{digest}"
+    assert json.loads(by_digest.body.splitlines()[0])["id"] == f"docker.io/library/nginx@{digest}"
     assert client("GET", f"/images/nginx@{digest}/json").json["Id"] == before["Id"]
