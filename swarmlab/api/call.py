@@ -1,10 +1,11 @@
 """One request on its way through the API: what a handler gets and what it gives back."""
 
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import IO, Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from multidict import MultiMapping
@@ -105,6 +106,7 @@ class Call:
     names: Mapping[str, str]
     body: bytes = b""
     client: str = ""
+    upload: IO[bytes] = field(default_factory=io.BytesIO)
 
     @cached_property
     def control(self) -> ControlAPI:
@@ -150,3 +152,5 @@ class Route(NamedTuple):
     method: str
     path: str
     handler: Handler
+    #: Whether the body is a file that may be large: it is `call.upload` then.
+    uploads: bool = False

@@ -16,6 +16,7 @@ class Match(NamedTuple):
 
     handler: Handler
     names: Mapping[str, str]
+    uploads: bool = False
 
 
 def split_version(path: str) -> tuple[str, str]:
@@ -28,23 +29,24 @@ class Router:
     """All routes, the more specific ones first within a method."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self._fixed: dict[tuple[str, str], Handler] = {}
-        self._patterns: dict[tuple[str, str], list[tuple[re.Pattern[str], Handler]]] = {}
+        self._fixed: dict[tuple[str, str], Route] = {}
+        self._patterns: dict[tuple[str, str], list[tuple[re.Pattern[str], Route]]] = {}
         for route in routes:
             if "{" not in route.path:
-                self._fixed[route.method, route.path] = route.handler
+                self._fixed[route.method, route.path] = route
             else:
                 key = (route.method, route.path.split("/")[1])
-                self._patterns.setdefault(key, []).append((_pattern(route.path), route.handler))
+                self._patterns.setdefault(key, []).append((_pattern(route.path), route))
 
     def find(self, method: str, path: str) -> Match | None:
         """The route of a path without version, as it was sent; None when Docker has none either."""
         fixed = self._fixed.get((method, path))
         if fixed is not None:
-            return Match(fixed, {})
-        for pattern, handler in self._patterns.get((method, path.partition("/")[2].partition("/")[0]), ()):
+            return Match(fixed.handler, {}, fixed.uploads)
+        for pattern, route in self._patterns.get((method, path.partition("/")[2].partition("/")[0]), ()):
             if (match := pattern.fullmatch(path)) is not None:
-                return Match(handler, {name: unquote(value) for name, value in match.groupdict().items()})
+                names = {name: unquote(value) for name, value in match.groupdict().items()}
+                return Match(route.handler, names, route.uploads)
         return None
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from contextlib import aclosing, suppress
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, BinaryIO, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -17,17 +17,21 @@ from swarmlab.api import (
     archives,
     attach,
     blobs,
+    commits,
     containers,
     distribution,
     events,
     execs,
+    imagechanges,
     images,
+    imports,
     logs,
     networks,
     nodes,
     processes,
     prunes,
     pulls,
+    pushes,
     runs,
     services,
     swarm,
@@ -36,7 +40,7 @@ from swarmlab.api import (
     unavailable,
 )
 from swarmlab.api.call import Answer, ApiVersion, Call, Hijack, Response, Stream, answer
-from swarmlab.api.errors import KNOWN, status_of
+from swarmlab.api.errors import KNOWN, internal, status_of
 from swarmlab.api.hijack import take_over
 from swarmlab.api.router import Match, Router, split_version
 from swarmlab.engine import API_VERSION, MIN_API_VERSION, VERSION, DockerEngine
@@ -49,7 +53,7 @@ ROUTES = tuple(
     route
     for module in (
         system, events, swarm, nodes, services, tasks, networks, containers, runs, attach,
-        archives, processes, execs, logs, images, pulls, prunes,
+        archives, processes, execs, logs, images, imagechanges, imports, commits, pulls, pushes, prunes,
         blobs, distribution,
         unavailable,
     )
@@ -65,6 +69,10 @@ _HEADERS = {
 }
 #: Bodies are read as a whole; the largest legal one is a config of 1,000 KiB in base64.
 _MAX_BODY = 64 << 20
+#: An archive of images may be as large as this, and is read in chunks.
+_MAX_UPLOAD = 4 << 30
+_CHUNK = 1 << 18
+_UPLOAD = web.RequestKey("upload", BinaryIO)
 #: The whole request line, which carries the filters.
 _MAX_LINE = 1 << 20
 _PING = "/_ping"
@@ -114,6 +122,13 @@ class Server:
         )
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._respond(request)
+        finally:
+            if (upload := request.get(_UPLOAD)) is not None:
+                upload.close()
+
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         version, path = split_version(request.rel_url.raw_path)
         if _is_forged(request):
             return _response(_error(HTTPStatus.FORBIDDEN, "requests from web pages are refused"))
@@ -142,9 +157,12 @@ class Server:
                 version=ApiVersion.parse(version) if version else _NEWEST,
                 query=request.query,
                 names=match.names,
-                body=await request.read() if request.can_read_body else b"",
+                body=await request.read() if request.can_read_body and not match.uploads else b"",
                 client=request.headers.get("User-Agent", ""),
             )
+            if match.uploads:
+                request[_UPLOAD] = call.upload = self._engine.images.spool()
+                await _receive(request, call.upload)
             return await _carry_out(match, call)
         except KNOWN as error:
             return _error(status_of(error), str(error))
@@ -166,6 +184,15 @@ class Server:
             client=request.headers.get("User-Agent", ""),
         )
         self._journal.request(self._engine.clock.now(), noted)
+
+
+async def _receive(request: web.BaseRequest, file: IO[bytes]) -> None:
+    """Write the body to a file, and go to its beginning. Raises ApiError (500) when it is too large."""
+    async for chunk in request.content.iter_chunked(_CHUNK):
+        if file.tell() + len(chunk) > _MAX_UPLOAD:
+            raise internal("no space left on device")
+        file.write(chunk)
+    file.seek(0)
 
 
 def _unlink(path: Path, inode: int) -> None:

@@ -248,28 +248,31 @@ class Containers:
             )
 
     def _materialise(self, container: Container, files: Sequence[base.File]) -> base.Container:
+        config = base.ContainerConfig(
+            id=container.id,
+            name=container.name,
+            image=container.image_id,
+            hostname=container.hostname,
+            command=(container.path, *container.args),
+            env=container.env,
+            working_dir=container.working_dir or "/",
+            user=container.user,
+            stop_signal=container.stop_signal or _DEFAULT_SIGNAL,
+            tty=container.tty,
+            open_stdin=container.open_stdin,
+            healthcheck=container.healthcheck,
+            files=tuple(files),
+            labels=container.labels,
+            memory=container.memory,
+        )
         try:
-            made = self._runtime.create(
-                base.ContainerConfig(
-                    id=container.id,
-                    name=container.name,
-                    image=container.image,
-                    hostname=container.hostname,
-                    command=(container.path, *container.args),
-                    env=container.env,
-                    working_dir=container.working_dir or "/",
-                    user=container.user,
-                    stop_signal=container.stop_signal or _DEFAULT_SIGNAL,
-                    tty=container.tty,
-                    open_stdin=container.open_stdin,
-                    healthcheck=container.healthcheck,
-                    files=tuple(files),
-                    labels=container.labels,
-                    memory=container.memory,
-                )
-            )
+            made = self._runtime.create(config)
         except KeyError:
-            raise not_found(f"No such image: {container.image}") from None
+            # The catalogue of a newer swarmlab has another image of that name.
+            try:
+                made = self._runtime.create(_replace(config, image=container.image))
+            except KeyError:
+                raise not_found(f"No such image: {container.image}") from None
         self._running[container.id] = made
         return made
 

@@ -15,10 +15,12 @@ from swarmlab.engine.containers import Containers
 from swarmlab.engine.errors import EngineError, internal, not_found
 from swarmlab.engine.events import Events
 from swarmlab.engine.execs import Execs
+from swarmlab.engine.imageremoval import ImageRemoval
+from swarmlab.engine.images import LocalImages
 from swarmlab.engine.placement import HandNetwork, HandPlacement
 from swarmlab.engine.servicelogs import LogBroker, TaskContainers
 from swarmlab.engine.swarms import Swarms
-from swarmlab.images import Catalogue
+from swarmlab.images import Catalogue, ImageStore
 from swarmlab.manager import StatusError, Swarm
 from swarmlab.objects import Network
 from swarmlab.objects.local import Engine
@@ -53,22 +55,26 @@ class DockerEngine:
     """Its identity, its containers, its networks, and its membership in a swarm."""
 
     def __init__(
-        self, name: str, address: str, store: Store, clock: Clock, images: Catalogue, state: Path, swarms: Neighbours
+        self, name: str, address: str, store: Store, clock: Clock, catalogue: Catalogue, state: Path, swarms: Neighbours
     ) -> None:
+        """`state` is the lab's folder; the engine has its own place for containers and for images in it."""
         self.name = name
         self.address = address
         self.clock = clock
-        self.images = images
         self.events = Events(clock)
+        kept = ImageStore(name, catalogue, store, state / "images" / name)
+        self.images = LocalImages(kept, clock, self.events)
         self._store = store
         self._swarms = swarms
         if not len(store.tables.engines):
             self._create(name)
         self._record = next(iter(store.tables.engines))
-        self.runtime = VirtualRuntime(clock, images, state / name)
+        self.runtime = VirtualRuntime(clock, kept.kept, state / "containers" / name)
         self.containers = Containers(name, store, clock, self.runtime, self.events)
         self.execs = Execs(self.containers)
-        self.by_hand = ByHand(name, self.containers, images)
+        self.removal = ImageRemoval(self.images, lambda: self.containers.list(all=True), self.events)
+        kept.sweep({container.image_id for container in self.containers.list(all=True)})
+        self.by_hand = ByHand(name, self.containers, self.images)
         self.placement = self.containers.placement = HandPlacement(
             name, self.events, lambda: self.containers.list(all=False), self._network, self._service_ports
         )

@@ -8,7 +8,7 @@ from swarmlab.clock import Clock
 from swarmlab.engine import taskcontainer
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.errors import EngineError
-from swarmlab.images import Catalogue
+from swarmlab.engine.images import LocalImages
 from swarmlab.network import Endpoint, Mesh, PortBinding
 from swarmlab.objects import Config, ContainerStatus, NodeDescription, PortConfig, Secret, Task
 from swarmlab.objects.local import Container
@@ -31,7 +31,7 @@ class ContainerExecutor:
         self,
         clock: Clock,
         containers: Containers,
-        images: Catalogue,
+        images: LocalImages,
         mesh: Mesh,
         describe: Callable[[], NodeDescription],
     ) -> None:
@@ -79,7 +79,7 @@ class ContainerController:
         if self._record() is not None:
             return None
         spec = taskcontainer.container_spec(self._task)
-        image = self._executor.images.find(spec.image)
+        image = self._executor.images.obtain(spec.image)
         if image is None:
             raise TaskError(f"No such image: {spec.image}")
         container = taskcontainer.build(self._task, image, spec.image, self._executor.describe())

@@ -47,11 +47,11 @@ class Lab:
         self.engines: dict[str, DockerEngine] = {}
         self._clock = clock
         self._journal = journal
-        self._state = state_dir / "containers"
+        self._state = state_dir
         self._addresses = {f"node-{number}": address for number, address in enumerate(addresses[:nodes], 1)}
         self._hollow = hollow
         self._fleet = HollowFleet(clock, range(len(self._addresses) + 1, nodes + 1))
-        self._images = Catalogue()
+        self._catalogue = Catalogue()
         self._swarms: dict[str, Swarm] = {}
         self._meshes: dict[str, Mesh] = {}
         self._stores: dict[str, Store] = {}
@@ -63,7 +63,7 @@ class Lab:
         """Restore everything from the journal and go on; tasks that were running run again, as the same containers."""
         for name, address in self._addresses.items():
             self.engines[name] = DockerEngine(
-                name, address, self._store(_ENGINE_SCOPE + name), self._clock, self._images, self._state, self
+                name, address, self._store(_ENGINE_SCOPE + name), self._clock, self._catalogue, self._state, self
             )
         members = {e.cluster.membership.swarm for e in self.engines.values() if e.cluster.membership is not None}
         for swarm_id in sorted(members):
@@ -203,7 +203,7 @@ class Lab:
             return HollowExecutor(engine, describe=lambda: describe(engine, tls()))
         docker = self.engines[engine]
         return ContainerExecutor(
-            self._clock, docker.containers, self._images, self._mesh(swarm), lambda: describe(engine, tls())
+            self._clock, docker.containers, docker.images, self._mesh(swarm), lambda: describe(engine, tls())
         )
 
     def containers(self, swarm: Swarm, node_id: str) -> Containers | None:

@@ -48,6 +48,23 @@ class Engine(Object, frozen=True):
     networks: Labels = msgspec.field(default_factory=dict)
 
 
+class LocalImage(Object, frozen=True):
+    """What an engine has made of an image; its id is the image's.
+
+    `document` is its configuration, empty for an image of the catalogue: those need no record as long as nobody has
+    changed anything about them. `tags` are `name:tag`, `digests` are `name@sha256:…`, `tagged_at` is when it was given
+    a name last (Unix nanoseconds). An image that is `removed` is not there any more, but containers may still live on
+    its files.
+    """
+
+    document: str = ""
+    parent: str = ""
+    tags: Strings = ()
+    digests: Strings = ()
+    tagged_at: int = 0
+    removed: bool = False
+
+
 class ContainerState(Spec, frozen=True):
     """`created`, `running`, `restarting`, `exited`, `removing` or `dead`; instants in Unix nanoseconds, 0 for none."""
 

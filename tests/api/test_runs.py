@@ -104,7 +104,7 @@ def test_what_was_asked_for_is_shown(live: Live) -> None:
     [
         ("x1", {}, 400, "Config cannot be empty in order to create a container"),
         ("x1", {"Image": "nosuch"}, 404, "No such image: nosuch:latest"),
-        ("x1", {"Image": "UPPER"}, 400, "invalid reference format"),
+        ("x1", {"Image": "UPPER"}, 400, "invalid reference format: repository name must be lowercase"),
         ("-x", {"Image": "alpine"}, 400,
          "Invalid container name (-x), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"),
         ("x1", {"Image": "alpine", "WorkingDir": "x"}, 400,

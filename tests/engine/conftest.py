@@ -24,18 +24,18 @@ class LabOfEngines:
     def __init__(self, folder: Path, nodes: int) -> None:
         self.clock = VirtualClock()
         self._runner = asyncio.Runner()
-        self._folder = folder
+        self.folder = folder
         self._nodes = nodes
         self.lab = self._open()
 
     def _open(self) -> Lab:
-        self._journal = Journal(self._folder / "journal.sqlite", Seal(self._folder / "key"))
+        self._journal = Journal(self.folder / "journal.sqlite", Seal(self.folder / "key"))
         lab = Lab(
             name="test",
             nodes=self._nodes,
             clock=self.clock,
             journal=self._journal,
-            state_dir=self._folder,
+            state_dir=self.folder,
             addresses=[f"127.0.0.{number}" for number in range(1, self._nodes + 1)],
         )
         self._runner.run(lab.start())
@@ -48,6 +48,12 @@ class LabOfEngines:
         for engine in self.lab.engines.values():
             self._runner.run(engine.runtime.close())
         self.lab = self._open()
+
+    def reset(self) -> None:
+        """Begin anew, on an empty journal."""
+        self._journal.close()
+        self._journal = Journal(self.folder / "journal-2.sqlite", Seal(self.folder / "key"))
+        self._runner.run(self.lab.reset(self._journal))
 
     def close(self) -> None:
         self._runner.run(self.lab.stop())
