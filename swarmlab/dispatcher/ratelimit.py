@@ -29,8 +29,7 @@ class RateLimit:
             self._attempts[node_id] = attempts = 1 if quiet else self._attempts[node_id] + 1
             if attempts > COUNT:
                 raise RateLimitedError(
-                    "rpc error: code = Unavailable desc = "
-                    f"node {node_id} exceeded rate limit count of registrations"
+                    f"rpc error: code = Unavailable desc = node {node_id} exceeded rate limit count of registrations"
                 )
         else:
             self._attempts[node_id] = 0

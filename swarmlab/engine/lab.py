@@ -119,6 +119,8 @@ class Lab:
         if engine.power != "on":
             return
         engine.cluster.power_off()
+        if action == "stop":
+            await engine.containers.shut_down()
         await self._leave_meshes(engine)
         await engine.placement.close()
         engine.containers.power_lost()
