@@ -19,6 +19,7 @@ from swarmlab.engine.imageremoval import ImageRemoval
 from swarmlab.engine.images import LocalImages
 from swarmlab.engine.placement import HandNetwork, HandPlacement
 from swarmlab.engine.servicelogs import LogBroker, TaskContainers
+from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
 from swarmlab.engine.swarms import Swarms
 from swarmlab.images import Catalogue, ImageStore
 from swarmlab.manager import StatusError, Swarm
@@ -55,11 +56,20 @@ class DockerEngine:
     """Its identity, its containers, its networks, and its membership in a swarm."""
 
     def __init__(
-        self, name: str, address: str, store: Store, clock: Clock, catalogue: Catalogue, state: Path, swarms: Neighbours
+        self,
+        name: str,
+        address: str,
+        store: Store,
+        clock: Clock,
+        catalogue: Catalogue,
+        state: Path,
+        swarms: Neighbours,
+        settings: EngineSettings = NO_SETTINGS,
     ) -> None:
         """`state` is the lab's folder; the engine has its own place for containers and for images in it."""
         self.name = name
         self.address = address
+        self.settings = settings
         self.clock = clock
         self.events = Events(clock)
         kept = ImageStore(name, catalogue, store, state / "images" / name)
