@@ -48,8 +48,8 @@ _GATEWAY_BRIDGE = ("docker_gwbridge", "bridge", "172.18")
 class Neighbours(Swarms, Protocol):
     """The swarms of the lab, and what their nodes let each other see."""
 
-    def containers(self, swarm: Swarm, node_id: str) -> TaskContainers | None:
-        """The containers of a node; None when its engine does not answer."""
+    def containers(self, swarm: Swarm, node_id: str, engine: str) -> TaskContainers | None:
+        """The containers of a node; None when its engine does not answer the one with this name."""
 
 
 class DockerEngine:
@@ -131,7 +131,7 @@ class DockerEngine:
         assert member is not None
         swarm = self._swarms.get(member.swarm)
         assert swarm is not None
-        return LogBroker(swarm.store, lambda node_id: self._swarms.containers(swarm, node_id))
+        return LogBroker(swarm.store, lambda node_id: self._swarms.containers(swarm, node_id, self.name))
 
     def _network(self, reference: str) -> HandNetwork:
         """A network that a container may be on, by name or id. Raises EngineError (404, 403)."""

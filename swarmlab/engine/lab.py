@@ -208,7 +208,9 @@ class Lab:
     def connect(self, swarm: Swarm) -> None:
         """See `Swarms`."""
         members = ((engine.cluster.membership, engine.side) for engine in self.engines.values())
-        swarm.raft.separate({m.node_id: side for m, side in members if m is not None and m.swarm == swarm.id})
+        sides = {m.node_id: side for m, side in members if m is not None and m.swarm == swarm.id}
+        swarm.raft.separate(sides)
+        self._mesh(swarm).separate(sides)
 
     def executor(self, swarm: Swarm, engine: str, tls: Callable[[], TLSInfo]) -> Executor:
         """See `Swarms`."""
@@ -221,12 +223,18 @@ class Lab:
             return HollowExecutor(engine, describe=description)
         return ContainerExecutor(self._clock, docker.containers, docker.images, self._mesh(swarm), description)
 
-    def containers(self, swarm: Swarm, node_id: str) -> Containers | None:
+    def containers(self, swarm: Swarm, node_id: str, engine: str) -> Containers | None:
         """See `Neighbours`."""
-        for engine in self.engines.values():
-            member = engine.cluster.membership
-            if engine.power == "on" and member is not None and (member.swarm, member.node_id) == (swarm.id, node_id):
-                return engine.containers
+        side = self.engines[engine].side
+        for other in self.engines.values():
+            member = other.cluster.membership
+            if (
+                other.power == "on"
+                and other.side == side
+                and member is not None
+                and (member.swarm, member.node_id) == (swarm.id, node_id)
+            ):
+                return other.containers
         return None
 
     async def joined(self, swarm: Swarm, node_id: str, engine: str) -> None:

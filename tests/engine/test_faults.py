@@ -8,6 +8,7 @@ import pytest
 from swarmlab.engine import EngineError
 from swarmlab.manager import LOST_LEADERSHIP
 from swarmlab.manager.swarm import NO_LEADER
+from swarmlab.network import Mesh
 from swarmlab.objects import ContainerSpec, NodeSpec, Task, TaskState
 from swarmlab.objects.requests import JoinRequest
 from swarmlab.store import Actor
@@ -240,3 +241,28 @@ def test_a_node_that_was_back_before_anybody_noticed_misses_its_containers(make:
     assert (now.state, now.status.message) == (TaskState.FAILED, "started")
     assert now.status.err == f"No such container: {now.name}"
     assert now.status.container_status == before.status.container_status
+
+
+def test_a_cut_separates_the_routing_mesh_too_also_after_a_crash(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, int]] = []
+    monkeypatch.setattr(Mesh, "separate", lambda mesh, sides: told.append(dict(sides)))
+    lab = make(3)
+    lab.swarm(1, workers=2)
+    ids = [lab.node_id(number) for number in (1, 2, 3)]
+    lab.lab.partition(["node-3"])
+    assert told[-1] == dict(zip(ids, (0, 0, 1), strict=True))
+    lab.crash()
+    assert told[-1] == dict(zip(ids, (0, 0, 1), strict=True))
+    lab.lab.heal()
+    assert told[-1] == dict.fromkeys(ids, 0)
+
+
+def test_logs_come_from_the_side_of_who_asks(make: Make) -> None:
+    lab = make(2)
+    lab.swarm(1, workers=1)
+    swarm = lab.lab.get(lab.engine(1).cluster.control().cluster().id)
+    assert swarm is not None
+    seen = lambda: [lab.lab.containers(swarm, lab.node_id(n), "node-1") is not None for n in (1, 2)]  # noqa: E731
+    assert seen() == [True, True]
+    lab.lab.partition(["node-2"])
+    assert seen() == [True, False]
