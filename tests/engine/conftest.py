@@ -44,10 +44,10 @@ class LabOfEngines:
         self._runner.run(lab.start())
         return lab
 
-    def crash(self) -> None:
+    def crash(self, hours_later: int = 0) -> None:
         """The lab's process dies, and begins again from its journal."""
         self._journal.close()
-        self.clock = VirtualClock(self.clock.now())
+        self.clock = VirtualClock(self.clock.now() + hours_later * 3_600_000_000_000)
         for engine in self.lab.engines.values():
             self._runner.run(engine.runtime.close())
         self.lab = self._open()
