@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from swarmlab.manager import StatusError
-from swarmlab.objects import ServiceSpec, TaskState
+from swarmlab.objects import Resources, ServiceSpec, TaskState
+from swarmlab.objects.generic import parse
 from swarmlab.store import Kind
 from tests.support.cluster import ACTOR, Cluster, replace
 from tests.support.rules import Rules
-from tests.support.specs import GLOBAL, ingress, restart, service_spec, update
+from tests.support.specs import GLOBAL, host, ingress, restart, service_spec, update
 
 S = TaskState
 THOROUGH = bool(os.environ.get("SWARMLAB_THOROUGH"))
@@ -41,8 +42,12 @@ SPECS = st.builds(
             update(1, order="start-first", monitor=1),
         ]
     ),
-    ports=st.sampled_from([(), (), (ingress(80),)]),
+    rollback_config=st.sampled_from([None, update(2), update(1, order="start-first")]),
+    ports=st.sampled_from([(), (), (ingress(80),), (host(80, 8080),)]),
+    generic=st.sampled_from([(), (), ("gpu=1",), ("ssd=2", "gpu=1")]),
 )
+#: What each node has.
+OFFER = Resources(nano_cpus=4_000_000_000, memory_bytes=8 << 30, generic_resources=parse(["gpu=a", "gpu=b", "ssd=4"]))
 
 
 class SwarmLife(RuleBasedStateMachine):
@@ -53,7 +58,7 @@ class SwarmLife(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.rules = Rules()
         self.broken = False
-        self.swarm = Cluster(3, folder=self.folder)
+        self.swarm = Cluster(3, folder=self.folder, resources=OFFER)
         self.break_images()
         self.swarm.settle()
 
@@ -157,6 +162,7 @@ class SwarmLife(RuleBasedStateMachine):
         """Nothing is lost: the store that comes back is the store that was."""
         self.every_transaction_obeys_the_rules()
         before = contents(self.swarm)
+        self.rules.rollout.begin_anew()
         self.swarm.crash(before_it_lives=lambda: self.compare(before))
 
     def compare(self, before: object) -> None:
@@ -203,7 +209,9 @@ class SwarmLife(RuleBasedStateMachine):
         for service in list(self.swarm.store.tables.services):
             spec = self.swarm.service(service.spec.name).spec
             template = replace(spec.task_template, force_update=spec.task_template.force_update + 1, resources=None)
-            self.swarm.update(replace(spec, task_template=replace(template, placement=None)))
+            endpoint = replace(spec.endpoint_spec, ports=()) if spec.endpoint_spec is not None else None
+            template = replace(template, placement=None)
+            self.swarm.update(replace(spec, task_template=template, endpoint_spec=endpoint))
 
     def running(self) -> set[str]:
         tasks = self.swarm.store.tables.tasks
