@@ -130,9 +130,9 @@ class Lab:
         if engine.power != "on":
             return
         engine.cluster.power_off()
+        await self._leave_meshes(engine)
         if action == "stop":
             await engine.containers.shut_down()
-        await self._leave_meshes(engine)
         await engine.placement.close()
         engine.containers.power_lost()
         await engine.runtime.close()
