@@ -6,6 +6,8 @@ from swarmlab.objects import Node, Object, Service, Task, TaskState
 from swarmlab.store import Commit, Kind
 
 S = TaskState
+#: Long enough for the loops to have dealt with a node that went and came back, in nanoseconds.
+_LATELY = 120_000_000_000
 ORCHESTRATORS = {"replicated orchestrator", "global orchestrator", "jobs orchestrator"}
 
 
@@ -23,6 +25,9 @@ class RolloutRules:
         #: By service: replacements of tasks that were well, on their way to RUNNING.
         self._in_flight: dict[str, set[str]] = {}
         self._versions: dict[str, int] = {}
+        #: When each node was last seen where tasks must not stay: the restarts may come when it is well again.
+        self._invalid: dict[str, int] = {}
+        self._now = 0
 
     def begin_anew(self) -> None:
         """The managers have crashed: whoever updates now does not know what was in flight."""
@@ -30,6 +35,10 @@ class RolloutRules:
 
     def check(self, commit: Commit) -> None:
         """Look at a commit before it is in `objects`."""
+        self._now = commit.at
+        for change in commit.changes:
+            if any(isinstance(node, Node) and node.invalid for node in (change.old, change.new)):
+                self._invalid[change.id] = commit.at
         tasks = [(c.old, c.new) for c in commit.changes if c.kind is Kind.TASK]
         created = [new for old, new in tasks if isinstance(new, Task) and old is None]
         for old, new in tasks:
@@ -45,7 +54,8 @@ class RolloutRules:
 
     def _is_well(self, task: Task) -> bool:
         node = self._objects[Kind.NODE].get(task.node_id)
-        on_its_place = isinstance(node, Node) and not node.invalid
+        lately = self._now - self._invalid.get(task.node_id, -_LATELY)
+        on_its_place = isinstance(node, Node) and not node.invalid and lately >= _LATELY
         return bool(task.slot) and on_its_place and task.state == task.desired_state == S.RUNNING
 
     def _follow(self, task: Task) -> None:
