@@ -68,10 +68,31 @@ def up(
     speed: Annotated[
         float | None, typer.Option(help="How many seconds pass in the swarm in one second. Default: 1.")
     ] = None,
+    generic_resource: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What a node of a new lab offers to tasks that ask for it, as NODE:KIND=VALUE: node-2:gpu=2 for so "
+            "many, or node-2:gpu=uuid1 and so on for units with names. May be given several times."
+        ),
+    ] = None,
+    engine_label: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A label of a node's engine, for constraints on engine.labels.KEY, as NODE:KEY=VALUE. "
+            "May be given several times."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Start a lab. One that was stopped, or that crashed, goes on where it was."""
-    done = manage.up(name, nodes, speed, hollow=hollow)
+    done = manage.up(
+        name,
+        nodes,
+        speed,
+        hollow=hollow,
+        generic_resources=generic_resource or (),
+        engine_labels=engine_label or (),
+    )
     if as_json:
         _print_json(manage.status(done.settings.name))
         return

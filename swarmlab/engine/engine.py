@@ -19,6 +19,7 @@ from swarmlab.engine.imageremoval import ImageRemoval
 from swarmlab.engine.images import LocalImages
 from swarmlab.engine.placement import HandNetwork, HandPlacement
 from swarmlab.engine.servicelogs import LogBroker, TaskContainers
+from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
 from swarmlab.engine.swarms import Swarms
 from swarmlab.images import Catalogue, ImageStore
 from swarmlab.manager import StatusError, Swarm
@@ -47,19 +48,28 @@ _GATEWAY_BRIDGE = ("docker_gwbridge", "bridge", "172.18")
 class Neighbours(Swarms, Protocol):
     """The swarms of the lab, and what their nodes let each other see."""
 
-    def containers(self, swarm: Swarm, node_id: str) -> TaskContainers | None:
-        """The containers of a node; None when its engine does not answer."""
+    def containers(self, swarm: Swarm, node_id: str, engine: str) -> TaskContainers | None:
+        """The containers of a node; None when its engine does not answer the one with this name."""
 
 
 class DockerEngine:
     """Its identity, its containers, its networks, and its membership in a swarm."""
 
     def __init__(
-        self, name: str, address: str, store: Store, clock: Clock, catalogue: Catalogue, state: Path, swarms: Neighbours
+        self,
+        name: str,
+        address: str,
+        store: Store,
+        clock: Clock,
+        catalogue: Catalogue,
+        state: Path,
+        swarms: Neighbours,
+        settings: EngineSettings = NO_SETTINGS,
     ) -> None:
         """`state` is the lab's folder; the engine has its own place for containers and for images in it."""
         self.name = name
         self.address = address
+        self.settings = settings
         self.clock = clock
         self.events = Events(clock)
         kept = ImageStore(name, catalogue, store, state / "images" / name)
@@ -121,7 +131,7 @@ class DockerEngine:
         assert member is not None
         swarm = self._swarms.get(member.swarm)
         assert swarm is not None
-        return LogBroker(swarm.store, lambda node_id: self._swarms.containers(swarm, node_id))
+        return LogBroker(swarm.store, lambda node_id: self._swarms.containers(swarm, node_id, self.name))
 
     def _network(self, reference: str) -> HandNetwork:
         """A network that a container may be on, by name or id. Raises EngineError (404, 403)."""

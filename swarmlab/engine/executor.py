@@ -133,6 +133,10 @@ class ContainerController:
     def _record(self) -> Container | None:
         return self._containers.of_task(self._task.id)
 
+    def _missing(self) -> str:
+        """What is said when the container is gone before anybody looked at it, as after a shutdown of the engine."""
+        return f"No such container: {self._task.name}"
+
     def _files(self) -> tuple[base.File, ...]:
         return taskcontainer.files(self._task, self._secrets, self._configs)
 
@@ -140,7 +144,7 @@ class ContainerController:
         """The runtime container; after a restart of the lab a new one for the old record."""
         container = self._record()
         if container is None:
-            raise TaskError("dockerexec: container destroyed")
+            raise TaskError(self._missing())
         try:
             return self._containers.revive(container, self._files())
         except EngineError as error:
@@ -189,7 +193,7 @@ class ContainerController:
         try:
             container = self._record()
             if container is None:
-                raise TaskError("dockerexec: container destroyed")
+                raise TaskError(self._missing())
             if container.state.status == "running":
                 running = self._revived()
                 if not running.pid:

@@ -11,6 +11,7 @@ from swarmlab.engine import EngineError, Execs
 from swarmlab.engine.events import Event
 from swarmlab.engine.imageremoval import ImageRemoval
 from swarmlab.engine.images import LocalImages
+from swarmlab.engine.settings import engine_settings
 from swarmlab.images import Catalogue, ImageStore
 from swarmlab.journal import Request
 from swarmlab.manager.controlapi import ControlAPI
@@ -185,6 +186,7 @@ class FakeEngine:
     def __init__(self, catalogue: Catalogue, folder: Path) -> None:
         self.name = "node-1"
         self.id = "AAAA:BBBB"
+        self.settings = engine_settings(["zone=a"], ["gpu=a", "ssd=2"])
         self.address = "127.0.0.1"
         self.clock = VirtualClock()
         self.commits: list[Commit] = []
