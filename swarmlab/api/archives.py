@@ -39,6 +39,8 @@ def put(call: Call) -> Answer:
         inside.unpack(path, call.body, replace=not call.flag("noOverwriteDirNonDir"))
     except FileNotFoundError:
         raise _no_file(call, path) from None
+    except PermissionError as error:
+        raise internal(str(error)) from None
     except NotADirectoryError as error:
         raise bad_request(str(error)) from None
     except FileExistsError as error:

@@ -21,6 +21,8 @@ class _Session:
         container = self._container = containers.find(call.name)
         if container.state.status == "restarting":
             raise conflict(f"Container {call.name} is restarting, wait until the container is running")
+        if container.state.status == "paused":
+            raise conflict(f"container {call.name} is paused, unpause the container before attach")
         self._runs = call.engine.by_hand.inside(container.id)
         self._wanted = {name for name in ("stdout", "stderr") if call.flag(name)}
         self._logs, self._stream = call.flag("logs"), call.flag("stream")

@@ -6,34 +6,49 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+import msgspec
+
 from swarmlab.api.call import Call
 from swarmlab.engine import EngineError
 from swarmlab.manager.errors import StatusError
-from swarmlab.objects.local import Container
+from swarmlab.objects.local import Container, ContainerNetwork
+from swarmlab.objects.run import EndpointIPAMConfig, EndpointSettings
 
 
 class Known(NamedTuple):
-    """A network's name, and its gateway when it is the engine's own."""
+    """A network's name, and its gateways when it is the engine's own."""
 
     name: str
-    gateway: str
+    gateways: tuple[str, ...] = ()
 
 
 class Place(NamedTuple):
-    """A container's place on one network; `address` has a prefix length, and is empty on networks without addresses."""
+    """A container's place on one network, and what it asked for there; without `endpoint` it is not on it now."""
 
     network: str
     network_id: str
-    address: str
-    gateway: str
-    aliases: tuple[str, ...]
+    endpoint: ContainerNetwork
+    settings: EndpointSettings
+
+    def address(self, version: int) -> str:
+        """Its address of that version of IP, with the prefix length; empty without one."""
+        return _of_version(self.endpoint.addresses, version)
+
+    def gateway(self, version: int) -> str:
+        """The network's gateway in the same version of IP."""
+        return _of_version(self.endpoint.gateways, version)
+
+
+def _of_version(addresses: Iterable[str], version: int) -> str:
+    return next((text for text in addresses if (":" in text) == (version == 6)), "")
 
 
 def known_networks(call: Call) -> dict[str, Known]:
-    """The networks that this engine can name, by id: its own, and on a manager the swarm's."""
-    known = {network.id: Known(network.name, network.gateway) for network in call.engine.local_networks()}
+    """The networks that this engine knows, by id: its own, and on a manager the swarm's."""
+    own = call.engine.networks.list()
+    known = {network.id: Known(network.name, tuple(pool.router for pool in network.pools)) for network in own}
     with suppress(EngineError, StatusError):
-        known.update((network.id, Known(network.spec.name, "")) for network in call.control.networks())
+        known.update((network.id, Known(network.spec.name)) for network in call.control.networks())
     return known
 
 
@@ -52,60 +67,76 @@ def mac_address(address: str) -> str:
 
 def network_ids(container: Container) -> list[str]:
     """The networks that a container is on."""
-    ids = [*(endpoint.network_id for endpoint in container.endpoints), *container.networks.values()]
-    return list(dict.fromkeys(network_id for network_id in ids if network_id))
+    return list(dict.fromkeys(endpoint.network_id for endpoint in container.endpoints))
 
 
 def places(container: Container, known: Mapping[str, Known]) -> list[Place]:
-    """The container's places, by the network's name. One that was given no network is on the engine's bridge.
+    """The container's places, by the network's name. One of a task that was given no network is on the bridge."""
+    live = {endpoint.network_id: endpoint for endpoint in container.endpoints if container.state.runs}
+    found = [
+        Place(name, settings.network_id, live.get(settings.network_id, ContainerNetwork()), settings)
+        for name, settings in container.attachments.items()
+    ]
+    if container.host is None:
+        by_hand = {place.network_id for place in found}
+        found += [_of_task(container, each, known) for each in container.endpoints if each.network_id not in by_hand]
+        if not found:
+            bridge = next((network_id for network_id, network in known.items() if network.name == "bridge"), "")
+            gateways = known[bridge].gateways if bridge and container.state.runs else ()
+            found = [Place("bridge", bridge, ContainerNetwork(gateways=gateways), EndpointSettings())]
+    return sorted(found, key=lambda place: place.network)
 
-    One that was made by hand has been on no network before its first start.
-    """
-    if container.host is not None and not container.endpoints:
-        return sorted(Place(name, "", "", "", ()) for name in container.networks)
-    names = {network_id: name for name, network_id in container.networks.items()}
-    endpoints = {endpoint.network_id: endpoint for endpoint in container.endpoints}
-    bridge = next(
-        (network_id for network_id, network in known.items() if network.name == "bridge" and network.gateway), ""
+
+def _of_task(container: Container, endpoint: ContainerNetwork, known: Mapping[str, Known]) -> Place:
+    ip = endpoint.addresses[0].partition("/")[0] if endpoint.addresses and container.state.runs else ""
+    settings = EndpointSettings(
+        ipam_config=EndpointIPAMConfig(ipv4_address=ip) if ip else None,
+        aliases=(*endpoint.aliases, container.id[:12]),
     )
-    found = []
-    for network_id in network_ids(container) or ([bridge] if bridge else []):
-        network = known.get(network_id, Known(network_id, ""))
-        endpoint = endpoints.get(network_id)
-        address = endpoint.addresses[0] if endpoint is not None and endpoint.addresses else ""
-        aliases = endpoint.aliases if endpoint is not None else ()
-        found.append(Place(names.get(network_id, network.name), network_id, address, network.gateway, aliases))
-    return sorted(found)
+    network = known.get(endpoint.network_id, Known(endpoint.network_id))
+    where = msgspec.structs.replace(endpoint, gateways=network.gateways)
+    return Place(network.name, endpoint.network_id, where if container.state.runs else ContainerNetwork(), settings)
 
 
 def endpoint_settings(container: Container, place: Place) -> dict[str, Any]:
     """An entry of `NetworkSettings.Networks`."""
-    running = container.state.status == "running"
-    ip, _, prefix = place.address.partition("/") if running else ("", "", "")
-    is_overlay = not place.gateway and bool(place.network_id)
+    on_it = container.state.runs and bool(place.network_id)
+    ip, _, prefix = place.address(4).partition("/")
+    ip6, _, prefix6 = place.address(6).partition("/")
+    asked = place.settings
     return {
-        "IPAMConfig": {"IPv4Address": ip} if is_overlay and ip else None,
-        "Links": None,
-        "Aliases": [*place.aliases, container.id[:12]] if is_overlay else None,
+        "IPAMConfig": asked.ipam_config,
+        "Links": asked.links,
+        "Aliases": asked.aliases,
         "NetworkID": place.network_id,
-        "EndpointID": endpoint_id(container.id, place.network_id) if running and place.network_id else "",
-        "Gateway": place.gateway if running else "",
+        "EndpointID": endpoint_id(container.id, place.network_id) if on_it else "",
+        "Gateway": place.gateway(4),
         "IPAddress": ip,
         "IPPrefixLen": int(prefix or 0),
-        "IPv6Gateway": "",
-        "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0,
-        "MacAddress": mac_address(place.address) if running else "",
-        "DriverOpts": None,
+        "IPv6Gateway": place.gateway(6),
+        "GlobalIPv6Address": ip6,
+        "GlobalIPv6PrefixLen": int(prefix6 or 0),
+        "MacAddress": mac(place),
+        "DriverOpts": asked.driver_opts,
     }
+
+
+def mac(place: Place) -> str:
+    """The hardware address of a container's end of a network."""
+    address = place.address(4)
+    return place.settings.mac_address or mac_address(address) if address else ""
 
 
 def attached(containers: Iterable[Container], network_id: str, known: Mapping[str, Known]) -> dict[str, Any]:
     """The `Containers` of a network: those that run and are on it."""
     found = {
-        container.id: endpoint_resource(container.name, place.address, container.id, network_id)
+        container.id: {
+            **endpoint_resource(container.name, place.address(4), container.id, network_id),
+            "MacAddress": mac(place),
+            "IPv6Address": place.address(6),
+        }
         for container in containers
-        if container.state.status == "running"
+        if container.state.runs
         for place in places(container, known)
         if place.network_id == network_id
     }

@@ -4,21 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from swarmlab.api import hostconfig
-from swarmlab.api.attachments import Known, endpoint_id, endpoint_settings, known_networks, mac_address, places
+from swarmlab.api.attachments import Known, endpoint_id, endpoint_settings, known_networks, mac, places
 from swarmlab.api.call import Answer, Call, Route, document
 from swarmlab.api.duration import human_duration
 from swarmlab.api.encode import instant, sorted_map
 from swarmlab.api.errors import bad_request
 from swarmlab.api.query import Filters
 from swarmlab.engine import DockerEngine
-from swarmlab.objects.local import Container
+from swarmlab.objects.local import Container, MountPoint
 
 _ACCEPTED = (
     "ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label", "name", "network",
     "publish", "since", "status", "volume",
 )  # fmt: skip
 _STATES = frozenset({"paused", "restarting", "removing", "running", "dead", "created", "exited"})
-_RUNS = frozenset({"running", "restarting"})
 _HEALTH = frozenset({"none", "starting", "healthy", "unhealthy"})
 #: Where Docker says a published port listens.
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (shown, not bound)
@@ -44,7 +43,7 @@ def list_containers(call: Call) -> Answer:
     found = [
         view
         for view in views
-        if (shown or view.container.state.status in _RUNS)
+        if (shown or view.container.state.active)
         and (is_task is None or is_task == bool(view.container.task_id))
         and view.matches(filters)
     ]
@@ -96,7 +95,7 @@ class _View:
         """Whether the filters that look at one container alone let it pass."""
         container, state = self.container, self.container.state
         exits = filters.get("exited")
-        if exits and (state.status in _RUNS or not state.started_at or str(state.exit_code) not in exits):
+        if exits and (state.active or not state.started_at or str(state.exit_code) not in exits):
             return False
         if "ancestor" in filters:
             images = (self.engine.images.find(value) for value in filters.get("ancestor"))
@@ -115,9 +114,30 @@ class _View:
             and filters.labels("label", container.labels)
             and filters.match("status", state.status)
             and filters.exact("health", self.health or "none")
-            and not filters.get("volume")
+            and self._has_volume(filters.get("volume"))
             and self._has_port(filters)
         )
+
+    def _has_volume(self, wanted: tuple[str, ...]) -> bool:
+        """Volumes may be asked for by name or source, and by where they are mounted."""
+        mounts = self.container.mounts
+        return not wanted or any(value in {m.name or m.source, m.destination} for value in wanted for m in mounts)
+
+    def _mounts(self) -> list[dict[str, Any]]:
+        return [self._mount(mount) for mount in self.container.mounts]
+
+    def _mount(self, mount: MountPoint) -> dict[str, Any]:
+        is_volume = mount.type == "volume"
+        return {
+            "Type": mount.type,
+            **({"Name": mount.name} if is_volume else {}),
+            "Source": str(self.engine.volumes.path(mount.name)) if is_volume else mount.source,
+            "Destination": mount.destination,
+            **({"Driver": mount.driver} if is_volume else {}),
+            "Mode": mount.mode,
+            "RW": mount.rw,
+            "Propagation": mount.propagation,
+        }
 
     def _has_port(self, filters: Filters) -> bool:
         """Ports may be asked for as `80`, `80/tcp` or a range `8000-8080/tcp`."""
@@ -134,6 +154,8 @@ class _View:
         state, now = self.container.state, self.engine.clock.now()
         if state.status == "restarting":
             return f"Restarting ({state.exit_code}) {human_duration(now - state.finished_at)} ago"
+        if state.status == "paused":
+            return f"Up {human_duration(now - state.started_at)} (Paused)"
         if state.status == "running":
             health = {"starting": " (health: starting)", "": ""}.get(self.health, f" ({self.health})")
             return f"Up {human_duration(now - state.started_at)}{health}"
@@ -155,7 +177,7 @@ class _View:
 
     def _ports(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        if self.container.state.status != "running":
+        if not self.container.state.runs:
             return found
         for key, published in sorted(self._bindings().items()):
             number, _, protocol = key.partition("/")
@@ -184,7 +206,7 @@ class _View:
             "Status": self.status(),
             "HostConfig": {"NetworkMode": container.host.network_mode if container.host is not None else "default"},
             "NetworkSettings": {"Networks": self._networks()},
-            "Mounts": [],
+            "Mounts": self._mounts(),
         }
 
     def _image_name(self) -> str:
@@ -226,7 +248,7 @@ class _View:
             "ExecIDs": self.engine.execs.of_container(container.id) or None,
             "HostConfig": hostconfig.host_config(container, self._bindings()),
             "GraphDriver": {"Data": None, "Name": "overlay2"},
-            "Mounts": [],
+            "Mounts": self._mounts(),
             "Config": hostconfig.config(container),
             "NetworkSettings": self._network_settings(),
         }
@@ -235,8 +257,8 @@ class _View:
         state = self.container.state
         found: dict[str, Any] = {
             "Status": state.status,
-            "Running": state.status in _RUNS,
-            "Paused": False,
+            "Running": state.active,
+            "Paused": state.status == "paused",
             "Restarting": state.status == "restarting",
             "OOMKilled": state.oom_killed,
             "Dead": state.status == "dead",
@@ -251,15 +273,17 @@ class _View:
         return found
 
     def _network_settings(self) -> dict[str, Any]:
-        running = self.container.state.status == "running"
+        running = self.container.state.runs
         sandbox = endpoint_id("sandbox", self.container.id)
+        on_host = self.container.host is not None and self.container.host.network_mode == "host"
+        key = "default" if on_host else sandbox[:12]
         bridge = next((place for place in self.places if place.network == "bridge" and running), None)
-        ip, _, prefix = bridge.address.partition("/") if bridge is not None else ("", "", "")
+        ip, _, prefix = bridge.address(4).partition("/") if bridge is not None else ("", "", "")
         bindings = self._bindings() if running else {}
         return {
             "Bridge": "",
             "SandboxID": sandbox if running else "",
-            "SandboxKey": f"/var/run/docker/netns/{sandbox[:12]}" if running else "",
+            "SandboxKey": f"/var/run/docker/netns/{key}" if running else "",
             "Ports": {key: _host_ports(published) for key, published in sorted(bindings.items())},
             "HairpinMode": False,
             "LinkLocalIPv6Address": "",
@@ -267,13 +291,13 @@ class _View:
             "SecondaryIPAddresses": None,
             "SecondaryIPv6Addresses": None,
             "EndpointID": endpoint_id(self.container.id, bridge.network_id) if bridge is not None else "",
-            "Gateway": bridge.gateway if bridge is not None else "",
+            "Gateway": bridge.gateway(4) if bridge is not None else "",
             "GlobalIPv6Address": "",
             "GlobalIPv6PrefixLen": 0,
             "IPAddress": ip,
             "IPPrefixLen": int(prefix or 0),
             "IPv6Gateway": "",
-            "MacAddress": mac_address(bridge.address) if bridge is not None else "",
+            "MacAddress": mac(bridge) if bridge is not None else "",
             "Networks": self._networks(),
         }
 

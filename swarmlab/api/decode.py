@@ -37,11 +37,16 @@ from swarmlab.objects.requests import (
     ExecStartRequest,
     IPAMPool,
     NetworkConfigFrom,
+    NetworkConnectRequest,
     NetworkCreateRequest,
+    NetworkDisconnectRequest,
+    VolumeCreateRequest,
 )
 from swarmlab.objects.run import (
     ContainerRequest,
     Empty,
+    EndpointIPAMConfig,
+    EndpointSettings,
     HostConfig,
     HostPort,
     LogConfig,
@@ -71,12 +76,17 @@ _STRUCTS: dict[type[Spec], str] = {
     NetworkCreateRequest: "types.NetworkCreateRequest",
     ContainerRequest: "container.CreateRequest",
     Empty: "struct {}",
+    EndpointIPAMConfig: "network.EndpointIPAMConfig",
+    EndpointSettings: "network.EndpointSettings",
+    NetworkConnectRequest: "types.NetworkConnect",
+    NetworkDisconnectRequest: "types.NetworkDisconnect",
     HostConfig: "container.HostConfig",
     HostPort: "nat.PortBinding",
     LogConfig: "container.LogConfig",
     NetworkingConfig: "network.NetworkingConfig",
     RestartPolicy: "container.RestartPolicy",
     UpdateRequest: "container.UpdateConfig",
+    VolumeCreateRequest: "volume.VolumeCreateBody",
 }
 #: Fields whose Go type is not what their Python type suggests.
 _FIELDS: dict[tuple[type[Spec], str], str] = {

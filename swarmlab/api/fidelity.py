@@ -98,32 +98,45 @@ COMMANDS = {
     "docker build": ["POST /build"],
     "docker volume ls, inspect": ["GET /volumes", "GET /volumes/{name}"],
     "docker volume create, rm": ["POST /volumes/create", "DELETE /volumes/{name}"],
+    "docker volume prune": ["POST /volumes/prune"],
+    "docker volume update": ["PUT /volumes/{name}"],
     "docker events": ["GET /events"],
     "docker info, version": ["GET /info", "GET /version"],
     "docker system df": ["GET /system/df"],
     "docker system prune": [
         "POST /containers/prune",
         "POST /networks/prune",
+        "POST /volumes/prune",
         "POST /images/prune",
         "POST /build/prune",
     ],
 }
 
+_MOUNTS = (
+    "a link in a volume cannot be absolute; of two containers that append to one file in the same instant one may win; "
+    "a file that is bound alone is carried over when a command begins or ends, "
+    "and what was written to a read-only one is undone; owners, propagation and the size of a tmpfs are not kept; "
+    "sockets are refused"
+)
+
 #: What is missing of a command whose calls are all served.
 MISSING = {
     "docker swarm ca": "no certificate authorities outside of the swarm",
     "docker swarm join": "no leader or a wrong token: refused at once; a real engine tries for ten seconds first",
-    "docker service create": "mounts are checked and shown, not mounted",
+    "docker service create": _MOUNTS,
     "docker stack deploy": "services reach each other by no name yet: networks have addresses, but no traffic within",
-    "docker network create, rm": "overlay networks only",
-    "docker run, create, start": "bind mounts and volumes are shown, not mounted; limits are shown, not imposed; files "
-    "that were changed in a container do not outlive the lab's process",
+    "docker network create, rm": "drivers bridge and overlay; containers have addresses there, but no traffic",
+    "docker run, create, start": f"{_MOUNTS}; limits are shown, not imposed; files that were changed in a "
+    "container, and not in a volume, do not outlive the lab's process",
+    "docker network connect, disconnect": "on an attachable overlay network a container by hand has no address",
+    "docker pause, unpause": "a script stops where it next prints, or comes back from `sleep` and other programs",
+    "docker volume update": "for volumes of the cluster only, of which there are none: Docker's error",
     "docker top, stats": "programs here use no processor time or memory that is counted",
-    "docker volume ls, inspect": "there are no volumes yet",
+    "docker volume create, rm": "no volumes of the cluster (CSI); the driver's options make a bind or a tmpfs only",
     "docker info, version": "what is particular to a machine (drivers, kernel) is left out or a stand-in",
     "docker system df": "what containers have written is not measured",
     "docker pull": "images of the catalogue only; there is no registry",
-    "docker system prune": "volumes and build cache have nothing to give back",
+    "docker system prune": "build cache has nothing to give back",
     "docker save, load": "programs for a processor are kept, not run; the shell's own commands take their places",
     "docker import": "from standard input only: there is no network",
     "docker push": "there is no registry and no network: Docker's error of such a machine",

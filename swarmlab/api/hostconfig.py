@@ -51,9 +51,16 @@ def host_config(container: Container, bindings: Mapping[str, Sequence[int]]) -> 
         "NetworkMode": "default",
         "PortBindings": published,
         **_BEFORE,
+        "ReadonlyRootfs": container.read_only,
         "Memory": container.memory,
         **_AFTER,
+        **_asked_mounts(container),
     }
+
+
+def _asked_mounts(container: Container) -> dict[str, Any]:
+    asked = [point.spec for point in container.mounts if point.destination not in container.volumes]
+    return {"Mounts": asked} if asked else {}
 
 
 #: What only containers that were made by hand have in another form.

@@ -7,21 +7,29 @@ from typing import Any
 import msgspec
 
 from swarmlab.api.attachments import attached, endpoint_id, endpoint_resource, known_networks, network_ids
-from swarmlab.api.call import NO_CONTENT, Answer, Call, Route, answer, document
+from swarmlab.api.call import DONE, NO_CONTENT, Answer, Call, Route, answer, document
 from swarmlab.api.encode import instant, sorted_map
-from swarmlab.api.errors import ApiError, bad_request, not_available, not_found
+from swarmlab.api.errors import ApiError, bad_request, internal, not_available, not_found
 from swarmlab.api.query import Filters, parse_bool
 from swarmlab.api.resolve import find_network
-from swarmlab.engine import EngineError, LocalNetwork
+from swarmlab.engine import EngineError
 from swarmlab.manager.errors import StatusError
 from swarmlab.objects import Driver, IPAMConfig, IPAMOptions, Network, NetworkSpec, Spec
+from swarmlab.objects.local import LocalNetwork, LocalPool
 from swarmlab.objects.network import ConfigFrom
-from swarmlab.objects.requests import NetworkCreateRequest
+from swarmlab.objects.requests import NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest
+from swarmlab.objects.run import EndpointSettings
 
 _PREDEFINED = frozenset({"bridge", "host", "none"})
 _DRIVERS = frozenset({"", "bridge", "host", "ipvlan", "macvlan", "null", "overlay"})
 _PREDEFINED_LABEL = "com.docker.swarm.predefined"
 _ACCEPTED = ("dangling", "driver", "id", "label", "name", "scope", "type")
+
+
+_NO_MANAGER = (
+    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" '
+    "to connect this node to swarm and try again."
+)
 
 
 class _View(Spec, frozen=True, kw_only=True):
@@ -76,42 +84,33 @@ def _swarm_view(network: Network) -> _View:
     )
 
 
-def _local_view(call: Call, network: LocalNetwork) -> _View:
-    pools = [_pool(network.subnet, "", network.gateway)] if network.subnet else []
+def _local_view(network: LocalNetwork) -> _View:
     return _View(
         name=network.name,
         id=network.id,
-        created=instant(network.created),
+        created=instant(network.created_at),
         scope="local",
         driver=network.driver,
-        enable_ipv6=False,
-        ipam={"Driver": "default", "Options": None, "Config": pools},
-        internal=False,
-        attachable=False,
+        enable_ipv6=network.ipv6,
+        ipam={
+            "Driver": "default",
+            "Options": sorted_map(network.ipam_options) if network.ipam_options is not None else None,
+            "Config": [_local_pool(pool) for pool in network.pools],
+        },
+        internal=network.internal,
+        attachable=network.attachable,
         ingress=False,
-        config_from={"Network": ""},
-        config_only=False,
-        containers=attached(call.engine.containers.list(all=False), network.id, known_networks(call)),
-        options=_LOCAL_OPTIONS.get(network.name, {}),
-        labels={},
+        config_from={"Network": network.config_from},
+        config_only=network.config_only,
+        containers={},
+        options=sorted_map(network.options),
+        labels=sorted_map(network.labels),
     )
 
 
-_LOCAL_OPTIONS = {
-    "bridge": {
-        "com.docker.network.bridge.default_bridge": "true",
-        "com.docker.network.bridge.enable_icc": "true",
-        "com.docker.network.bridge.enable_ip_masquerade": "true",
-        "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",  # noqa: S104  (shown, not bound)
-        "com.docker.network.bridge.name": "docker0",
-        "com.docker.network.driver.mtu": "1500",
-    },
-    "docker_gwbridge": {
-        "com.docker.network.bridge.enable_icc": "false",
-        "com.docker.network.bridge.enable_ip_masquerade": "true",
-        "com.docker.network.bridge.name": "docker_gwbridge",
-    },
-}
+def _local_pool(pool: LocalPool) -> dict[str, Any]:
+    auxiliary = {"AuxiliaryAddresses": sorted_map(pool.auxiliary_addresses)} if pool.auxiliary_addresses else {}
+    return {**_pool(pool.subnet, pool.ip_range, pool.gateway), **auxiliary}
 
 
 def _swarm_networks(call: Call) -> list[Network]:
@@ -126,15 +125,15 @@ def _views(call: Call) -> list[_View]:
     """Every network this engine knows, the swarm's first."""
     return [
         *(_swarm_view(network) for network in _swarm_networks(call)),
-        *(_local_view(call, network) for network in call.engine.local_networks()),
+        *(_local_view(network) for network in call.engine.networks.list()),
     ]
 
 
 def _attached_view(call: Call, view: _View) -> _View:
     """The view of one network with what is on it here, as soon as it has been made on this node."""
-    if view.scope == "local":
-        return view
     containers = attached(call.engine.containers.list(all=False), view.id, known_networks(call))
+    if view.scope == "local":
+        return msgspec.structs.replace(view, containers=containers)
     with suppress(EngineError, StatusError):
         nodes = call.control.nodes()
         own_id = call.engine.cluster.info().node_id
@@ -221,28 +220,40 @@ def _find(call: Call, term: str, scope: str = "") -> _View:
 def create_network(call: Call) -> Answer:
     """`POST /networks/create`: overlay networks, in the swarm."""
     request = call.decode(NetworkCreateRequest)
-    if request.name in _PREDEFINED:
-        raise ApiError(HTTPStatus.FORBIDDEN, f"operation is not permitted on predefined {request.name} network ")
-    if any(view.name == request.name for view in _views(call)):
-        raise ApiError(HTTPStatus.CONFLICT, f"network with name {request.name} already exists")
-    if request.driver not in _DRIVERS:
-        raise not_found(f'plugin "{request.driver}" not found')
-    if request.driver != "overlay":
-        raise not_available(f"creating a network with the driver {request.driver or 'bridge'}")
     state = call.engine.cluster.info()
+    _check_create(call, request, in_swarm=state.local_node_state == "active")
+    if request.driver != "overlay":
+        made = call.engine.networks.create(request)
+        return answer({"Id": made.id, "Warning": ""}, HTTPStatus.CREATED)
     if not state.control_available:
         if state.local_node_state == "active":
             text = (
                 "Cannot create a multi-host network from a worker node. Please create the network from a manager node."
             )
         else:
-            text = (
-                'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" '
-                "to connect this node to swarm and try again."
-            )
+            text = _NO_MANAGER
         raise ApiError(HTTPStatus.FORBIDDEN, text)
     network = call.control.create_network(_network_spec(request), call.actor)
     return answer({"Id": network.id, "Warning": ""}, HTTPStatus.CREATED)
+
+
+def _check_create(call: Call, request: NetworkCreateRequest, *, in_swarm: bool) -> None:
+    """Raise ApiError for what neither the swarm nor the engine will make."""
+    if request.name in _PREDEFINED:
+        raise ApiError(HTTPStatus.FORBIDDEN, f"operation is not permitted on predefined {request.name} network ")
+    if any(view.name == request.name for view in _views(call)):
+        raise ApiError(HTTPStatus.CONFLICT, f"network with name {request.name} already exists")
+    if request.driver not in _DRIVERS:
+        raise not_found(f'plugin "{request.driver}" not found')
+    if request.driver in {"ipvlan", "macvlan"}:
+        raise not_available(f"creating a network with the driver {request.driver}")
+    if request.driver == "overlay" or request.scope in {"", "local"}:
+        return
+    if request.scope != "swarm":
+        raise internal(_NO_MANAGER)
+    if not in_swarm:
+        raise ApiError(HTTPStatus.FORBIDDEN, "cannot create a swarm scoped network when swarm is not active")
+    raise not_available("creating a network of an engine's own driver for the swarm")
 
 
 def _network_spec(request: NetworkCreateRequest) -> NetworkSpec:
@@ -250,7 +261,7 @@ def _network_spec(request: NetworkCreateRequest) -> NetworkSpec:
     options = None
     if ipam is not None:
         configs = tuple(IPAMConfig(subnet=c.subnet, range=c.ip_range, gateway=c.gateway) for c in ipam.config)
-        options = IPAMOptions(driver=Driver(name=ipam.driver or "default", options=ipam.options), configs=configs)
+        options = IPAMOptions(driver=Driver(name=ipam.driver or "default", options=ipam.options or {}), configs=configs)
     return NetworkSpec(
         name=request.name,
         labels=request.labels,
@@ -266,14 +277,30 @@ def _network_spec(request: NetworkCreateRequest) -> NetworkSpec:
 
 
 def remove_network(call: Call) -> Answer:
-    """`DELETE /networks/{id}`: the swarm's networks only."""
+    """`DELETE /networks/{id}`."""
     view = _find(call, call.name)
     if view.scope == "swarm":
         call.control.remove_network(view.id, call.actor)
         return NO_CONTENT
-    if view.name in _PREDEFINED:
-        raise ApiError(HTTPStatus.FORBIDDEN, f"{view.name} is a pre-defined network and cannot be removed")
-    raise not_available(f"removing the network {view.name}")
+    network = call.engine.networks.find(view.id)
+    assert network is not None
+    call.engine.networks.remove(network)
+    return NO_CONTENT
+
+
+def connect_network(call: Call) -> Answer:
+    """`POST /networks/{id}/connect`."""
+    request = call.decode(NetworkConnectRequest)
+    settings = request.endpoint_config or EndpointSettings()
+    call.engine.connections.connect(call.name, request.container, settings)
+    return DONE
+
+
+def disconnect_network(call: Call) -> Answer:
+    """`POST /networks/{id}/disconnect`."""
+    request = call.decode(NetworkDisconnectRequest)
+    call.engine.connections.disconnect(call.name, request.container, force=request.force)
+    return DONE
 
 
 ROUTES = (
@@ -281,4 +308,6 @@ ROUTES = (
     Route("POST", "/networks/create", create_network),
     Route("GET", "/networks/{name}", inspect_network),
     Route("DELETE", "/networks/{name}", remove_network),
+    Route("POST", "/networks/{name}/connect", connect_network),
+    Route("POST", "/networks/{name}/disconnect", disconnect_network),
 )

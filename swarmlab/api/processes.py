@@ -88,7 +88,7 @@ _BLOCKS = (
 def _sample(engine: DockerEngine, container: Container) -> dict[str, Any]:
     runs = engine.containers.runtime_container(container.id)
     processes = len(runs.processes()) if runs is not None else 0
-    running = container.state.status == "running"
+    running = container.state.runs
     now = engine.clock.now() if running else 0
     cpu: dict[str, Any] = {
         "cpu_usage": {"total_usage": 0, "usage_in_kernelmode": 0, "usage_in_usermode": 0},

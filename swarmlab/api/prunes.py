@@ -1,45 +1,49 @@
 """What `docker system prune` asks for besides containers (MB: daemon/prune.go)."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 from swarmlab.api.call import Answer, Call, Route, document
 from swarmlab.api.duration import parse_until
 from swarmlab.engine import EngineError
+from swarmlab.engine.localnetworks import PREDEFINED
 from swarmlab.manager.errors import StatusError
 
 
 def networks(call: Call) -> Answer:
-    """`POST /networks/prune`: the swarm's networks that nothing uses. The engine's own stay."""
+    """`POST /networks/prune`: the swarm's networks and the engine's own that nothing uses."""
     filters = call.filters("label", "label!", "until")
     until = parse_until(filters.get("until"), call.engine.clock.now())
     used = {
         endpoint.network_id for container in call.engine.containers.list(all=False) for endpoint in container.endpoints
     }
+    unwanted = filters.get("label!")
+
+    def spared(created: int, labels: Mapping[str, str]) -> bool:
+        """Whether the filters keep a network."""
+        return bool(
+            (until and created >= until)
+            or not filters.labels("label", labels)
+            or (unwanted and filters.labels("label!", labels))
+        )
+
     deleted = []
+    own = call.engine.networks
+    for local in own.list():
+        kept = local.name in PREDEFINED or local.config_only or own.in_use(local)
+        if not kept and not spared(local.created_at, local.labels):
+            own.remove(local)
+            deleted.append(local.name)
     with suppress(EngineError):
         # A worker has nothing to prune.
         for network in call.control.networks():
-            unwanted = filters.get("label!")
-            if (
-                network.spec.ingress
-                or network.id in used
-                or (until and network.created_at >= until)
-                or not filters.labels("label", network.spec.labels)
-                or (unwanted and filters.labels("label!", network.spec.labels))
-            ):
+            if network.spec.ingress or network.id in used or spared(network.created_at, network.spec.labels):
                 continue
             with suppress(StatusError):
                 call.control.remove_network(network.id, call.actor)
                 deleted.append(network.spec.name)
     call.engine.events.publish("network", "prune", "", {"reclaimed": "0"})
     return document({"NetworksDeleted": deleted or None})
-
-
-def volumes(call: Call) -> Answer:
-    """`POST /volumes/prune`: there are none."""
-    call.filters("label", "label!", "all")
-    call.engine.events.publish("volume", "prune", "", {"reclaimed": "0"})
-    return document({"VolumesDeleted": [], "SpaceReclaimed": 0})
 
 
 def build_cache(call: Call) -> Answer:
@@ -49,6 +53,5 @@ def build_cache(call: Call) -> Answer:
 
 ROUTES = (
     Route("POST", "/networks/prune", networks),
-    Route("POST", "/volumes/prune", volumes),
     Route("POST", "/build/prune", build_cache),
 )

@@ -13,6 +13,8 @@ from swarmlab.engine import check_policy
 from swarmlab.engine.containers import Condition
 from swarmlab.objects.run import ContainerRequest, UpdateRequest
 
+#: The API with which a container may begin on several networks.
+_SEVERAL_NETWORKS = ApiVersion(1, 44)
 _NOT_MODIFIED = Answer(HTTPStatus.NOT_MODIFIED)
 _CONDITIONS: dict[str, Condition] = {
     "": "not-running", "not-running": "not-running", "next-exit": "next-exit", "removed": "removed"
@@ -21,7 +23,11 @@ _CONDITIONS: dict[str, Condition] = {
 
 def create(call: Call) -> Answer:
     """`POST /containers/create`."""
-    made = call.engine.by_hand.create(call.decode(ContainerRequest), call.param("name"))
+    request = call.decode(ContainerRequest)
+    asked = request.networking_config.endpoints_config
+    if len(asked) > 1 and call.version < _SEVERAL_NETWORKS:
+        raise bad_request(f"Container cannot be connected to network endpoints: {', '.join(asked)}")
+    made = call.engine.by_hand.create(request, call.param("name"))
     return document({"Id": made.id, "Warnings": []}, HTTPStatus.CREATED)
 
 
@@ -48,12 +54,24 @@ def kill(call: Call) -> Answer:
     return NO_CONTENT
 
 
+def pause(call: Call) -> Answer:
+    """`POST /containers/{id}/pause`."""
+    call.engine.by_hand.pause(call.name)
+    return NO_CONTENT
+
+
+def unpause(call: Call) -> Answer:
+    """`POST /containers/{id}/unpause`."""
+    call.engine.by_hand.unpause(call.name)
+    return NO_CONTENT
+
+
 async def remove(call: Call) -> Answer:
     """`DELETE /containers/{id}`."""
     if call.flag("link"):
         call.engine.containers.find(call.name)
         raise internal("Conflict, cannot remove the default link name of the container")
-    await call.engine.by_hand.remove(call.name, force=call.flag("force"))
+    await call.engine.by_hand.remove(call.name, force=call.flag("force"), volumes=call.flag("v"))
     return NO_CONTENT
 
 
@@ -139,6 +157,8 @@ ROUTES = (
     Route("POST", "/containers/{name}/stop", stop),
     Route("POST", "/containers/{name}/restart", restart),
     Route("POST", "/containers/{name}/kill", kill),
+    Route("POST", "/containers/{name}/pause", pause),
+    Route("POST", "/containers/{name}/unpause", unpause),
     Route("POST", "/containers/{name}/rename", rename),
     Route("POST", "/containers/{name}/wait", wait),
     Route("POST", "/containers/{name}/update", update),

@@ -38,6 +38,7 @@ from swarmlab.api import (
     system,
     tasks,
     unavailable,
+    volumes,
 )
 from swarmlab.api.call import Answer, ApiVersion, Call, Hijack, Response, Stream, answer
 from swarmlab.api.errors import KNOWN, internal, status_of
@@ -54,7 +55,7 @@ ROUTES = tuple(
     for module in (
         system, events, swarm, nodes, services, tasks, networks, containers, runs, attach,
         archives, processes, execs, logs, images, imagechanges, imports, commits, pulls, pushes, prunes,
-        blobs, distribution,
+        blobs, distribution, volumes,
         unavailable,
     )
     for route in module.ROUTES

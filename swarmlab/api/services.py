@@ -154,7 +154,7 @@ def _with_network_id(call: Call, attachment: NetworkAttachmentConfig) -> Network
     try:
         return _replace(attachment, target=find_network(call.control, target).id)
     except ApiError as error:
-        local = next((n for n in call.engine.local_networks() if target in (n.id, n.name)), None)
+        local = next((n for n in call.engine.networks.list() if target in (n.id, n.name)), None)
         if local is not None and local.name not in _PREDEFINED:
             raise ApiError(
                 HTTPStatus.FORBIDDEN,

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from swarmlab.api import containers, host, images
+from swarmlab.api import containers, host, images, volumes
 from swarmlab.api.call import Answer, Call, Route, answer, document
 from swarmlab.api.encode import ZERO_TIME, cluster_info, instant
 from swarmlab.api.errors import not_found
@@ -148,7 +148,7 @@ def _swarm(state: SwarmInfo) -> dict[str, Any]:
 
 
 def disk_usage(call: Call) -> Answer:
-    """`GET /system/df`: images, and containers, which have no layer of their own here that could be measured."""
+    """`GET /system/df`: images, volumes and containers, which have no layer of their own that could be measured."""
     engine = call.engine
     usage = engine.images.usage()
     used = Counter(container.image_id for container in engine.containers.list(all=True))
@@ -161,21 +161,11 @@ def disk_usage(call: Call) -> Answer:
         "LayersSize": sum(usage.layers.values()),
         "Images": rows,
         "Containers": containers.summaries(call),
-        "Volumes": [],
+        "Volumes": volumes.usage(engine),
         "BuildCache": [],
         "BuilderSize": 0,
     }
     return document(found)
-
-
-def list_volumes(call: Call) -> Answer:
-    """`GET /volumes`: none."""
-    return answer({"Volumes": [], "Warnings": None})
-
-
-def inspect_volume(call: Call) -> Answer:
-    """`GET /volumes/{name}`: there is none of that name."""
-    raise not_found(f"get {call.name}: no such volume")
 
 
 def list_plugins(call: Call) -> Answer:
@@ -194,8 +184,6 @@ ROUTES = (
     Route("GET", "/version", version),
     Route("GET", "/info", info),
     Route("GET", "/system/df", disk_usage),
-    Route("GET", "/volumes", list_volumes),
-    Route("GET", "/volumes/{name}", inspect_volume),
     Route("GET", "/plugins", list_plugins),
     Route("GET", "/plugins/{name*}/json", inspect_plugin),
 )

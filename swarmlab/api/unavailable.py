@@ -4,16 +4,9 @@ from swarmlab.api.call import Answer, Call, Handler, Route
 from swarmlab.api.errors import not_available
 
 _PATHS = {
-    "POST /containers/{name}/pause": "pausing a container",
-    "POST /containers/{name}/unpause": "unpausing a container",
     "GET /containers/{name}/attach/ws": "attaching to a container through a websocket",
     "POST /build": "building an image",
     "POST /auth": "logging in to a registry",
-    "POST /volumes/create": "creating a volume",
-    "PUT /volumes/{name}": "updating a volume",
-    "DELETE /volumes/{name}": "removing a volume",
-    "POST /networks/{name}/connect": "connecting a container to a network by hand",
-    "POST /networks/{name}/disconnect": "disconnecting a container from a network by hand",
     "GET /plugins/privileges": "looking up what a plugin may do",
     "POST /plugins/pull": "installing a plugin",
     "DELETE /plugins/{name*}": "removing a plugin",

@@ -4,7 +4,7 @@ from swarmlab.engine.cluster import ClusterComponent
 from swarmlab.engine.commit import CommitRequest, commit
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.create import check_policy
-from swarmlab.engine.engine import DockerEngine, LocalNetwork
+from swarmlab.engine.engine import DockerEngine
 from swarmlab.engine.errors import EngineError
 from swarmlab.engine.execs import Exec, Execs
 from swarmlab.engine.imageconfig import requested
@@ -28,7 +28,6 @@ __all__ = [
     "Execs",
     "IncompleteLogsError",
     "Lab",
-    "LocalNetwork",
     "LogBroker",
     "Pulled",
     "Removed",

@@ -9,8 +9,6 @@ from swarmlab.objects.local import Container
 from swarmlab.objects.run import ContainerRequest
 from swarmlab.runtime import base
 
-_RUNS = frozenset({"running", "restarting"})
-
 
 class ByHand:
     """Commands on containers by id, name or id prefix. All raise EngineError, 404 for one that is not there."""
@@ -22,14 +20,16 @@ class ByHand:
 
     def create(self, request: ContainerRequest, name: str) -> Container:
         """Make a container."""
-        container = build(request, name, self._images, self._node)
+        container = self._build(request, name)
         while not name and self._containers.has_name(container.name):
-            container = build(request, name, self._images, self._node)
+            container = self._build(request, name)
         return self._containers.create(container)
 
     async def start(self, reference: str) -> bool:
         """Start it; False when it runs already."""
         container = self._containers.find(reference)
+        if container.state.status == "paused":
+            raise conflict("cannot start a paused container, try unpause instead")
         if container.state.status == "running":
             return False
         await self._start(container.id)
@@ -38,7 +38,7 @@ class ByHand:
     async def stop(self, reference: str, grace: int | None, signal: str) -> bool:
         """Stop it, by its own grace period (seconds) and signal unless others are given; False when it does not run."""
         container = self._containers.find(reference)
-        if container.state.status not in _RUNS:
+        if not container.state.active:
             return False
         await self._stop(container, grace, signal)
         return True
@@ -59,15 +59,24 @@ class ByHand:
         except EngineError as error:
             raise EngineError(error.status, f"Cannot kill container: {reference}: {error}") from None
 
-    async def remove(self, reference: str, *, force: bool) -> None:
-        """Remove it; one that runs only with `force`."""
+    def pause(self, reference: str) -> None:
+        """Let nothing in it go on."""
+        self._containers.pause(self._containers.find(reference).id)
+
+    def unpause(self, reference: str) -> None:
+        """Let it all go on."""
+        self._containers.unpause(self._containers.find(reference).id)
+
+    async def remove(self, reference: str, *, force: bool, volumes: bool = False) -> None:
+        """Remove it, with `volumes` its anonymous volumes too; one that runs only with `force`."""
         container = self._containers.find(reference)
-        if container.state.status in _RUNS and not force:
+        if container.state.active and not force:
+            before = "Unpause and then stop" if container.state.status == "paused" else "Stop"
             raise conflict(
                 f"You cannot remove a {container.state.status} container {container.id}. "
-                "Stop the container before attempting removal or force remove"
+                f"{before} the container before attempting removal or force remove"
             )
-        await self._containers.remove(container.id)
+        await self._containers.remove(container.id, volumes=volumes)
 
     def rename(self, reference: str, name: str) -> None:
         """Give it another name."""
@@ -88,11 +97,14 @@ class ByHand:
     def running(self, reference: str) -> Container:
         """It, if it runs (409)."""
         container = self._containers.find(reference)
-        if container.state.status != "running":
+        if not container.state.runs:
             raise conflict(f"Container {container.id} is not running")
         return container
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _build(self, request: ContainerRequest, name: str) -> Container:
+        return build(request, name, self._images, self._node, self._containers.find)
 
     async def _start(self, container_id: str) -> None:
         try:

@@ -2,19 +2,20 @@
 
 import asyncio
 import secrets
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from swarmlab.clock import Clock, Timer
-from swarmlab.engine.errors import EngineError, conflict, not_found
+from swarmlab.engine.errors import EngineError, conflict, internal, not_found
 from swarmlab.engine.events import Events
 from swarmlab.engine.placement import Nowhere, Placement
 from swarmlab.engine.restarts import next_pause, wants_restart, wants_start
 from swarmlab.engine.signals import signal_number
-from swarmlab.objects.local import Container, ContainerState
-from swarmlab.objects.run import HostConfig
+from swarmlab.engine.volumes import Volumes
+from swarmlab.objects.local import Container, ContainerNetwork, ContainerState
+from swarmlab.objects.run import EndpointSettings, HostConfig
 from swarmlab.runtime import base
 from swarmlab.store import Actor, Kind, Store
 
@@ -34,8 +35,11 @@ def new_container_id() -> str:
 class Containers:
     """Owns the records of an engine's containers and follows what the runtime does with them."""
 
-    def __init__(self, engine: str, store: Store, clock: Clock, runtime: base.Runtime, events: Events) -> None:
+    def __init__(
+        self, engine: str, store: Store, clock: Clock, runtime: base.Runtime, events: Events, volumes: Volumes
+    ) -> None:
         self._store = store
+        self._volumes = volumes
         self._clock = clock
         self._runtime = runtime
         self._events = events
@@ -58,7 +62,7 @@ class Containers:
 
     def list(self, all: bool) -> list[Container]:
         """The running containers, or with `all` every one; oldest first."""
-        return [c for c in self._store.tables.containers if all or c.state.status in {"running", "restarting"}]
+        return [c for c in self._store.tables.containers if all or c.state.active]
 
     def find(self, reference: str) -> Container:
         """A container by id, name, or a prefix of its id that fits no other. Raises EngineError (404, 400)."""
@@ -86,7 +90,12 @@ class Containers:
     def create(self, container: Container, files: Sequence[base.File] = ()) -> Container:
         """Make a container that has not been started. Raises EngineError when its image or name cannot be had."""
         self._check_name(container.name)
-        self._materialise(container, files)
+        self._volumes.ensure(container.mounts)
+        try:
+            self._materialise(container, files).populate()
+        except EngineError:
+            self._volumes.release(container)
+            raise
         with self._store.transaction(self._actor) as tx:
             created = tx.create(Kind.CONTAINER, container)
         self._publish("create", created)
@@ -102,15 +111,19 @@ class Containers:
         running = self.revive(container)
         self._forget_restart(container_id)
         try:
+            self._volumes.prepare(container)
             placed = self.placement.place(container, running)
         except EngineError as error:
             self._not_started(container, str(error), base.CANNOT_START)
             raise
-        self._change(container_id, ports=placed.ports, endpoints=placed.endpoints)
+        fields = {"ports": placed.ports, "endpoints": placed.endpoints, "attachments": placed.attachments}
+        container = self._change(container_id, **fields)
+        self._volumes.tell("mount", container)
         try:
             await running.start()
         except base.StartError as error:
             self.placement.displace(placed)
+            self._volumes.tell("unmount", container)
             self._not_started(container, str(error), error.exit_code)
             raise
         state = ContainerState(
@@ -133,7 +146,7 @@ class Containers:
         """Done with the exit code once the condition is met: not running, its next exit, or its removal."""
         found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         container = self._record(container_id)
-        if condition == "not-running" and container.state.status not in {"running", "restarting"}:
+        if condition == "not-running" and not container.state.active:
             found.set_result(container.state.exit_code)
         else:
             self._waiters.setdefault((container_id, condition), []).append(found)
@@ -148,6 +161,8 @@ class Containers:
         container = self._record(container_id)
         name = name or container.stop_signal or _DEFAULT_SIGNAL
         self._publish("kill", container, signal=str(signal_number(name)))
+        if container.state.status == "paused":
+            self.unpause(container_id)
         if grace < 0:
             running.kill(name)
         else:
@@ -159,12 +174,43 @@ class Containers:
         """Send a signal to a running container. Raises EngineError (409)."""
         container = self._record(container_id)
         running = self._running.get(container_id)
-        if running is None or container.state.status != "running":
+        if running is None or not container.state.runs:
             raise conflict(f"Container {container_id} is not running")
         if name in {"SIGKILL", container.stop_signal or _DEFAULT_SIGNAL}:
             self._stopped_by_hand(container_id)
         running.kill(name)
         self._publish("kill", container, signal=str(signal_number(name)))
+        ends = name in {"SIGKILL", container.stop_signal} or not container.stop_signal
+        if ends and container.state.status == "paused":
+            self.unpause(container_id)
+
+    def attach(
+        self, container_id: str, attachments: Mapping[str, EndpointSettings], endpoints: Sequence[ContainerNetwork]
+    ) -> None:
+        """Take note of a container's networks."""
+        self._change(container_id, attachments=attachments, endpoints=tuple(endpoints))
+
+    def pause(self, container_id: str) -> None:
+        """Let nothing in a running container go on. Raises EngineError (409)."""
+        container = self._record(container_id)
+        running = self._running.get(container_id)
+        if container.state.status == "paused":
+            raise conflict(f"Container {container_id} is already paused")
+        if container.state.status == "restarting":
+            raise conflict(f"Container {container_id} is restarting, wait until the container is running")
+        if running is None or container.state.status != "running":
+            raise conflict(f"Container {container_id} is not running")
+        running.pause()
+        self._publish("pause", self._change(container_id, state=_replace(container.state, status="paused")))
+
+    def unpause(self, container_id: str) -> None:
+        """Let it all go on. Raises EngineError (500)."""
+        container = self._record(container_id)
+        running = self._running.get(container_id)
+        if running is None or container.state.status != "paused":
+            raise internal(f"Container {container_id} is not paused")
+        running.unpause()
+        self._publish("unpause", self._change(container_id, state=_replace(container.state, status="running")))
 
     def rename(self, container_id: str, name: str) -> None:
         """Give a container another name. Raises EngineError (409)."""
@@ -176,8 +222,8 @@ class Containers:
         """Change what a container asks of its machine."""
         self._publish("update", self._change(container_id, host=host, memory=host.memory))
 
-    async def remove(self, container_id: str) -> None:
-        """Remove a container, killing it if it runs."""
+    async def remove(self, container_id: str, *, volumes: bool = False) -> None:
+        """Remove a container, killing it if it runs, and with `volumes` those that nobody has named."""
         self._stopped_by_hand(container_id)
         running = self._running.pop(container_id, None)
         if running is not None:
@@ -192,6 +238,8 @@ class Containers:
         if container is not None:
             with self._store.transaction(self._actor) as tx:
                 tx.delete(Kind.CONTAINER, container_id)
+            if volumes:
+                self._volumes.release(container)
             self._publish("destroy", container)
             for condition in _CONDITIONS:
                 self._wake(container_id, condition, container.state.exit_code)
@@ -241,9 +289,9 @@ class Containers:
         Containers of tasks are the agent's business.
         """
         for known in [c for c in self.list(all=True) if c.host is not None]:
-            container = self._lost(known) if known.state.status in {"running", "restarting"} else known
+            container = self._lost(known) if known.state.active else known
             if container.host is not None and container.host.auto_remove:
-                self._later(self.remove(container.id))
+                self._later(self.remove(container.id, volumes=True))
             elif wants_start(container):
                 self._later(self._start_again(container.id, 0))
 
@@ -283,6 +331,8 @@ class Containers:
             files=tuple(files),
             labels=container.labels,
             memory=container.memory,
+            mounts=self._volumes.mounted(container),
+            read_only=container.read_only,
         )
         try:
             made = self._runtime.create(config)
@@ -305,6 +355,7 @@ class Containers:
             self._change(container_id, state=state)
             self._publish("die", container, exitCode=str(code))
             self.placement.displace(container)
+            self._volumes.tell("unmount", container)
         self._watchers.pop(container_id, None)
         self._wake(container_id, "next-exit", code)
         if again and container is not None:
@@ -316,7 +367,7 @@ class Containers:
             return
         self._over(container_id, code)
         if container is not None and container.host is not None and container.host.auto_remove and not self._closing:
-            self._later(self.remove(container_id))
+            self._later(self.remove(container_id, volumes=True))
 
     async def _start_again(self, container_id: str, count: int) -> None:
         """Start a container by its policy, for the time with this number since it, or its engine, was started."""
@@ -361,7 +412,7 @@ class Containers:
         status = "exited" if container.state.started_at else "created"
         self._change(container.id, state=_replace(container.state, status=status, exit_code=code, error=error))
         if container.host is not None and container.host.auto_remove:
-            self._later(self.remove(container.id))
+            self._later(self.remove(container.id, volumes=True))
 
     def _lost(self, container: Container) -> Container:
         state = _replace(container.state, status="exited", exit_code=EXIT_LOST, pid=0, finished_at=self._clock.now())

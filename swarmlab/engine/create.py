@@ -1,8 +1,9 @@
 """A container made by hand, from what a client asks for (MB: daemon/{create,container}.go)."""
 
+import ipaddress
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -10,11 +11,19 @@ from swarmlab.engine.containers import new_container_id
 from swarmlab.engine.environment import merged_env
 from swarmlab.engine.errors import EngineError, bad_request
 from swarmlab.engine.images import LocalImages
+from swarmlab.engine.mounts import mount_points
 from swarmlab.engine.names import random_name
 from swarmlab.engine.signals import signal_number
 from swarmlab.images import ImageConfig
 from swarmlab.objects.local import Container
-from swarmlab.objects.run import ContainerRequest, HostConfig, RestartPolicy
+from swarmlab.objects.run import (
+    ContainerRequest,
+    EndpointIPAMConfig,
+    EndpointSettings,
+    HostConfig,
+    NetworkingConfig,
+    RestartPolicy,
+)
 
 _NAME = re.compile(r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _PORT = re.compile(r"(\d{1,5})(?:/(tcp|udp|sctp))?")
@@ -30,10 +39,12 @@ def checked_name(name: str) -> str:
     return name.removeprefix("/")
 
 
-def build(request: ContainerRequest, name: str, images: LocalImages, node: str) -> Container:
+def build(
+    request: ContainerRequest, name: str, images: LocalImages, node: str, find: Callable[[str], Container]
+) -> Container:
     """A record for the container, the image's defaults merged in; a random name if it has none.
 
-    Raises EngineError with Docker's words.
+    `find` is asked for containers that it shares something with. Raises EngineError with Docker's words.
     """
     if request == ContainerRequest():
         raise bad_request("Config cannot be empty in order to create a container")
@@ -45,15 +56,14 @@ def build(request: ContainerRequest, name: str, images: LocalImages, node: str) 
     if not process:
         raise bad_request("No command specified")
     container_id = new_container_id()
-    mode = host.network_mode or "default"
-    networks = ["bridge" if mode == "default" else mode, *request.networking_config.endpoints_config]
-    hostname = node if mode == "host" else container_id[:12]
+    volumes = tuple(sorted({*image.config.volumes, *request.volumes}))
+    mode, hostname = _network_mode(host.network_mode or "default", node if host.network_mode == "host" else "", find)
     return Container(
         id=container_id,
         name=checked_name(name) if name else random_name(),
         image=request.image,
         image_id=image.id,
-        hostname=request.hostname or hostname,
+        hostname=request.hostname or hostname or container_id[:12],
         domainname=request.domainname,
         path=process[0],
         args=process[1:],
@@ -77,11 +87,48 @@ def build(request: ContainerRequest, name: str, images: LocalImages, node: str) 
         exposed_ports=tuple(
             sorted({_key(p) for p in (*image.config.exposed_ports, *request.exposed_ports, *host.port_bindings)})
         ),
-        networks={name: "" for name in networks if name != "default"},
+        attachments=_attachments(request.networking_config, mode),
+        mounts=mount_points(host, volumes, find),
+        volumes=volumes,
+        tmpfs=host.tmpfs,
+        read_only=host.readonly_rootfs,
         memory=host.memory,
         # No limit is null to whoever looks.
         host=msgspec.structs.replace(host, network_mode=mode, pids_limit=host.pids_limit or None),
     )
+
+
+def _network_mode(mode: str, hostname: str, find: Callable[[str], Container]) -> tuple[str, str]:
+    """The mode with the id of the container whose network is shared, if that is there, and the host name to have."""
+    kind, _, reference = mode.partition(":")
+    if kind != "container":
+        return mode, hostname
+    try:
+        other = find(reference)
+    except EngineError:
+        # It is missed when this one starts.
+        return mode, hostname
+    return f"container:{other.id}", other.hostname
+
+
+def _attachments(config: NetworkingConfig, mode: str) -> dict[str, EndpointSettings]:
+    """What is asked of the networks; without a word about any, the one of the mode. Raises EngineError (400)."""
+    if mode.startswith("container:"):
+        return {}
+    for settings in config.endpoints_config.values():
+        wanted = settings.ipam_config or EndpointIPAMConfig()
+        for family, address in ((4, wanted.ipv4_address), (6, wanted.ipv6_address)):
+            if address and not _is_address(address, family):
+                raise bad_request(f"invalid IPv{family} address: {address}")
+    asked = config.endpoints_config or {mode: EndpointSettings()}
+    return {"bridge" if name == "default" else name: settings for name, settings in asked.items()}
+
+
+def _is_address(text: str, family: int) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == family
+    except ValueError:
+        return False
 
 
 def check_policy(policy: RestartPolicy) -> None:

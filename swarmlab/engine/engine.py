@@ -4,45 +4,47 @@ import base64
 import hashlib
 import secrets
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
 from swarmlab.clock import Clock
 from swarmlab.engine.byhand import ByHand
 from swarmlab.engine.cluster import ClusterComponent
+from swarmlab.engine.connections import Connections
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.errors import EngineError, internal, not_found
 from swarmlab.engine.events import Events
 from swarmlab.engine.execs import Execs
 from swarmlab.engine.imageremoval import ImageRemoval
 from swarmlab.engine.images import LocalImages
+from swarmlab.engine.localnetworks import PREDEFINED, LocalNetworks
 from swarmlab.engine.placement import HandNetwork, HandPlacement
 from swarmlab.engine.servicelogs import LogBroker, TaskContainers
 from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
 from swarmlab.engine.swarms import Swarms
+from swarmlab.engine.volumes import Volumes
 from swarmlab.images import Catalogue, ImageStore
 from swarmlab.manager import StatusError, Swarm
 from swarmlab.objects import Network
-from swarmlab.objects.local import Engine
+from swarmlab.objects.local import Engine, LocalNetwork, LocalPool
 from swarmlab.runtime.virtual import VirtualRuntime
 from swarmlab.store import Actor, Kind, Store
 
+_NETWORKS = {"bridge": "bridge", "host": "host", "none": "null"}
+_BRIDGE = LocalPool(subnet="172.17.0.0/16", gateway="172.17.0.1", router="172.17.0.1", chosen=True)
+_BRIDGE_OPTIONS = {
+    "com.docker.network.bridge.default_bridge": "true",
+    "com.docker.network.bridge.enable_icc": "true",
+    "com.docker.network.bridge.enable_ip_masquerade": "true",
+    "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",  # noqa: S104  (shown, not bound)
+    "com.docker.network.bridge.name": "docker0",
+    "com.docker.network.driver.mtu": "1500",
+}
 
-class LocalNetwork(NamedTuple):
-    """A network of the engine alone. `created` is Unix nanoseconds."""
 
-    name: str
-    id: str
-    driver: str
-    created: int
-    subnet: str = ""
-    gateway: str = ""
-
-
-_NETWORKS = (("bridge", "bridge", "172.17"), ("host", "host", ""), ("none", "null", ""))
-#: Made when the engine joins a swarm, and kept.
-_GATEWAY_BRIDGE = ("docker_gwbridge", "bridge", "172.18")
+#: Folders of a lab, each with one for every engine.
+CONTAINERS_FOLDER, VOLUMES_FOLDER = "containers", "volumes"
 
 
 class Neighbours(Swarms, Protocol):
@@ -79,15 +81,30 @@ class DockerEngine:
         if not len(store.tables.engines):
             self._create(name)
         self._record = next(iter(store.tables.engines))
-        self.runtime = VirtualRuntime(clock, kept.kept, state / "containers" / name)
-        self.containers = Containers(name, store, clock, self.runtime, self.events)
+        self.runtime = VirtualRuntime(clock, kept.kept, state / CONTAINERS_FOLDER / name)
+        self.volumes = Volumes(name, store, state / VOLUMES_FOLDER / name, self.events)
+        self.containers = Containers(name, store, clock, self.runtime, self.events, self.volumes)
+        self.networks = LocalNetworks(
+            name,
+            store,
+            self.events,
+            self._predefined,
+            lambda: self.containers.list(all=False),
+            lambda: self.cluster.membership is not None,
+        )
         self.execs = Execs(self.containers)
         self.removal = ImageRemoval(self.images, lambda: self.containers.list(all=True), self.events)
         kept.sweep({container.image_id for container in self.containers.list(all=True)})
         self.by_hand = ByHand(name, self.containers, self.images)
         self.placement = self.containers.placement = HandPlacement(
-            name, self.events, lambda: self.containers.list(all=False), self._network, self._service_ports
+            name,
+            self.events,
+            lambda: self.containers.list(all=False),
+            self._network,
+            self._service_ports,
+            self.containers.find,
         )
+        self.connections = Connections(self.containers, self.placement, self._network)
         self.cluster = ClusterComponent(self._record.id, name, address, store, clock, swarms, self.events)
 
     @property
@@ -106,24 +123,6 @@ class DockerEngine:
         """The side of the network that it is on: it reaches the engines on the same one."""
         return self._engine().side
 
-    def local_networks(self) -> list[LocalNetwork]:
-        """The networks that exist without any swarm."""
-        engine = self._engine()
-        networks = list(_NETWORKS)
-        if "docker_gwbridge" in engine.networks:
-            networks.append(_GATEWAY_BRIDGE)
-        return [
-            LocalNetwork(
-                name=name,
-                id=engine.networks[name],
-                driver=driver,
-                created=engine.created_at,
-                subnet=f"{prefix}.0.0/16" if prefix else "",
-                gateway=f"{prefix}.0.1" if prefix else "",
-            )
-            for name, driver, prefix in networks
-        ]
-
     def task_logs(self) -> LogBroker:
         """What the tasks of the swarm write. Raises EngineError (503) unless this node is a manager with a leader."""
         self.cluster.control()
@@ -134,10 +133,12 @@ class DockerEngine:
         return LogBroker(swarm.store, lambda node_id: self._swarms.containers(swarm, node_id, self.name))
 
     def _network(self, reference: str) -> HandNetwork:
-        """A network that a container may be on, by name or id. Raises EngineError (404, 403)."""
-        for local in self.local_networks():
-            if reference in (local.name, local.id):
-                return HandNetwork(local.name, local.id, local.driver, local.subnet, local.gateway)
+        """A network that a container may be on, by name, id or id prefix. Raises EngineError (404, 500)."""
+        local = self.networks.find(reference)
+        if local is not None:
+            return HandNetwork(
+                local.name, local.id, local.driver, local.pools, local.name in PREDEFINED, local.config_only
+            )
         found = next((n for n in self._swarm_networks() if reference in (n.spec.name, n.id)), None)
         if found is None:
             raise not_found(f"network {reference} not found")
@@ -167,9 +168,7 @@ class DockerEngine:
 
     def joined_swarm(self) -> None:
         """The bridge through which tasks on overlay networks reach the outside exists from now on."""
-        engine = self._engine()
-        if "docker_gwbridge" not in engine.networks:
-            self._change(networks={**engine.networks, "docker_gwbridge": secrets.token_hex(32)})
+        self.networks.gateway_bridge()
 
     def set_power(self, power: str) -> None:
         """Remember that the machine was switched on, stopped or cut off."""
@@ -179,13 +178,27 @@ class DockerEngine:
         """Remember that the network was cut, or is whole again."""
         self._change(side=side)
 
+    def _predefined(self) -> list[LocalNetwork]:
+        engine = self._engine()
+        return [
+            LocalNetwork(
+                id=engine.networks[name],
+                created_at=engine.created_at,
+                name=name,
+                driver=driver,
+                pools=(_BRIDGE,) if driver == "bridge" else (),
+                options=_BRIDGE_OPTIONS if driver == "bridge" else {},
+            )
+            for name, driver in _NETWORKS.items()
+        ]
+
     def _engine(self) -> Engine:
         engine = self._store.tables.engines.get(self._record.id)
         assert engine is not None
         return engine
 
     def _create(self, name: str) -> None:
-        networks = {network: secrets.token_hex(32) for network, _, _ in _NETWORKS}
+        networks = {network: secrets.token_hex(32) for network in _NETWORKS}
         with self._store.transaction(Actor(engine=name)) as tx:
             tx.create(Kind.ENGINE, Engine(id=secrets.token_hex(16), name=name, networks=networks))
 

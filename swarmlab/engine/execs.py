@@ -54,7 +54,7 @@ class Execs:
 
     def create(self, reference: str, command: Exec) -> Exec:
         """Take note of a command for a running container. Raises EngineError (404, 409, 400)."""
-        container = self._running(self._containers.find(reference))
+        container = self._running(self._containers.find(reference), reference)
         command.container_id = container.id
         if not command.command:
             raise bad_request("No exec command specified")
@@ -79,7 +79,7 @@ class Execs:
     def ready(self, exec_id: str) -> Exec:
         """A command that can be started. Raises EngineError (404, 409)."""
         command = self.find(exec_id)
-        self._running(self._containers.find(command.container_id))
+        self._running(self._containers.find(command.container_id), command.container_id)
         if command.exit_code is not None:
             raise conflict(f"exec command {command.id} has already run")
         if command.running:
@@ -134,9 +134,11 @@ class Execs:
             command.running = False
             running.output.close()
 
-    def _running(self, container: Container) -> Container:
+    def _running(self, container: Container, reference: str) -> Container:
         if container.state.status == "restarting":
             raise conflict(f"Container {container.id} is restarting, wait until the container is running")
+        if container.state.status == "paused":
+            raise conflict(f"Container {reference} is paused, unpause the container before exec")
         if container.state.status != "running":
             raise conflict(f"Container {container.id} is not running")
         return container

@@ -122,7 +122,7 @@ class ContainerController:
     def ports(self) -> tuple[PortConfig, ...]:
         """See `Controller`."""
         container = self._record()
-        if container is None or container.state.status != "running":
+        if container is None or not container.state.runs:
             return ()
         served = {(p.port, p.protocol) for p in self._executor.mesh.published() if p.node_id == self._task.node_id}
         # Once for IPv4 and once for IPv6, as engines report it.
@@ -194,7 +194,7 @@ class ContainerController:
             container = self._record()
             if container is None:
                 raise TaskError(self._missing())
-            if container.state.status == "running":
+            if container.state.runs:
                 running = self._revived()
                 if not running.pid:
                     # The lab was restarted: the container goes on where it was, as far as anyone can tell.
@@ -254,7 +254,7 @@ class ContainerController:
     async def _shutdown(self) -> None:
         self._executor.mesh.deactivate(self._task.id)
         container = self._record()
-        if container is None or container.state.status != "running":
+        if container is None or not container.state.runs:
             return
         if self._task.networks:
             await self._executor.clock.sleep(LOAD_BALANCER_DRAIN)
@@ -265,4 +265,4 @@ class ContainerController:
         self._executor.mesh.deactivate(self._task.id)
         container = self._record()
         if container is not None:
-            await self._containers.remove(container.id)
+            await self._containers.remove(container.id, volumes=True)

@@ -19,6 +19,7 @@ def config_of(container: Container) -> ImageConfig:
         labels=container.labels,
         stop_signal=container.stop_signal,
         healthcheck=container.healthcheck,
+        volumes=container.volumes,
         hostname=container.hostname,
         domainname=container.domainname,
         attach_stdin=container.attach_stdin,

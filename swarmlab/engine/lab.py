@@ -1,5 +1,6 @@
 """All engines of a lab and the swarms they form, on one journal."""
 
+import shutil
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Literal
 from swarmlab.clock import Clock
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.description import describe
-from swarmlab.engine.engine import DockerEngine
+from swarmlab.engine.engine import VOLUMES_FOLDER, DockerEngine
 from swarmlab.engine.executor import ContainerExecutor
 from swarmlab.engine.hollow import HollowFleet
 from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
@@ -112,6 +113,7 @@ class Lab:
         """Begin anew on an empty journal; the old one is closed already, so what ends now is written nowhere."""
         self._recording = False
         await self.stop()
+        shutil.rmtree(self._state / VOLUMES_FOLDER, ignore_errors=True)
         self._journal = journal
         self._recording = True
         await self.start()
@@ -250,7 +252,7 @@ class Lab:
         for container in docker.containers.list(all=True):
             if container.task_id:
                 self._mesh(swarm).deactivate(container.task_id)
-                await docker.containers.remove(container.id)
+                await docker.containers.remove(container.id, volumes=True)
         await self._mesh(swarm).leave(node_id)
         members = (e.cluster.membership for e in self.engines.values())
         if not any(member is not None and member.swarm == swarm.id for member in members):

@@ -1,16 +1,18 @@
 """Where a container that runs can be found: its addresses and its published ports."""
 
-import ipaddress
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
 import msgspec
 
-from swarmlab.engine.errors import EngineError, internal
+from swarmlab.engine.errors import EngineError, bad_request, conflict, internal
 from swarmlab.engine.events import Events
+from swarmlab.engine.localipam import contains, free_address, prefix_length, version
 from swarmlab.network import Endpoint, Mesh, NodeAddress, PortBinding
 from swarmlab.objects import PortConfig
-from swarmlab.objects.local import Container, ContainerNetwork
+from swarmlab.objects.local import Container, ContainerNetwork, LocalPool
+from swarmlab.objects.run import EndpointIPAMConfig, EndpointSettings
 from swarmlab.runtime import base
 
 #: Where the engine looks for a port that nobody has asked for by number.
@@ -40,13 +42,22 @@ class Nowhere:
 
 
 class HandNetwork(NamedTuple):
-    """A network that a container may be put on by hand. Without `subnet` it gives no addresses."""
+    """A network that a container may be put on by hand. Without `pools` it gives no addresses.
+
+    `predefined` is one of the engine's first three; on others a container may ask for an address and have aliases.
+    """
 
     name: str
     id: str
     driver: str
-    subnet: str = ""
-    gateway: str = ""
+    pools: tuple[LocalPool, ...] = ()
+    predefined: bool = False
+    config_only: bool = False
+
+    @property
+    def configured(self) -> bool:
+        """Whether its subnets were asked for: only there a container may ask for an address."""
+        return any(not pool.chosen for pool in self.pools)
 
 
 class HandPlacement:
@@ -62,13 +73,18 @@ class HandPlacement:
         containers: Callable[[], Iterable[Container]],
         networks: Callable[[str], HandNetwork],
         taken: Callable[[], Iterable[int]],
+        find: Callable[[str], Container],
     ) -> None:
-        """`containers` run now, `networks` finds one by name or id, `taken` are ports that services publish here."""
+        """`containers` run now, `networks` finds one by name or id, `taken` are ports that services publish here.
+
+        `find` finds a container by name or id.
+        """
         self._node = node
         self._events = events
         self._containers = containers
         self._networks = networks
         self._taken = taken
+        self._find = find
         self.mesh = Mesh()
 
     async def open(self, address: str) -> None:
@@ -80,17 +96,18 @@ class HandPlacement:
         await self.mesh.leave(self._node)
 
     def place(self, container: Container, runs: base.Container) -> Container:
-        """See `Placement`. Raises EngineError (404, 500)."""
+        """See `Placement`. Raises EngineError (404, 400, 403, 409, 500)."""
         if container.host is None:
             return container
-        endpoints = tuple(
-            ContainerNetwork(network_id=network.id, addresses=self._address(network, container.id))
-            for network in map(self._networks, container.networks)
-            if network.driver != "null"
-        )
+        attachments, endpoints = {}, []
+        for reference, settings in container.attachments.items():
+            network = self._networks(reference)
+            complete = attachments[network.name] = attached(network, settings, container)
+            endpoints.append(self.endpoint(network, complete, container))
+        self._check_shared(container)
         ports = tuple(self._publish(container))
         for endpoint in endpoints:
-            self._tell("connect", endpoint.network_id, container)
+            self.tell("connect", endpoint.network_id, container)
         if ports:
             bindings = tuple(
                 PortBinding(protocol=p.protocol, published=p.published_port, target=p.target_port, mode="host")
@@ -99,7 +116,17 @@ class HandPlacement:
             self.mesh.activate(
                 Endpoint(container.id, self._node, container.name, bindings, lambda target: runs.ports()[target])
             )
-        return msgspec.structs.replace(container, endpoints=endpoints, ports=ports)
+        return msgspec.structs.replace(container, attachments=attachments, endpoints=tuple(endpoints), ports=ports)
+
+    def endpoint(self, network: HandNetwork, settings: EndpointSettings, container: Container) -> ContainerNetwork:
+        """A place for a container on a network. Raises EngineError (400, 403, 500)."""
+        wanted = settings.ipam_config or EndpointIPAMConfig()
+        asked = {4: wanted.ipv4_address, 6: wanted.ipv6_address}
+        used = self._used(network, container.id)
+        found = [self._address(network, pool, asked[version(pool)], used) for pool in network.pools]
+        return ContainerNetwork(
+            network_id=network.id, addresses=tuple(found), gateways=tuple(pool.router for pool in network.pools)
+        )
 
     def displace(self, container: Container) -> None:
         """See `Placement`."""
@@ -107,27 +134,42 @@ class HandPlacement:
             return
         self.mesh.deactivate(container.id)
         for endpoint in container.endpoints:
-            self._tell("disconnect", endpoint.network_id, container)
+            self.tell("disconnect", endpoint.network_id, container)
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
-    def _address(self, network: HandNetwork, container_id: str) -> tuple[str, ...]:
-        """The lowest free address of a network, with its prefix length."""
-        if not network.subnet:
-            return ()
-        used = {
+    def _used(self, network: HandNetwork, container_id: str) -> set[str]:
+        return {
             address.partition("/")[0]
             for other in self._containers()
-            if other.host is not None and other.id != container_id
+            if other.id != container_id
             for endpoint in other.endpoints
             if endpoint.network_id == network.id
             for address in endpoint.addresses
         }
-        subnet = ipaddress.IPv4Network(network.subnet)
-        for host in subnet.hosts():
-            if str(host) not in used and str(host) != network.gateway:
-                return (f"{host}/{subnet.prefixlen}",)
-        raise internal(f"no available IPv4 addresses on this network's address pools: {network.name} ({network.id})")
+
+    @staticmethod
+    def _address(network: HandNetwork, pool: LocalPool, asked: str, used: set[str]) -> str:
+        """The address that is asked for, or the lowest free one, with its prefix length."""
+        if asked and asked in used | {pool.router}:
+            raise EngineError(HTTPStatus.FORBIDDEN, "Address already in use")
+        address = asked or free_address(pool, used)
+        if not address:
+            raise internal(
+                f"no available IPv{version(pool)} addresses on this network's address pools: "
+                f"{network.name} ({network.id})"
+            )
+        return f"{address}/{prefix_length(pool)}"
+
+    def _check_shared(self, container: Container) -> None:
+        """A container that shares another one's network needs it to run. Raises EngineError (404, 409)."""
+        assert container.host is not None
+        kind, _, reference = container.host.network_mode.partition(":")
+        if kind != "container":
+            return
+        other = self._find(reference)
+        if not other.state.runs:
+            raise conflict(f"cannot join network of a non running container: {other.id}")
 
     def _publish(self, container: Container) -> Iterable[PortConfig]:
         """The container's ports, those without a number given one. Raises EngineError (500) when one is taken."""
@@ -151,7 +193,8 @@ class HandPlacement:
             used.add((number, port.protocol))
             yield msgspec.structs.replace(port, published_port=number)
 
-    def _tell(self, action: str, network_id: str, container: Container) -> None:
+    def tell(self, action: str, network_id: str, container: Container) -> None:
+        """A container was put on a network (`connect`) or taken off it (`disconnect`)."""
         try:
             network = self._networks(network_id)
         except EngineError:
@@ -161,11 +204,38 @@ class HandPlacement:
         self._events.publish("network", action, network.id, attributes)
 
 
+def attached(network: HandNetwork, settings: EndpointSettings, container: Container) -> EndpointSettings:
+    """What a container asks of a network, complete: the network's id, and the names that it always has there.
+
+    Raises EngineError (400).
+    """
+    if network.config_only:
+        raise EngineError(HTTPStatus.FORBIDDEN, "cannot create endpoint on configuration-only network")
+    wanted = settings.ipam_config or EndpointIPAMConfig()
+    own_address = wanted.ipv4_address or wanted.ipv6_address
+    aliases = settings.aliases
+    if network.predefined:
+        if own_address:
+            raise bad_request("user specified IP address is supported on user defined networks only")
+        if aliases:
+            raise bad_request("network-scoped alias is supported only for containers in user defined networks")
+    else:
+        aliases = tuple(dict.fromkeys((*(aliases or ()), container.id[:12], container.hostname)))
+        if own_address and not network.configured:
+            raise bad_request(
+                "user specified IP address is supported only when connecting to networks with user configured subnets"
+            )
+    for address in filter(None, (wanted.ipv4_address, wanted.ipv6_address)):
+        if not any(contains(pool, address) for pool in network.pools):
+            raise bad_request(f"Invalid address {address}: It does not belong to any of this network's subnets")
+    return msgspec.structs.replace(settings, aliases=aliases, network_id=network.id)
+
+
 def asked_ports(container: Container) -> Iterable[PortConfig]:
     """The ports that a container wants published; number 0 is any."""
     assert container.host is not None
     host = container.host
-    if host.network_mode in _SHARED:
+    if host.network_mode in _SHARED or host.network_mode.startswith("container:"):
         return
     for key, bindings in host.port_bindings.items():
         for binding in bindings:

@@ -1,17 +1,20 @@
 """The container of a task, made from its spec (MB: daemon/cluster/executor/container/container.go)."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from swarmlab.clock import SECOND
 from swarmlab.engine.containers import new_container_id
 from swarmlab.engine.environment import merged_env
+from swarmlab.engine.errors import EngineError, not_found
+from swarmlab.engine.mounts import mount_points
 from swarmlab.images import Image
 from swarmlab.objects import Config, ContainerSpec, NodeDescription, Secret, Task
 from swarmlab.objects.container import FileTarget
 from swarmlab.objects.defaults import STOP_GRACE_PERIOD
 from swarmlab.objects.generic import environment
-from swarmlab.objects.local import Container, ContainerNetwork
+from swarmlab.objects.local import Container, ContainerNetwork, MountPoint
+from swarmlab.objects.run import HostConfig
 from swarmlab.objects.template import TemplateError, expand_container
 from swarmlab.runtime import base
 from swarmlab.runtime.controller import TaskError
@@ -74,6 +77,9 @@ def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> C
         endpoints=tuple(
             ContainerNetwork(network_id=n.network_id, addresses=n.addresses, aliases=n.aliases) for n in task.networks
         ),
+        mounts=_mounts(spec, config.volumes),
+        volumes=tuple(sorted(config.volumes)),
+        read_only=spec.read_only,
         memory=limits.memory_bytes if limits is not None else 0,
         task_id=task.id,
     )
@@ -119,6 +125,16 @@ def _system_labels(task: Task) -> dict[str, str]:
         "com.docker.swarm.task.id": task.id,
         "com.docker.swarm.task.name": task.name,
     }
+
+
+def _mounts(spec: ContainerSpec, volumes: Iterable[str]) -> tuple[MountPoint, ...]:
+    def find(reference: str) -> Container:
+        raise not_found(f"No such container: {reference}")
+
+    try:
+        return mount_points(HostConfig(mounts=spec.mounts), volumes, find)
+    except EngineError as error:
+        raise TaskError(str(error)) from None
 
 
 def _check_mounts(spec: ContainerSpec) -> None:

@@ -1,11 +1,13 @@
-"""What an engine remembers of itself, outside of any swarm: its identity, its membership and its containers."""
+"""What an engine remembers of itself, outside of any swarm: identity, membership, containers, volumes."""
+
+from collections.abc import Mapping
 
 import msgspec
 
 from swarmlab.objects.base import Labels, Object, Spec, Strings
-from swarmlab.objects.container import HealthConfig
+from swarmlab.objects.container import HealthConfig, Mount
 from swarmlab.objects.network import PortConfig
-from swarmlab.objects.run import HostConfig
+from swarmlab.objects.run import EndpointSettings, HostConfig
 
 
 class Lock(Spec, frozen=True):
@@ -42,7 +44,7 @@ class Membership(Spec, frozen=True):
 class Engine(Object, frozen=True):
     """One engine of the lab; its id is the one `docker info` shows. `power` is `on`, `stopped` or `killed`.
 
-    `networks` are the local networks' ids by name. Engines reach those that are on the same `side` of the network.
+    `networks` are the ids of the predefined networks by name. Engines reach those on the same `side` of the network.
     """
 
     name: str
@@ -69,8 +71,48 @@ class LocalImage(Object, frozen=True):
     removed: bool = False
 
 
+#: Label of volumes that nobody has named (MB: volume/service/service.go).
+ANONYMOUS_LABEL = "com.docker.volume.anonymous"
+
+
+class Volume(Object, frozen=True):
+    """A volume of an engine; its id is its name. `options` are for the driver."""
+
+    driver: str = "local"
+    labels: Labels = msgspec.field(default_factory=dict)
+    options: Labels = msgspec.field(default_factory=dict)
+
+
+class MountPoint(Spec, frozen=True):
+    """What a container has at `destination` (MB: volume/mounts/mounts.go).
+
+    `type` is `volume` (called `name`), `bind` (of `source` on this machine) or `tmpfs`. `mode` is as it was typed. With
+    `copy_data` an empty volume gets what the image has there. `spec` is what was asked for: one without a source is an
+    anonymous volume, and goes with its container.
+    """
+
+    type: str = ""
+    name: str = ""
+    source: str = ""
+    destination: str = ""
+    driver: str = ""
+    mode: str = ""
+    rw: bool = True
+    propagation: str = ""
+    copy_data: bool = False
+    spec: Mount = Mount()
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether it is a volume that nobody has named."""
+        return self.type == "volume" and not self.spec.source
+
+
 class ContainerState(Spec, frozen=True):
-    """`created`, `running`, `restarting`, `exited`, `removing` or `dead`; instants in Unix nanoseconds, 0 for none."""
+    """`created`, `running`, `paused`, `restarting`, `exited`, `removing` or `dead`.
+
+    Instants are Unix nanoseconds, 0 for none.
+    """
 
     status: str = "created"
     pid: int = 0
@@ -80,13 +122,54 @@ class ContainerState(Spec, frozen=True):
     started_at: int = 0
     finished_at: int = 0
 
+    @property
+    def runs(self) -> bool:
+        """Whether its program is there, at work or paused."""
+        return self.status in {"running", "paused"}
+
+    @property
+    def active(self) -> bool:
+        """Whether it runs or is about to, by its restart policy."""
+        return self.runs or self.status == "restarting"
+
+
+class LocalPool(Spec, frozen=True):
+    """One subnet of an engine's own network, as it was asked for or, when nobody asked for one, `chosen` by the engine.
+
+    `router` is the gateway that it really has; `gateway` is shown.
+    """
+
+    subnet: str = ""
+    ip_range: str = msgspec.field(default="", name="IPRange")
+    gateway: str = ""
+    auxiliary_addresses: Labels = msgspec.field(default_factory=dict)
+    router: str = ""
+    chosen: bool = False
+
+
+class LocalNetwork(Object, frozen=True):
+    """A network of one engine alone. One that is `config_only` just holds settings for others."""
+
+    name: str
+    driver: str = "bridge"
+    pools: tuple[LocalPool, ...] = ()
+    internal: bool = False
+    attachable: bool = False
+    ipv6: bool = False
+    ipam_options: Labels | None = None
+    options: Labels = msgspec.field(default_factory=dict)
+    labels: Labels = msgspec.field(default_factory=dict)
+    config_only: bool = False
+    config_from: str = ""
+
 
 class ContainerNetwork(Spec, frozen=True):
-    """A container's place on one network; addresses have a prefix length."""
+    """A container's place on one network; addresses have a prefix length, `gateways` have none."""
 
     network_id: str = ""
     addresses: Strings = ()
     aliases: Strings = ()
+    gateways: Strings = ()
 
 
 class Container(Object, frozen=True):
@@ -114,8 +197,16 @@ class Container(Object, frozen=True):
     healthcheck: HealthConfig | None = None
     exposed_ports: Strings = ()
     ports: tuple[PortConfig, ...] = ()
-    networks: Labels = msgspec.field(default_factory=dict)
+    #: What was asked of the networks that it was put on by hand, by their names.
+    attachments: Mapping[str, EndpointSettings] = msgspec.field(default_factory=dict)
+    #: Where it is, or was at last: its places on the networks.
     endpoints: tuple[ContainerNetwork, ...] = ()
+    mounts: tuple[MountPoint, ...] = ()
+    #: Destinations of anonymous volumes that the image or the request asked for.
+    volumes: Strings = ()
+    #: Options of plain tmpfs mounts by destination.
+    tmpfs: Labels = msgspec.field(default_factory=dict)
+    read_only: bool = False
     state: ContainerState = ContainerState()
     memory: int = 0
     task_id: str = ""

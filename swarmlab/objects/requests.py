@@ -4,6 +4,7 @@ import msgspec
 
 from swarmlab.objects.base import Labels, Spec, Strings, Uint32, always_empty, always_false, always_labels
 from swarmlab.objects.cluster import ClusterSpec
+from swarmlab.objects.run import EndpointSettings
 
 
 class InitRequest(Spec, frozen=True):
@@ -52,7 +53,7 @@ class IPAM(Spec, frozen=True):
     """Address management of a network that is to be created."""
 
     driver: str = ""
-    options: Labels = msgspec.field(default_factory=dict)
+    options: Labels | None = None
     config: tuple[IPAMPool, ...] = ()
 
 
@@ -79,6 +80,34 @@ class NetworkCreateRequest(Spec, frozen=True):
     config_from: NetworkConfigFrom | None = None
     options: Labels = msgspec.field(default_factory=dict)
     labels: Labels = msgspec.field(default_factory=always_labels)
+
+
+class NetworkConnectRequest(Spec, frozen=True):
+    """`POST /networks/{id}/connect` (MB: api/types/network)."""
+
+    container: str = ""
+    endpoint_config: EndpointSettings | None = None
+
+
+class NetworkDisconnectRequest(Spec, frozen=True):
+    """`POST /networks/{id}/disconnect`."""
+
+    container: str = ""
+    force: bool = False
+
+
+class ClusterVolumeSpec(Spec, frozen=True):
+    """What a volume of the cluster was asked to be; nothing here can make one."""
+
+
+class VolumeCreateRequest(Spec, frozen=True):
+    """`POST /volumes/create` (MB: api/types/volume/create_options.go)."""
+
+    name: str = ""
+    driver: str = ""
+    driver_opts: Labels = msgspec.field(default_factory=dict)
+    labels: Labels = msgspec.field(default_factory=dict)
+    cluster_volume_spec: ClusterVolumeSpec | None = None
 
 
 class ExecCreateRequest(Spec, frozen=True):

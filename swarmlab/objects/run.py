@@ -79,10 +79,32 @@ class HostConfig(Spec, frozen=True):
     init: bool | None = None
 
 
+class EndpointIPAMConfig(Spec, frozen=True):
+    """Addresses that a container asks for on a network."""
+
+    ipv4_address: str = msgspec.field(default="", name="IPv4Address")
+    ipv6_address: str = msgspec.field(default="", name="IPv6Address")
+    link_local_ips: Strings = msgspec.field(default=(), name="LinkLocalIPs")
+
+
+class EndpointSettings(Spec, frozen=True):
+    """What a container asks of a network (MB: api/types/network/endpoint.go); null is not the same as empty to clients.
+
+    `network_id` is the network's, once it is known.
+    """
+
+    ipam_config: EndpointIPAMConfig | None = msgspec.field(default=None, name="IPAMConfig")
+    links: Strings | None = None
+    aliases: Strings | None = None
+    mac_address: str = ""
+    driver_opts: Labels | None = None
+    network_id: str = ""
+
+
 class NetworkingConfig(Spec, frozen=True):
     """The networks that a container wants to be on, by name or id."""
 
-    endpoints_config: Mapping[str, Empty] = msgspec.field(default_factory=dict)
+    endpoints_config: Mapping[str, EndpointSettings] = msgspec.field(default_factory=dict)
 
 
 class ContainerRequest(Spec, frozen=True):

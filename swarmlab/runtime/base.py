@@ -5,6 +5,7 @@ waited for, signalled and removed. `virtual` implements it with programs that ru
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -26,6 +27,18 @@ class File(msgspec.Struct, frozen=True):
     secret: bool = False
 
 
+class Mount(msgspec.Struct, frozen=True):
+    """Something mounted at `target`: a directory or file of this machine, or without `source` an empty tmpfs.
+
+    With `copy` a directory that is empty gets what the image has in its place.
+    """
+
+    target: str
+    source: Path | None = None
+    read_only: bool = False
+    copy: bool = False
+
+
 class ContainerConfig(msgspec.Struct, frozen=True):
     """Everything the runtime needs to know of a container. Image defaults have been merged in by the engine."""
 
@@ -45,6 +58,8 @@ class ContainerConfig(msgspec.Struct, frozen=True):
     files: tuple[File, ...] = ()
     labels: Mapping[str, str] = {}
     memory: int = 0
+    mounts: tuple[Mount, ...] = ()
+    read_only: bool = False
 
 
 #: Exit codes for a program that is not there, for one that is and cannot be run, and for anything else that is wrong.
@@ -138,6 +153,9 @@ class Container(Protocol):
     def health_log(self) -> Sequence[ProbeResult]:
         """The last five probes, oldest first."""
 
+    def populate(self) -> None:
+        """Give empty volumes what the image has in their place; for a container that has just been made."""
+
     async def start(self) -> None:
         """Start the main program; return when it runs. Raises StartError. A stopped container can be started again."""
 
@@ -161,6 +179,12 @@ class Container(Protocol):
 
     def kill(self, signal: str = "SIGKILL") -> None:
         """Deliver a signal by name. SIGKILL ends the container at once."""
+
+    def pause(self) -> None:
+        """Let nothing in it go on until `unpause`; signals but SIGKILL wait as well."""
+
+    def unpause(self) -> None:
+        """Let it all go on."""
 
     def ports(self) -> Mapping[int, tuple[str, int]]:
         """Where the container's listening TCP ports really are: {port inside: (host, port) to connect to}."""
@@ -192,7 +216,8 @@ class Container(Protocol):
         """Extract a tar archive (compressed or not) into a directory.
 
         Without `replace` a directory takes no file's place, nor a file a directory's. Raises FileNotFoundError,
-        NotADirectoryError, FileExistsError, and tarfile.TarError for what is no archive.
+        NotADirectoryError, FileExistsError, PermissionError for what is read-only, and tarfile.TarError for what is no
+        archive.
         """
 
     def rootfs(self) -> bytes:

@@ -60,6 +60,17 @@ class HealthMonitor:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
+    def pause(self) -> None:
+        """Nothing is probed; as in Docker the container counts as unhealthy, and nobody is told."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        self.status = "unhealthy"
+
+    def unpause(self) -> None:
+        """Go on probing: what comes out decides."""
+        self._task = asyncio.get_running_loop().create_task(self._monitor())
+
     async def _monitor(self) -> None:
         while True:
             await self._clock.sleep(self._interval() / SECOND)

@@ -21,6 +21,8 @@ class Kind(StrEnum):
     ENGINE = "engine"
     CONTAINER = "container"
     IMAGE = "image"
+    VOLUME = "volume"
+    LOCAL_NETWORK = "local_network"
 
 
 class Actor(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 
 from swarmlab.objects import Cluster, Config, Network, Node, Object, Secret, Service, Task
-from swarmlab.objects.local import Container, Engine, LocalImage
+from swarmlab.objects.local import Container, Engine, LocalImage, LocalNetwork, Volume
 from swarmlab.store.commit import Kind
 from swarmlab.store.table import Table
 
@@ -22,10 +22,14 @@ def _configs_of(service: Service) -> tuple[Hashable, ...]:
     return tuple(reference.config_id for reference in container.configs) if container else ()
 
 
+def _volumes_of(container: Container) -> tuple[Hashable, ...]:
+    return tuple(mount.name for mount in container.mounts if mount.type == "volume")
+
+
 class Tables:
     """Every table, each with the look-ups that loops and lists need.
 
-    A swarm's store fills the first seven, the store of a single engine the last three.
+    A swarm's store fills the first seven, the store of a single engine the others.
     """
 
     def __init__(self) -> None:
@@ -44,8 +48,12 @@ class Tables:
         self.secrets: Table[Secret] = Table(name=lambda s: (s.spec.name.lower(),))
         self.configs: Table[Config] = Table(name=lambda c: (c.spec.name.lower(),))
         self.engines: Table[Engine] = Table()
-        self.containers: Table[Container] = Table(name=lambda c: (c.name,), task=lambda c: (c.task_id,))
+        self.containers: Table[Container] = Table(
+            name=lambda c: (c.name,), task=lambda c: (c.task_id,), volume=_volumes_of
+        )
         self.images: Table[LocalImage] = Table()
+        self.volumes: Table[Volume] = Table()
+        self.local_networks: Table[LocalNetwork] = Table(name=lambda n: (n.name,))
         self._by_kind: dict[Kind, Table[Object]] = {kind: getattr(self, f"{kind.value}s") for kind in Kind}
 
     def of(self, kind: Kind) -> Table[Object]:

@@ -11,7 +11,9 @@ from swarmlab.engine import EngineError, Execs
 from swarmlab.engine.events import Event
 from swarmlab.engine.imageremoval import ImageRemoval
 from swarmlab.engine.images import LocalImages
+from swarmlab.engine.localnetworks import LocalNetworks
 from swarmlab.engine.settings import engine_settings
+from swarmlab.engine.volumes import Volumes
 from swarmlab.images import Catalogue, ImageStore
 from swarmlab.journal import Request
 from swarmlab.manager.controlapi import ControlAPI
@@ -27,7 +29,7 @@ from swarmlab.objects import (
     NodeStatus,
     Object,
 )
-from swarmlab.objects.local import Container
+from swarmlab.objects.local import Container, LocalNetwork, LocalPool
 from swarmlab.objects.requests import InitRequest, JoinRequest
 from swarmlab.runtime.base import LogLine
 from swarmlab.store import Actor, Commit, Kind, Store
@@ -180,6 +182,19 @@ class FakeEvents:
             yield event
 
 
+_MINE = LocalPool(subnet="172.19.0.0/16", gateway="172.19.0.1", router="172.19.0.1", chosen=True)
+_BRIDGE = LocalPool(subnet="172.17.0.0/16", gateway="172.17.0.1", router="172.17.0.1", chosen=True)
+#: The networks of every engine.
+NETWORKS = [
+    LocalNetwork(id=digit * 64, name=name, driver=driver, created_at=1, pools=pools)
+    for name, digit, driver, pools in (
+        ("bridge", "b", "bridge", (_BRIDGE,)),
+        ("host", "a", "host", ()),
+        ("none", "9", "null", ()),
+    )
+]
+
+
 class FakeEngine:
     """Everything the API needs of an engine."""
 
@@ -195,28 +210,26 @@ class FakeEngine:
         self.containers = FakeContainers()
         self.execs = Execs(cast(Any, self.containers))
         self.events = FakeEvents()
+        self.volumes = Volumes(self.name, self.store, folder / "volumes", cast(Any, self.events))
         self.images = LocalImages(
-            ImageStore("node-1", catalogue, self.store, folder), self.clock, cast(Any, self.events)
+            ImageStore("node-1", catalogue, self.store, folder / "images"), self.clock, cast(Any, self.events)
         )
         self.removal = ImageRemoval(self.images, lambda: self.containers.list(all=True), cast(Any, self.events))
-        self.networks = [
-            SimpleNamespace(name=name, id=digit * 64, driver=driver, created=1, subnet=subnet, gateway=gateway)
-            for name, digit, driver, subnet, gateway in (
-                ("bridge", "b", "bridge", "172.17.0.0/16", "172.17.0.1"),
-                ("host", "a", "host", "", ""),
-                ("none", "9", "null", "", ""),
-                ("mine", "8", "bridge", "172.19.0.0/16", "172.19.0.1"),
-            )
-        ]
-
-    def local_networks(self) -> list[Any]:
-        return self.networks
+        self.networks = local_networks(self)
+        # One that somebody has made; put there without a transaction, so that versions begin with the tests' own.
+        self.store.tables.local_networks.put(LocalNetwork(id="8" * 64, name="mine", pools=(_MINE,)), None)
 
     def put(self, kind: Kind, *objects: Object) -> None:
         """Store objects as some loop would."""
         with self.store.transaction(TEST) as tx:
             for obj in objects:
                 tx.create(kind, obj)
+
+
+def local_networks(engine: Any) -> LocalNetworks:
+    """The networks of an engine that is in no swarm."""
+    running = lambda: engine.containers.list(all=False)  # noqa: E731
+    return LocalNetworks(engine.name, engine.store, engine.events, lambda: NETWORKS, running, lambda: False)
 
 
 class FakeJournal:

@@ -8,15 +8,19 @@ from typing import Any
 
 from swarmlab.engine import Containers, Execs
 from swarmlab.engine.byhand import ByHand
+from swarmlab.engine.connections import Connections
 from swarmlab.engine.errors import not_found
 from swarmlab.engine.events import Event, Events
 from swarmlab.engine.imageremoval import ImageRemoval
 from swarmlab.engine.images import LocalImages
+from swarmlab.engine.localnetworks import PREDEFINED
 from swarmlab.engine.placement import HandNetwork, HandPlacement
+from swarmlab.engine.volumes import Volumes
 from swarmlab.objects.local import Container
 from swarmlab.runtime.virtual import VirtualRuntime
 
 from .conftest import Client
+from .fakes import local_networks
 
 
 class Raw:
@@ -50,18 +54,32 @@ class Live:
         self.clock = engine.clock
         self.runtime = client.run(self._make(state))
         self.events = engine.events = Events(engine.clock)
-        engine.containers = Containers("node-1", engine.store, engine.clock, self.runtime, self.events)
+        engine.networks = local_networks(engine)
+        engine.volumes = Volumes("node-1", engine.store, state / "volumes", self.events)
+        engine.containers = Containers("node-1", engine.store, engine.clock, self.runtime, self.events, engine.volumes)
         engine.images = LocalImages(engine.images.store, engine.clock, self.events)
         engine.removal = ImageRemoval(engine.images, lambda: engine.containers.list(all=True), self.events)
         engine.execs = Execs(engine.containers)
         engine.by_hand = ByHand("node-1", engine.containers, engine.images)
         self.placement = engine.containers.placement = HandPlacement(
-            "node-1", self.events, lambda: engine.containers.list(all=False), _network, lambda: [8099]
+            "node-1",
+            self.events,
+            lambda: engine.containers.list(all=False),
+            self._network,
+            lambda: [8099],
+            engine.containers.find,
         )
+        engine.connections = Connections(engine.containers, self.placement, self._network)
         client.run(self.placement.open("127.0.0.1"))
 
+    def _network(self, reference: str) -> HandNetwork:
+        found = self.engine.networks.find(reference)
+        if found is None:
+            raise not_found(f"network {reference} not found")
+        return HandNetwork(found.name, found.id, found.driver, found.pools, found.name in PREDEFINED, found.config_only)
+
     async def _make(self, state: Path) -> VirtualRuntime:
-        return VirtualRuntime(self.clock, self.engine.images.store.kept, state)
+        return VirtualRuntime(self.clock, self.engine.images.store.kept, state / "containers")
 
     def start(self, *command: str, name: str = "box", **changes: Any) -> Container:
         """A running container."""
@@ -146,14 +164,6 @@ class Live:
         self.client.run(self.placement.mesh.close())
         self.engine.containers.power_lost()
         self.client.run(self.runtime.close())
-
-
-def _network(reference: str) -> HandNetwork:
-    bridge = HandNetwork("bridge", "b" * 64, "bridge", "172.17.0.0/16", "172.17.0.1")
-    for network in (bridge, HandNetwork("none", "9" * 64, "null"), HandNetwork("host", "a" * 64, "host")):
-        if reference in (network.name, network.id):
-            return network
-    raise not_found(f"network {reference} not found")
 
 
 def frames(body: bytes) -> list[tuple[int, bytes]]:

@@ -42,6 +42,7 @@ def test_what_it_has_not_nobody_has(client: Client, query: str, status: int, mes
 
 
 def test_pruning_networks_leaves_what_is_used(client: Client) -> None:
+    assert client("POST", "/networks/prune").json == {"NetworksDeleted": ["mine"]}
     assert client("POST", "/networks/prune").json == {"NetworksDeleted": None}
     client.init()
     for letter, name, labels in (("x", "idle", {}), ("y", "kept", {"keep": "1"})):

@@ -79,7 +79,7 @@ def test_what_was_asked_for_is_shown(live: Live) -> None:
         AttachStdout=True,
         StopSignal="SIGINT",
         HostConfig={
-            "Binds": ["v:/data"],
+            "Binds": ["data:/data"],
             "Memory": 64 << 20,
             "Dns": ["1.1.1.1"],
             "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3},
@@ -92,7 +92,7 @@ def test_what_was_asked_for_is_shown(live: Live) -> None:
     assert config["Env"] == ["A=b"]
     assert (config["User"], config["WorkingDir"], config["Labels"]) == ("nobody", "/tmp", {"x": "y"})
     assert (config["AttachStdout"], config["AttachStderr"], config["StopSignal"]) == (True, False, "SIGINT")
-    assert (host["Binds"], host["Memory"], host["Dns"], host["Init"]) == (["v:/data"], 64 << 20, ["1.1.1.1"], True)
+    assert (host["Binds"], host["Memory"], host["Dns"], host["Init"]) == (["data:/data"], 64 << 20, ["1.1.1.1"], True)
     assert host["RestartPolicy"] == {"Name": "on-failure", "MaximumRetryCount": 3}
     assert host["PortBindings"] == {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}
     assert host["PidsLimit"] is None
@@ -369,3 +369,41 @@ def test_what_runs_and_what_it_uses(live: Live) -> None:
     live.create("true", name="idle")
     assert live.client("GET", "/containers/idle/top").status == 409
     assert live.client("GET", "/containers/idle/stats?stream=0").json["pids_stats"] == {}
+
+
+def test_pausing(live: Live) -> None:
+    made = live.create("sleep", "1000").json["Id"]
+    reply = live.client("POST", "/containers/box/pause")
+    assert (reply.status, reply.message) == (409, f"Container {made} is not running")
+    live.client("POST", "/containers/box/start")
+    reply = live.client("POST", "/containers/box/unpause")
+    assert (reply.status, reply.message) == (500, f"Container {made} is not paused")
+    assert live.client("POST", "/containers/box/pause").status == 204
+    state = live.inspect()["State"]
+    assert (state["Status"], state["Running"], state["Paused"]) == ("paused", True, True)
+    (row,) = live.client("GET", "/containers/json").json
+    assert (row["State"], row["Status"]) == ("paused", "Up Less than a second (Paused)")
+    for method, path, body, message in (
+        ("POST", "/pause", None, f"Container {made} is already paused"),
+        ("POST", "/start", None, "cannot start a paused container, try unpause instead"),
+        ("POST", "/exec", {"Cmd": ["ls"]}, "Container box is paused, unpause the container before exec"),
+        (
+            "DELETE",
+            "",
+            None,
+            f"You cannot remove a paused container {made}. Unpause and then stop the container before attempting "
+            "removal or force remove",
+        ),
+    ):
+        reply = live.client(method, f"/containers/box{path}", body)
+        assert (reply.status, reply.message) == (409, message)
+    attached = live.client("POST", "/containers/box/attach?stream=1")
+    text = "container box is paused, unpause the container before attach"
+    assert (attached.status, attached.message) == (409, text)
+    assert live.client("POST", "/containers/box/unpause").status == 204
+    assert status(live) == ("running", 0)
+    live.client("POST", "/containers/box/pause")
+    assert live.client("POST", "/containers/box/kill").status == 204
+    live.client.run(live.engine.containers.wait(made))
+    assert status(live) == ("exited", 137)
+    assert live.actions()[-6:] == ["unpause", "pause", "kill", "unpause", "die", "disconnect"]

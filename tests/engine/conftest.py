@@ -49,6 +49,8 @@ class LabOfEngines:
         self._journal.close()
         self.clock = VirtualClock(self.clock.now() + hours_later * 3_600_000_000_000)
         for engine in self.lab.engines.values():
+            # Nobody is left who could write that the containers ended.
+            engine.containers.power_lost()
             self._runner.run(engine.runtime.close())
         self.lab = self._open()
 

@@ -53,10 +53,14 @@ class Archive:
         target = self._resolved(path, last=True)
         if self._lstat(target).kind != "directory":
             raise NotADirectoryError("extraction point is not a directory")
+        if self._root.is_read_only(target):
+            what = "mounted volume" if self._root.is_mounted(target) else "container rootfs"
+            raise PermissionError(f"{what} is marked read-only")
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:*") as tar:
             for member in tar:
                 inside = posixpath.normpath(posixpath.join("/", member.name))
                 self._extract(tar, member, posixpath.normpath(f"{target}/{inside}"), replace=replace)
+        self._root.sync()
 
     def changes(self) -> Sequence[Change]:
         """See `Container.changes`."""
@@ -93,7 +97,10 @@ class Archive:
             if below in _NOT_KEPT:
                 continue
             found = self._lstat(below)
-            if found.kind == "directory":
+            if self._root.is_mount_point(below):
+                # What is in there is not the container's.
+                yield below, None
+            elif found.kind == "directory":
                 yield below, None
                 yield from self._now(below)
             else:

@@ -72,6 +72,8 @@ class VirtualContainer:
         self._pid = 0
         self._helpers: tuple[int, ...] = ()
         self._removed = False
+        #: Signals that came while it was paused.
+        self._waiting: list[str] = []
         self._changed = asyncio.Event()
         self._monitor: HealthMonitor | None = None
         if config.healthcheck is not None and probe_command(config.healthcheck):
@@ -100,10 +102,16 @@ class VirtualContainer:
         """See `Container.ports`."""
         return MappingProxyType(self._machine.ports)
 
+    def populate(self) -> None:
+        """See `Container.populate`."""
+        self._machine.root.populate()
+
     async def start(self) -> None:
         """See `Container.start`."""
         if self._running or self._removed:
             raise RuntimeError("the container is running" if self._running else "the container was removed")
+        self._machine.thaw()
+        self._machine.root.start()
         try:
             invocation = self._invocation(self.config.command, tty=self.config.tty)
         except LookupError as error:
@@ -171,7 +179,28 @@ class VirtualContainer:
         name = signal_name(signal)
         if not self._running or self._main is None:
             raise RuntimeError("the container is not running")
+        if self._machine.frozen and name != "SIGKILL":
+            self._waiting.append(name)
+            return
+        self.unpause()
         self._main.deliver(name)
+
+    def pause(self) -> None:
+        """See `Container.pause`."""
+        self._machine.freeze()
+        if self._monitor is not None:
+            self._monitor.pause()
+
+    def unpause(self) -> None:
+        """See `Container.unpause`."""
+        if not self._machine.frozen:
+            return
+        self._machine.thaw()
+        if self._monitor is not None:
+            self._monitor.unpause()
+        waiting, self._waiting = self._waiting, []
+        for name in waiting:
+            self.kill(name)
 
     def logs(
         self, *, since: int = 0, until: int = 0, tail: int | None = None, follow: bool = False

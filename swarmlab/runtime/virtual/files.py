@@ -11,7 +11,8 @@ from pathlib import Path
 from bashkit import Bash, FileSystem
 
 from swarmlab.images import Content, Image, is_binary
-from swarmlab.runtime.base import File
+from swarmlab.runtime.base import File, Mount
+from swarmlab.runtime.virtual.mounts import BoundFile, Place
 
 _DIRECTORIES = (
     "/bin", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/run/secrets",
@@ -40,27 +41,45 @@ class RootFs:
     Until a shell needs them they exist only as references, so a container that sleeps holds no file system at all.
     """
 
-    def __init__(self, image: Image, files: Sequence[File], directory: Path, *, identity: Sequence[File] = ()) -> None:
+    def __init__(
+        self,
+        image: Image,
+        files: Sequence[File],
+        directory: Path,
+        *,
+        identity: Sequence[File] = (),
+        mounts: Sequence[Mount] = (),
+        read_only: bool = False,
+    ) -> None:
         """`files` are configs and secrets, `identity` is what only this container has, such as its /etc/hostname.
 
-        `directory` is where `export` puts files that a real process must see.
+        `directory` is where `export` puts files that a real process must see. With `read_only` only mounts are written.
         """
         self._image = image
         self._files = files
         self._extra: Mapping[str, File] = {posixpath.normpath(file.path): file for file in (*identity, *files)}
         self._directory = directory
+        self._read_only = read_only
         self._memory: FileSystem | None = None
-        self._exported: dict[str, Path] = {}
+        self._mounts = mounts
+        #: What is kept elsewhere, the longest path first; those that were exported are in the container's directory.
+        self._places: list[Place] = []
+        self._bound: dict[str, BoundFile] = {}
+        for mount in mounts:
+            if mount.source is not None and mount.source.is_file():
+                self._bound[mount.target] = BoundFile(mount.target, mount.source, read_only=mount.read_only)
+            else:
+                self._add(Place(mount.target, mount.source, read_only=mount.read_only))
 
     @property
     def mounted(self) -> Collection[str]:
-        """The paths of what the engine puts in: none of it is the container's own."""
-        return self._extra.keys()
+        """The paths of what the engine puts in or mounts: none of it is the container's own."""
+        return {*self._extra, *(mount.target for mount in self._mounts)}
 
     @property
     def key(self) -> tuple[object, ...] | None:
         """Equal for two containers with the same files (identity apart); None once they may have been changed."""
-        if self._memory is not None:
+        if self._memory is not None or self._mounts:
             return None
         # Digests, as the key may live longer than the container and its secrets.
         return (self._image.id, *((file.path, hashlib.sha256(file.data).digest()) for file in self._files))
@@ -68,11 +87,13 @@ class RootFs:
     def read(self, path: str) -> bytes:
         """The content of a file. Raises FileNotFoundError, with the path, when there is no such file."""
         path = posixpath.normpath(path)
-        if (real := self._real(path)) is not None:
-            return real.read_bytes()
-        if self._memory is not None:
+        if (bound := self._bound.get(path)) is not None:
+            return bound.read()
+        place = self._place(path)
+        if place is not None or self._memory is not None:
+            fs, inner = self.at(path)
             try:
-                return bytes(self._memory.read_file(path))
+                return bytes(fs.read_file(inner))
             except (RuntimeError, OSError):
                 raise FileNotFoundError(path) from None
         if (file := self._extra.get(path)) is not None:
@@ -82,16 +103,16 @@ class RootFs:
         raise FileNotFoundError(path)
 
     def write(self, path: str, data: bytes) -> None:
-        """Write a file into an existing directory. Raises FileNotFoundError when there is none."""
+        """Write a file into an existing directory. Raises FileNotFoundError when there is none, PermissionError."""
         path = posixpath.normpath(path)
-        for mounted, real in self._exported.items():
-            if path.startswith(mounted.rstrip("/") + "/"):
-                (real / path[len(mounted) :].lstrip("/")).write_bytes(data)
-                return
+        if self.is_read_only(path):
+            raise PermissionError(path)
+        fs, inner = self.at(path)
         try:
-            self.memory.write_file(path, data)
+            fs.write_file(inner, data)
         except (RuntimeError, OSError):
             raise FileNotFoundError(path) from None
+        self.sync()
 
     def exists(self, path: str) -> bool:
         """Whether a regular file is there."""
@@ -109,83 +130,164 @@ class RootFs:
     def executable(self, path: str) -> bool:
         """Whether a file may be run, as its mode says."""
         path = posixpath.normpath(path)
-        if self._memory is not None:
-            return bool(self._memory.stat(path)["mode"] & 0o111)
+        if (bound := self._bound.get(path)) is not None:
+            return bool(bound.source.stat().st_mode & 0o111)
+        if self._memory is not None or self._place(path) is not None:
+            fs, inner = self.at(path)
+            return bool(fs.stat(inner)["mode"] & 0o111)
         if (file := self._extra.get(path)) is not None:
             return bool(file.mode & 0o111)
         return bool(self._image.tree().modes.get(path, 0) & 0o111)
 
     def link(self, path: str) -> str:
         """The target of the image's symbolic link at `path`, or `path` itself."""
-        return self._image.links.get(path, path)
+        return path if self._place(path) is not None else self._image.links.get(path, path)
 
     def glob(self, pattern: str) -> list[str]:
         """The files that a shell pattern of one directory matches, sorted."""
         directory, mask = posixpath.split(posixpath.normpath(pattern))
-        if self._memory is not None:
-            names = (
-                [entry["name"] for entry in self._memory.read_dir(directory)] if self._memory.exists(directory) else []
-            )
+        if self._memory is not None or self._place(directory) is not None:
+            fs, inner = self.at(directory)
+            names = {entry["name"] for entry in fs.read_dir(inner)} if fs.exists(inner) else set()
         else:
             paths = {*self._image.files, *self._extra}
-            names = [posixpath.basename(path) for path in paths if posixpath.dirname(path) == directory]
+            names = {posixpath.basename(path) for path in paths if posixpath.dirname(path) == directory}
+        names |= {posixpath.basename(path) for path in self._bound if posixpath.dirname(path) == directory}
         return [posixpath.join(directory, name) for name in sorted(names) if fnmatch.fnmatchcase(name, mask)]
 
     def export(self, path: str) -> Path:
         """Make a directory (or file) of the container real, for a process that must read it; changes go both ways."""
         path = posixpath.normpath(path)
-        if path in self._exported:
-            return self._exported[path]
-        for mounted, real in self._exported.items():
-            if path.startswith(mounted.rstrip("/") + "/"):
-                return real / path[len(mounted) :].lstrip("/")
-        target = self._directory / "root" / path.lstrip("/")
+        target = self._outside(path)
+        place = self._place(path)
+        if place is not None:
+            self._link(place)
+            return target
         is_file = self._copy_out(path, target)
         if not is_file:
             target.mkdir(parents=True, exist_ok=True)
-            self._exported[path] = target
+            inside = [mounted for mounted in self._places if mounted.target.startswith(path.rstrip("/") + "/")]
+            for mounted in inside:
+                self._link(mounted)
+            self._add(Place(path, target))
         return target
 
     def mount_in(self, shell: Bash) -> None:
         """Give a shell the container's files."""
-        shell.mount("/", self.memory)
-        for path, real in sorted(self._exported.items()):
-            shell.mount(path, FileSystem.real(str(real), writable=True))
+        self.sync()
+        shell.mount("/", self.memory, read_only=self._read_only)
+        for place in reversed(self._places):
+            shell.mount(place.target, place.fs, read_only=place.read_only)
+
+    def sync(self) -> None:
+        """Carry over what has changed in files that are bound one by one, here or on this machine."""
+        for bound in self._bound.values():
+            if self._memory is not None or self._place(bound.target) is not None:
+                bound.sync(*self.at(bound.target))
+
+    @property
+    def has_bound_files(self) -> bool:
+        """Whether there is anything to `sync`."""
+        return bool(self._bound)
+
+    def is_mount_point(self, path: str) -> bool:
+        """Whether something is mounted exactly there."""
+        return any(mount.target == path for mount in self._mounts)
+
+    @property
+    def has_mounts(self) -> bool:
+        """Whether anything is mounted at all."""
+        return bool(self._mounts)
+
+    def has_mounts_at(self, path: str) -> bool:
+        """Whether anything is mounted at a path or below it."""
+        return any(f"{mount.target}/".startswith(f"{path.rstrip('/')}/") for mount in self._mounts)
+
+    def is_mounted(self, path: str) -> bool:
+        """Whether a path is at or below something mounted."""
+        return any(path == mount.target or path.startswith(mount.target + "/") for mount in self._mounts)
+
+    def is_read_only(self, path: str) -> bool:
+        """Whether nothing may be written at a path."""
+        if (bound := self._bound.get(path)) is not None:
+            return bound.read_only
+        place = self._place(path)
+        return place.read_only if place is not None else self._read_only
+
+    def populate(self) -> None:
+        """Give empty volumes what the image has in their place (MB: daemon/create_unix.go)."""
+        for mount in self._mounts:
+            if not mount.copy or mount.source is None or any(mount.source.iterdir()):
+                continue
+            prefix = mount.target.rstrip("/") + "/"
+            tree = self._image.tree()
+            for path, source in tree.files.items():
+                if path.startswith(prefix):
+                    real = mount.source / path[len(prefix) :]
+                    real.parent.mkdir(parents=True, exist_ok=True)
+                    real.write_bytes(source.read_bytes())
+                    real.chmod(tree.modes.get(path, 0o644))
+
+    def start(self) -> None:
+        """The container starts: what was in a tmpfs is gone."""
+        for place in self._places:
+            place.clear()
 
     @property
     def memory(self) -> FileSystem:
         """The file system in memory, made at the first call."""
         if self._memory is None:
             self._memory = self._build()
+            for mount in self._mounts:
+                folder = posixpath.dirname(mount.target) if mount.target in self._bound else mount.target
+                self._memory.mkdir(folder, recursive=True)
+            self.sync()
         return self._memory
 
     def at(self, path: str) -> tuple[FileSystem, str]:
         """Where a path is kept: the file system, and its path in there."""
-        for mounted, real in self._exported.items():
-            if path == mounted or path.startswith(mounted.rstrip("/") + "/"):
-                return FileSystem.real(str(real), writable=True), "/" + path[len(mounted) :].lstrip("/")
-        return self.memory, path
+        place = self._place(path)
+        return (self.memory, path) if place is None else (place.fs, place.inner(path))
 
     def is_real(self, path: str) -> bool:
         """Whether real processes see this path."""
-        return any(path.startswith(mounted.rstrip("/") + "/") for mounted in self._exported)
+        place = self._place(path)
+        return place is not None and place.source is not None and place.target != path
 
     def pristine(self) -> FileSystem:
-        """The files as they were at first."""
+        """The files as they were at first, without what is mounted."""
         return self._build()
 
     def forget(self) -> None:
-        """Drop everything, the exported files too."""
+        """Drop everything but what is mounted, the exported files too."""
         self._memory = None
-        self._exported.clear()
+        self._places = [place for place in self._places if self.is_mount_point(place.target)]
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _real(self, path: str) -> Path | None:
-        for mounted, real in self._exported.items():
-            inside = real / path[len(mounted) :].lstrip("/")
-            if path.startswith(mounted.rstrip("/") + "/") and inside.is_file():
-                return inside
-        return None
+    def _place(self, path: str) -> Place | None:
+        return next((place for place in self._places if place.holds(path)), None)
+
+    def _add(self, place: Place) -> None:
+        self._places.append(place)
+        self._places.sort(key=lambda each: len(each.target), reverse=True)
+
+    def _outside(self, path: str) -> Path:
+        """Where a real process finds a path of the container."""
+        return self._directory / "root" / path.lstrip("/")
+
+    def _link(self, place: Place) -> None:
+        """Let real processes see a mounted directory; one inside another mounted directory they do not see."""
+        outside = self._outside(place.target)
+        if place.source == outside or any(other is not place and other.holds(place.target) for other in self._places):
+            return
+        if place.source is None:
+            place.make_real(outside)
+            return
+        outside.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if outside.is_dir() and not outside.is_symlink():
+            shutil.rmtree(outside)
+        if not outside.is_symlink():
+            outside.symlink_to(place.source)
 
     def _copy_out(self, path: str, target: Path) -> bool:
         """Write everything at or below `path` under `target`; True when `path` is a file."""
@@ -193,8 +295,11 @@ class RootFs:
             below = list(_walk(self._memory, path))
         else:
             prefix = path.rstrip("/") + "/"
-            below = [found for found in {*self._image.files, *self._extra} if found == path or found.startswith(prefix)]
+            known = {*self._image.files, *self._extra, *self._bound}
+            below = [found for found in known if found == path or found.startswith(prefix)]
         for found in below:
+            if self._place(found) is not None:
+                continue
             real = target / found[len(path) :].lstrip("/") if found != path else target
             real.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             real.write_bytes(self.read(found))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from swarmlab.clock import Clock
 from swarmlab.runtime.base import Output
 from swarmlab.runtime.virtual.files import RootFs
-from swarmlab.runtime.virtual.process import ProcessHost
+from swarmlab.runtime.virtual.process import Child, ProcessHost
 
 #: Finds a name of the container's networks: (container id, host, port) -> where to connect, or None when unknown.
 Resolver = Callable[[str, str, int], tuple[str, int] | None]
@@ -74,6 +74,9 @@ class Machine:
         self.ports: dict[int, tuple[str, int]] = {}
         self._resolver = resolver
         self._daemons: set[asyncio.Task[Any]] = set()
+        self._children: list[Child] = []
+        self._thawed = asyncio.Event()
+        self._thawed.set()
 
     def listen(self, port: int, address: tuple[str, int]) -> None:
         """Say that the container's `port` is really at `address`. Raises OSError (EADDRINUSE) when it is taken."""
@@ -119,6 +122,34 @@ class Machine:
         await asyncio.gather(*daemons, return_exceptions=True)
         self.ports.clear()
         self.signals = Signals()
+        self._children.clear()
+
+    def spawn(self, argv: Sequence[str], **options: Any) -> Child:
+        """Start a real process that belongs to the container; see `ProcessHost.spawn`."""
+        child = self.processes.spawn(argv, **options)
+        self._children.append(child)
+        return child
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the container is paused."""
+        return not self._thawed.is_set()
+
+    def freeze(self) -> None:
+        """Stop real processes; programs in this process stop where they next write, or come back from waiting."""
+        self._thawed.clear()
+        for child in self._children:
+            child.signal("SIGSTOP")
+
+    def thaw(self) -> None:
+        """Let everything go on."""
+        self._thawed.set()
+        for child in self._children:
+            child.signal("SIGCONT")
+
+    async def thawed(self) -> None:
+        """Return as soon as the container is not paused."""
+        await self._thawed.wait()
 
     def user(self, spec: str) -> User:
         """The user of a `--user` argument (name, uid, `user:group`); root when it is empty.
@@ -178,8 +209,13 @@ class Context:
         self.user = user
         self.stdin = stdin
         self.signals = signals
-        self.output = output
+        self._output = output
         self.ready = ready
+
+    async def output(self, stream: str, data: bytes) -> None:
+        """Write to `stdout` or `stderr`, once the container is not paused."""
+        await self.machine.thawed()
+        await self._output(stream, data)
 
     async def out(self, data: str | bytes) -> None:
         """Write to standard output."""

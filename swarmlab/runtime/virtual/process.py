@@ -31,6 +31,7 @@ for group in $groups; do kill -s KILL -- "-$group"; done 2>/dev/null
 """
 
 PID_FILE = "main.pid"
+_FOR_ALL = frozenset({"SIGKILL", "SIGSTOP", "SIGCONT"})
 
 
 class Child:
@@ -58,12 +59,12 @@ class Child:
         return self._popen.pid
 
     def signal(self, name: str) -> None:
-        """Send a signal by name to the process, SIGKILL to its whole group."""
+        """Send a signal by name to the process; to its whole group what no process can handle."""
         if self._exit.done():
             return
         with contextlib.suppress(ProcessLookupError):
-            if name == "SIGKILL" and hasattr(os, "killpg"):
-                os.killpg(self.pid, signal.SIGKILL)
+            if name in _FOR_ALL and hasattr(os, "killpg"):
+                os.killpg(self.pid, signal.Signals[name])
             else:
                 self._popen.send_signal(signal.Signals[name])
 

@@ -41,7 +41,9 @@ class VirtualRuntime:
             container_id=config.id,
             hostname=config.hostname,
             clock=self._clock,
-            root=RootFs(image, config.files, directory, identity=identity),
+            root=RootFs(
+                image, config.files, directory, identity=identity, mounts=config.mounts, read_only=config.read_only
+            ),
             directory=directory,
             processes=self._processes,
             absent=image.absent,

@@ -10,12 +10,15 @@ from bashkit import Bash, CommandContext, ExecutionProfile
 
 from swarmlab.runtime.streams import no_input
 from swarmlab.runtime.virtual.machine import Context, Program
-from swarmlab.runtime.virtual.programs import PROGRAMS
+from swarmlab.runtime.virtual.programs import MOUNTED, PROGRAMS
 
 #: Seconds of real time for an interpreter to notice that it is cancelled.
 _PATIENCE = 1.0
 
 _NOT_FOUND = re.compile(rb"^bash: line \d+: ([^\n]*?): command not found(?:\. Did you mean: [^\n]*)?$", re.MULTILINE)
+
+_NOT_CREATED = re.compile(rb"^bash: line \d+: ([^\n]*?): filesystem is read-only$", re.MULTILINE)
+_READ_ONLY = re.compile(rb"(?:io error: )?filesystem is read-only")
 
 #: For ever, as the shell counts seconds and commands; a container's life has no such limits.
 _NO_LIMIT = 10**12
@@ -38,7 +41,7 @@ class Shell:
             max_loop_iterations=_NO_LIMIT,
         )
         machine.root.mount_in(self._bash)
-        for name, program in PROGRAMS.items():
+        for name, program in {**PROGRAMS, **(MOUNTED if machine.root.has_mounts else {})}.items():
             self._bash.add_command(name, self._command(program))
         for name in machine.absent:
             self._bash.add_command(name, _missing)
@@ -71,7 +74,9 @@ class Shell:
             await self._context.output("stdout", data)
 
         async def stderr(data: bytes) -> None:
-            await self._context.output("stderr", _NOT_FOUND.sub(rb"sh: \1: not found", data))
+            data = _NOT_FOUND.sub(rb"sh: \1: not found", data)
+            data = _NOT_CREATED.sub(rb"sh: can't create \1: Read-only file system", data)
+            await self._context.output("stderr", _READ_ONLY.sub(rb"Read-only file system", data))
 
         if "USER" not in self._context.env and not self._steps:
             # The interpreter sets it; a container's environment has no such variable.
@@ -89,6 +94,8 @@ class Shell:
                 work.cancel()
             self._bash.clear_cancel()
             raise
+        finally:
+            self._context.machine.root.sync()
         return result.exit_code
 
     def trap(self, name: str) -> str:
@@ -105,7 +112,11 @@ class Shell:
                 outer.machine, (inner.name, *inner.argv), env=inner.env, cwd=inner.cwd, user=outer.user, output=output,
                 stdin=inner.stdin, signals=outer.signals,
             )  # fmt: skip
-            return await program(context)
+            # A loop of commands sees what changes outside, and is seen.
+            outer.machine.root.sync()
+            code = await program(context)
+            await outer.machine.thawed()
+            return code
 
         return call
 

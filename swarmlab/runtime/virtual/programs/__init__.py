@@ -7,6 +7,7 @@ from swarmlab.runtime.virtual.programs.fetch import curl, wget
 from swarmlab.runtime.virtual.programs.identity import id_
 from swarmlab.runtime.virtual.programs.nginx import nginx
 from swarmlab.runtime.virtual.programs.ping import ping
+from swarmlab.runtime.virtual.programs.remove import rm, rmdir
 from swarmlab.runtime.virtual.programs.sleep import sleep
 from swarmlab.runtime.virtual.programs.tail import tail
 from swarmlab.runtime.virtual.programs.whoami import whoami_echo, whoami_plain
@@ -24,10 +25,13 @@ PROGRAMS: Mapping[str, Program] = {
     "whoami-plain": whoami_plain,
 }
 
+#: What replaces the shell's own commands in containers with mounts.
+MOUNTED: Mapping[str, Program] = {"rm": rm, "rmdir": rmdir}
+
 #: Those that call `Context.ready` once they listen; a container that runs one has started only then.
 SERVERS = frozenset({"nginx", "whoami-echo", "whoami-plain"})
 
 #: What `docker top` shows of a program that names its processes itself; `{}` is the command line.
 TITLES = {"nginx": ("nginx: master process {}", "nginx: worker process")}
 
-__all__ = ["PROGRAMS", "SERVERS", "TITLES"]
+__all__ = ["MOUNTED", "PROGRAMS", "SERVERS", "TITLES"]

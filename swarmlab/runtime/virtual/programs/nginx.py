@@ -15,6 +15,9 @@ from swarmlab.runtime.virtual.process import Child, NginxBinary, find_nginx
 _CONFIG = "nginx.conf"
 _SIGNALS = {"reload": "SIGHUP", "stop": "SIGTERM", "quit": "SIGQUIT", "reopen": "SIGUSR1"}
 
+#: Seconds of swarm time between two looks at files of this machine.
+_POLL = 1.0
+
 #: Plans by what they were made from; most containers of a lab share one.
 _plans: dict[object, Plan] = {}
 
@@ -80,6 +83,8 @@ class _Server:
         self._context.signals.handle(("SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1"), child.signal)
         self._context.signals.handle(("SIGHUP",), lambda _: self._reload(child))
         self._context.ready()
+        if self._machine.root.has_bound_files:
+            self._machine.background(self._keep_up())
         try:
             return await child.wait()
         finally:
@@ -89,6 +94,12 @@ class _Server:
             await pump
             for port in self._real:
                 self._machine.close_port(port)
+
+    async def _keep_up(self) -> None:
+        """Carry changes over: nginx reads copies of files that are bound one by one."""
+        while True:
+            await self._machine.clock.sleep(_POLL)
+            self._machine.root.sync()
 
     async def test(self, planned: Plan) -> int:
         """`nginx -t`."""
@@ -126,7 +137,7 @@ class _Server:
 
     def _spawn(self, planned: Plan, sockets: Sequence[socket.socket]) -> Child:
         config = self._write(planned, _CONFIG)
-        child = self._machine.processes.spawn(
+        child = self._machine.spawn(
             ["nginx", "-p", str(self._directory), "-c", config.name, "-e", "stderr"],
             executable=self._binary.path,
             directory=self._directory,

@@ -55,7 +55,12 @@ async def _serve(context: Context, port: int, answer: _Answer) -> int:
         listener.close()
         await context.err(f"listen tcp :{port}: bind: {os.strerror(error.errno or 0).lower()}\n")
         return 1
-    server = web.Server(answer, access_log=None)
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        await context.machine.thawed()
+        return await answer(request)
+
+    server = web.Server(handle, access_log=None)
     site = await loop.create_server(server, sock=listener)
     context.signals.handle(("SIGTERM", "SIGINT", "SIGQUIT"), lambda _: None if stop.done() else stop.set_result(None))
     context.ready()

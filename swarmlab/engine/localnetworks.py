@@ -1,0 +1,242 @@
+"""The networks of one engine alone (MB: daemon/network.go; libnetwork)."""
+
+import hashlib
+import ipaddress
+import re
+import secrets
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from swarmlab.engine import localipam
+from swarmlab.engine.errors import EngineError, conflict, internal, not_found
+from swarmlab.engine.events import Events
+from swarmlab.objects.local import Container, LocalNetwork, LocalPool
+from swarmlab.objects.requests import IPAM, IPAMPool, NetworkCreateRequest
+from swarmlab.store import Actor, Kind, Store
+
+GATEWAY_BRIDGE = "docker_gwbridge"
+#: Networks that every engine has, and the name that stands for the first of them.
+PREDEFINED = ("bridge", "host", "none")
+_RESERVED = frozenset({*PREDEFINED, "default"})
+_FORBIDDEN = 403
+_BRIDGE_NAME = "com.docker.network.bridge.name"
+_MTU = "com.docker.network.driver.mtu"
+_FLAGS = ("com.docker.network.bridge.enable_icc", "com.docker.network.bridge.enable_ip_masquerade")
+_TRUTHS = frozenset({"1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False"})
+_GATEWAY_OPTIONS = {
+    "com.docker.network.bridge.enable_icc": "false",
+    "com.docker.network.bridge.enable_ip_masquerade": "true",
+    _BRIDGE_NAME: GATEWAY_BRIDGE,
+}
+
+
+class LocalNetworks:
+    """Owns the records of the networks that people make on an engine.
+
+    Which container is on which network stands in the containers' records: `users` gives those that are on one now.
+    """
+
+    def __init__(
+        self,
+        engine: str,
+        store: Store,
+        events: Events,
+        predefined: Callable[[], Iterable[LocalNetwork]],
+        running: Callable[[], Iterable[Container]],
+        in_swarm: Callable[[], bool],
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._events = events
+        self._actor = Actor(engine=engine, loop="networks")
+        self._predefined = predefined
+        self._running = running
+        self._in_swarm = in_swarm
+
+    def find(self, reference: str) -> LocalNetwork | None:
+        """A network by its id, name or a prefix of its id that fits no other."""
+        every = self.list()
+        if not reference:
+            return None
+        by_id = [network for network in every if network.id == reference]
+        by_name = [network for network in every if network.name == reference]
+        by_prefix = [network for network in every if network.id.startswith(reference)]
+        return next((found[0] for found in (by_id, by_name, by_prefix) if len(found) == 1), None)
+
+    def users(self, network_id: str) -> list[Container]:
+        """The containers that are on a network now."""
+        return [c for c in self._running() if any(endpoint.network_id == network_id for endpoint in c.endpoints)]
+
+    def in_use(self, network: LocalNetwork) -> bool:
+        """Whether anything is on a network now: containers, or a swarm's own ends on the bridge of its tasks."""
+        return bool(self.users(network.id)) or (network.name == GATEWAY_BRIDGE and self._in_swarm())
+
+    def create(self, request: NetworkCreateRequest) -> LocalNetwork:
+        """A new network. Raises EngineError with Docker's words and status."""
+        self._check_name(request)
+        if request.ipam is not None and request.ipam.driver not in {"", "default"}:
+            raise not_found(f'plugin "{request.ipam.driver}" not found')
+        if request.config_from is not None and request.config_from.network:
+            request = self._configured(request)
+        network_id = secrets.token_hex(32)
+        if not request.config_only:
+            self._check_options(request, network_id)
+        ipam = request.ipam
+        asked = [
+            LocalPool(
+                subnet=c.subnet, ip_range=c.ip_range, gateway=c.gateway, auxiliary_addresses=c.auxiliary_addresses
+            )
+            for c in (ipam.config if ipam is not None else ())
+        ]
+        network = LocalNetwork(
+            id=network_id,
+            name=request.name,
+            driver="null" if request.config_only else "bridge",
+            pools=tuple(asked) if request.config_only else self._pools(asked, ipv6=bool(request.enable_ipv6)),
+            internal=request.internal,
+            attachable=request.attachable,
+            ipv6=bool(request.enable_ipv6),
+            ipam_options=ipam.options if ipam is not None else None,
+            options=request.options,
+            labels=request.labels,
+            config_only=request.config_only,
+            config_from=request.config_from.network if request.config_from is not None else "",
+        )
+        made = self._add(network)
+        self._tell("create", made)
+        return made
+
+    def remove(self, network: LocalNetwork) -> None:
+        """Remove a network that no container is on. Raises EngineError (403)."""
+        if network.name in PREDEFINED:
+            raise EngineError(_FORBIDDEN, f"{network.name} is a pre-defined network and cannot be removed")
+        if self.in_use(network):
+            raise EngineError(
+                _FORBIDDEN,
+                f"error while removing network: network {network.name} id {network.id} has active endpoints",
+            )
+        if any(other.config_from == network.name for other in self.list()):
+            raise EngineError(
+                _FORBIDDEN, f'error while removing network: configuration network "{network.name}" is in use'
+            )
+        with self._store.transaction(self._actor) as tx:
+            tx.delete(Kind.LOCAL_NETWORK, network.id)
+        self._tell("destroy", network)
+
+    def gateway_bridge(self) -> None:
+        """The bridge through which tasks on overlay networks reach the outside is there from now on."""
+        if self.find(GATEWAY_BRIDGE) is None:
+            self._add(
+                LocalNetwork(
+                    id=secrets.token_hex(32),
+                    name=GATEWAY_BRIDGE,
+                    pools=self._pools([], ipv6=False),
+                    options=_GATEWAY_OPTIONS,
+                )
+            )
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _add(self, network: LocalNetwork) -> LocalNetwork:
+        with self._store.transaction(self._actor) as tx:
+            return tx.create(Kind.LOCAL_NETWORK, network)
+
+    def _check_name(self, request: NetworkCreateRequest) -> None:
+        name = request.name
+        if name in _RESERVED:
+            raise EngineError(_FORBIDDEN, f"operation is not permitted on predefined {name} network ")
+        if any(network.name == name for network in self.list()):
+            raise conflict(f"network with name {name} already exists")
+        if not name.strip():
+            raise internal(f"invalid name: {name}")
+        if request.driver in {"host", "null"}:
+            raise EngineError(_FORBIDDEN, f'only one instance of "{request.driver}" network is allowed')
+        if request.ingress:
+            raise EngineError(_FORBIDDEN, "Ingress network can only be global scope network")
+
+    def _configured(self, request: NetworkCreateRequest) -> NetworkCreateRequest:
+        """The request with what another network was made to hold."""
+        assert request.config_from is not None
+        if (request.ipam is not None and request.ipam.config) or request.options:
+            raise EngineError(
+                _FORBIDDEN,
+                "user specified configurations are not supported if the network depends on a configuration network",
+            )
+        source = self.find(request.config_from.network)
+        if source is None or not source.config_only:
+            raise not_found(f'configuration network "{request.config_from.network}" does not exist')
+        return msgspec.structs.replace(
+            request,
+            ipam=IPAM(options=source.ipam_options, config=tuple(_asked(pool) for pool in source.pools)),
+            options=source.options,
+            labels={**source.labels, **request.labels},
+            enable_ipv6=source.ipv6,
+        )
+
+    def _check_options(self, request: NetworkCreateRequest, network_id: str) -> None:
+        mtu = request.options.get(_MTU, "0")
+        if not re.fullmatch(r"[+-]?\d+", mtu):
+            raise _unparsable(_MTU, mtu, "Atoi")
+        for flag in _FLAGS:
+            value = request.options.get(flag, "true")
+            if value not in _TRUTHS:
+                raise _unparsable(flag, value, "ParseBool")
+        bridge = request.options.get(_BRIDGE_NAME)
+        for other in self.list():
+            if bridge and other.options.get(_BRIDGE_NAME) == bridge:
+                raise EngineError(
+                    _FORBIDDEN,
+                    f"cannot create network {network_id} ({bridge}): conflicts with network {other.id} ({bridge}): "
+                    "networks have same bridge name",
+                )
+
+    def _pools(self, asked: list[LocalPool], *, ipv6: bool) -> tuple[LocalPool, ...]:
+        """The pools of a new bridge: those asked for, and what is missing of them."""
+        taken = [localipam.parse(pool) for network in self.list() if not network.config_only for pool in network.pools]
+        found = []
+        for pool in asked:
+            subnet = localipam.parse(pool)
+            if localipam.overlaps(subnet, taken):
+                raise EngineError(_FORBIDDEN, "Pool overlaps with other one on this address space")
+            found.append(localipam.checked(pool))
+            taken.append(subnet)
+        versions = [localipam.version(pool) for pool in found]
+        if len(set(versions)) < len(versions):
+            raise EngineError(_FORBIDDEN, "bridge driver doesn't support multiple subnets")
+        if 4 not in versions:
+            found.insert(0, self._chosen(localipam.choose(taken)))
+        if ipv6 and 6 not in versions:
+            found.append(self._chosen(self._unique_local(taken)))
+        return tuple(found)
+
+    @staticmethod
+    def _chosen(subnet: localipam.Network) -> LocalPool:
+        pool = localipam.checked(LocalPool(subnet=str(subnet)))
+        return msgspec.structs.replace(pool, gateway=pool.router, chosen=True)
+
+    def _unique_local(self, taken: list[localipam.Network]) -> localipam.Network:
+        """A free /64 of the engine's own unique local addresses (RFC 4193), as engines have since version 27."""
+        prefix = b"\xfd" + hashlib.sha256(self._engine.encode()).digest()[:5]
+        site = ipaddress.IPv6Network((prefix.ljust(16, b"\0"), 48))
+        return next(subnet for subnet in site.subnets(new_prefix=64) if not localipam.overlaps(subnet, taken))
+
+    def _tell(self, action: str, network: LocalNetwork) -> None:
+        self._events.publish("network", action, network.id, {"name": network.name, "type": network.driver})
+
+    def list(self) -> list[LocalNetwork]:
+        """Every network, the predefined first."""
+        return [*self._predefined(), *self._store.tables.local_networks]
+
+
+def _asked(pool: LocalPool) -> IPAMPool:
+    return IPAMPool(
+        subnet=pool.subnet,
+        ip_range=pool.ip_range,
+        gateway=pool.gateway,
+        auxiliary_addresses=pool.auxiliary_addresses,
+    )
+
+
+def _unparsable(option: str, value: str, function: str) -> EngineError:
+    return internal(f'failed to parse {option} value: {value} (strconv.{function}: parsing "{value}": invalid syntax)')
