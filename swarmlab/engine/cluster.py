@@ -179,7 +179,7 @@ class ClusterComponent:
         return first.node_id
 
     async def _init_again(self, member: Membership, request: InitRequest) -> str:
-        """Go on as the only manager of the swarm that there is (`--force-new-cluster`), even with an old certificate."""
+        """Go on as the only manager of the swarm (`--force-new-cluster`), even with an old certificate."""
         if member.expired and member.manager:
             self._become(replace(member, expired=False))
         node = self._node

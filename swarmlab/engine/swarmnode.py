@@ -26,7 +26,7 @@ from swarmlab.store import Commit, Kind
 PROMOTION = 0.6
 #: A node that is told to get a new certificate has it so many seconds later.
 RENEWAL = 0.5
-#: A renewal that failed is tried again after at most so many seconds (SK: ca/certificates.go, RenewTLSExponentialBackoff).
+#: A renewal that failed is tried again after at most so many seconds (SK: ca/certificates.go).
 RENEWAL_RETRY = 300.0
 
 
@@ -209,7 +209,7 @@ class SwarmNode:
         self._age()
 
     def _age(self) -> None:
-        """Renew the certificate at its time. When that is over and no manager can be reached, try again now and then."""
+        """Renew the certificate at its time. When that is over and no manager is reached, try again now and then."""
         if self._aging is not None:
             self._aging.cancel()
             self._aging = None

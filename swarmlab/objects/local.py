@@ -24,8 +24,8 @@ class Membership(Spec, frozen=True):
     """An engine's place in a swarm, as its state directory would hold it (MB: daemon/cluster/noderunner.go).
 
     `swarm` is the cluster id, `remote` the manager it joined through. `manager` tells whose certificate the node has,
-    a manager's or a worker's; it is valid between two instants in Unix nanoseconds. `expired` from a start of the engine
-    after that time until it leaves. `lock` is that of a manager of a swarm with autolock.
+    a manager's or a worker's; it is valid between two instants in Unix nanoseconds. `expired` from a start of the
+    engine after that time until it leaves. `lock` is that of a manager of a swarm with autolock.
     """
 
     swarm: str = ""

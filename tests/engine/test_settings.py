@@ -24,7 +24,7 @@ def test_a_node_reports_labels_and_resources_of_its_engine() -> None:
     [(["zone"], "bad attribute format: zone"), (["a=b", "a=c"], "conflict labels for a=c and a=b")],
 )
 def test_labels_that_cannot_be(labels: list[str], text: str) -> None:
-    with pytest.raises(ValueError, match="label|attribute") as refused:
+    with pytest.raises(ValueError, match=r"label|attribute") as refused:
         engine_settings(labels)
     assert str(refused.value) == text
 

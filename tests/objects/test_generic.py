@@ -22,7 +22,7 @@ def test_a_number_is_so_many_units_and_anything_else_is_a_name() -> None:
     ],
 )
 def test_what_cannot_be_configured(terms: list[str], text: str) -> None:
-    with pytest.raises(ValueError, match="^could not parse GenericResource: ") as refused:
+    with pytest.raises(ValueError, match=r"^could not parse GenericResource: ") as refused:
         parse(terms)
     assert str(refused.value) == f"could not parse GenericResource: {text}"
 

@@ -14,8 +14,8 @@ ORCHESTRATORS = {"replicated orchestrator", "global orchestrator", "jobs orchest
 class RolloutRules:
     """Looks at replicated services only: a node's event replaces tasks of global ones whatever their update config.
 
-    A task that is well runs, shall run, and is on a node where it may stay. Nobody but the updater ends such a task, and
-    for scaling down it is removed, not shut down.
+    A task that is well runs, shall run, and is on a node where it may stay. Nobody but the updater ends such a task,
+    and for scaling down it is removed, not shut down.
     """
 
     def __init__(self, objects: dict[Kind, dict[str, Object]], slot: Callable[[Task], Iterable[Task]]) -> None:

@@ -97,7 +97,7 @@ def service_spec(
     labels: dict[str, str] | None = None,
     generic: tuple[str, ...] = (),
 ) -> ServiceSpec:
-    """A service; `replicas=GLOBAL` makes it global; `cpus`, `memory` (bytes) and `generic` (`gpu=1`) are reservations."""
+    """A service; `replicas=GLOBAL` makes it global; `cpus`, `memory` (bytes), `generic` (`gpu=1`) are reserved."""
     placement = None
     if constraints or preferences or max_replicas:
         placement = Placement(constraints=constraints, preferences=preferences, max_replicas=max_replicas)

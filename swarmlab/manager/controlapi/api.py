@@ -5,8 +5,8 @@ from swarmlab.manager.controlapi.cluster import ClusterAPI
 from swarmlab.manager.controlapi.networks import NetworkAPI
 from swarmlab.manager.controlapi.nodes import Members, NodeAPI
 from swarmlab.manager.controlapi.services import ServiceAPI
-from swarmlab.manager.controlapi.tasks import TaskAPI
 from swarmlab.manager.controlapi.tally import Tally
+from swarmlab.manager.controlapi.tasks import TaskAPI
 from swarmlab.store import Store
 
 
