@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import IO, Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from multidict import MultiMapping
@@ -61,6 +61,11 @@ class Hijack:
 
 Response = Answer | Stream | Hijack
 
+
+async def _no_upload() -> IO[bytes]:
+    raise RuntimeError("only the body of a route with upload=True comes as a file")
+
+
 NO_CONTENT = Answer(HTTPStatus.NO_CONTENT)
 DONE = Answer()
 
@@ -105,6 +110,9 @@ class Call:
     names: Mapping[str, str]
     body: bytes = b""
     client: str = ""
+    #: Receives the body of a route with `upload=True`, of any size, as a file to read, on disk when it is large. Whoever
+    #: calls this closes it. Check what can be checked before: refusals need not wait for the body. Raises OSError.
+    upload: Callable[[], Awaitable[IO[bytes]]] = _no_upload
 
     @cached_property
     def control(self) -> ControlAPI:
@@ -145,8 +153,12 @@ Handler = Callable[[Call], Response | Awaitable[Response]]
 
 
 class Route(NamedTuple):
-    """`path` names parts in braces; `{name}` is one segment, `{name*}` may contain slashes."""
+    """`path` names parts in braces; `{name}` is one segment, `{name*}` may contain slashes.
+
+    With `upload` the body is no JSON: it is not read before the handler asks for it with `Call.upload`.
+    """
 
     method: str
     path: str
     handler: Handler
+    upload: bool = False

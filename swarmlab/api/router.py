@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from swarmlab.api.call import Handler, Route
+from swarmlab.api.call import Route
 
 _VERSIONED = re.compile(r"/v([0-9.]+)(/.*)")
 _NAME = re.compile(r"\{(\w+)(\*?)\}")
@@ -14,7 +14,7 @@ _NAME = re.compile(r"\{(\w+)(\*?)\}")
 class Match(NamedTuple):
     """A route that fits a path, and the parts of the path that it names."""
 
-    handler: Handler
+    route: Route
     names: Mapping[str, str]
 
 
@@ -28,23 +28,23 @@ class Router:
     """All routes, the more specific ones first within a method."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self._fixed: dict[tuple[str, str], Handler] = {}
-        self._patterns: dict[tuple[str, str], list[tuple[re.Pattern[str], Handler]]] = {}
+        self._fixed: dict[tuple[str, str], Route] = {}
+        self._patterns: dict[tuple[str, str], list[tuple[re.Pattern[str], Route]]] = {}
         for route in routes:
             if "{" not in route.path:
-                self._fixed[route.method, route.path] = route.handler
+                self._fixed[route.method, route.path] = route
             else:
                 key = (route.method, route.path.split("/")[1])
-                self._patterns.setdefault(key, []).append((_pattern(route.path), route.handler))
+                self._patterns.setdefault(key, []).append((_pattern(route.path), route))
 
     def find(self, method: str, path: str) -> Match | None:
         """The route of a path without version, as it was sent; None when Docker has none either."""
         fixed = self._fixed.get((method, path))
         if fixed is not None:
             return Match(fixed, {})
-        for pattern, handler in self._patterns.get((method, path.partition("/")[2].partition("/")[0]), ()):
+        for pattern, route in self._patterns.get((method, path.partition("/")[2].partition("/")[0]), ()):
             if (match := pattern.fullmatch(path)) is not None:
-                return Match(handler, {name: unquote(value) for name, value in match.groupdict().items()})
+                return Match(route, {name: unquote(value) for name, value in match.groupdict().items()})
         return None
 
 

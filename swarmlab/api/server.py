@@ -39,6 +39,7 @@ from swarmlab.api.call import Answer, ApiVersion, Call, Hijack, Response, Stream
 from swarmlab.api.errors import KNOWN, status_of
 from swarmlab.api.hijack import take_over
 from swarmlab.api.router import Match, Router, split_version
+from swarmlab.api.uploads import receive
 from swarmlab.engine import API_VERSION, MIN_API_VERSION, VERSION, DockerEngine
 from swarmlab.journal import Journal, Request
 from swarmlab.manager import LeaderAwaitedError
@@ -63,9 +64,9 @@ _HEADERS = {
     "Ostype": "linux",
     "Server": f"Docker/{VERSION} (linux)",
 }
-#: Bodies are read as a whole; the largest legal one is a config of 1,000 KiB in base64.
+#: Bodies that are no uploads are read as a whole; the largest legal one is a config of 1,000 KiB in base64.
 _MAX_BODY = 64 << 20
-#: The whole request line, which carries the filters.
+#: The whole request line, which carries the filters, and each header, which may carry logins (Go: MaxHeaderBytes).
 _MAX_LINE = 1 << 20
 _PING = "/_ping"
 #: A name that only a page on the web would use to reach a local server. Clients send `docker`, `localhost`, a path.
@@ -95,6 +96,9 @@ class Server:
             handler_cancellation=True,
             access_log=None,
             max_line_size=_MAX_LINE,
+            max_field_size=_MAX_LINE,
+            # As in Go: what a client has packed is the handler's business, and cannot grow here.
+            auto_decompress=False,
         )
         self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -142,8 +146,9 @@ class Server:
                 version=ApiVersion.parse(version) if version else _NEWEST,
                 query=request.query,
                 names=match.names,
-                body=await request.read() if request.can_read_body else b"",
+                body=b"" if match.route.upload else await request.read(),
                 client=request.headers.get("User-Agent", ""),
+                upload=lambda: receive(request.content, self._engine.scratch),
             )
             return await _carry_out(match, call)
         except KNOWN as error:
@@ -195,12 +200,12 @@ def _listener(path: Path, mode: int) -> tuple[socket.socket, int]:
 async def _carry_out(match: Match, call: Call) -> Response:
     """What the handler answers, once the swarm has a leader if it needs one."""
     try:
-        result = match.handler(call)
+        result = match.route.handler(call)
         if isinstance(result, Response):
             return result
         attempts = _finish(match, call, result)
     except LeaderAwaitedError:
-        attempts = call.engine.cluster.patiently(lambda: match.handler(call))
+        attempts = call.engine.cluster.patiently(lambda: match.route.handler(call))
     # A client that goes away does not undo what it asked for.
     return await asyncio.shield(asyncio.ensure_future(attempts))
 
@@ -209,7 +214,7 @@ async def _finish(match: Match, call: Call, result: Awaitable[Response]) -> Resp
     try:
         return await result
     except LeaderAwaitedError:
-        return await call.engine.cluster.patiently(lambda: match.handler(call))
+        return await call.engine.cluster.patiently(lambda: match.route.handler(call))
 
 
 def _is_forged(request: web.BaseRequest) -> bool:

@@ -65,7 +65,9 @@ class DockerEngine:
         if not len(store.tables.engines):
             self._create(name)
         self._record = next(iter(store.tables.engines))
-        self.runtime = VirtualRuntime(clock, images, state / name)
+        #: A private folder of the engine's own, for temporary files too.
+        self.scratch = state / name
+        self.runtime = VirtualRuntime(clock, images, self.scratch)
         self.containers = Containers(name, store, clock, self.runtime, self.events)
         self.execs = Execs(self.containers)
         self.by_hand = ByHand(name, self.containers, images)

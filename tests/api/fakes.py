@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -179,8 +180,9 @@ class FakeEvents:
 class FakeEngine:
     """Everything the API needs of an engine."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, scratch: Path) -> None:
         self.name = "node-1"
+        self.scratch = scratch
         self.id = "AAAA:BBBB"
         self.address = "127.0.0.1"
         self.clock = VirtualClock()

@@ -4,6 +4,7 @@ import io
 import posixpath
 import tarfile
 from collections.abc import Iterator, Sequence
+from typing import IO
 
 from bashkit import FileSystem
 
@@ -47,12 +48,12 @@ class Archive:
             self._add(tar, real, name)
         return data.getvalue()
 
-    def unpack(self, path: str, data: bytes, *, replace: bool) -> None:
+    def unpack(self, path: str, archive: IO[bytes], *, replace: bool) -> None:
         """See `Container.unpack`."""
         target = self._resolved(path, last=True)
         if self._lstat(target).kind != "directory":
             raise NotADirectoryError("extraction point is not a directory")
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:*") as tar:
+        with tarfile.open(fileobj=archive, mode="r:*") as tar:
             for member in tar:
                 inside = posixpath.normpath(posixpath.join("/", member.name))
                 self._extract(tar, member, posixpath.normpath(f"{target}/{inside}"), replace=replace)
