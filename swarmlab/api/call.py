@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from typing import IO, Any, NamedTuple, Protocol, TypeVar
+from typing import IO, Any, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
 from multidict import MultiMapping
 
+from swarmlab.api.contenttype import check_json
 from swarmlab.api.decode import decode
 from swarmlab.api.encode import dumps
 from swarmlab.api.query import Filters, truthy
@@ -39,6 +40,10 @@ class Stream:
     parts: AsyncIterator[bytes]
     content_type: str
 
+    async def close(self) -> None:
+        """Give up what the parts come from, also when nobody has asked for the first."""
+        await cast(Any, self.parts).aclose()
+
 
 class Connection(Protocol):
     """The raw bytes of a connection that HTTP has left."""
@@ -52,11 +57,14 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hijack:
-    """A response after which the connection belongs to `run`, until that returns. `gone` is called afterwards."""
+    """A response after which the connection belongs to `run`, until that returns.
+
+    `close` is called at the end, also when it never came to `run`.
+    """
 
     run: Callable[[Connection], Awaitable[None]]
     content_type: str
-    gone: Callable[[], Awaitable[None]]
+    close: Callable[[], Awaitable[None]]
 
 
 Response = Answer | Stream | Hijack
@@ -109,9 +117,10 @@ class Call:
     query: MultiMapping[str]
     names: Mapping[str, str]
     body: bytes = b""
+    content_type: str = ""
     client: str = ""
-    #: Receives the body of a route with `upload=True`, of any size, as a file to read, on disk when it is large. Whoever
-    #: calls this closes it. Check what can be checked before: refusals need not wait for the body. Raises OSError.
+    #: Receives the body of a route with `upload=True`, of any size, as a file, on disk when it is large. Whoever calls
+    #: this closes it. Check what can be checked before: refusals need not wait for the body. Raises OSError.
     upload: Callable[[], Awaitable[IO[bytes]]] = _no_upload
 
     @cached_property
@@ -145,7 +154,9 @@ class Call:
         return filters
 
     def decode(self, kind: type[S], go_type: str = "") -> S:
-        """The body as a spec. Raises ApiError (400)."""
+        """The body as a spec. Raises ApiError (400), also for a body that does not say that it is JSON."""
+        if self.body or self.content_type:
+            check_json(self.content_type)
         return decode(self.body, kind, go_type)
 
 
