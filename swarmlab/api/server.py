@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Awaitable
 from contextlib import aclosing, suppress
 from http import HTTPStatus
@@ -41,6 +42,7 @@ from swarmlab.api.hijack import take_over
 from swarmlab.api.protocol import SERVER, HttpServer, Protocol, malformed
 from swarmlab.api.router import Match, Router, split_version
 from swarmlab.api.target import Target, WrongTargetError, parse_query
+from swarmlab.api.tls import TlsListener
 from swarmlab.api.uploads import invite, receive
 from swarmlab.engine import API_VERSION, MIN_API_VERSION, DockerEngine
 from swarmlab.journal import Journal, Request
@@ -89,6 +91,8 @@ class Server:
         self._engine = engine
         self._journal = journal
         self._runner: web.ServerRunner | None = None
+        self._http: HttpServer | None = None
+        self._tls: TlsListener | None = None
         self._path: Path | None = None
         self._inode = 0
         #: Where it listens beside its socket.
@@ -101,7 +105,7 @@ class Server:
         """
         listener, self._inode = _listener(path, mode)
         self._path = path
-        server = HttpServer(
+        self._http = HttpServer(
             cast(Any, self._handle),
             request_factory=_Request,
             handler_cancellation=True,
@@ -111,12 +115,21 @@ class Server:
             # As in Go: what a client has packed is the handler's business, and cannot grow here.
             auto_decompress=False,
         )
-        self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
+        self._runner = web.ServerRunner(self._http, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.SockSite(self._runner, listener, backlog=4096).start()
 
+    async def listen(self, address: str, port: int, context: ssl.SSLContext) -> None:
+        """Listen at a TCP port too, once started, for clients whose certificate `context` accepts. Raises OSError."""
+        assert self._http is not None
+        self._addresses.add(address)
+        self._tls = TlsListener(context, self._http)
+        await self._tls.start(address, port)
+
     async def close(self) -> None:
         """Stop listening, end the streams and remove the socket, unless another server has taken its place."""
+        if self._tls is not None:
+            self._tls.close()
         if self._runner is not None:
             await self._runner.cleanup()
         if self._path is not None:

@@ -68,10 +68,18 @@ def up(
     speed: Annotated[
         float | None, typer.Option(help="How many seconds pass in the swarm in one second. Default: 1.")
     ] = None,
+    tcp: Annotated[
+        bool | None,
+        typer.Option("--tcp/--no-tcp", help="Let the engines also listen at TCP ports of 127.0.0.1, for TLS only."),
+    ] = None,
+    tcp_bind: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS[:PORT]", help="The same at another address; node-2 has the port after node-1's."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Start a lab. One that was stopped, or that crashed, goes on where it was."""
-    done = manage.up(name, nodes, speed, hollow=hollow)
+    done = manage.up(name, nodes, speed, hollow=hollow, tcp=tcp, bind=tcp_bind)
     if as_json:
         _print_json(manage.status(done.settings.name))
         return
@@ -106,10 +114,11 @@ def env(
     node: Annotated[str, typer.Argument(help="The node that docker talks to.")] = "node-1",
     name: Name = None,
     shell: Annotated[str, typer.Option(help="sh (also for bash and zsh), fish or powershell.")] = "sh",
+    tcp: Annotated[bool, typer.Option("--tcp", help="Over TLS, to a lab that was started with --tcp.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print what makes docker talk to a lab. For this shell: eval "$(swarmlab env)"."""
-    variables = environment(name, node)
+    variables = environment(name, node, tcp=tcp)
     if as_json:
         _print_json(variables)
     else:
