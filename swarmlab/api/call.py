@@ -35,14 +35,19 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A response whose parts come one by one; headers are sent before the first part is there."""
+    """A response whose parts come one by one; headers are sent before the first part is there.
+
+    `forget` gives up what was begun before the first part was asked for.
+    """
 
     parts: AsyncIterator[bytes]
     content_type: str
+    forget: Callable[[], object] = lambda: None
 
     async def close(self) -> None:
-        """Give up what the parts come from, also when nobody has asked for the first."""
+        """Nobody wants the parts any more, be they sent or not."""
         await cast(Any, self.parts).aclose()
+        self.forget()
 
 
 class Connection(Protocol):

@@ -134,7 +134,10 @@ class Containers:
         if condition == "not-running" and container.state.status not in {"running", "restarting"}:
             found.set_result(container.state.exit_code)
         else:
-            self._waiters.setdefault((container_id, condition), []).append(found)
+            waiters = self._waiters.setdefault((container_id, condition), [])
+            waiters.append(found)
+            # Whoever gives up waiting is forgotten.
+            found.add_done_callback(lambda _: waiters.remove(found) if found in waiters else None)
         return found
 
     async def stop(self, container_id: str, grace: float, name: str = "") -> None:
