@@ -6,7 +6,6 @@ that was expected.
 """
 
 import base64
-import binascii
 import types
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -299,7 +298,7 @@ def _bytes(value: Any, where: _Where) -> str:
     text = text.replace("\r", "").replace("\n", "")
     try:
         base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise bad_request(f"illegal base64 data at input byte {_first_illegal(text)}") from None
     return text
 

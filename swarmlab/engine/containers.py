@@ -207,6 +207,9 @@ class Containers:
             timer.cancel()
         for waiter in (waiter for waiters in self._waiters.values() for waiter in waiters):
             waiter.cancel()
+        for ended in self._ended.values():
+            # Nobody will ever tell those who wait for it.
+            ended.cancel()
         self._watchers.clear()
         self._restarts.clear()
         self._waiters.clear()
