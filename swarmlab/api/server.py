@@ -42,7 +42,7 @@ from swarmlab.api.hijack import take_over
 from swarmlab.api.protocol import SERVER, HttpServer, Protocol, malformed
 from swarmlab.api.router import Match, Router, split_version
 from swarmlab.api.target import Target, WrongTargetError, parse_query
-from swarmlab.api.tls import TlsListener
+from swarmlab.api.tls import BACKLOG, TlsListener
 from swarmlab.api.uploads import invite, receive
 from swarmlab.engine import API_VERSION, MIN_API_VERSION, DockerEngine
 from swarmlab.journal import Journal, Request
@@ -117,7 +117,7 @@ class Server:
         )
         self._runner = web.ServerRunner(self._http, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.SockSite(self._runner, listener, backlog=4096).start()
+        await web.SockSite(self._runner, listener, backlog=BACKLOG).start()
 
     async def listen(self, address: str, port: int, context: ssl.SSLContext) -> None:
         """Listen at a TCP port too, once started, for clients whose certificate `context` accepts. Raises OSError."""

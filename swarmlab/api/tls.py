@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+#: So many connections may come at once, where the system lets them, as with Go's server: a Unix socket refuses more.
+BACKLOG = 4096
 #: So long a client may take for the handshake, in seconds, and so many bytes are decrypted at a time.
 _PATIENCE, _PIECE = 10.0, 64 * 1024
 #: How plain HTTP begins, and what Go's server says to it (net/http: tlsRecordHeaderLooksLikeHTTP).
@@ -30,7 +32,7 @@ class TlsListener:
     async def start(self, address: str, port: int) -> None:
         """Listen. Raises OSError."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._accept, address, port, backlog=128)
+        self._server = await loop.create_server(self._accept, address, port, backlog=BACKLOG)
 
     def close(self) -> None:
         """Stop listening, and drop who has not shown a certificate yet."""
