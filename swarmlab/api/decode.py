@@ -247,10 +247,7 @@ def _string(go_type: str) -> Reader:
     def read(value: Any, where: _Where) -> str:
         if not isinstance(value, str):
             raise _mismatch(_kind_of(value), go_type, where)
-        if value.isascii():
-            return value
-        # Half of a surrogate pair is no text; Go puts the replacement character.
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return value
 
     return read
 

@@ -37,6 +37,18 @@ def loads(text: str) -> Any:
         raise GoSyntaxError(_Scanner(text).explain()) from None
     if text[end:].strip(_SPACE):
         raise GoSyntaxError("unexpected content after JSON")
+    # Only an escape can be half of a surrogate pair.
+    return _as_text(value) if "\\ud" in text.lower() else value
+
+
+def _as_text(value: Any) -> Any:
+    """The same value, with Go's replacement character for each half of a surrogate pair, which is no text."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_as_text(inner) for inner in value]
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(inner) for key, inner in value.items()}
     return value
 
 

@@ -84,6 +84,8 @@ class Containers:
     def create(self, container: Container, files: Sequence[base.File] = ()) -> Container:
         """Make a container that has not been started. Raises EngineError when its image or name cannot be had."""
         self._check_name(container.name)
+        if container.stop_signal:
+            signal_number(container.stop_signal)
         self._materialise(container, files)
         with self._store.transaction(self._actor) as tx:
             created = tx.create(Kind.CONTAINER, container)

@@ -8,7 +8,7 @@ import msgspec
 
 from swarmlab.engine.containers import new_container_id
 from swarmlab.engine.environment import merged_env
-from swarmlab.engine.errors import EngineError, bad_request, not_found
+from swarmlab.engine.errors import bad_request, not_found
 from swarmlab.engine.names import random_name
 from swarmlab.engine.signals import signal_number
 from swarmlab.images import Catalogue, Image, ImageConfig, parse_reference
@@ -121,10 +121,7 @@ def _check(request: ContainerRequest) -> None:
         if not variable or variable.startswith("="):
             raise bad_request(f"invalid environment variable: {variable}")
     if request.stop_signal:
-        try:
-            signal_number(request.stop_signal)
-        except EngineError as error:
-            raise bad_request(str(error)) from None
+        signal_number(request.stop_signal)
     check_policy(host.restart_policy)
     if host.auto_remove and host.restart_policy.name not in {"", "no"}:
         raise bad_request("can't create 'AutoRemove' container with restart policy")
