@@ -210,9 +210,7 @@ class TaskManager:
         state = TaskState.REJECTED if self.status.state < TaskState.STARTING else TaskState.FAILED
         self._set(state, self.status.message, str(error))
 
-    def _set(
-        self, state: TaskState, message: str, err: str = "", *, container: ContainerStatus | None = None
-    ) -> None:
+    def _set(self, state: TaskState, message: str, err: str = "", *, container: ContainerStatus | None = None) -> None:
         self.status = TaskStatus(
             timestamp=self._clock.now(),
             state=state,

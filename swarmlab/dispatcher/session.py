@@ -112,4 +112,3 @@ class Session:
                 if config is not None:
                     configs[config.id] = config
         self._receive(Assignments(complete, tasks, removed, tuple(secrets.values()), tuple(configs.values())))
-
