@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -189,7 +190,8 @@ class Campaign:
 
     def _broken(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        self._check(False, f"in the event loop: {context['message']}: {error!r} {context.get('task')}", b"")
+        where = "".join(traceback.format_exception(error)) if error is not None else context.get("task")
+        self._check(False, f"in the event loop: {context['message']}: {where}", b"")
 
     def _check(self, right: bool, what: str, raw: bytes) -> None:
         if not right:
