@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from swarmlab.manager import StatusError
-from swarmlab.objects import ServiceSpec, TaskState
+from swarmlab.objects import Resources, Service, ServiceMode, ServiceSpec, TaskState
+from swarmlab.objects.generic import parse
+from swarmlab.objects.service import GlobalJob, ReplicatedJob
 from swarmlab.store import Kind
 from tests.support.cluster import ACTOR, Cluster, replace
 from tests.support.rules import Rules
-from tests.support.specs import GLOBAL, ingress, restart, service_spec, update
+from tests.support.specs import GLOBAL, host, ingress, restart, service_spec, update
 
 S = TaskState
 THOROUGH = bool(os.environ.get("SWARMLAB_THOROUGH"))
@@ -41,8 +43,28 @@ SPECS = st.builds(
             update(1, order="start-first", monitor=1),
         ]
     ),
-    ports=st.sampled_from([(), (), (ingress(80),)]),
+    rollback_config=st.sampled_from([None, update(2), update(1, order="start-first")]),
+    ports=st.sampled_from([(), (), (ingress(80),), (host(80, 8080),)]),
+    generic=st.sampled_from([(), (), ("gpu=1",), ("ssd=2", "gpu=1")]),
 )
+JOBS = st.builds(
+    lambda name, mode, image, policy, constraints: replace(
+        service_spec(name, image=image, policy=policy, constraints=constraints), mode=mode
+    ),
+    name=st.sampled_from(["job", "everywhere"]),
+    mode=st.builds(
+        lambda at_once, total: ServiceMode(
+            replicated_job=ReplicatedJob(max_concurrent=at_once, total_completions=total)
+        ),
+        st.integers(1, 3),
+        st.integers(1, 5),
+    ),
+    image=st.sampled_from(["nginx:1", "broken:1"]),
+    policy=st.sampled_from([restart("none"), restart("on-failure", 1), restart("on-failure", 0, 2)]),
+    constraints=st.sampled_from([(), (), ("node.labels.disk == ssd",)]),
+)
+#: What each node has.
+OFFER = Resources(nano_cpus=4_000_000_000, memory_bytes=8 << 30, generic_resources=parse(["gpu=a", "gpu=b", "ssd=4"]))
 
 
 class SwarmLife(RuleBasedStateMachine):
@@ -53,7 +75,7 @@ class SwarmLife(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.rules = Rules()
         self.broken = False
-        self.swarm = Cluster(3, folder=self.folder)
+        self.swarm = Cluster(3, folder=self.folder, resources=OFFER)
         self.break_images()
         self.swarm.settle()
 
@@ -81,6 +103,20 @@ class SwarmLife(RuleBasedStateMachine):
             return
         mode = self.swarm.service(spec.name).spec.mode
         self.swarm.update(replace(spec, mode=spec.mode if type(spec.mode) is type(mode) and same(spec, mode) else mode))
+
+    @rule(spec=JOBS)
+    def create_or_run_again(self, spec: ServiceSpec) -> None:
+        if spec.name == "everywhere":
+            spec = replace(spec, mode=ServiceMode(global_job=GlobalJob()))
+        if self.known(spec.name):
+            self.swarm.update(spec)
+        else:
+            self.swarm.create(spec)
+
+    @rule(name=st.sampled_from(["job", "everywhere"]))
+    def remove_a_job(self, name: str) -> None:
+        if self.known(name):
+            self.swarm.remove(name)
 
     @rule(name=NAMES, replicas=st.integers(0, 6))
     def scale(self, name: str, replicas: int) -> None:
@@ -157,6 +193,7 @@ class SwarmLife(RuleBasedStateMachine):
         """Nothing is lost: the store that comes back is the store that was."""
         self.every_transaction_obeys_the_rules()
         before = contents(self.swarm)
+        self.rules.rollout.begin_anew()
         self.swarm.crash(before_it_lives=lambda: self.compare(before))
 
     def compare(self, before: object) -> None:
@@ -203,7 +240,9 @@ class SwarmLife(RuleBasedStateMachine):
         for service in list(self.swarm.store.tables.services):
             spec = self.swarm.service(service.spec.name).spec
             template = replace(spec.task_template, force_update=spec.task_template.force_update + 1, resources=None)
-            self.swarm.update(replace(spec, task_template=replace(template, placement=None)))
+            endpoint = replace(spec.endpoint_spec, ports=()) if spec.endpoint_spec is not None else None
+            template = replace(template, placement=None)
+            self.swarm.update(replace(spec, task_template=template, endpoint_spec=endpoint))
 
     def running(self) -> set[str]:
         tasks = self.swarm.store.tables.tasks
@@ -212,6 +251,9 @@ class SwarmLife(RuleBasedStateMachine):
     def check_converged(self) -> None:
         for service in self.swarm.store.tables.services:
             name = service.spec.name
+            if service.is_job:
+                self.check_job(service)
+                continue
             running = self.swarm.running(name)
             wanted = [t for t in self.swarm.tasks(name) if t.desired_state <= S.RUNNING]
             assert len(running) == len(wanted), [(t.slot, t.state.text, t.desired_state.text) for t in wanted]
@@ -225,6 +267,23 @@ class SwarmLife(RuleBasedStateMachine):
             assert status is None or status.state == "completed", status
         tasks = self.swarm.store.tables.tasks
         assert all(task.service_id in self.swarm.store.tables.services for task in tasks)
+
+    def check_job(self, service: Service) -> None:
+        """As many run as may, until there are enough that have completed."""
+        assert service.job_status is not None
+        tasks = self.swarm.store.tables.tasks.by("service", service.id)
+        now = [t for t in tasks if t.job_iteration == service.job_status.job_iteration]
+        live = [t for t in tasks if t.state <= S.RUNNING]
+        assert all(t.state == S.RUNNING and t.desired_state == S.COMPLETE and t in now for t in live)
+        done = [t for t in now if t.state == S.COMPLETE]
+        job = service.spec.mode.replicated_job
+        if job is not None:
+            total, at_once = job.total_completions or 0, job.max_concurrent or 0
+            assert len(live) == min(at_once, total - len(done))
+            assert len({t.slot for t in (*live, *done)}) == len(live) + len(done), "a slot for each completion"
+        else:
+            assert {t.node_id for t in (*live, *done)} == {n.id for n in self.swarm.store.tables.nodes}
+            assert len(live) + len(done) == len(self.swarm.store.tables.nodes)
 
 
 def same(spec: ServiceSpec, mode: object) -> bool:

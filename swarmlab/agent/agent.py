@@ -3,15 +3,18 @@
 Source: SK: agent/agent.go.
 """
 
+import logging
 import random
 from collections.abc import Callable
 from typing import Protocol
 
 from swarmlab.agent.task import TaskManager
 from swarmlab.clock import Clock, Timer
-from swarmlab.dispatcher import Assignments, Dispatcher, Session
+from swarmlab.dispatcher import Assignments, Dispatcher, RateLimitedError, Session
 from swarmlab.objects import Config, Secret, Task, TaskStatus
 from swarmlab.runtime.controller import Executor
+
+_log = logging.getLogger(__name__)
 
 #: After losing its session an agent waits a random time up to this before the next try (SK: agent/session.go), seconds.
 BACKOFF_BASE, BACKOFF_FACTOR, BACKOFF_MAX = 0.1, 2.0, 8.0
@@ -89,7 +92,7 @@ class Agent:
     def describe_again(self) -> None:
         """Report the node's description anew by opening a new session."""
         if self._session is not None and not self._stopped:
-            self._session = None
+            self._lose_session()
             self._connect()
 
     # --- the session -----------------------------------------------------------------------------------------------
@@ -120,6 +123,10 @@ class Agent:
             self._session = dispatcher.register(self.node_id, self._executor.describe(), self._address, self._receive)
         except LookupError as error:
             self._on_rejected(str(error))
+            return
+        except RateLimitedError as error:
+            _log.info("%s", error)
+            self._connect_later()
             return
         self._dispatcher = dispatcher
         self._backoff = 0.0

@@ -216,7 +216,8 @@ class TaskManager:
             state=state,
             message=message,
             err=err,
-            container_status=container or self.controller.container_status(),
+            # Of a container that is gone the last that was heard stays.
+            container_status=container or self.controller.container_status() or self.status.container_status,
             ports=self.controller.ports(),
         )
         self._report(self.task, self.status)

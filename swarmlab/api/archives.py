@@ -58,7 +58,7 @@ def changes(call: Call) -> Answer:
 
 def export(call: Call) -> Answer:
     """`GET /containers/{id}/export`: all its files."""
-    body = call.engine.by_hand.inside(call.name).pack("/")
+    body = call.engine.by_hand.inside(call.name).rootfs()
     call.engine.containers.publish("export", call.engine.containers.find(call.name).id)
     return Answer(HTTPStatus.OK, body, "application/octet-stream")
 

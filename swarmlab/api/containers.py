@@ -100,7 +100,8 @@ class _View:
             return False
         if "ancestor" in filters:
             images = (self.engine.images.find(value) for value in filters.get("ancestor"))
-            if container.image_id not in {image.id for image in images if image is not None}:
+            store = self.engine.images.store
+            if not any(container.image_id in store.descendants(image) for image in images if image is not None):
                 return False
         if "network" in filters and not any(
             value == place.network or place.network_id.startswith(value)
@@ -172,7 +173,7 @@ class _View:
         return {
             "Id": container.id,
             "Names": [f"/{container.name}"],
-            "Image": container.image,
+            "Image": self._image_name(),
             "ImageID": container.image_id,
             "Command": " ".join([container.path, *words]),
             "Created": container.created_at // 1_000_000_000,
@@ -185,6 +186,12 @@ class _View:
             "NetworkSettings": {"Networks": self._networks()},
             "Mounts": [],
         }
+
+    def _image_name(self) -> str:
+        """The image as it was named, if that still means the same, else its id."""
+        container = self.container
+        found = self.engine.images.find(container.image)
+        return container.image if found is not None and found.id == container.image_id else container.image_id
 
     def _size(self) -> dict[str, int]:
         image = self.engine.images.find(self.container.image_id)

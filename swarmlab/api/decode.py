@@ -14,7 +14,6 @@ from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_ori
 import msgspec
 
 from swarmlab.api.errors import ApiError, bad_request
-from swarmlab.api.gojson import GoSyntaxError, Number, loads
 from swarmlab.objects import Spec
 from swarmlab.objects.blob import BlobSpec
 from swarmlab.objects.cluster import CAConfig, ClusterSpec, ExternalCA
@@ -30,6 +29,7 @@ from swarmlab.objects.container import (
     Ulimit,
     VolumeOptions,
 )
+from swarmlab.objects.gojson import GoSyntaxError, Number, loads
 from swarmlab.objects.requests import (
     IPAM,
     ExecCreateRequest,

@@ -2,9 +2,9 @@
 
 from http import HTTPStatus
 
+from swarmlab import images
 from swarmlab.api.call import Answer, Call, Route
 from swarmlab.api.errors import ApiError, bad_request
-from swarmlab.images import parse_reference
 
 
 def inspect_distribution(call: Call) -> Answer:
@@ -15,13 +15,8 @@ def inspect_distribution(call: Call) -> Answer:
 
 def check_reference(text: str) -> None:
     """Raise ApiError (400) when `text` cannot name an image."""
-    host, slash, rest = text.partition("/")
-    is_host = bool(slash) and (host == "localhost" or "." in host or ":" in host)
-    repository = (rest if is_host else text).partition(":")[0]
-    if repository.lower() != repository:
-        raise bad_request("invalid reference format: repository name must be lowercase")
     try:
-        parse_reference(text)
+        images.check_reference(text)
     except ValueError as error:
         raise bad_request(str(error)) from None
 

@@ -58,5 +58,7 @@ def parse_until(values: tuple[str, ...], now: int) -> int:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
+        if "-" not in text:
+            raise bad_request(f'failed to parse value as time or duration: "{text}"') from None
         raise bad_request(f'parsing time "{text}" as "2006-01-02": cannot parse "{text}" as "2006"') from None
     return int((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp() * _SECOND)

@@ -89,6 +89,12 @@ COMMANDS = {
     "docker image inspect, history": ["GET /images/{name*}/json", "GET /images/{name*}/history"],
     "docker pull": ["POST /images/create"],
     "docker tag, rmi": ["POST /images/{name*}/tag", "DELETE /images/{name*}"],
+    "docker image prune": ["POST /images/prune"],
+    "docker save, load": ["GET /images/get", "GET /images/{name*}/get", "POST /images/load"],
+    "docker import": ["POST /images/create"],
+    "docker commit": ["POST /commit"],
+    "docker push": ["POST /images/{name*}/push"],
+    "docker search": ["GET /images/search"],
     "docker build": ["POST /build"],
     "docker volume ls, inspect": ["GET /volumes", "GET /volumes/{name}"],
     "docker volume create, rm": ["POST /volumes/create", "DELETE /volumes/{name}"],
@@ -117,7 +123,11 @@ MISSING = {
     "docker info, version": "what is particular to a machine (drivers, kernel) is left out or a stand-in",
     "docker system df": "what containers have written is not measured",
     "docker pull": "images of the catalogue only; there is no registry",
-    "docker system prune": "images, volumes and build cache have nothing to give back",
+    "docker system prune": "volumes and build cache have nothing to give back",
+    "docker save, load": "programs for a processor are kept, not run; the shell's own commands take their places",
+    "docker import": "from standard input only: there is no network",
+    "docker push": "there is no registry and no network: Docker's error of such a machine",
+    "docker search": "there is no registry and no network: Docker's error of such a machine",
 }
 
 _HEAD = """# How much of Docker is here

@@ -5,9 +5,8 @@ from typing import Any
 
 import msgspec
 
-from swarmlab.api.encode import sorted_map
-from swarmlab.images import ImageConfig
-from swarmlab.objects.container import HealthConfig
+from swarmlab.engine.imageconfig import config_of
+from swarmlab.images import config_fields
 from swarmlab.objects.local import Container
 from swarmlab.objects.run import HostConfig
 
@@ -86,91 +85,8 @@ def _by_hand(host: HostConfig) -> dict[str, Any]:
     return everything
 
 
-def _config(
-    *,
-    hostname: str,
-    domainname: str = "",
-    attach: Sequence[bool] = (False, False, False),
-    stdin_once: bool = False,
-    user: str,
-    exposed_ports: Sequence[str],
-    tty: bool,
-    open_stdin: bool,
-    env: Sequence[str],
-    cmd: Sequence[str],
-    healthcheck: HealthConfig | None,
-    image: str,
-    working_dir: str,
-    entrypoint: Sequence[str],
-    labels: Mapping[str, str],
-    stop_signal: str,
-) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "Hostname": hostname,
-        "Domainname": domainname,
-        "User": user,
-        "AttachStdin": attach[0],
-        "AttachStdout": attach[1],
-        "AttachStderr": attach[2],
-        "ExposedPorts": {port: {} for port in sorted(exposed_ports)},
-        "Tty": tty,
-        "OpenStdin": open_stdin,
-        "StdinOnce": stdin_once,
-        "Env": list(env),
-        "Cmd": list(cmd) or None,
-        "Healthcheck": healthcheck,
-        "Image": image,
-        "Volumes": None,
-        "WorkingDir": working_dir,
-        "Entrypoint": list(entrypoint) or None,
-        "OnBuild": None,
-        "Labels": sorted_map(labels) or None,
-        "StopSignal": stop_signal,
-    }
-    return {key: value for key, value in found.items() if value or key not in _OMITTED_WHEN_EMPTY}
-
-
-_OMITTED_WHEN_EMPTY = frozenset({"ExposedPorts", "Healthcheck", "StopSignal"})
-
-
 def config(container: Container) -> dict[str, Any]:
     """`Config` of a container."""
-    found = _config(
-        hostname=container.hostname,
-        domainname=container.domainname,
-        attach=(container.attach_stdin, container.attach_stdout, container.attach_stderr),
-        stdin_once=container.stdin_once,
-        user=container.user,
-        exposed_ports=container.exposed_ports,
-        tty=container.tty,
-        open_stdin=container.open_stdin,
-        env=container.env,
-        cmd=container.cmd,
-        healthcheck=container.healthcheck,
-        image=container.image,
-        working_dir=container.working_dir,
-        entrypoint=container.entrypoint,
-        labels=container.labels,
-        stop_signal=container.stop_signal,
-    )
+    found = config_fields(config_of(container))
     found["Labels"] = found["Labels"] or {}
     return found
-
-
-def image_config(image: ImageConfig) -> dict[str, Any]:
-    """`Config` of an image."""
-    return _config(
-        hostname="",
-        user=image.user,
-        exposed_ports=image.exposed_ports,
-        tty=False,
-        open_stdin=False,
-        env=image.env,
-        cmd=image.cmd,
-        healthcheck=image.healthcheck,
-        image="",
-        working_dir=image.working_dir,
-        entrypoint=image.entrypoint,
-        labels=image.labels,
-        stop_signal=image.stop_signal,
-    )

@@ -35,13 +35,6 @@ def networks(call: Call) -> Answer:
     return document({"NetworksDeleted": deleted or None})
 
 
-def images(call: Call) -> Answer:
-    """`POST /images/prune`: nothing, as the catalogue belongs to every engine."""
-    call.filters("dangling", "label", "label!", "until")
-    call.engine.events.publish("image", "prune", "", {"reclaimed": "0"})
-    return document({"ImagesDeleted": None, "SpaceReclaimed": 0})
-
-
 def volumes(call: Call) -> Answer:
     """`POST /volumes/prune`: there are none."""
     call.filters("label", "label!", "all")
@@ -56,7 +49,6 @@ def build_cache(call: Call) -> Answer:
 
 ROUTES = (
     Route("POST", "/networks/prune", networks),
-    Route("POST", "/images/prune", images),
     Route("POST", "/volumes/prune", volumes),
     Route("POST", "/build/prune", build_cache),
 )

@@ -1,43 +1,70 @@
-"""`POST /images/create`: pulling an image. There is no registry: the catalogue has an image, or nobody has."""
+"""`POST /images/create`: pulling an image, and importing one. The catalogue plays the registry."""
 
-from collections.abc import AsyncIterator
-from typing import Any
+import re
+from collections.abc import Awaitable, Iterator
 
-from swarmlab.api.call import Call, Route, Stream, document
+from swarmlab.api import imports
+from swarmlab.api.call import Call, Response, Route
 from swarmlab.api.distribution import check_reference
-from swarmlab.api.errors import not_available, not_found
-from swarmlab.images import parse_reference
+from swarmlab.api.errors import internal
+from swarmlab.api.progress import Message, bar, listed, messages, step
+from swarmlab.engine import Pulled
+
+_URL = re.compile(r"(?:(\w+)://)?([^/]*)")
 
 
-def pull(call: Call) -> Stream:
-    """Say that the image is there, or what Docker says of one that is nowhere (404)."""
-    name, tag = call.param("fromImage"), call.param("tag")
-    if not name:
-        raise not_available("importing an image")
+def create(call: Call) -> Response | Awaitable[Response]:
+    """`POST /images/create`: of a registry's image, or of an archive."""
+    name, source = call.param("fromImage"), call.param("fromSrc")
+    if name:
+        return pull(call, name, call.param("tag"))
+    if source != "-":
+        raise internal(_unreachable(source))
+    return imports.import_(call)
+
+
+def pull(call: Call, name: str, tag: str) -> Response:
+    """Fetch what the catalogue has; else what Docker says of an image that is nowhere (404)."""
     text = f"{name}{'@' if ':' in tag else ':'}{tag}" if tag else name
     check_reference(text)
-    reference = parse_reference(text)
-    image = call.engine.images.find(str(reference))
-    if image is None:
-        known = {tag.rpartition(":")[0] for image in call.engine.images.images() for tag in image.tags}
-        if reference.name in known:
-            raise not_found(f"manifest for {reference} not found: manifest unknown: manifest unknown")
-        raise not_found(
-            f"pull access denied for {reference.name}, repository does not exist or may require 'docker login': "
-            "swarmlab has the images of its catalogue only"
-        )
-    call.engine.events.publish("image", "pull", str(reference), {"name": reference.name})
-    repository = reference.name if "/" in reference.name else f"library/{reference.name}"
-    steps: list[dict[str, Any]] = [
-        {"status": f"Pulling from {repository}", "id": reference.tag},
-        {"status": f"Status: Image is up to date for {reference}"},
-    ]
-
-    async def parts() -> AsyncIterator[bytes]:
-        for step in steps:
-            yield document(step).body.rstrip() + b"\r\n"
-
-    return Stream(parts(), "application/json")
+    return messages(listed(_steps(call.engine.images.pull(text))))
 
 
-ROUTES = (Route("POST", "/images/create", pull),)
+def _steps(pulled: Pulled) -> Iterator[Message]:
+    reference = pulled.reference
+    path = reference.name if "/" in reference.name else f"library/{reference.name}"
+    name = f"{reference.qualified}@{reference.digest}" if reference.digest else reference.tag
+    yield {"status": f"Pulling from {path}", "id": name}
+    names = [(layer, layer.id.removeprefix("sha256:")[:12]) for layer in pulled.layers]
+    if pulled.is_new:
+        for layer, name in names:
+            yield step("Pulling fs layer" if layer.id in pulled.missing else "Already exists", name)
+        for layer, name in names:
+            if layer.id in pulled.missing:
+                yield bar("Downloading", name, layer.size // 2, layer.size)
+                yield step("Verifying Checksum", name)
+                yield step("Download complete", name)
+                yield bar("Extracting", name, layer.size, layer.size)
+                yield step("Pull complete", name)
+    yield {"status": f"Digest: {pulled.digest}"}
+    key = reference.key
+    yield {
+        "status": f"Status: Downloaded newer image for {key}"
+        if pulled.is_new
+        else f"Status: Image is up to date for {key}"
+    }
+
+
+def _unreachable(source: str) -> str:
+    """Go's words for a URL that leads nowhere from a machine without a network."""
+    url = source if "://" in source else f"http://{source}" if source else "http:"
+    match = _URL.match(url)
+    assert match is not None
+    if not source:
+        return f'Get "{url}": http: no Host in request URL'
+    if match[1] not in {"http", "https"}:
+        return f'Get "{url}": unsupported protocol scheme "{match[1]}"'
+    return f'Get "{url}": dial tcp: lookup {match[2].partition(":")[0]}: no such host'
+
+
+ROUTES = (Route("POST", "/images/create", create, upload=True),)

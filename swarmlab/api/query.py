@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from swarmlab.api.errors import bad_request
-from swarmlab.api.gojson import GoSyntaxError, loads
+from swarmlab.objects.gojson import GoSyntaxError, loads
 
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})

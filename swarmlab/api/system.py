@@ -1,5 +1,6 @@
 """`/_ping`, `/info`, `/version`, `/system/df`, and what a lab has none of (MB: daemon/server/router/system)."""
 
+from collections import Counter
 from typing import Any
 
 from swarmlab.api import containers, host, images
@@ -72,13 +73,13 @@ async def info(call: Call) -> Answer:
             "IndexConfigs": {},
             "Mirrors": None,
         },
-        "GenericResources": None,
+        "GenericResources": engine.settings.generic or None,
         "DockerRootDir": "/var/lib/docker",
         "HttpProxy": "",
         "HttpsProxy": "",
         "NoProxy": "",
         "Name": engine.name,
-        "Labels": [],
+        "Labels": engine.settings.labels,
         "ExperimentalBuild": False,
         "ServerVersion": VERSION,
         "Runtimes": {"runc": {"path": "runc"}},
@@ -147,13 +148,17 @@ def _swarm(state: SwarmInfo) -> dict[str, Any]:
 
 
 def disk_usage(call: Call) -> Answer:
-    """`GET /system/df`: images and containers, which have no layer of their own here that could be measured."""
+    """`GET /system/df`: images, and containers, which have no layer of their own here that could be measured."""
     engine = call.engine
-    every = engine.images.images()
-    used = {container.image_id for container in engine.containers.list(all=True)}
-    rows = [{**images.summary(call, image), "Containers": int(image.id in used), "SharedSize": 0} for image in every]
+    usage = engine.images.usage()
+    used = Counter(container.image_id for container in engine.containers.list(all=True))
+    rows = [
+        {**images.summary(call, image), "Containers": used[image.id], "SharedSize": usage.shared[image.id]}
+        for image in engine.images.images()
+        if image.tags or image.digests or not engine.images.store.children(image.id)
+    ]
     found = {
-        "LayersSize": sum(image.size for image in every),
+        "LayersSize": sum(usage.layers.values()),
         "Images": rows,
         "Containers": containers.summaries(call),
         "Volumes": [],

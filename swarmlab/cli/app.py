@@ -76,10 +76,33 @@ def up(
         str | None,
         typer.Option(metavar="ADDRESS[:PORT]", help="The same at another address; node-2 has the port after node-1's."),
     ] = None,
+    generic_resource: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What a node of a new lab offers to tasks that ask for it, as NODE:KIND=VALUE: node-2:gpu=2 for so "
+            "many, or node-2:gpu=uuid1 and so on for units with names. May be given several times."
+        ),
+    ] = None,
+    engine_label: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A label of a node's engine, for constraints on engine.labels.KEY, as NODE:KEY=VALUE. "
+            "May be given several times."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Start a lab. One that was stopped, or that crashed, goes on where it was."""
-    done = manage.up(name, nodes, speed, hollow=hollow, tcp=tcp, bind=tcp_bind)
+    done = manage.up(
+        name,
+        nodes,
+        speed,
+        hollow=hollow,
+        tcp=tcp,
+        bind=tcp_bind,
+        generic_resources=generic_resource or (),
+        engine_labels=engine_label or (),
+    )
     if as_json:
         _print_json(manage.status(done.settings.name))
         return

@@ -12,6 +12,7 @@ from itertools import islice
 import msgspec
 
 from swarmlab.clock import SECOND, Clock, Timer, Turns
+from swarmlab.dispatcher.ratelimit import RateLimit
 from swarmlab.dispatcher.session import Receive, Session
 from swarmlab.objects import Cluster, Node, NodeDescription, Task, TaskState, TaskStatus
 from swarmlab.store import Commit, Kind, Store, Transaction
@@ -38,6 +39,7 @@ class Dispatcher:
         self._new_leader = new_leader
         self._random = random.Random()  # noqa: S311  (jitter, not secrets)
         self._period = DEFAULT_PERIOD
+        self._rate_limit = RateLimit(clock)
         self._sessions: dict[str, Session] = {}
         self._statuses: dict[str, TaskStatus] = {}
         self._nodes: dict[str, Callable[[Node], Node]] = {}
@@ -85,10 +87,12 @@ class Dispatcher:
     def register(self, node_id: str, description: NodeDescription, address: str, receive: Receive) -> Session:
         """Open a session: the node becomes ready; `receive` gets all its assignments, then each change of them.
 
-        Raises LookupError, with the text for the agent, when the node is not part of the swarm any more.
+        Raises LookupError, with the text for the agent, when the node is not part of the swarm any more, and
+        RateLimitedError when it has registered too often of late.
         """
         if node_id not in self._store.tables.nodes:
             raise LookupError(_removed(node_id))
+        self._rate_limit.check(node_id)
         old = self._sessions.get(node_id)
         if old is not None:
             old.closed = True
@@ -140,6 +144,7 @@ class Dispatcher:
 
     def _down(self, node_id: str, message: str) -> None:
         self._grace.pop(node_id, None)
+        self._rate_limit.forget(node_id)
 
         def down(node: Node) -> Node:
             return msgspec.structs.replace(
@@ -181,6 +186,7 @@ class Dispatcher:
                 self._node_removed(old.id)
 
     def _node_removed(self, node_id: str) -> None:
+        self._rate_limit.forget(node_id)
         session = self._sessions.pop(node_id, None)
         if session is not None:
             session.reject(_removed(node_id))

@@ -1,18 +1,41 @@
 """Docker engines: their identity, containers and networks, and their membership in swarms."""
 
 from swarmlab.engine.cluster import ClusterComponent
+from swarmlab.engine.commit import CommitRequest, commit
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.create import check_policy
 from swarmlab.engine.engine import DockerEngine, LocalNetwork
 from swarmlab.engine.errors import EngineError
 from swarmlab.engine.execs import Exec, Execs
+from swarmlab.engine.imageconfig import requested
+from swarmlab.engine.imageremoval import Removed
+from swarmlab.engine.images import Pulled
 from swarmlab.engine.lab import Lab
 from swarmlab.engine.servicelogs import IncompleteLogsError, LogBroker, Selector, TaskLine
 from swarmlab.engine.swarms import SwarmInfo
 from swarmlab.engine.version import API_VERSION, MIN_API_VERSION, VERSION
 
 __all__ = [
-    "API_VERSION", "MIN_API_VERSION", "VERSION", "ClusterComponent", "Containers", "DockerEngine", "EngineError",
-    "Exec", "Execs", "IncompleteLogsError", "Lab", "LocalNetwork", "LogBroker", "Selector", "SwarmInfo", "TaskLine",
+    "API_VERSION",
+    "MIN_API_VERSION",
+    "VERSION",
+    "ClusterComponent",
+    "CommitRequest",
+    "Containers",
+    "DockerEngine",
+    "EngineError",
+    "Exec",
+    "Execs",
+    "IncompleteLogsError",
+    "Lab",
+    "LocalNetwork",
+    "LogBroker",
+    "Pulled",
+    "Removed",
+    "Selector",
+    "SwarmInfo",
+    "TaskLine",
     "check_policy",
-]  # fmt: skip
+    "commit",
+    "requested",
+]

@@ -3,8 +3,8 @@
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.create import build, checked_name
 from swarmlab.engine.errors import EngineError, bad_request, conflict
+from swarmlab.engine.images import LocalImages
 from swarmlab.engine.signals import signal_name
-from swarmlab.images import Catalogue
 from swarmlab.objects.local import Container
 from swarmlab.objects.run import ContainerRequest
 from swarmlab.runtime import base
@@ -15,7 +15,7 @@ _RUNS = frozenset({"running", "restarting"})
 class ByHand:
     """Commands on containers by id, name or id prefix. All raise EngineError, 404 for one that is not there."""
 
-    def __init__(self, node: str, containers: Containers, images: Catalogue) -> None:
+    def __init__(self, node: str, containers: Containers, images: LocalImages) -> None:
         self._node = node
         self._containers = containers
         self._images = images

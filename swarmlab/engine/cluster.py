@@ -10,6 +10,7 @@ import msgspec
 
 from swarmlab.clock import Clock
 from swarmlab.engine import addresses, swarmtexts
+from swarmlab.engine.certificate import Validity, issued
 from swarmlab.engine.errors import EngineError, bad_request, internal, unavailable
 from swarmlab.engine.events import Events
 from swarmlab.engine.patience import patiently
@@ -63,6 +64,12 @@ class ClusterComponent:
         member = self.membership
         return member is not None and member.lock is not None and member.lock.closed
 
+    @property
+    def expired(self) -> bool:
+        """Whether the engine was off for so long that the node's certificate is no longer good."""
+        member = self.membership
+        return member is not None and member.expired
+
     def control(self) -> ControlAPI:
         """The control API of the swarm, as the manager on this node offers it.
 
@@ -72,6 +79,8 @@ class ClusterComponent:
         node = self._node
         if self.locked:
             raise unavailable(swarmtexts.LOCKED)
+        if self.expired:
+            raise unavailable(swarmtexts.CERTIFICATES_EXPIRED)
         if self.membership is None or node is None:
             raise unavailable(swarmtexts.WORKER if self._pending is not None else swarmtexts.NOT_IN_SWARM)
         if not node.manages:
@@ -88,6 +97,8 @@ class ClusterComponent:
             return "inactive" if self._pending is None else "pending"
         if self.locked:
             return "locked"
+        if self.expired:
+            return "error"
         if self._node is None or not self._node.ready:
             return "pending"
         return "active/manager" if self._node.manages else "active/worker"
@@ -103,6 +114,8 @@ class ClusterComponent:
         address = addresses.split(member.advertise_addr, "")[0]
         if self.locked:
             return SwarmInfo(node_addr=address, local_node_state="locked", error=swarmtexts.LOCKED)
+        if self.expired:
+            return SwarmInfo(node_addr=address, local_node_state="error", error=swarmtexts.CERTIFICATES_EXPIRED)
         node = self._node
         if node is None:
             return SwarmInfo(node_id=member.node_id, node_addr=address, local_node_state="active")
@@ -166,12 +179,15 @@ class ClusterComponent:
         return first.node_id
 
     async def _init_again(self, member: Membership, request: InitRequest) -> str:
-        """Go on as the only manager of the swarm that there is (`--force-new-cluster`)."""
+        """Go on as the only manager of the swarm that there is (`--force-new-cluster`), even with an old certificate."""
+        if member.expired and member.manager:
+            self._become(replace(member, expired=False))
         node = self._node
         if node is None or not node.manages:
             raise unavailable(swarmtexts.WORKER)
         _, changed = self._sanitized(request, member.node_id)
-        self._remember(replace(changed, swarm=member.swarm, lock=member.lock))
+        kept = ("swarm", "lock", "valid_from", "valid_until")
+        self._remember(replace(changed, **{name: getattr(self.membership, name) for name in kept}))
         node.swarm.force_new(node.node_id, changed.advertise_addr)
         await self._until_ready(node.swarm, node.node_id)
         return node.node_id
@@ -254,17 +270,28 @@ class ClusterComponent:
     # --- the engine's power ----------------------------------------------------------------------------------------
 
     def boot(self) -> None:
-        """The engine starts: go on as the node that it was, or, with autolock, wait for the key."""
+        """The engine starts: go on as the node that it was, or, with autolock, wait for the key.
+
+        With a certificate that has expired meanwhile it is of no use until it leaves.
+        """
         member = self.membership
+        if member is not None and Validity(member.valid_from, member.valid_until).expired(self._clock.now()):
+            self._remember(replace(member, expired=True))
+            return
         if member is not None and member.lock is not None:
             self._remember(replace(member, lock=replace(member.lock, closed=True)))
         self.resume()
 
     def resume(self) -> None:
-        """Go on as the node that it was, unless it is locked."""
+        """Go on as the node that it was, unless it is locked or has an expired certificate.
+
+        One that has expired while the whole lab was down is replaced: for the lab no time has passed.
+        """
         member = self.membership
-        if member is not None and not self.locked and self._swarms.get(member.swarm) is not None:
-            self._enter(member)
+        if member is None or self.locked or self.expired or self._swarms.get(member.swarm) is None:
+            return
+        over = Validity(member.valid_from, member.valid_until).expired(self._clock.now())
+        (self._become if over else self._enter)(member)
 
     def power_off(self) -> None:
         """The engine ends: the node falls silent."""
@@ -352,7 +379,10 @@ class ClusterComponent:
             self._clock.call_later(JOIN_RETRY, lambda: self._retry_join(request))
 
     def _become(self, member: Membership) -> None:
+        """Be this node, with a new certificate."""
         self._pending = None
+        begins, ends = issued(self._clock.now(), self._swarm_of(member).cluster.spec.ca_config.node_cert_expiry)
+        member = replace(member, valid_from=begins, valid_until=ends)
         self._remember(member)
         self._enter(member)
 

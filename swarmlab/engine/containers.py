@@ -11,7 +11,7 @@ from swarmlab.clock import Clock, Timer
 from swarmlab.engine.errors import EngineError, conflict, not_found
 from swarmlab.engine.events import Events
 from swarmlab.engine.placement import Nowhere, Placement
-from swarmlab.engine.restarts import next_pause, wants_restart
+from swarmlab.engine.restarts import next_pause, wants_restart, wants_start
 from swarmlab.engine.signals import signal_number
 from swarmlab.objects.local import Container, ContainerState
 from swarmlab.objects.run import HostConfig
@@ -50,6 +50,8 @@ class Containers:
         self._restarts: dict[str, Timer] = {}
         self._pauses: dict[str, float] = {}
         self._background: set[asyncio.Task[None]] = set()
+        #: The engine ends in good order: nothing counts as stopped by hand, and nothing is started again.
+        self._closing = False
         self.placement: Placement = Nowhere()
 
     # --- looking ---------------------------------------------------------------------------------------------------
@@ -201,6 +203,21 @@ class Containers:
 
     # --- the engine's life -----------------------------------------------------------------------------------------
 
+    async def shut_down(self) -> None:
+        """The engine ends in good order: all containers are stopped, each within its own time.
+
+        Those of tasks, and those that were to be removed at their end, are gone afterwards.
+        """
+        self._closing = True
+        await asyncio.gather(*(self._shut_down(container) for container in self.list(all=False)))
+
+    async def _shut_down(self, container: Container) -> None:
+        if self._forget_restart(container.id):
+            self._change(container.id, state=_replace(container.state, status="exited"))
+        await self.stop(container.id, container.stop_timeout)
+        if container.task_id or (container.host is not None and container.host.auto_remove):
+            await self.remove(container.id)
+
     def power_lost(self) -> None:
         """Whatever ran has ended with the machine; the records say so when it boots again."""
         for task in (*self._watchers.values(), *self._background):
@@ -217,6 +234,8 @@ class Containers:
         self._waiters.clear()
         self._running.clear()
         self._ended.clear()
+        self._pauses.clear()
+        self._closing = False
 
     def boot(self) -> None:
         """The engine starts after its machine was off: containers that were running are not any more."""
@@ -233,8 +252,8 @@ class Containers:
             container = self._lost(known) if known.state.status in {"running", "restarting"} else known
             if container.host is not None and container.host.auto_remove:
                 self._later(self.remove(container.id))
-            elif container.state.started_at and wants_restart(container, container.state.exit_code):
-                self._later(self._start_again(container.id))
+            elif wants_start(container):
+                self._later(self._start_again(container.id, 0))
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -256,35 +275,38 @@ class Containers:
             )
 
     def _materialise(self, container: Container, files: Sequence[base.File]) -> base.Container:
+        config = base.ContainerConfig(
+            id=container.id,
+            name=container.name,
+            image=container.image_id,
+            hostname=container.hostname,
+            command=(container.path, *container.args),
+            env=container.env,
+            working_dir=container.working_dir or "/",
+            user=container.user,
+            stop_signal=container.stop_signal or _DEFAULT_SIGNAL,
+            tty=container.tty,
+            open_stdin=container.open_stdin,
+            healthcheck=container.healthcheck,
+            files=tuple(files),
+            labels=container.labels,
+            memory=container.memory,
+        )
         try:
-            made = self._runtime.create(
-                base.ContainerConfig(
-                    id=container.id,
-                    name=container.name,
-                    image=container.image,
-                    hostname=container.hostname,
-                    command=(container.path, *container.args),
-                    env=container.env,
-                    working_dir=container.working_dir or "/",
-                    user=container.user,
-                    stop_signal=container.stop_signal or _DEFAULT_SIGNAL,
-                    tty=container.tty,
-                    open_stdin=container.open_stdin,
-                    healthcheck=container.healthcheck,
-                    files=tuple(files),
-                    labels=container.labels,
-                    memory=container.memory,
-                )
-            )
+            made = self._runtime.create(config)
         except KeyError:
-            raise not_found(f"No such image: {container.image}") from None
+            # The catalogue of a newer swarmlab has another image of that name.
+            try:
+                made = self._runtime.create(_replace(config, image=container.image))
+            except KeyError:
+                raise not_found(f"No such image: {container.image}") from None
         self._running[container.id] = made
         return made
 
     async def _follow(self, container_id: str, running: base.Container) -> None:
         code = await running.wait()
         container = self._store.tables.containers.get(container_id)
-        again = container is not None and wants_restart(container, code)
+        again = container is not None and not self._closing and wants_restart(container, code)
         if container is not None:
             status = "restarting" if again else "exited"
             state = _replace(container.state, status=status, exit_code=code, pid=0, finished_at=self._clock.now())
@@ -296,18 +318,19 @@ class Containers:
         if again and container is not None:
             ran = self._clock.now() - container.state.started_at
             pause = self._pauses[container_id] = next_pause(self._pauses.get(container_id, 0), ran)
-            restart = lambda: self._later(self._start_again(container_id))  # noqa: E731  (called once, later)
+            count = container.restart_count + 1
+            restart = lambda: self._later(self._start_again(container_id, count))  # noqa: E731  (called once, later)
             self._restarts[container_id] = self._clock.call_later(pause, restart)
             return
         self._over(container_id, code)
-        if container is not None and container.host is not None and container.host.auto_remove:
+        if container is not None and container.host is not None and container.host.auto_remove and not self._closing:
             self._later(self.remove(container_id))
 
-    async def _start_again(self, container_id: str) -> None:
-        container = self._store.tables.containers.get(container_id)
-        if container is None:
+    async def _start_again(self, container_id: str, count: int) -> None:
+        """Start a container by its policy, for the time with this number since it, or its engine, was started."""
+        if self._store.tables.containers.get(container_id) is None:
             return
-        self._change(container_id, restart_count=container.restart_count + 1)
+        self._change(container_id, restart_count=count)
         try:
             await self.start(container_id)
         except (base.StartError, EngineError):
@@ -328,7 +351,7 @@ class Containers:
     def _stopped_by_hand(self, container_id: str) -> None:
         """No policy starts the container again."""
         container = self._store.tables.containers.get(container_id)
-        if container is None or container.host is None:
+        if container is None or container.host is None or self._closing:
             return
         state = container.state
         if self._forget_restart(container_id) and state.status == "restarting":

@@ -8,10 +8,11 @@ import msgspec
 
 from swarmlab.engine.containers import new_container_id
 from swarmlab.engine.environment import merged_env
-from swarmlab.engine.errors import bad_request, not_found
+from swarmlab.engine.errors import bad_request
+from swarmlab.engine.images import LocalImages
 from swarmlab.engine.names import random_name
 from swarmlab.engine.signals import signal_number
-from swarmlab.images import Catalogue, Image, ImageConfig, parse_reference
+from swarmlab.images import ImageConfig
 from swarmlab.objects.local import Container
 from swarmlab.objects.run import ContainerRequest, HostConfig, RestartPolicy
 
@@ -22,18 +23,6 @@ _LEAST_MEMORY = 6 << 20
 _RESTARTS = frozenset({"", "no", "always", "unless-stopped", "on-failure"})
 
 
-def find_image(images: Catalogue, name: str) -> Image:
-    """An image that the engine has. Raises EngineError (404, 400)."""
-    image = images.find(name)
-    if image is not None:
-        return image
-    try:
-        reference = str(parse_reference(name))
-    except ValueError as error:
-        raise bad_request(str(error)) from None
-    raise not_found(f"No such image: {reference}")
-
-
 def checked_name(name: str) -> str:
     """The name without its slash. Raises EngineError (400)."""
     if not _NAME.fullmatch(name):
@@ -41,14 +30,14 @@ def checked_name(name: str) -> str:
     return name.removeprefix("/")
 
 
-def build(request: ContainerRequest, name: str, images: Catalogue, node: str) -> Container:
+def build(request: ContainerRequest, name: str, images: LocalImages, node: str) -> Container:
     """A record for the container, the image's defaults merged in; a random name if it has none.
 
     Raises EngineError with Docker's words.
     """
     if request == ContainerRequest():
         raise bad_request("Config cannot be empty in order to create a container")
-    image = find_image(images, request.image)
+    image = images.get(request.image)
     _check(request)
     host = request.host_config
     entrypoint, cmd = _command(request, image.config)

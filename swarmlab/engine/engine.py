@@ -15,10 +15,13 @@ from swarmlab.engine.containers import Containers
 from swarmlab.engine.errors import EngineError, internal, not_found
 from swarmlab.engine.events import Events
 from swarmlab.engine.execs import Execs
+from swarmlab.engine.imageremoval import ImageRemoval
+from swarmlab.engine.images import LocalImages
 from swarmlab.engine.placement import HandNetwork, HandPlacement
 from swarmlab.engine.servicelogs import LogBroker, TaskContainers
+from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
 from swarmlab.engine.swarms import Swarms
-from swarmlab.images import Catalogue
+from swarmlab.images import Catalogue, ImageStore
 from swarmlab.manager import StatusError, Swarm
 from swarmlab.objects import Network
 from swarmlab.objects.local import Engine
@@ -45,32 +48,45 @@ _GATEWAY_BRIDGE = ("docker_gwbridge", "bridge", "172.18")
 class Neighbours(Swarms, Protocol):
     """The swarms of the lab, and what their nodes let each other see."""
 
-    def containers(self, swarm: Swarm, node_id: str) -> TaskContainers | None:
-        """The containers of a node; None when its engine does not answer."""
+    def containers(self, swarm: Swarm, node_id: str, engine: str) -> TaskContainers | None:
+        """The containers of a node; None when its engine does not answer the one with this name."""
 
 
 class DockerEngine:
     """Its identity, its containers, its networks, and its membership in a swarm."""
 
     def __init__(
-        self, name: str, address: str, store: Store, clock: Clock, images: Catalogue, state: Path, swarms: Neighbours
+        self,
+        name: str,
+        address: str,
+        store: Store,
+        clock: Clock,
+        catalogue: Catalogue,
+        state: Path,
+        swarms: Neighbours,
+        settings: EngineSettings = NO_SETTINGS,
     ) -> None:
+        """`state` is the lab's folder; the engine has its own place for containers and for images in it."""
         self.name = name
         self.address = address
+        self.settings = settings
         self.clock = clock
-        self.images = images
         self.events = Events(clock)
+        kept = ImageStore(name, catalogue, store, state / "images" / name)
+        self.images = LocalImages(kept, clock, self.events)
         self._store = store
         self._swarms = swarms
         if not len(store.tables.engines):
             self._create(name)
         self._record = next(iter(store.tables.engines))
         #: A private folder of the engine's own, for temporary files too.
-        self.scratch = state / name
-        self.runtime = VirtualRuntime(clock, images, self.scratch)
+        self.scratch = state / "containers" / name
+        self.runtime = VirtualRuntime(clock, kept.kept, self.scratch)
         self.containers = Containers(name, store, clock, self.runtime, self.events)
         self.execs = Execs(self.containers)
-        self.by_hand = ByHand(name, self.containers, images)
+        self.removal = ImageRemoval(self.images, lambda: self.containers.list(all=True), self.events)
+        kept.sweep({container.image_id for container in self.containers.list(all=True)})
+        self.by_hand = ByHand(name, self.containers, self.images)
         self.placement = self.containers.placement = HandPlacement(
             name, self.events, lambda: self.containers.list(all=False), self._network, self._service_ports
         )
@@ -117,7 +133,7 @@ class DockerEngine:
         assert member is not None
         swarm = self._swarms.get(member.swarm)
         assert swarm is not None
-        return LogBroker(swarm.store, lambda node_id: self._swarms.containers(swarm, node_id))
+        return LogBroker(swarm.store, lambda node_id: self._swarms.containers(swarm, node_id, self.name))
 
     def _network(self, reference: str) -> HandNetwork:
         """A network that a container may be on, by name or id. Raises EngineError (404, 403)."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 
 def merged_env(image: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
-    """The image's variables, those of one's own replacing them by name; one without `=` takes it away."""
-    merged: dict[str, str] = {}
-    for variable in (*image, *own):
-        merged[variable.partition("=")[0]] = variable
+    """One's own variables, then those of the image's that they do not replace; one without `=` takes it away."""
+    merged = {variable.partition("=")[0]: variable for variable in own}
+    for variable in image:
+        merged.setdefault(variable.partition("=")[0], variable)
     return tuple(variable for variable in merged.values() if "=" in variable)

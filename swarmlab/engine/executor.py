@@ -8,7 +8,7 @@ from swarmlab.clock import Clock
 from swarmlab.engine import taskcontainer
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.errors import EngineError
-from swarmlab.images import Catalogue
+from swarmlab.engine.images import LocalImages
 from swarmlab.network import Endpoint, Mesh, PortBinding
 from swarmlab.objects import Config, ContainerStatus, NodeDescription, PortConfig, Secret, Task
 from swarmlab.objects.local import Container
@@ -31,7 +31,7 @@ class ContainerExecutor:
         self,
         clock: Clock,
         containers: Containers,
-        images: Catalogue,
+        images: LocalImages,
         mesh: Mesh,
         describe: Callable[[], NodeDescription],
     ) -> None:
@@ -79,7 +79,7 @@ class ContainerController:
         if self._record() is not None:
             return None
         spec = taskcontainer.container_spec(self._task)
-        image = self._executor.images.find(spec.image)
+        image = self._executor.images.obtain(spec.image)
         if image is None:
             raise TaskError(f"No such image: {spec.image}")
         container = taskcontainer.build(self._task, image, spec.image, self._executor.describe())
@@ -133,6 +133,10 @@ class ContainerController:
     def _record(self) -> Container | None:
         return self._containers.of_task(self._task.id)
 
+    def _missing(self) -> str:
+        """What is said when the container is gone before anybody looked at it, as after a shutdown of the engine."""
+        return f"No such container: {self._task.name}"
+
     def _files(self) -> tuple[base.File, ...]:
         return taskcontainer.files(self._task, self._secrets, self._configs)
 
@@ -140,7 +144,7 @@ class ContainerController:
         """The runtime container; after a restart of the lab a new one for the old record."""
         container = self._record()
         if container is None:
-            raise TaskError("dockerexec: container destroyed")
+            raise TaskError(self._missing())
         try:
             return self._containers.revive(container, self._files())
         except EngineError as error:
@@ -192,7 +196,7 @@ class ContainerController:
         try:
             container = self._record()
             if container is None:
-                raise TaskError("dockerexec: container destroyed")
+                raise TaskError(self._missing())
             if container.state.status == "running":
                 running = self._revived()
                 if not running.pid:

@@ -2,12 +2,13 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from swarmlab.agent import Agent
 from swarmlab.clock import Clock
 from swarmlab.dispatcher import Dispatcher
 from swarmlab.engine.description import describe
+from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
 from swarmlab.manager import Swarm
 from swarmlab.objects import Cluster, Node
 from swarmlab.runtime.hollow import HollowExecutor
@@ -35,8 +36,11 @@ class HollowFleet:
     are still to join, and those before that one which it has not were removed.
     """
 
-    def __init__(self, clock: Clock, numbers: Iterable[int]) -> None:
+    def __init__(
+        self, clock: Clock, numbers: Iterable[int], settings: Mapping[str, EngineSettings] | None = None
+    ) -> None:
         self._clock = clock
+        self._settings = settings or {}
         self._names = {hollow_address(number): f"node-{number}" for number in numbers}
         self._agents: dict[str, Agent] = {}
         self._swarm: Swarm | None = None
@@ -124,7 +128,8 @@ class HollowFleet:
         name = self._names[address]
         if not node_id:
             node_id = swarm.admit(swarm.cluster.root_ca.join_tokens.worker, address, "", _ACTOR).id
-        executor = HollowExecutor(name, describe=lambda: describe(name, swarm.cluster.root_ca.tls_info))
+        settings = self._settings.get(name, NO_SETTINGS)
+        executor = HollowExecutor(name, describe=lambda: describe(name, swarm.cluster.root_ca.tls_info, settings))
 
         def rejected(reason: str) -> None:
             _log.info("%s: %s", name, reason)

@@ -11,11 +11,12 @@ from swarmlab.engine.description import describe
 from swarmlab.engine.engine import DockerEngine
 from swarmlab.engine.executor import ContainerExecutor
 from swarmlab.engine.hollow import HollowFleet
+from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
 from swarmlab.images import Catalogue
 from swarmlab.journal import Journal, Request
 from swarmlab.manager import FirstNode, LeaderAwaitedError, Swarm, create_swarm
 from swarmlab.network import Mesh, NodeAddress, Published
-from swarmlab.objects import TLSInfo, new_id
+from swarmlab.objects import NodeDescription, TLSInfo, new_id
 from swarmlab.objects.requests import InitRequest
 from swarmlab.runtime.controller import Executor
 from swarmlab.runtime.hollow import HollowExecutor
@@ -42,16 +43,19 @@ class Lab:
         state_dir: Path,
         addresses: list[str],
         hollow: bool = False,
+        settings: Mapping[str, EngineSettings] | None = None,
     ) -> None:
+        """`settings` are those of the nodes that have any, by name."""
         self.name = name
         self.engines: dict[str, DockerEngine] = {}
         self._clock = clock
         self._journal = journal
-        self._state = state_dir / "containers"
+        self._state = state_dir
         self._addresses = {f"node-{number}": address for number, address in enumerate(addresses[:nodes], 1)}
         self._hollow = hollow
-        self._fleet = HollowFleet(clock, range(len(self._addresses) + 1, nodes + 1))
-        self._images = Catalogue()
+        self._settings = settings or {}
+        self._fleet = HollowFleet(clock, range(len(self._addresses) + 1, nodes + 1), self._settings)
+        self._catalogue = Catalogue()
         self._swarms: dict[str, Swarm] = {}
         self._meshes: dict[str, Mesh] = {}
         self._stores: dict[str, Store] = {}
@@ -63,7 +67,14 @@ class Lab:
         """Restore everything from the journal and go on; tasks that were running run again, as the same containers."""
         for name, address in self._addresses.items():
             self.engines[name] = DockerEngine(
-                name, address, self._store(_ENGINE_SCOPE + name), self._clock, self._images, self._state, self
+                name,
+                address,
+                self._store(_ENGINE_SCOPE + name),
+                self._clock,
+                self._catalogue,
+                self._state,
+                self,
+                self._settings.get(name, NO_SETTINGS),
             )
         members = {e.cluster.membership.swarm for e in self.engines.values() if e.cluster.membership is not None}
         for swarm_id in sorted(members):
@@ -120,6 +131,8 @@ class Lab:
             return
         engine.cluster.power_off()
         await self._leave_meshes(engine)
+        if action == "stop":
+            await engine.containers.shut_down()
         await engine.placement.close()
         engine.containers.power_lost()
         await engine.runtime.close()
@@ -196,23 +209,33 @@ class Lab:
     def connect(self, swarm: Swarm) -> None:
         """See `Swarms`."""
         members = ((engine.cluster.membership, engine.side) for engine in self.engines.values())
-        swarm.raft.separate({m.node_id: side for m, side in members if m is not None and m.swarm == swarm.id})
+        sides = {m.node_id: side for m, side in members if m is not None and m.swarm == swarm.id}
+        swarm.raft.separate(sides)
+        self._mesh(swarm).separate(sides)
 
     def executor(self, swarm: Swarm, engine: str, tls: Callable[[], TLSInfo]) -> Executor:
         """See `Swarms`."""
-        if self._hollow:
-            return HollowExecutor(engine, describe=lambda: describe(engine, tls()))
         docker = self.engines[engine]
-        return ContainerExecutor(
-            self._clock, docker.containers, self._images, self._mesh(swarm), lambda: describe(engine, tls())
-        )
 
-    def containers(self, swarm: Swarm, node_id: str) -> Containers | None:
+        def description() -> NodeDescription:
+            return describe(engine, tls(), docker.settings)
+
+        if self._hollow:
+            return HollowExecutor(engine, describe=description)
+        return ContainerExecutor(self._clock, docker.containers, docker.images, self._mesh(swarm), description)
+
+    def containers(self, swarm: Swarm, node_id: str, engine: str) -> Containers | None:
         """See `Neighbours`."""
-        for engine in self.engines.values():
-            member = engine.cluster.membership
-            if engine.power == "on" and member is not None and (member.swarm, member.node_id) == (swarm.id, node_id):
-                return engine.containers
+        side = self.engines[engine].side
+        for other in self.engines.values():
+            member = other.cluster.membership
+            if (
+                other.power == "on"
+                and other.side == side
+                and member is not None
+                and (member.swarm, member.node_id) == (swarm.id, node_id)
+            ):
+                return other.containers
         return None
 
     async def joined(self, swarm: Swarm, node_id: str, engine: str) -> None:

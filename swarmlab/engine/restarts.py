@@ -1,5 +1,7 @@
 """When a container is started again after it has ended (MB: daemon/internal/restartmanager)."""
 
+import msgspec
+
 from swarmlab.clock import SECOND
 from swarmlab.objects.local import Container
 
@@ -16,6 +18,22 @@ def wants_restart(container: Container, code: int) -> bool:
         return True
     limit = policy.maximum_retry_count
     return policy.name == "on-failure" and code != 0 and (not limit or container.restart_count < limit)
+
+
+def wants_start(container: Container) -> bool:
+    """Whether the policy starts a container that does not run when its engine starts.
+
+    `always` means just that, also for one that was stopped by hand; `on-failure` looks at the exit code alone.
+    """
+    if container.host is None or not container.state.started_at:
+        return False
+    policy = container.host.restart_policy
+    if policy.name == "always":
+        return True
+    return wants_restart(
+        msgspec.structs.replace(container, stopped=container.stopped and policy.name != "on-failure"),
+        container.state.exit_code,
+    )
 
 
 def next_pause(pause: float, ran: int) -> float:

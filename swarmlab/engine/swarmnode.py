@@ -4,14 +4,16 @@ Source: SK: node/node.go, MB: daemon/cluster/noderunner.go. A node knows only wh
 nothing that is written in the swarm changes anything here.
 """
 
+import random
 from collections.abc import Callable
 
 import msgspec
 
 from swarmlab.agent import Agent
-from swarmlab.clock import Clock, Timer
+from swarmlab.clock import SECOND, Clock, Timer
 from swarmlab.dispatcher import Dispatcher
 from swarmlab.engine import addresses, swarmevents
+from swarmlab.engine.certificate import Validity, issued
 from swarmlab.engine.events import Events
 from swarmlab.engine.unlockkey import key_digest
 from swarmlab.manager import NO_LEADER, Code, ControlAPI, Standing, StatusError, Swarm
@@ -24,6 +26,8 @@ from swarmlab.store import Commit, Kind
 PROMOTION = 0.6
 #: A node that is told to get a new certificate has it so many seconds later.
 RENEWAL = 0.5
+#: A renewal that failed is tried again after at most so many seconds (SK: ca/certificates.go, RenewTLSExponentialBackoff).
+RENEWAL_RETRY = 300.0
 
 
 class SwarmNode:
@@ -61,6 +65,9 @@ class SwarmNode:
         self._known: Dispatcher | None = None
         self._promotion: Timer | None = None
         self._renewal: Timer | None = None
+        self._random = random.Random()  # noqa: S311  (when to renew, not secrets)
+        #: When the certificate is to be renewed, for it is getting old.
+        self._aging: Timer | None = None
         self._was_ready = False
         self._ends: list[Callable[[], None]] = []
 
@@ -74,6 +81,7 @@ class SwarmNode:
         ]
         if self.manages and node is not None and node.manager_status is not None:
             self.swarm.raft.online(self.node_id)
+        self._age()
         self._quorum_changed()
         self._agent.start()
 
@@ -82,10 +90,10 @@ class SwarmNode:
         for end in self._ends:
             end()
         self._ends.clear()
-        for timer in (self._promotion, self._renewal):
+        for timer in (self._promotion, self._renewal, self._aging):
             if timer is not None:
                 timer.cancel()
-        self._promotion = self._renewal = None
+        self._promotion = self._renewal = self._aging = None
         if self.manages and not quietly:
             self.swarm.raft.offline(self.node_id)
         self._agent.stop()
@@ -106,8 +114,13 @@ class SwarmNode:
 
     @property
     def dispatcher(self) -> Dispatcher | None:
-        """See `swarmlab.agent.agent.Managers`."""
-        return self.swarm.dispatcher_at(self.node_id)
+        """See `swarmlab.agent.agent.Managers`. Nobody talks to a node whose certificate is no longer good."""
+        return None if self.validity.expired(self._clock.now()) else self.swarm.dispatcher_at(self.node_id)
+
+    @property
+    def validity(self) -> Validity:
+        """Of its certificate."""
+        return Validity(self._member.valid_from, self._member.valid_until)
 
     def control(self) -> ControlAPI:
         """See `Swarm.control_at`. A manager that the quorum has gone on without waits for it in vain."""
@@ -153,7 +166,7 @@ class SwarmNode:
         self._keep_certificate(node)
         if node.manager_status is None and node.spec.role == "worker":
             if self.manages:
-                self._change(manager=False, lock=None)
+                self._note_certificate(manager=False, lock=None)
         elif self.manages:
             self._keep_lock()
         elif node.role == "manager" and self._promotion is None:
@@ -163,7 +176,7 @@ class SwarmNode:
         """The new certificate is there: join the quorum, unless there is none now; then at the next occasion."""
         self._promotion = None
         if self._hears() and self.swarm.join_quorum(self.node_id, self._member.advertise_addr):
-            self._change(manager=True)
+            self._note_certificate(manager=True)
             self._quorum_changed()
 
     def _certificate(self) -> TLSInfo:
@@ -184,8 +197,33 @@ class SwarmNode:
     def _renew(self) -> None:
         self._renewal = None
         if self._hears():
-            self._tls = self.swarm.issue(self.node_id)
-            self._agent.describe_again()
+            tls, self._tls = self._tls, self.swarm.issue(self.node_id)
+            self._note_certificate()
+            if tls != self._tls:
+                self._agent.describe_again()
+
+    def _note_certificate(self, **fields: object) -> None:
+        """It has a new certificate: remember how long it is good, and when to ask for the next."""
+        begins, ends = issued(self._clock.now(), self.swarm.cluster.spec.ca_config.node_cert_expiry)
+        self._change(valid_from=begins, valid_until=ends, **fields)
+        self._age()
+
+    def _age(self) -> None:
+        """Renew the certificate at its time. When that is over and no manager can be reached, try again now and then."""
+        if self._aging is not None:
+            self._aging.cancel()
+            self._aging = None
+        if not self.validity.ends:
+            return
+        wait = max((self.validity.renewal(self._random) - self._clock.now()) / SECOND, 0)
+        self._aging = self._clock.call_later(wait, self._aged)
+
+    def _aged(self) -> None:
+        self._aging = None
+        if self._hears():
+            self._renew()
+        elif not self.validity.expired(self._clock.now()):
+            self._aging = self._clock.call_later(RENEWAL_RETRY, self._aged)
 
     def _keep_lock(self) -> None:
         """Encrypt what is on disk with the key of today, or with none."""

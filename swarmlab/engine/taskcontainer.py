@@ -10,6 +10,7 @@ from swarmlab.images import Image
 from swarmlab.objects import Config, ContainerSpec, NodeDescription, Secret, Task
 from swarmlab.objects.container import FileTarget
 from swarmlab.objects.defaults import STOP_GRACE_PERIOD
+from swarmlab.objects.generic import environment
 from swarmlab.objects.local import Container, ContainerNetwork
 from swarmlab.objects.template import TemplateError, expand_container
 from swarmlab.runtime import base
@@ -59,7 +60,7 @@ def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> C
         args=process[1:],
         entrypoint=entrypoint,
         cmd=cmd,
-        env=merged_env(config.env, spec.env),
+        env=merged_env(config.env, (*spec.env, *environment(task.assigned_generic_resources))),
         working_dir=spec.dir or config.working_dir,
         user=spec.user or config.user,
         labels={**config.labels, **spec.labels, **_system_labels(task)},

@@ -1,7 +1,34 @@
-"""The image catalogue as data: a folder an image, with its manifest and its root file system. See docs/images.md."""
+"""Images: the catalogue as data, and what engines make of it. See docs/images.md."""
 
-from swarmlab.images.base import HistoryEntry, Image, ImageConfig
+from swarmlab.images.base import Content, HistoryEntry, Image, ImageConfig, Images, Tree
 from swarmlab.images.catalogue import BUNDLED, Catalogue
-from swarmlab.images.reference import Reference, parse_reference
+from swarmlab.images.document import compose, config_fields
+from swarmlab.images.layer import Bytes, Entry, Layer, LayerError, pack, with_parents
+from swarmlab.images.links import is_binary
+from swarmlab.images.reference import Reference, check_reference, parse_reference
+from swarmlab.images.store import ImageStore, chain_ids
 
-__all__ = ["BUNDLED", "Catalogue", "HistoryEntry", "Image", "ImageConfig", "Reference", "parse_reference"]
+__all__ = [
+    "BUNDLED",
+    "Bytes",
+    "Catalogue",
+    "Content",
+    "Entry",
+    "HistoryEntry",
+    "Image",
+    "ImageConfig",
+    "ImageStore",
+    "Images",
+    "Layer",
+    "LayerError",
+    "Reference",
+    "Tree",
+    "chain_ids",
+    "check_reference",
+    "compose",
+    "config_fields",
+    "is_binary",
+    "pack",
+    "parse_reference",
+    "with_parents",
+]

@@ -6,11 +6,13 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from swarmlab.images.base import HistoryEntry, Image, ImageConfig
+from swarmlab.images.document import compose, read
+from swarmlab.images.layer import Entry, Layer, flatten, measured, pack, with_parents
 from swarmlab.images.reference import parse_reference
 
 #: The folders that come with swarmlab.
@@ -41,7 +43,7 @@ class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Catalogue:
-    """All images that a lab's engines have. Read once, then immutable."""
+    """All images that a lab's engines have at first, and can pull again. Read once, then immutable."""
 
     def __init__(self, folders: Iterable[Path] | None = None) -> None:
         """Read the image folders, by default the bundled ones. Raises ValueError when a manifest is wrong."""
@@ -49,8 +51,10 @@ class Catalogue:
         manifests = {path: _read(path) for path in paths if (path / "image.toml").is_file()}
         self._by_name: dict[str, Image] = {}
         self._by_id: dict[str, Image] = {}
+        self._layers: dict[str, Layer] = {}
         for path, manifest in manifests.items():
-            for image in _images(path, manifest):
+            for image, layers in _images(path, manifest):
+                self._layers.update((layer.id, layer) for layer in layers)
                 self._by_id[image.id] = image
                 self._by_name.update(dict.fromkeys(image.tags, image))
 
@@ -63,16 +67,25 @@ class Catalogue:
 
         As in Docker a name wins over an id prefix. None when there is no such image, and for a pinned digest.
         """
-        if (image := self._by_id.get(reference)) is not None:
-            return image
-        try:
-            named = self._by_name.get(str(parse_reference(reference)))
-        except ValueError:
-            named = None
-        if named is not None or (match := _ID.fullmatch(reference)) is None:
-            return named
-        hits = [image for image in self._by_id.values() if image.id.startswith(f"sha256:{match[1]}")]
-        return hits[0] if len(hits) == 1 else None
+        return look_up(reference, self._by_name, self._by_id)
+
+    def layer(self, layer_id: str) -> Layer | None:
+        """A layer of one of the images."""
+        return self._layers.get(layer_id)
+
+
+def look_up(reference: str, names: Mapping[str, Image], ids: Mapping[str, Image]) -> Image | None:
+    """The image that a name (as `Reference` writes it), an id or an unambiguous prefix of an id means."""
+    if (image := ids.get(reference)) is not None:
+        return image
+    try:
+        named = names.get(parse_reference(reference).key)
+    except ValueError:
+        named = None
+    if named is not None or (match := _ID.fullmatch(reference)) is None:
+        return named
+    hits = [image for image in ids.values() if image.id.startswith(f"sha256:{match[1]}")]
+    return hits[0] if len(hits) == 1 else None
 
 
 def _read(folder: Path) -> _Manifest:
@@ -83,53 +96,60 @@ def _read(folder: Path) -> _Manifest:
         raise ValueError(f"{folder.name}/image.toml: {error}") from error
 
 
-def _images(folder: Path, manifest: _Manifest) -> list[Image]:
-    """The images of one folder, a `[[tag]]` each."""
+def _images(folder: Path, manifest: _Manifest) -> list[tuple[Image, tuple[Layer, ...]]]:
+    """The images of one folder, a `[[tag]]` each, and their layers."""
     chain = [(folder, manifest)]
     while (base := chain[0][1].base) != "":
         below = chain[0][0].parent / base
         chain.insert(0, (below, _read(below)))
-    files: dict[str, Path] = {}
-    links: dict[str, str] = {}
-    for path, part in chain:
-        files.update(_rootfs(path))
-        links.update(part.links)
-    layers = tuple(_layer_id(path, part.links) for path, part in chain)
-    return [_image(folder, manifest, tag, files=files, links=links, layers=layers) for tag in manifest.tag]
+    bases = [_layer(path, part.links, part.tag[0].size) for path, part in chain[:-1]]
+    # What lies beneath is counted once.
+    beneath = sum(layer.size for layer in bases)
+    found = []
+    for tag in manifest.tag:
+        # Siblings have the same files: what sets their layers apart is their name.
+        comment = f"{manifest.repository}:{tag.names[0]}" if len(manifest.tag) > 1 else ""
+        layers = (*bases, _layer(folder, manifest.links, max(tag.size - beneath, 0), comment))
+        history = (*(_base_row(part) for _, part in chain[:-1]), *_history(manifest, tag))
+        found.append((_image(folder, manifest, tag, layers, history), layers))
+    return found
 
 
 def _image(
-    folder: Path,
-    manifest: _Manifest,
-    tag: _Tag,
-    *,
-    files: Mapping[str, Path],
-    links: Mapping[str, str],
-    layers: tuple[str, ...],
+    folder: Path, manifest: _Manifest, tag: _Tag, layers: tuple[Layer, ...], history: tuple[HistoryEntry, ...]
 ) -> Image:
     merged = {**manifest.config, **tag.config}
     try:
         config = msgspec.convert(merged, ImageConfig)
     except msgspec.ValidationError as error:
         raise ValueError(f"{folder.name}/image.toml: {error}") from error
-    created = int(tag.created.timestamp()) * 1_000_000_000
-    history = tuple(
-        HistoryEntry(created, line, size=0 if index else tag.size, empty_layer=index > 0)
-        for index, line in enumerate(manifest.history)
-    )
-    content = [msgspec.to_builtins(config), created, tag.size, msgspec.to_builtins(history), layers]
-    return Image(
-        id="sha256:" + hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest(),
-        tags=tuple(f"{manifest.repository}:{name}" for name in tag.names),
+    ids = [layer.id for layer in layers]
+    image = read(compose(config, created=_created(tag), layers=ids, history=history))
+    tree = flatten(layers)
+    return msgspec.structs.replace(
+        image,
         config=config,
-        created=created,
+        history=measured(image.history, layers),
         size=tag.size,
-        layers=layers,
-        history=history,
-        files=files,
-        links=links,
+        tags=tuple(f"{manifest.repository}:{name}" for name in tag.names),
+        tree=lambda: tree,
         absent=frozenset(tag.absent),
     )
+
+
+def _created(tag: _Tag) -> int:
+    return int(tag.created.timestamp()) * 1_000_000_000
+
+
+def _history(manifest: _Manifest, tag: _Tag) -> list[HistoryEntry]:
+    return [
+        HistoryEntry(_created(tag), line, empty_layer=index > 0) for index, line in enumerate(manifest.history or [""])
+    ]
+
+
+def _base_row(manifest: _Manifest) -> HistoryEntry:
+    """What made the layer of an image that lies beneath another."""
+    return _history(manifest, manifest.tag[0])[0]
 
 
 def _rootfs(folder: Path) -> dict[str, Path]:
@@ -139,9 +159,24 @@ def _rootfs(folder: Path) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def _layer_id(folder: Path, links: Mapping[str, str]) -> str:
-    """A digest of what the folder adds to the root file system, the same on every machine."""
-    digest = hashlib.sha256(msgspec.json.encode(dict(links), order="deterministic"))
-    for name, path in _rootfs(folder).items():
-        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return "sha256:" + digest.hexdigest()
+def _layer(folder: Path, links: Mapping[str, str], size: int, comment: str = "") -> Layer:
+    """What the folder adds to the root file system, the same on every machine, said to be of this size."""
+    entries = [Entry(path, "link", 0o777, None, target) for path, target in links.items()]
+    for path, source in _rootfs(folder).items():
+        entries.append(Entry(path, "file", 0o755 if source.read_bytes().startswith(b"#!") else 0o644, source))
+    entries = with_parents(entries)
+    archive = pack(entries, comment)
+    return Layer(
+        "sha256:" + hashlib.sha256(archive).hexdigest(), size, entries, _Archive(tuple(entries), comment), len(archive)
+    )
+
+
+class _Archive(NamedTuple):
+    """A layer of the catalogue as a tar archive, made when somebody wants it."""
+
+    entries: tuple[Entry, ...]
+    comment: str
+
+    def read_bytes(self) -> bytes:
+        """See `Content`."""
+        return pack(self.entries, self.comment)

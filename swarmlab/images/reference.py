@@ -21,6 +21,19 @@ class Reference(NamedTuple):
     tag: str
     digest: str = ""
 
+    @property
+    def key(self) -> str:
+        """What finds the image: with a digest the tag means nothing."""
+        return f"{self.name}@{self.digest}" if self.digest else f"{self.name}:{self.tag}"
+
+    @property
+    def qualified(self) -> str:
+        """The whole name, with its registry."""
+        host, slash, _ = self.name.partition("/")
+        if slash and (host == "localhost" or "." in host or ":" in host):
+            return self.name
+        return f"{_DOMAIN}/{self.name}" if slash else f"{_DOMAIN}/library/{self.name}"
+
     def __str__(self) -> str:
         return f"{self.name}:{self.tag}" + (f"@{self.digest}" if self.digest else "")
 
@@ -33,3 +46,13 @@ def parse_reference(text: str) -> Reference:
     domain, path = match["domain"] or _DOMAIN, match["path"]
     name = path.removeprefix("library/") if domain in _DOMAIN_ALIASES else f"{domain}/{path}"
     return Reference(name, match["tag"] or "latest", match["digest"] or "")
+
+
+def check_reference(text: str) -> None:
+    """Raise ValueError, in Docker's words, when `text` cannot name an image."""
+    host, slash, rest = text.partition("/")
+    is_host = bool(slash) and (host == "localhost" or "." in host or ":" in host)
+    repository = (rest if is_host else text).partition(":")[0]
+    if repository.lower() != repository:
+        raise ValueError("invalid reference format: repository name must be lowercase")
+    parse_reference(text)

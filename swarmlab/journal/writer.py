@@ -11,13 +11,14 @@ import msgspec
 from swarmlab.journal.schema import FORMAT, SCHEMA
 from swarmlab.journal.seal import Seal
 from swarmlab.objects import Cluster, Config, Network, Node, Object, Secret, Service, Task
-from swarmlab.objects.local import Container, Engine
+from swarmlab.objects.local import Container, Engine, LocalImage
 from swarmlab.store import Commit, Kind, Store
 
 S = TypeVar("S")
 _TYPES: dict[Kind, type[Object]] = {
     Kind.CLUSTER: Cluster, Kind.NODE: Node, Kind.SERVICE: Service, Kind.TASK: Task, Kind.NETWORK: Network,
     Kind.SECRET: Secret, Kind.CONFIG: Config, Kind.ENGINE: Engine, Kind.CONTAINER: Container,
+    Kind.IMAGE: LocalImage,
 }  # fmt: skip
 #: How many commits of a scope may follow its snapshot before a new one is due.
 SNAPSHOT_INTERVAL = 10_000

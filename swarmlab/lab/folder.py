@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from swarmlab.lab.errors import LabError
@@ -44,6 +45,9 @@ class Settings(NamedTuple):
     sockets: Path
     hollow: bool = False
     tcp: "tuple[str, int] | None" = None
+    #: What dockerd would be told of a node's generic resources and labels, by its name: `gpu=2`, `zone=a`.
+    generic_resources: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    engine_labels: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     @property
     def node_names(self) -> list[str]:
@@ -115,6 +119,8 @@ class Folder:
                 sockets=Path(found["sockets"]),
                 hollow=bool(found.get("hollow", False)),
                 tcp=(str(tcp[0]), int(tcp[1])) if (tcp := found.get("tcp")) else None,
+                generic_resources=_lists(found.get("generic_resources", {})),
+                engine_labels=_lists(found.get("engine_labels", {})),
             )
         except (FileNotFoundError, NotADirectoryError):
             raise LabError(f'There is no lab "{self.name}"; start one with: {up_command(self.name)}') from None
@@ -123,7 +129,15 @@ class Folder:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LabError(f"The lab's file {self._settings} cannot be read ({error}).") from None
 
-    def create(self, nodes: int, speed: float, *, hollow: bool = False) -> Settings:
+    def create(
+        self,
+        nodes: int,
+        speed: float,
+        *,
+        hollow: bool = False,
+        generic_resources: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+        engine_labels: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    ) -> Settings:
         """Make the folder and its settings, or return those that it has. Raises LabError."""
         if self.exists():
             return self.settings()
@@ -134,7 +148,16 @@ class Folder:
             raise LabError(f"{self.path} is not a lab's folder; choose another name, or move it away.")
         make_private(self.path, "the lab's folder")
         with Lock(self.home / ".new.lock"):
-            settings = Settings(self.name, self._free_number(), nodes, speed, self.path / "run", hollow)
+            settings = Settings(
+                self.name,
+                self._free_number(),
+                nodes,
+                speed,
+                self.path / "run",
+                hollow,
+                generic_resources=generic_resources,
+                engine_labels=engine_labels,
+            )
             self.write(settings)
         return settings
 
@@ -149,6 +172,8 @@ class Folder:
             "sockets": str(settings.sockets),
             "hollow": settings.hollow,
             "tcp": settings.tcp,
+            "generic_resources": dict(settings.generic_resources),
+            "engine_labels": dict(settings.engine_labels),
         }
         write_whole(self._settings, json.dumps(content, indent=2) + "\n")
 
@@ -272,6 +297,10 @@ def remove_sockets(settings: Settings) -> None:
         settings.sockets.rmdir()
     except OSError:
         return
+
+
+def _lists(found: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {node: tuple(str(value) for value in values) for node, values in found.items()}
 
 
 def _fits(place: Path) -> bool:

@@ -16,9 +16,21 @@ from swarmlab.network import Published, node_addresses
 if TYPE_CHECKING:
     from swarmlab.api import Server
     from swarmlab.engine import Lab
+    from swarmlab.engine.settings import EngineSettings
 
 _log = logging.getLogger(__name__)
 _STATES = {"on": "running", "stopped": "stopped", "killed": "killed"}
+
+
+def _engines(settings: Settings) -> "dict[str, EngineSettings]":
+    """What the engines are configured with, by node."""
+    from swarmlab.engine.settings import engine_settings
+
+    nodes = [*settings.generic_resources, *settings.engine_labels]
+    return {
+        node: engine_settings(settings.engine_labels.get(node, ()), settings.generic_resources.get(node, ()))
+        for node in dict.fromkeys(nodes)
+    }
 
 
 class Host:
@@ -42,6 +54,7 @@ class Host:
             state_dir=folder.path,
             addresses=[address.host for address in node_addresses(len(settings.node_names), settings.number)],
             hollow=settings.hollow,
+            settings=_engines(settings),
         )
         self._servers: dict[str, Server] = {}
         self._changing = asyncio.Lock()

@@ -32,19 +32,34 @@ def up(
     hollow: bool = False,
     tcp: bool | None = None,
     bind: str | None = None,
+    generic_resources: Sequence[str] = (),
+    engine_labels: Sequence[str] = (),
 ) -> Up:
     """Start a lab, or leave it as it is when it runs, but for its speed.
 
     `nodes` (1 to 99) and `speed` (swarm seconds a second) are by default those it has; a new lab has 3 nodes and
     speed 1. In a `hollow` lab containers do nothing, and there may be 10,000 nodes. With `tcp` its engines also listen
-    for TLS, at `bind` (`ADDRESS`, `ADDRESS:PORT`) and the next ports; by default as before. Raises LabError.
+    for TLS, at `bind` (`ADDRESS`, `ADDRESS:PORT`) and the next ports; by default as before. `generic_resources` are
+    `NODE:KIND=VALUE` and `engine_labels` `NODE:KEY=VALUE`, for a new lab. Raises LabError.
     """
     where = folder(name)
     _check(nodes, speed, hollow=hollow or (where.exists() and where.settings().hollow))
     make_private(where.home, "swarmlab's folder")
     with Lock(where.command_lock):
         new = not where.exists()
-        settings = where.create(nodes or DEFAULT_NODES, speed or 1.0, hollow=hollow)
+        count = nodes or (DEFAULT_NODES if new else where.settings().nodes)
+        resources, labels = _by_node(generic_resources, count), _by_node(engine_labels, count)
+        _check_engines(resources, labels)
+        settings = where.create(count, speed or 1.0, hollow=hollow, generic_resources=resources, engine_labels=labels)
+        for option, wanted, has in (
+            ("--generic-resource", resources, settings.generic_resources),
+            ("--engine-label", labels, settings.engine_labels),
+        ):
+            if wanted and wanted != has:
+                raise LabError(
+                    f'The lab "{where.name}" was made with other values of {option}. To make it anew: '
+                    f"swarmlab down --purge --name {where.name}, then {up_command(where.name)} {option} …"
+                )
         if hollow and not settings.hollow:
             raise LabError(
                 f'The lab "{where.name}" is not hollow. To make it anew: '
@@ -77,6 +92,36 @@ def up(
         write_contexts(where, settings)
         launch.launch(where)
     return Up(settings, "new" if new else "restored" if crashed else "started")
+
+
+def _by_node(values: Sequence[str], nodes: int) -> dict[str, tuple[str, ...]]:
+    """`node-2:gpu=1` and the like, by node. Raises LabError."""
+    found: dict[str, tuple[str, ...]] = {}
+    for value in values:
+        node, colon, rest = value.partition(":")
+        number = node.removeprefix("node-")
+        if not colon or "=" not in rest:
+            raise LabError(f'"{value}" is not of the form NODE:KEY=VALUE, for example node-2:{rest or "gpu"}=2.')
+        if not (node.startswith("node-") and number.isdecimal() and str(int(number)) == number):
+            raise LabError(f'There is no node "{node}"; nodes are called node-1, node-2, …')
+        if not 1 <= int(number) <= nodes:
+            raise LabError(f'There is no node "{node}"; the lab has {nodes} nodes.')
+        found[node] = (*found.get(node, ()), rest)
+    return found
+
+
+def _check_engines(resources: Mapping[str, tuple[str, ...]], labels: Mapping[str, tuple[str, ...]]) -> None:
+    """Raises LabError with the words of the daemon that could not be configured so."""
+    if not resources and not labels:
+        return
+    # Late, as it costs time that other commands need not pay.
+    from swarmlab.engine.settings import engine_settings
+
+    for node in dict.fromkeys([*resources, *labels]):
+        try:
+            engine_settings(labels.get(node, ()), resources.get(node, ()))
+        except ValueError as error:
+            raise LabError(f"{node}: {error}") from None
 
 
 def down(name: str | None = None, *, purge: bool = False) -> str:

@@ -49,7 +49,7 @@ class Swarm:
         self._clock = clock
         self.raft = Raft(store, clock, self._leader_changed, self._quorum_changed)
         self._control = ControlAPI(store, self.raft)
-        self._frozen = ControlAPI(FrozenStore(store), self.raft)
+        self._frozen = ControlAPI(FrozenStore(store), self.raft, self._control.tally)
         self._loops: LeaderLoops | None = None
         self._roles: RoleManager | None = None
         self._leader_listeners: list[Callable[[], None]] = []

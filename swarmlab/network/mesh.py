@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import NamedTuple
 
 from swarmlab.network.base import Endpoint, NodeAddress, Published
@@ -44,7 +44,11 @@ class Mesh:
         #: Where a substituted port of a service was, so that it is there again when it comes back.
         self._substitutes: dict[tuple[str, _Port, str], int] = {}
         self._attaching: set[asyncio.Task[None]] = set()
+        #: The node that each connection came in through, and the one that it goes to.
         self._relays: dict[Relay, str] = {}
+        self._towards: dict[Relay, str] = {}
+        #: The side of the network that nodes are on, 0 for those that are not named.
+        self._sides: Mapping[str, int] = {}
         self._drained: asyncio.Future[None] | None = None
 
     async def join(self, node_id: str, address: NodeAddress) -> None:
@@ -66,6 +70,20 @@ class Mesh:
         for relay in [relay for relay, node in self._relays.items() if node == node_id]:
             relay.cut()
         await self.settled()
+
+    def separate(self, sides: Mapping[str, int]) -> None:
+        """Nodes reach those that are on the same side of the network; the others' tasks get no connections from them.
+
+        On real nodes gossip needs some seconds to notice, and until then connections to the other side hang. Here they
+        are cut at once: nothing could come of them either, and no client has to wait in vain.
+        """
+        self._sides = dict(sides)
+        for relay, node_id in list(self._towards.items()):
+            if not self._reaches(self._relays[relay], node_id):
+                relay.cut()
+
+    def _reaches(self, one: str, other: str) -> bool:
+        return self._sides.get(one, 0) == self._sides.get(other, 0)
 
     def activate(self, endpoint: Endpoint) -> None:
         """A task is ready for connections. Activating it again replaces what was known of it."""
@@ -154,7 +172,9 @@ class Mesh:
             self._served[node_id, port] = error.strerror or str(error)
             return
         opened = functools.partial(self._enter, node_id, port.published)
-        listener = Listener(bound, lambda: Relay(lambda: self._backends(port), opened, self._left))
+        listener = Listener(
+            bound, lambda: Relay(lambda relay: self._backends(relay, node_id, port), opened, self._left)
+        )
         self._served[node_id, port] = listener
         if listener.reason:
             self._substitutes[memory] = listener.port
@@ -169,9 +189,10 @@ class Mesh:
     def _service(self, port: _Port) -> str:
         return next(iter(self._ports[port].values())).endpoint.service_id
 
-    async def _backends(self, port: _Port) -> AsyncIterator[tuple[str, int]]:
-        """Where to try to connect, beginning with the endpoint whose turn it is."""
-        backends = list(self._ports.get(port, {}).values())
+    async def _backends(self, relay: Relay, node_id: str, port: _Port) -> AsyncIterator[tuple[str, int]]:
+        """Where to try to connect from a node, beginning with the endpoint whose turn it is."""
+        known = self._ports.get(port, {}).values()
+        backends = [backend for backend in known if self._reaches(node_id, backend.endpoint.node_id)]
         # One turn for the whole swarm: who asks one node after another sees every task.
         turn = self._turns[port] = self._turns.get(port, -1) + 1
         for position in range(len(backends)):
@@ -182,6 +203,7 @@ class Mesh:
                 address = endpoint.connect(target)
             except (LookupError, OSError):
                 continue
+            self._towards[relay] = endpoint.node_id
             yield address
 
     def _enter(self, node_id: str, published: int, relay: Relay) -> None:
@@ -190,6 +212,7 @@ class Mesh:
 
     def _left(self, relay: Relay) -> None:
         self._relays.pop(relay, None)
+        self._towards.pop(relay, None)
         if not self._relays and self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 

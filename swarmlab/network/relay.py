@@ -76,7 +76,7 @@ class Relay(_Side):
 
     def __init__(
         self,
-        backends: Callable[[], AsyncIterator[tuple[str, int]]],
+        backends: Callable[["Relay"], AsyncIterator[tuple[str, int]]],
         opened: Callable[["Relay"], None],
         closed: Callable[["Relay"], None],
     ) -> None:
@@ -108,7 +108,7 @@ class Relay(_Side):
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
-        async for host, port in self._backends():
+        async for host, port in self._backends(self):
             try:
                 _, backend = await loop.create_connection(_Side, host, port)
             except OSError:

@@ -22,7 +22,8 @@ class Membership(Spec, frozen=True):
     """An engine's place in a swarm, as its state directory would hold it (MB: daemon/cluster/noderunner.go).
 
     `swarm` is the cluster id, `remote` the manager it joined through. `manager` tells whose certificate the node has,
-    a manager's or a worker's. `lock` is that of a manager of a swarm with autolock.
+    a manager's or a worker's; it is valid between two instants in Unix nanoseconds. `expired` from a start of the engine
+    after that time until it leaves. `lock` is that of a manager of a swarm with autolock.
     """
 
     swarm: str = ""
@@ -32,6 +33,9 @@ class Membership(Spec, frozen=True):
     data_path_addr: str = ""
     remote: str = ""
     manager: bool = False
+    valid_from: int = 0
+    valid_until: int = 0
+    expired: bool = False
     lock: Lock | None = None
 
 
@@ -46,6 +50,23 @@ class Engine(Object, frozen=True):
     power: str = "on"
     side: int = 0
     networks: Labels = msgspec.field(default_factory=dict)
+
+
+class LocalImage(Object, frozen=True):
+    """What an engine has made of an image; its id is the image's.
+
+    `document` is its configuration, empty for an image of the catalogue: those need no record as long as nobody has
+    changed anything about them. `tags` are `name:tag`, `digests` are `name@sha256:…`, `tagged_at` is when it was given
+    a name last (Unix nanoseconds). An image that is `removed` is not there any more, but containers may still live on
+    its files.
+    """
+
+    document: str = ""
+    parent: str = ""
+    tags: Strings = ()
+    digests: Strings = ()
+    tagged_at: int = 0
+    removed: bool = False
 
 
 class ContainerState(Spec, frozen=True):

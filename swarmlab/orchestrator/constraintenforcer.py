@@ -10,6 +10,7 @@ import msgspec
 from swarmlab.clock import Clock
 from swarmlab.objects import Node, Task, TaskState
 from swarmlab.objects.constraint import node_satisfies
+from swarmlab.objects.generic import holds_all, without
 from swarmlab.store import Commit, Kind, Store
 
 NAME = "constraint enforcer"
@@ -43,6 +44,7 @@ class ConstraintEnforcer:
             return
         offenders = []
         cpus, memory = node.description.resources.nano_cpus, node.description.resources.memory_bytes
+        units = node.description.resources.generic_resources
         for task in self._store.tables.tasks.by("node", node.id):
             if not TaskState.ASSIGNED <= task.desired_state <= TaskState.COMPLETE or task.state >= TaskState.COMPLETE:
                 continue
@@ -56,8 +58,14 @@ class ConstraintEnforcer:
                 if reserved.memory_bytes > memory or reserved.nano_cpus > cpus:
                     offenders.append(task)
                     continue
+                if any(holds_all(unit, units) for unit in task.assigned_generic_resources):
+                    # Upstream asks the wrong way round, so that tasks lose units that are still there; and then it
+                    # looks no further. Docker 20.10.24 does so, too.
+                    offenders.append(task)
+                    break
                 memory -= reserved.memory_bytes
                 cpus -= reserved.nano_cpus
+                units = without(units, task.assigned_generic_resources)
         if offenders:
             self._reject(offenders)
 

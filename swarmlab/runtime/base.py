@@ -31,6 +31,7 @@ class ContainerConfig(msgspec.Struct, frozen=True):
 
     id: str
     name: str
+    #: By name or id.
     image: str
     hostname: str
     command: tuple[str, ...]
@@ -193,6 +194,12 @@ class Container(Protocol):
         Without `replace` a directory takes no file's place, nor a file a directory's. Raises FileNotFoundError,
         NotADirectoryError, FileExistsError, and tarfile.TarError for what is no archive.
         """
+
+    def rootfs(self) -> bytes:
+        """All files as a tar archive, without what the engine puts in: configs, secrets, the container's names."""
+
+    def layer(self) -> bytes:
+        """What `changes` are, as a layer for an image (a tar archive); empty when nothing has changed."""
 
     def changes(self) -> Sequence[Change]:
         """What is not as the image has it, by path."""

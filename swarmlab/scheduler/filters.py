@@ -5,7 +5,7 @@ from typing import Protocol
 from swarmlab.objects import Task
 from swarmlab.objects.constraint import Constraint, ConstraintError, node_matches, parse
 from swarmlab.objects.node import Platform, Resources
-from swarmlab.scheduler.nodeinfo import NodeInfo, generic_amounts, host_ports, reservations
+from swarmlab.scheduler.nodeinfo import NodeInfo, host_ports, reservations
 
 
 class Filter(Protocol):
@@ -52,8 +52,7 @@ class ResourceFilter:
         """See `Filter`."""
         if self._wanted.nano_cpus > node.cpus or self._wanted.memory_bytes > node.memory:
             return False
-        wanted = generic_amounts(self._wanted.generic_resources)
-        return all(node.generic[kind] >= amount for kind, amount in wanted.items())
+        return node.generic.has(self._wanted.generic_resources)
 
     def explain(self, nodes: int) -> str:
         """See `Filter`."""

@@ -2,9 +2,12 @@
 
 from collections import Counter
 
+import msgspec
+
 from swarmlab.clock import SECOND
 from swarmlab.objects import Node, Task, TaskState
-from swarmlab.objects.node import GenericResource, Resources
+from swarmlab.objects.node import Resources
+from swarmlab.scheduler.genericpool import GenericPool
 
 #: Failures of a service on a node are remembered for this long, in nanoseconds.
 MONITOR_FAILURES = 5 * 60 * SECOND
@@ -18,17 +21,6 @@ def reservations(task: Task) -> Resources:
     """What a task reserves; limits do not count."""
     resources = task.spec.resources
     return resources.reservations if resources is not None and resources.reservations is not None else _NOTHING
-
-
-def generic_amounts(resources: tuple[GenericResource, ...]) -> Counter[str]:
-    """How many units of each kind of generic resource; a named unit counts one."""
-    amounts: Counter[str] = Counter()
-    for resource in resources:
-        if resource.discrete_resource_spec is not None:
-            amounts[resource.discrete_resource_spec.kind] += resource.discrete_resource_spec.value
-        if resource.named_resource_spec is not None:
-            amounts[resource.named_resource_spec.kind] += 1
-    return amounts
 
 
 def host_ports(task: Task) -> set[tuple[str, int]]:
@@ -50,7 +42,7 @@ class NodeInfo:
         self.active_by_service: Counter[str] = Counter()
         self.cpus = 0
         self.memory = 0
-        self.generic: Counter[str] = Counter()
+        self.generic = GenericPool(())
         self.used_ports: set[tuple[str, int]] = set()
         self._failures: dict[tuple[str, int | None], list[int]] = {}
         self.set_node(node)
@@ -60,9 +52,14 @@ class NodeInfo:
         self.node = node
         total = node.description.resources
         self.cpus, self.memory = total.nano_cpus, total.memory_bytes
-        self.generic = generic_amounts(total.generic_resources)
+        self.generic = GenericPool(total.generic_resources)
         for task in self.tasks.values():
             self._reserve(task, -1)
+
+    def claim(self, task: Task) -> Task:
+        """The task with the units of generic resources that it gets here; there must be enough of them."""
+        wanted = reservations(task).generic_resources
+        return msgspec.structs.replace(task, assigned_generic_resources=self.generic.choose(wanted)) if wanted else task
 
     def add(self, task: Task) -> bool:
         """Count a task, or the change of its desired state; return whether that changed anything."""
@@ -125,5 +122,5 @@ class NodeInfo:
         if reserved is not _NOTHING:
             self.cpus += sign * reserved.nano_cpus
             self.memory += sign * reserved.memory_bytes
-            for kind, amount in generic_amounts(reserved.generic_resources).items():
-                self.generic[kind] += sign * amount
+        if task.assigned_generic_resources:
+            (self.generic.take if sign < 0 else self.generic.give_back)(task.assigned_generic_resources)

@@ -198,9 +198,10 @@ class Scheduler:
             else:
                 status = msgspec.structs.replace(task.status, timestamp=now, err=self._pipeline.explain())
             decided = msgspec.structs.replace(task, status=status)
-            self._tasks[task.id] = decided
             if status.state == TaskState.ASSIGNED:
+                decided = info.claim(decided)
                 info.add(decided)
+            self._tasks[task.id] = decided
             decisions.append((task, decided))
         applied, failed = yield from self._apply(decisions)
         for _, new in applied:
@@ -297,7 +298,7 @@ class Scheduler:
             status = TaskStatus(
                 timestamp=self._clock.now(), state=TaskState.ASSIGNED, message="scheduler assigned task to node"
             )
-            decided = msgspec.structs.replace(task, node_id=node.node.id, status=status)
+            decided = node.claim(msgspec.structs.replace(task, node_id=node.node.id, status=status))
             self._tasks[task_id] = decided
             node.add(decided)
             decisions.append((task, decided))

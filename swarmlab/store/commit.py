@@ -20,6 +20,7 @@ class Kind(StrEnum):
     CONFIG = "config"
     ENGINE = "engine"
     CONTAINER = "container"
+    IMAGE = "image"
 
 
 class Actor(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 
 from swarmlab.objects import Cluster, Config, Network, Node, Object, Secret, Service, Task
-from swarmlab.objects.local import Container, Engine
+from swarmlab.objects.local import Container, Engine, LocalImage
 from swarmlab.store.commit import Kind
 from swarmlab.store.table import Table
 
@@ -25,7 +25,7 @@ def _configs_of(service: Service) -> tuple[Hashable, ...]:
 class Tables:
     """Every table, each with the look-ups that loops and lists need.
 
-    A swarm's store fills the first seven, the store of a single engine the last two.
+    A swarm's store fills the first seven, the store of a single engine the last three.
     """
 
     def __init__(self) -> None:
@@ -45,6 +45,7 @@ class Tables:
         self.configs: Table[Config] = Table(name=lambda c: (c.spec.name.lower(),))
         self.engines: Table[Engine] = Table()
         self.containers: Table[Container] = Table(name=lambda c: (c.name,), task=lambda c: (c.task_id,))
+        self.images: Table[LocalImage] = Table()
         self._by_kind: dict[Kind, Table[Object]] = {kind: getattr(self, f"{kind.value}s") for kind in Kind}
 
     def of(self, kind: Kind) -> Table[Object]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from swarmlab.objects import TaskState
+from swarmlab.objects import Node, TaskState
 from tests.support.cluster import ACTOR, Cluster
 from tests.support.specs import restart, service_spec
 
@@ -128,3 +128,23 @@ def test_a_missing_image_is_tried_again_after_each_delay_and_not_sooner(swarm: C
     assert states.count(S.REJECTED) >= 4
     made = {x.id for c in swarm.commits for x in c.changes if x.kind == "task" and x.new and x.old is None}
     assert len(made) - 2 <= 12, "one every five seconds"
+
+
+def test_an_agent_that_registers_too_often_backs_off_and_tries_again(swarm: Cluster) -> None:
+    for _ in range(5):
+        swarm.agents["n2"].describe_again()
+    swarm.advance(3)
+    [task] = swarm.on("n2")
+    swarm.exit(task, 3)
+    swarm.advance(1)
+    assert swarm.api.task(task.id).state == S.RUNNING, "nobody listens to it yet"
+    swarm.advance(20)
+    assert swarm.api.task(task.id).state == S.FAILED
+    assert swarm.node("n2").status.state == "ready"
+    assert not any(n.status.state == "down" for n in nodes_of(swarm, "n2")), "it was back within its grace period"
+
+
+def nodes_of(swarm: Cluster, name: str) -> list[Node]:
+    """Everything that a node ever was."""
+    changes = (change for commit in swarm.commits for change in commit.changes if change.id == swarm.ids[name])
+    return [change.new for change in changes if isinstance(change.new, Node)]

@@ -40,7 +40,7 @@ class Client:
 
     def __init__(self, socket: Path) -> None:
         self.socket = socket
-        self.engine = FakeEngine(_CATALOGUE, socket.parent)
+        self.engine = FakeEngine(_CATALOGUE, socket.parent / "images")
         self.journal = FakeJournal()
         self.loop = asyncio.new_event_loop()
         self.server = Server(cast(Any, self.engine), cast(Any, self.journal))

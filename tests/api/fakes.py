@@ -9,7 +9,10 @@ from typing import Any, cast
 from swarmlab.clock import VirtualClock
 from swarmlab.engine import EngineError, Execs
 from swarmlab.engine.events import Event
-from swarmlab.images import Catalogue
+from swarmlab.engine.imageremoval import ImageRemoval
+from swarmlab.engine.images import LocalImages
+from swarmlab.engine.settings import engine_settings
+from swarmlab.images import Catalogue, ImageStore
 from swarmlab.journal import Request
 from swarmlab.manager.controlapi import ControlAPI
 from swarmlab.objects import (
@@ -180,10 +183,11 @@ class FakeEvents:
 class FakeEngine:
     """Everything the API needs of an engine."""
 
-    def __init__(self, catalogue: Catalogue, scratch: Path) -> None:
+    def __init__(self, catalogue: Catalogue, folder: Path) -> None:
         self.name = "node-1"
-        self.scratch = scratch
+        self.scratch = folder.parent
         self.id = "AAAA:BBBB"
+        self.settings = engine_settings(["zone=a"], ["gpu=a", "ssd=2"])
         self.address = "127.0.0.1"
         self.clock = VirtualClock()
         self.commits: list[Commit] = []
@@ -192,7 +196,10 @@ class FakeEngine:
         self.containers = FakeContainers()
         self.execs = Execs(cast(Any, self.containers))
         self.events = FakeEvents()
-        self.images = catalogue
+        self.images = LocalImages(
+            ImageStore("node-1", catalogue, self.store, folder), self.clock, cast(Any, self.events)
+        )
+        self.removal = ImageRemoval(self.images, lambda: self.containers.list(all=True), cast(Any, self.events))
         self.networks = [
             SimpleNamespace(name=name, id=digit * 64, driver=driver, created=1, subnet=subnet, gateway=gateway)
             for name, digit, driver, subnet, gateway in (

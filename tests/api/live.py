@@ -10,6 +10,8 @@ from swarmlab.engine import Containers, Execs
 from swarmlab.engine.byhand import ByHand
 from swarmlab.engine.errors import not_found
 from swarmlab.engine.events import Event, Events
+from swarmlab.engine.imageremoval import ImageRemoval
+from swarmlab.engine.images import LocalImages
 from swarmlab.engine.placement import HandNetwork, HandPlacement
 from swarmlab.objects.local import Container
 from swarmlab.runtime.virtual import VirtualRuntime
@@ -49,6 +51,8 @@ class Live:
         self.runtime = client.run(self._make(state))
         self.events = engine.events = Events(engine.clock)
         engine.containers = Containers("node-1", engine.store, engine.clock, self.runtime, self.events)
+        engine.images = LocalImages(engine.images.store, engine.clock, self.events)
+        engine.removal = ImageRemoval(engine.images, lambda: engine.containers.list(all=True), self.events)
         engine.execs = Execs(engine.containers)
         engine.by_hand = ByHand("node-1", engine.containers, engine.images)
         self.placement = engine.containers.placement = HandPlacement(
@@ -57,7 +61,7 @@ class Live:
         client.run(self.placement.open("127.0.0.1"))
 
     async def _make(self, state: Path) -> VirtualRuntime:
-        return VirtualRuntime(self.clock, self.engine.images, state)
+        return VirtualRuntime(self.clock, self.engine.images.store.kept, state)
 
     def start(self, *command: str, name: str = "box", **changes: Any) -> Container:
         """A running container."""

@@ -58,7 +58,7 @@ def test_a_row_of_ps(client: Client) -> None:
     assert row == {
         "Id": "a" * 64,
         "Names": ["/web.1.a"],
-        "Image": "nginx:alpine",
+        "Image": "sha256:1",
         "ImageID": "sha256:1",
         "Command": "nginx -g 'daemon off;'",
         "Created": NOW // SECOND - 10,

@@ -19,8 +19,10 @@ from .conftest import Client
 def test_what_the_catalogue_has_is_up_to_date(client: Client, query: str, repository: str, name: str) -> None:
     reply = client("POST", f"/images/create?{query}")
     assert reply.status == 200
+    digest = client("GET", f"/images/{name}/json").json["RepoDigests"][0].partition("@")[2]
     assert [json.loads(line) for line in reply.body.splitlines()] == [
         {"status": f"Pulling from {repository}", "id": name.rpartition(":")[2]},
+        {"status": f"Digest: {digest}"},
         {"status": f"Status: Image is up to date for {name}"},
     ]
 
@@ -30,9 +32,8 @@ def test_what_the_catalogue_has_is_up_to_date(client: Client, query: str, reposi
     [
         ("fromImage=nosuch&tag=1", 404, "pull access denied for nosuch, repository does not exist"),
         ("fromImage=nginx&tag=nosuch", 404, "manifest for nginx:nosuch not found: manifest unknown"),
-        (f"fromImage=nginx&tag=sha256:{'0' * 64}", 404, "manifest for nginx:latest@sha256:000"),
+        (f"fromImage=nginx&tag=sha256:{'0' * 64}", 404, "manifest for nginx@sha256:000"),
         ("fromImage=UPPER", 400, "invalid reference format: repository name must be lowercase"),
-        ("fromSrc=-", 501, "importing an image is not available in swarmlab yet"),
     ],
 )
 def test_what_it_has_not_nobody_has(client: Client, query: str, status: int, message: str) -> None:
@@ -62,3 +63,28 @@ def test_pruning_networks_leaves_what_is_used(client: Client) -> None:
 )
 def test_there_is_nothing_else_to_prune(client: Client, path: str, answer: object) -> None:
     assert client("POST", path).json == answer
+
+
+def test_what_was_removed_is_downloaded_again(client: Client) -> None:
+    before = client("GET", "/images/nginx:alpine/json").json
+    assert client("DELETE", "/images/nginx:alpine").status == 200
+    lines = [json.loads(line) for line in client("POST", "/images/create?fromImage=nginx&tag=alpine").body.splitlines()]
+    after = client("GET", "/images/nginx:alpine/json").json
+    assert (after["Id"], after["RepoTags"]) == (before["Id"], ["nginx:alpine"])
+    base, top = (layer[7:19] for layer in before["RootFS"]["Layers"])
+    assert [(line["status"], line.get("id")) for line in lines[:3]] == [
+        ("Pulling from library/nginx", "alpine"), ("Already exists", base), ("Pulling fs layer", top)
+    ]  # fmt: skip
+    done = ["Downloading", "Verifying Checksum", "Download complete", "Extracting", "Pull complete"]
+    assert [line["status"] for line in lines[3:8]] == done
+    digest = after["RepoDigests"][0].partition("@")[2]
+    assert [line["status"] for line in lines[8:]] == [
+        f"Digest: {digest}", "Status: Downloaded newer image for nginx:alpine"
+    ]  # fmt: skip
+    event = client.engine.events.past[-1]
+    assert (event.action, event.actor_id, event.attributes["name"]) == ("pull", "nginx:alpine", "nginx")
+    by_digest = client("POST", f"/images/create?fromImage=nginx&tag={digest}")
+    assert b"Image is up to date for nginx@" in by_digest.body
+    assert client.engine.events.past[-1].actor_id == f"nginx@{digest}"
+    assert json.loads(by_digest.body.splitlines()[0])["id"] == f"docker.io/library/nginx@{digest}"
+    assert client("GET", f"/images/nginx@{digest}/json").json["Id"] == before["Id"]

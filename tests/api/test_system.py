@@ -26,6 +26,11 @@ def test_info_counts_containers(client: Client) -> None:
     assert (info["Name"], info["ID"], info["ServerVersion"]) == ("node-1", "AAAA:BBBB", "28.2.2")
     assert info["SystemTime"] == "2023-11-14T22:13:20Z"
     assert info["Warnings"] is None
+    assert info["Labels"] == ["zone=a"]
+    assert info["GenericResources"] == [
+        {"NamedResourceSpec": {"Kind": "gpu", "Value": "a"}},
+        {"DiscreteResourceSpec": {"Kind": "ssd", "Value": 2}},
+    ]
 
 
 def test_version_admits_what_it_is(client: Client) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from swarmlab.clock import SECOND
+from swarmlab.dispatcher import RateLimitedError
 from swarmlab.objects import Node, TaskState
 from swarmlab.objects.cluster import DispatcherConfig
 from swarmlab.store import Kind
@@ -167,3 +168,47 @@ def test_a_removed_node_that_was_silent_causes_nothing_later(desk: Desk) -> None
     desk.advance(48 * 3600)
     assert "n1" not in desk.tables.nodes
     assert all(c.id != "n1" for k in desk.commits if k.index > before for c in k.changes)
+
+
+# --- registrations that come too fast --------------------------------------------------------------------------------
+
+
+def test_more_than_three_registrations_anew_within_eight_seconds_are_refused(desk: Desk) -> None:
+    for _ in range(4):
+        desk.register("n1")
+    with pytest.raises(RateLimitedError) as refused:
+        desk.register("n1")
+    assert str(refused.value) == (
+        "rpc error: code = Unavailable desc = node n1 exceeded rate limit count of registrations"
+    )
+    assert desk.state("n1")[0] == "ready", "the session before goes on"
+
+
+def test_the_limit_is_each_nodes_own(desk: Desk) -> None:
+    for _ in range(4):
+        desk.register("n1")
+    desk.register("n2")
+
+
+def test_eight_quiet_seconds_lift_the_limit_whatever_was_refused_meanwhile(desk: Desk) -> None:
+    for _ in range(4):
+        desk.register("n1")
+    for _ in range(2):
+        desk.advance(3.8)
+        with pytest.raises(RateLimitedError):
+            desk.register("n1")
+    desk.advance(0.5)
+    for _ in range(3):
+        desk.register("n1")
+    with pytest.raises(RateLimitedError):
+        desk.register("n1")
+
+
+def test_a_node_that_was_down_registers_freely(desk: Desk) -> None:
+    for _ in range(4):
+        session = desk.register("n1")
+    desk.dispatcher.lose(session)
+    desk.advance(20)
+    assert desk.state("n1")[0] == "down"
+    for _ in range(4):
+        desk.register("n1")

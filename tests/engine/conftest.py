@@ -9,6 +9,7 @@ import pytest
 
 from swarmlab.clock import VirtualClock
 from swarmlab.engine import DockerEngine, Lab
+from swarmlab.engine.settings import EngineSettings
 from swarmlab.journal import Journal, Seal
 from swarmlab.manager import StatusError
 from swarmlab.objects import Node
@@ -21,33 +22,41 @@ _STEP = 0.05
 class LabOfEngines:
     """node-1, node-2, …, none in a swarm at first. Time passes while something is awaited, and only then."""
 
-    def __init__(self, folder: Path, nodes: int) -> None:
+    def __init__(self, folder: Path, nodes: int, settings: dict[str, EngineSettings] | None = None) -> None:
         self.clock = VirtualClock()
         self._runner = asyncio.Runner()
-        self._folder = folder
+        self.folder = folder
         self._nodes = nodes
+        self._settings = settings
         self.lab = self._open()
 
     def _open(self) -> Lab:
-        self._journal = Journal(self._folder / "journal.sqlite", Seal(self._folder / "key"))
+        self._journal = Journal(self.folder / "journal.sqlite", Seal(self.folder / "key"))
         lab = Lab(
             name="test",
             nodes=self._nodes,
             clock=self.clock,
             journal=self._journal,
-            state_dir=self._folder,
+            state_dir=self.folder,
             addresses=[f"127.0.0.{number}" for number in range(1, self._nodes + 1)],
+            settings=self._settings,
         )
         self._runner.run(lab.start())
         return lab
 
-    def crash(self) -> None:
+    def crash(self, hours_later: int = 0) -> None:
         """The lab's process dies, and begins again from its journal."""
         self._journal.close()
-        self.clock = VirtualClock(self.clock.now())
+        self.clock = VirtualClock(self.clock.now() + hours_later * 3_600_000_000_000)
         for engine in self.lab.engines.values():
             self._runner.run(engine.runtime.close())
         self.lab = self._open()
+
+    def reset(self) -> None:
+        """Begin anew, on an empty journal."""
+        self._journal.close()
+        self._journal = Journal(self.folder / "journal-2.sqlite", Seal(self.folder / "key"))
+        self._runner.run(self.lab.reset(self._journal))
 
     def close(self) -> None:
         self._runner.run(self.lab.stop())
@@ -127,11 +136,11 @@ class LabOfEngines:
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[[int], LabOfEngines]]:
+def make(tmp_path: Path) -> Iterator[Callable[..., LabOfEngines]]:
     labs: list[LabOfEngines] = []
 
-    def start(nodes: int) -> LabOfEngines:
-        labs.append(LabOfEngines(tmp_path, nodes))
+    def start(nodes: int, settings: dict[str, EngineSettings] | None = None) -> LabOfEngines:
+        labs.append(LabOfEngines(tmp_path, nodes, settings))
         return labs[-1]
 
     yield start

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from swarmlab.engine import EngineError
 from swarmlab.manager import LOST_LEADERSHIP
 from swarmlab.manager.swarm import NO_LEADER
-from swarmlab.objects import NodeSpec
+from swarmlab.network import Mesh
+from swarmlab.objects import ContainerSpec, NodeSpec, Task, TaskState
 from swarmlab.objects.requests import JoinRequest
 from swarmlab.store import Actor
 from tests.support.specs import service_spec
 
 from .conftest import LabOfEngines
 
+replace = msgspec.structs.replace
 Make = Callable[[int], LabOfEngines]
 UNKNOWN = "rpc error: code = Unknown desc = "
 TIMED_OUT = "rpc error: code = DeadlineExceeded desc = context deadline exceeded"
@@ -205,3 +208,61 @@ def test_a_node_that_was_promoted_while_away_joins_the_quorum_when_it_returns(ma
     lab.power(2, "start")
     lab.advance(10)
     assert lab.ask(2) == [("ready", "leader"), ("ready", "reachable")]
+
+
+def ended_on_node_2(lab: LabOfEngines, away: float) -> list[Task]:
+    """What became of tasks on node-2, which was shut down for so many seconds."""
+    lab.swarm(1, workers=1)
+    cluster = lab.engine(1).cluster
+    spec = service_spec(replicas=2, image="alpine")
+    program = ContainerSpec(image="alpine", args=("sh", "-c", "trap 'exit 3' TERM; while true; do sleep 0.1; done"))
+    spec = replace(spec, task_template=replace(spec.task_template, container_spec=program))
+    lab.run(cluster.patiently(lambda: cluster.control().create_service(spec, ACTOR)))
+    lab.advance(5)
+    [task] = [t for t in cluster.control().tasks() if t.node_id == lab.node_id(2)]
+    assert len(running(lab)) == 2
+    lab.power(2, "stop")
+    assert lab.engine(2).containers.list(all=True) == [], "containers of tasks are removed"
+    assert cluster.control().task(task.id).state == TaskState.RUNNING, "the agent says nothing"
+    lab.advance(away)
+    lab.power(2, "start")
+    lab.advance(10)
+    return [cluster.control().task(task.id), task]
+
+
+def test_a_node_that_was_shut_down_for_long_ends_its_tasks_in_order(make: Make) -> None:
+    now, before = ended_on_node_2(make(2), 30)
+    assert (now.state, now.desired_state, now.status.message) == (TaskState.SHUTDOWN, TaskState.SHUTDOWN, "shutdown")
+    assert now.status.container_status == before.status.container_status
+
+
+def test_a_node_that_was_back_before_anybody_noticed_misses_its_containers(make: Make) -> None:
+    now, before = ended_on_node_2(make(2), 1)
+    assert (now.state, now.status.message) == (TaskState.FAILED, "started")
+    assert now.status.err == f"No such container: {now.name}"
+    assert now.status.container_status == before.status.container_status
+
+
+def test_a_cut_separates_the_routing_mesh_too_also_after_a_crash(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, int]] = []
+    monkeypatch.setattr(Mesh, "separate", lambda mesh, sides: told.append(dict(sides)))
+    lab = make(3)
+    lab.swarm(1, workers=2)
+    ids = [lab.node_id(number) for number in (1, 2, 3)]
+    lab.lab.partition(["node-3"])
+    assert told[-1] == dict(zip(ids, (0, 0, 1), strict=True))
+    lab.crash()
+    assert told[-1] == dict(zip(ids, (0, 0, 1), strict=True))
+    lab.lab.heal()
+    assert told[-1] == dict.fromkeys(ids, 0)
+
+
+def test_logs_come_from_the_side_of_who_asks(make: Make) -> None:
+    lab = make(2)
+    lab.swarm(1, workers=1)
+    swarm = lab.lab.get(lab.engine(1).cluster.control().cluster().id)
+    assert swarm is not None
+    seen = lambda: [lab.lab.containers(swarm, lab.node_id(n), "node-1") is not None for n in (1, 2)]  # noqa: E731
+    assert seen() == [True, True]
+    lab.lab.partition(["node-2"])
+    assert seen() == [True, False]

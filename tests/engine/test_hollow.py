@@ -155,13 +155,13 @@ class HollowLab(LabOfEngines):
     """Two engines and ten nodes more."""
 
     def _open(self) -> Lab:
-        self._journal = Journal(self._folder / "journal.sqlite", Seal(self._folder / "key"))
+        self._journal = Journal(self.folder / "journal.sqlite", Seal(self.folder / "key"))
         lab = Lab(
             name="test",
             nodes=12,
             clock=self.clock,
             journal=self._journal,
-            state_dir=self._folder,
+            state_dir=self.folder,
             addresses=["127.0.0.1", "127.0.0.2"],
             hollow=True,
         )

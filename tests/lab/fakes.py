@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from aiohttp import web
 
 from swarmlab.clock import Clock
+from swarmlab.engine.settings import EngineSettings
 from swarmlab.journal import Journal
 from swarmlab.lab import daemon, launch
 from swarmlab.lab.folder import all_folders
@@ -47,7 +48,9 @@ class FakeLab:
         state_dir: Path,
         addresses: list[str],
         hollow: bool,
+        settings: dict[str, EngineSettings],
     ) -> None:
+        journal.set_meta("settings", json.dumps({n: (s.labels, len(s.generic)) for n, s in settings.items()}))
         self.engines: dict[str, FakeEngine] = {}
         self.nodes = min(nodes, len(addresses))
         self.journal = journal

@@ -341,3 +341,33 @@ def test_up_waits_for_a_lab_that_somebody_else_is_starting(home):
         assert not waiting.done()
         command.release(delete=True)
         assert waiting.result(30).outcome == "running"
+
+
+def test_nodes_offer_generic_resources_and_have_labels(home: Path) -> None:
+    made = ["node-2:gpu=a", "node-2:gpu=b", "node-1:ssd=4"]
+    up = manage.up("a", nodes=2, generic_resources=made, engine_labels=["node-2:zone=a"])
+    assert up.settings.generic_resources == {"node-2": ("gpu=a", "gpu=b"), "node-1": ("ssd=4",)}
+    assert facts(home / "a" / "journal.sqlite")["settings"] == '{"node-2": [["zone=a"], 2], "node-1": [[], 1]}'
+    manage.down("a")
+    assert manage.up("a").settings.engine_labels == {"node-2": ("zone=a",)}
+    assert facts(home / "a" / "journal.sqlite")["settings"] == '{"node-2": [["zone=a"], 2], "node-1": [[], 1]}'
+    with pytest.raises(LabError, match="was made with other values of --engine-label"):
+        manage.up("a", engine_labels=["node-2:zone=b"])
+
+
+@pytest.mark.parametrize(
+    ("resources", "labels", "text"),
+    [
+        (["gpu=1"], [], '"gpu=1" is not of the form NODE:KEY=VALUE, for example node-2:gpu=2.'),
+        (["node-1:gpu"], [], '"node-1:gpu" is not of the form NODE:KEY=VALUE, for example node-2:gpu=2.'),
+        (["node-3:gpu=1"], [], 'There is no node "node-3"; the lab has 2 nodes.'),
+        (["box:gpu=1"], [], 'There is no node "box"; nodes are called node-1, node-2, …'),
+        (["node-1:gpu=-1"], [], "node-1: could not parse GenericResource: cannot ask for negative resource gpu"),
+        ([], ["node-1:a=b", "node-1:a=c"], "node-1: conflict labels for a=c and a=b"),
+    ],
+)
+def test_nonsense_about_engines_makes_no_lab(home: Path, resources: list[str], labels: list[str], text: str) -> None:
+    with pytest.raises(LabError) as refused:
+        manage.up("a", nodes=2, generic_resources=resources, engine_labels=labels)
+    assert str(refused.value) == text
+    assert not (home / "a" / "lab.json").exists()

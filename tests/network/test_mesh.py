@@ -344,3 +344,48 @@ def test_nodes_with_hosts_of_their_own_share_a_port_number() -> None:
             await made.close()
 
     run(test())
+
+
+def test_a_cut_network_leaves_each_side_its_own_tasks() -> None:
+    async def test() -> None:
+        port = free_port()
+        async with mesh("n1", "n2", "n3") as made, backend(says(b"a")) as a, backend(says(b"b")) as b:
+            made.activate(endpoint("t1", a, port, node="n1"))
+            made.activate(endpoint("t2", b, port, node="n2"))
+            made.separate({"n1": 0, "n2": 1, "n3": 1})
+            assert {await ask(where(made, "n1")) for _ in range(4)} == {b"a"}
+            assert {await ask(where(made, "n3")) for _ in range(4)} == {b"b"}
+            made.separate({"n1": 0, "n2": 1, "n3": 2})
+            with pytest.raises(ConnectionResetError):
+                await ask(where(made, "n3"))
+            made.separate({})
+            assert {await ask(where(made, "n3")) for _ in range(4)} == {b"a", b"b"}
+
+    run(test())
+
+
+def test_a_cut_ends_the_connections_that_cross_it_and_no_others() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionResetError):
+            while line := await reader.readline():
+                writer.write(line)
+        writer.close()
+
+    async def test() -> None:
+        port = free_port()
+        async with mesh("n1", "n2") as made, backend(talk) as a:
+            made.activate(endpoint("t1", a, port, node="n1"))
+            connections = [await asyncio.open_connection(*where(made, node)) for node in ("n1", "n2")]
+            for reader, writer in connections:
+                writer.write(b"hello\n")
+                assert await reader.readline() == b"hello\n"
+            made.separate({"n2": 1})
+            (near, near_writer), (far, far_writer) = connections
+            with pytest.raises(ConnectionResetError):
+                await far.readline()
+            near_writer.write(b"still here\n")
+            assert await near.readline() == b"still here\n"
+            for writer in (near_writer, far_writer):
+                writer.close()
+
+    run(test())

@@ -2,11 +2,13 @@
 
 import pytest
 
-from swarmlab.objects import Task, TaskState
+from swarmlab.objects import Resources, Task, TaskState
+from swarmlab.objects.generic import parse
+from swarmlab.objects.service import ResourceRequirements
 from swarmlab.orchestrator import ConstraintEnforcer
 from swarmlab.store import Kind
 from tests.support.specs import service_spec
-from tests.support.world import World
+from tests.support.world import World, replace
 
 S = TaskState
 
@@ -92,3 +94,32 @@ def test_tasks_elsewhere_are_left_alone(enforced: World) -> None:
     task = enforced.task(enforced.of(), node="n2", state=S.RUNNING)
     enforced.node("n1")
     assert not rejected(enforced, task)
+
+
+@pytest.mark.parametrize(
+    ("offer", "claims", "lost"),
+    [
+        (("gpu=a", "gpu=b"), (("gpu=a",), ("gpu=b",)), {1}),
+        (("ssd=4",), (("ssd=2",), ("ssd=1",)), set()),
+        (("ssd=4",), (("ssd=2",), ("ssd=2",)), {2}),
+        (("ssd=4", "gpu=a"), (("ssd=4",), ("gpu=a",)), {1}),
+        (("gpu=c",), (("gpu=a",), ("gpu=b",)), set()),
+    ],
+)
+def test_a_task_loses_generic_resources_that_its_node_still_has(
+    enforced: World, offer: tuple[str, ...], claims: tuple[tuple[str, ...], ...], lost: set[int]
+) -> None:
+    """Named units, or all that are left of a counted kind; one task for each change of the node."""
+    reserving = ResourceRequirements(reservations=Resources(nano_cpus=1))
+    spec = service_spec("db")
+    enforced.service(replace(spec, task_template=replace(spec.task_template, resources=reserving)))
+    tasks = []
+    for slot, claim in enumerate(claims, 1):
+        task = enforced.task(enforced.of("db"), slot=slot, node="n1", state=S.RUNNING)
+        with enforced.change() as tx:
+            tasks.append(tx.update(Kind.TASK, replace(task, assigned_generic_resources=parse(claim))))
+    node = enforced.node("n1")
+    assert not any(rejected(enforced, task) for task in tasks)
+    resources = replace(node.description.resources, generic_resources=parse(offer))
+    enforced.put(Kind.NODE, replace(node, description=replace(node.description, resources=resources)))
+    assert {task.slot for task in tasks if rejected(enforced, task)} == lost

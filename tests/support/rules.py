@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 from swarmlab.objects import Node, Object, Service, Task, TaskState
 from swarmlab.objects.constraint import node_satisfies
+from swarmlab.objects.generic import amounts
 from swarmlab.store import Change, Commit, Kind
+from tests.support.rollout_rules import ORCHESTRATORS, RolloutRules
 
 S = TaskState
-ORCHESTRATORS = {"replicated orchestrator", "global orchestrator", "jobs orchestrator"}
 AGENT_STATES = {S.ACCEPTED, S.PREPARING, S.READY, S.STARTING, S.RUNNING, S.COMPLETE, S.SHUTDOWN, S.FAILED, S.REJECTED}
 
 
@@ -19,11 +20,13 @@ class Rules:
         self.objects: dict[Kind, dict[str, Object]] = {kind: {} for kind in Kind}
         #: Services that ever had the update order start-first: their slots may hold two tasks that shall run.
         self.start_first: set[str] = set()
+        self.rollout = RolloutRules(self.objects, lambda task: [t for t in self.tasks() if t.slot_key == task.slot_key])
 
     def check(self, commits: Iterable[Commit]) -> None:
         for commit in commits:
             assert commit.index > self.index, "versions only grow"
             self.index = commit.index
+            self.rollout.check(commit)
             slots = set()
             for change in commit.changes:
                 self._check_change(commit, change)
@@ -111,6 +114,36 @@ class Rules:
         if limit:
             here = [t for t in self.tasks() if t.service_id == task.service_id and t.node_id == task.node_id]
             assert sum(t.state >= S.ASSIGNED and t.desired_state <= S.COMPLETE for t in here) <= limit
+        self._check_resources(task, node)
+
+    def _check_resources(self, task: Task, node: Node) -> None:
+        """What live tasks on the node reserve is there, and no host port is taken twice."""
+        here = [t for t in self.tasks() if t.node_id == node.id and S.ASSIGNED <= t.state <= S.RUNNING]
+        reserved = [
+            t.spec.resources.reservations
+            for t in here
+            if t.spec.resources is not None and t.spec.resources.reservations is not None
+        ]
+        total = node.description.resources
+        wanted = task.spec.resources.reservations if task.spec.resources is not None else None
+        if wanted is not None and wanted.nano_cpus:
+            assert sum(r.nano_cpus for r in reserved) <= total.nano_cpus
+        if wanted is not None and wanted.memory_bytes:
+            assert sum(r.memory_bytes for r in reserved) <= total.memory_bytes
+        units = [unit for t in here for unit in t.assigned_generic_resources]
+        names = [unit.named_resource_spec for unit in units if unit.named_resource_spec is not None]
+        assert len(names) == len(set(names)), "a unit is given once"
+        offered = amounts(total.generic_resources)
+        assert all(amount <= offered[kind] for kind, amount in amounts(units).items())
+        if wanted is not None:
+            assert amounts(task.assigned_generic_resources) == amounts(wanted.generic_resources)
+        ports = [
+            (p.protocol, p.published_port)
+            for t in here
+            for p in (t.endpoint.ports if t.endpoint is not None else ())
+            if p.publish_mode == "host" and p.published_port
+        ]
+        assert len(ports) == len(set(ports)), "a host port is given once"
 
     def _check_slots(self, slots: Iterable[tuple[str, int, str]]) -> None:
         for key in slots:

@@ -13,6 +13,7 @@ from swarmlab.objects import (
     TaskSpec,
     UpdateConfig,
 )
+from swarmlab.objects.generic import parse
 from swarmlab.objects.service import (
     GlobalService,
     PlacementPreference,
@@ -94,14 +95,16 @@ def service_spec(
     mode: str = "vip",
     networks: tuple[str, ...] = (),
     labels: dict[str, str] | None = None,
+    generic: tuple[str, ...] = (),
 ) -> ServiceSpec:
-    """A service; `replicas=GLOBAL` makes it global, `cpus` and `memory` (bytes) are reservations."""
+    """A service; `replicas=GLOBAL` makes it global; `cpus`, `memory` (bytes) and `generic` (`gpu=1`) are reservations."""
     placement = None
     if constraints or preferences or max_replicas:
         placement = Placement(constraints=constraints, preferences=preferences, max_replicas=max_replicas)
     resources = None
-    if cpus or memory:
-        resources = ResourceRequirements(reservations=Resources(nano_cpus=int(cpus * 1e9), memory_bytes=memory))
+    if cpus or memory or generic:
+        reserved = Resources(nano_cpus=int(cpus * 1e9), memory_bytes=memory, generic_resources=parse(generic))
+        resources = ResourceRequirements(reservations=reserved)
     scale = ServiceMode(replicated=ReplicatedService(replicas=replicas))
     return ServiceSpec(
         name=name,

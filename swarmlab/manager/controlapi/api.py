@@ -6,12 +6,15 @@ from swarmlab.manager.controlapi.networks import NetworkAPI
 from swarmlab.manager.controlapi.nodes import Members, NodeAPI
 from swarmlab.manager.controlapi.services import ServiceAPI
 from swarmlab.manager.controlapi.tasks import TaskAPI
+from swarmlab.manager.controlapi.tally import Tally
 from swarmlab.store import Store
 
 
 class ControlAPI(ClusterAPI, NodeAPI, ServiceAPI, TaskAPI, NetworkAPI, BlobAPI):
     """Every call a manager answers, on the store of its swarm."""
 
-    def __init__(self, store: Store, members: Members) -> None:
+    def __init__(self, store: Store, members: Members, tally: Tally | None = None) -> None:
+        """Two that serve the same store may share a tally of its tasks."""
         self.store = store
         self.members = members
+        self.tally = tally or Tally(store.tables.tasks)

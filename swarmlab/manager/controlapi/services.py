@@ -5,9 +5,10 @@ from typing import NamedTuple
 import msgspec
 
 from swarmlab.allocator import ingress_ports
+from swarmlab.manager.controlapi.tally import Tally
 from swarmlab.manager.controlapi.validate import validate_service_spec
 from swarmlab.manager.errors import Code, StatusError, failed_precondition, invalid_argument, not_found
-from swarmlab.objects import Service, ServiceSpec, Task, TaskState, UpdateStatus, new_id
+from swarmlab.objects import Service, ServiceSpec, UpdateStatus, new_id
 from swarmlab.objects.service import JobStatus
 from swarmlab.store import Actor, Kind, NameConflictError, SequenceConflictError, Store, Transaction
 
@@ -24,6 +25,7 @@ class ServiceAPI:
     """Create, update, remove and look at services."""
 
     store: Store
+    tally: Tally
 
     def services(self) -> list[Service]:
         """All services, oldest first."""
@@ -87,21 +89,18 @@ class ServiceAPI:
 
     def _status(self, service_id: str) -> ServiceStatus:
         service = self.store.tables.services.get(service_id)
-        tasks = self.store.tables.tasks.by("service", service_id)
-        running = sum(1 for task in tasks if task.state == TaskState.RUNNING)
         if service is None:
-            return ServiceStatus(running, 0, 0)
+            return ServiceStatus(0, 0, 0)
+        key = (service_id, service.job_status.job_iteration if service.job_status is not None else None)
+        running, completed = self.tally.running[key], self.tally.completed[key]
         mode = service.spec.mode
         if mode.replicated is not None:
             return ServiceStatus(running, service.replicas, 0)
-        if service.is_job and service.job_status is not None:
-            current = [t for t in tasks if t.job_iteration == service.job_status.job_iteration]
-            running = sum(1 for task in current if task.state == TaskState.RUNNING)
-            completed = sum(1 for task in current if task.state == TaskState.COMPLETE)
-            if mode.replicated_job is not None:
-                return ServiceStatus(running, mode.replicated_job.max_concurrent or 0, completed)
-            return ServiceStatus(running, sum(1 for t in current if _is_wanted_job(t)), completed)
-        return ServiceStatus(running, sum(1 for t in tasks if t.desired_state == TaskState.RUNNING), 0)
+        if mode.replicated_job is not None:
+            return ServiceStatus(running, mode.replicated_job.max_concurrent or 0, completed)
+        if mode.global_job is not None:
+            return ServiceStatus(running, self.tally.under_way[key], completed)
+        return ServiceStatus(running, self.tally.desired[key], 0)
 
     def _check_networks(self, spec: ServiceSpec) -> None:
         for attachment in spec.task_template.networks:
@@ -133,10 +132,6 @@ class ServiceAPI:
                     raise invalid_argument(f"{owner} as a host-published port")
                 if port.publish_mode == "ingress" and key in ingress | host:
                     raise invalid_argument(f"{owner} as an ingress port")
-
-
-def _is_wanted_job(task: Task) -> bool:
-    return task.desired_state == TaskState.COMPLETE and task.state <= TaskState.RUNNING
 
 
 def _check_references(tx: Transaction, spec: ServiceSpec) -> None:

@@ -3,11 +3,12 @@
 import io
 import posixpath
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import IO
 
 from bashkit import FileSystem
 
+from swarmlab.images import Bytes, Entry, pack
 from swarmlab.runtime.base import Change, PathStat
 from swarmlab.runtime.virtual.files import RootFs
 
@@ -65,9 +66,25 @@ class Archive:
         found = dict.fromkeys(now.keys() - before.keys(), 1) | dict.fromkeys(before.keys() - now.keys(), 2)
         found |= {path: 0 for path in now.keys() & before.keys() if now[path] != before[path]}
         for path in list(found):
-            while (path := posixpath.dirname(path)) != "/":
-                found.setdefault(path, 0)
+            for parent in _parents(path):
+                found.setdefault(parent, 0)
         return [Change(kind, path) for path, kind in sorted(found.items())]
+
+    def rootfs(self) -> bytes:
+        """See `Container.rootfs`."""
+        data = io.BytesIO()
+        with tarfile.open(fileobj=data, mode="w") as tar:
+            for name in self._names("/"):
+                self._add(tar, f"/{name}", name, leave_out=self._root.mounted)
+        return data.getvalue()
+
+    def layer(self) -> bytes:
+        """See `Container.layer`."""
+        entries = [self._entry(change) for change in self.changes() if change.path not in self._root.mounted]
+        # A directory that only holds what has changed is told for its mode, not for itself.
+        told = {entry.path for entry, kind in entries if kind or entry.kind != "directory"}
+        above = {parent for path in told for parent in _parents(path)}
+        return pack(entry for entry, _ in entries if entry.path in told | above) if told else b""
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -127,7 +144,17 @@ class Archive:
             done = "/"
         return done
 
-    def _add(self, tar: tarfile.TarFile, path: str, name: str) -> None:
+    def _entry(self, change: Change) -> tuple[Entry, int]:
+        """A change as a layer has it."""
+        if change.kind == 2:
+            return Entry(change.path, "whiteout", 0), change.kind
+        found = self._lstat(change.path)
+        content = Bytes(self._root.read(change.path)) if found.kind == "file" else None
+        return Entry(change.path, found.kind, found.mode, content, found.target), change.kind
+
+    def _add(self, tar: tarfile.TarFile, path: str, name: str, leave_out: Collection[str] = ()) -> None:
+        if path in leave_out:
+            return
         found = self._lstat(path)
         info = tarfile.TarInfo(name)
         info.uname = info.gname = "root"
@@ -137,7 +164,7 @@ class Archive:
             info.type = tarfile.DIRTYPE
             tar.addfile(info)
             for inside in self._names(path):
-                self._add(tar, posixpath.join(path, inside), f"{name}/{inside}")
+                self._add(tar, posixpath.join(path, inside), f"{name}/{inside}", leave_out)
         elif found.kind == "link":
             info.type, info.linkname = tarfile.SYMTYPE, found.target
             tar.addfile(info)
@@ -196,6 +223,12 @@ class Archive:
                 fs.write_file(inner, self._root.read(meant))
             return
         fs.symlink(target, inner)
+
+
+def _parents(path: str) -> Iterator[str]:
+    """The directories that a path is in, the nearest first."""
+    while (path := posixpath.dirname(path)) != "/":
+        yield path
 
 
 def _contents(fs: FileSystem, path: str) -> Iterator[tuple[str, bytes | str | None]]:

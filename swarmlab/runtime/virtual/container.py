@@ -218,6 +218,14 @@ class VirtualContainer:
         """See `Container.unpack`."""
         self._archive.unpack(path, archive, replace=replace)
 
+    def rootfs(self) -> bytes:
+        """See `Container.rootfs`."""
+        return self._archive.rootfs()
+
+    def layer(self) -> bytes:
+        """See `Container.layer`."""
+        return self._archive.layer()
+
     def changes(self) -> Sequence[Change]:
         """See `Container.changes`."""
         return self._archive.changes()

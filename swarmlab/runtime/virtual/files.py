@@ -4,12 +4,13 @@ import fnmatch
 import hashlib
 import posixpath
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bashkit import Bash, FileSystem
 
-from swarmlab.images import Image
+from swarmlab.images import Content, Image, is_binary
 from swarmlab.runtime.base import File
 
 _DIRECTORIES = (
@@ -50,6 +51,11 @@ class RootFs:
         self._directory = directory
         self._memory: FileSystem | None = None
         self._exported: dict[str, Path] = {}
+
+    @property
+    def mounted(self) -> Collection[str]:
+        """The paths of what the engine puts in: none of it is the container's own."""
+        return self._extra.keys()
 
     @property
     def key(self) -> tuple[object, ...] | None:
@@ -101,13 +107,13 @@ class RootFs:
         return fs.exists(inner) and fs.stat(inner)["file_type"] == "directory"
 
     def executable(self, path: str) -> bool:
-        """Whether a file may be run: scripts of an image may, other files as their mode says."""
+        """Whether a file may be run, as its mode says."""
         path = posixpath.normpath(path)
         if self._memory is not None:
             return bool(self._memory.stat(path)["mode"] & 0o111)
         if (file := self._extra.get(path)) is not None:
             return bool(file.mode & 0o111)
-        return _is_script(self.read(path))
+        return bool(self._image.tree().modes.get(path, 0) & 0o111)
 
     def link(self, path: str) -> str:
         """The target of the image's symbolic link at `path`, or `path` itself."""
@@ -198,13 +204,17 @@ class RootFs:
         fs = FileSystem()
         made: set[str] = set()
 
-        def write(path: str, data: bytes, mode: int) -> None:
-            folder = posixpath.dirname(path)
+        def make(folder: str) -> None:
             if folder not in made:
                 fs.mkdir(folder, recursive=True)
                 made.add(folder)
-            fs.write_file(path, data)
-            fs.chmod(path, mode)
+
+        def write(path: str, data: bytes, mode: int) -> None:
+            make(posixpath.dirname(path))
+            # A file that is too large for the shell's file system, or one too many, is left out.
+            with suppress(RuntimeError):
+                fs.write_file(path, data)
+                fs.chmod(path, mode)
 
         for folder in (*_DIRECTORIES, *_WRITABLE_BY_ALL):
             fs.mkdir(folder, recursive=True)
@@ -213,21 +223,38 @@ class RootFs:
             fs.chmod(folder, 0o1777)
         for name in _APPLETS:
             if name not in self._image.absent:
-                write(f"/bin/{name}", f'#!/bin/sh\nexec {name} "$@"\n'.encode(), 0o755)
-        for path, source in self._image.files.items():
-            data = source.read_bytes()
-            write(path, data, 0o755 if _is_script(data) else 0o644)
+                write(f"/bin/{name}", _hand_over(name), 0o755)
+        tree = self._image.tree()
+        for folder, mode in sorted(tree.directories.items()):
+            make(folder)
+            fs.chmod(folder, mode)
+        binaries: dict[Content, str] = {}
+        for path, source in tree.files.items():
+            if not is_binary(data := source.read_bytes()):
+                write(path, data, tree.modes.get(path, 0o644))
+            elif (name := posixpath.basename(path)) in _APPLETS and posixpath.dirname(path) in BIN:
+                # A program for a processor cannot run here, but the shell has one of that name.
+                write(path, _hand_over(name), 0o755)
+            elif (first := binaries.setdefault(source, path)) != path:
+                # One file under hundreds of names, as BusyBox is.
+                make(posixpath.dirname(path))
+                fs.symlink(first, path)
+            else:
+                write(path, data, tree.modes.get(path, 0o755))
         for path, file in self._extra.items():
             write(path, file.data, file.mode)
-        for link, target in self._image.links.items():
-            folder = posixpath.dirname(link)
-            fs.mkdir(folder, recursive=True)
-            fs.symlink(target, link)
+        for link, target in tree.links.items():
+            if posixpath.basename(link) in _APPLETS and posixpath.dirname(link) in BIN:
+                write(link, _hand_over(posixpath.basename(link)), 0o755)
+            elif link not in self._extra:
+                make(posixpath.dirname(link))
+                fs.symlink(target, link)
         return fs
 
 
-def _is_script(data: bytes) -> bool:
-    return data.startswith(b"#!")
+def _hand_over(name: str) -> bytes:
+    """A script that is as good as a command of the shell."""
+    return f'#!/bin/sh\nexec {name} "$@"\n'.encode()
 
 
 def _walk(fs: FileSystem, path: str) -> Iterable[str]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from bashkit import Bash
 
+from swarmlab.images import is_binary
 from swarmlab.runtime.base import CANNOT_RUN, Output, StartError
 from swarmlab.runtime.streams import no_input
 from swarmlab.runtime.virtual.files import BIN
@@ -95,11 +96,13 @@ def _find(machine: Machine, argv: tuple[str, ...], cwd: str) -> tuple[tuple[str,
     name = argv[0] if argv else ""
     if "/" in name:
         path = posixpath.normpath(posixpath.join(cwd, name))
-        if machine.root.exists(path):
-            return _file(machine, path, argv)
         base = posixpath.basename(path)
-        if posixpath.dirname(path) in BIN and _command_exists(machine, base):
+        there = machine.root.exists(path)
+        known = posixpath.dirname(path) in BIN and _command_exists(machine, base)
+        if known and not (there and not _stands_for(machine.root.read(path), base)):
             return (base, *argv[1:]), PROGRAMS.get(base)
+        if there:
+            return _file(machine, path, argv)
         if machine.root.is_directory(path):
             raise StartError(f'exec: "{name}": permission denied: unknown', CANNOT_RUN)
         raise StartError(f'exec: "{name}": stat {name}: no such file or directory: unknown')
@@ -111,9 +114,17 @@ def _find(machine: Machine, argv: tuple[str, ...], cwd: str) -> tuple[tuple[str,
     raise StartError(f'exec: "{name}": executable file not found in $PATH: unknown')
 
 
+def _stands_for(data: bytes, name: str) -> bool:
+    """Whether a file is no more than a command of the shell: one that hands over to it, or a real machine's."""
+    match = _HANDS_OVER.fullmatch(data)
+    return is_binary(data) if match is None else match[1].decode() == name
+
+
 def _file(machine: Machine, path: str, argv: tuple[str, ...]) -> tuple[tuple[str, ...], Program | None]:
     if not machine.root.executable(path):
         raise StartError(f'exec: "{argv[0]}": permission denied: unknown', CANNOT_RUN)
+    if is_binary(machine.root.read(path)):
+        raise StartError(f'exec: "{argv[0]}": exec format error: unknown', CANNOT_RUN)
     # A file that only hands over to a program of ours costs no shell.
     match = _HANDS_OVER.fullmatch(machine.root.read(path))
     if match is not None and (program := PROGRAMS.get(name := match[1].decode())) is not None:

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from swarmlab.clock import Clock
-from swarmlab.images import Catalogue
+from swarmlab.images import Images
 from swarmlab.runtime.base import ContainerConfig, File
 from swarmlab.runtime.virtual.container import VirtualContainer
 from swarmlab.runtime.virtual.files import RootFs
@@ -17,10 +17,10 @@ _HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0
 class VirtualRuntime:
     """Creates virtual containers. See `Runtime`."""
 
-    def __init__(self, clock: Clock, catalogue: Catalogue, state: Path, resolver: Resolver | None = None) -> None:
+    def __init__(self, clock: Clock, images: Images, state: Path, resolver: Resolver | None = None) -> None:
         """`state` is a directory of this engine's own; processes that an earlier life left behind there are killed."""
         self._clock = clock
-        self._catalogue = catalogue
+        self._images = images
         self._state = state
         self._resolver = resolver
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -29,7 +29,7 @@ class VirtualRuntime:
 
     def create(self, config: ContainerConfig) -> VirtualContainer:
         """See `Runtime.create`."""
-        if (image := self._catalogue.find(config.image)) is None:
+        if (image := self._images.find(config.image)) is None:
             raise KeyError(config.image)
         directory = self._state / config.id
         identity = (

@@ -1,0 +1,162 @@
+import gzip
+import hashlib
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+from support.tars import special, tar
+
+from swarmlab.images import Entry, LayerError, is_binary, pack, with_parents
+from swarmlab.images import layer as layers
+from swarmlab.images.layer import Bytes, Layer, flatten
+from swarmlab.images.layers import LayerStore
+from swarmlab.images.links import followed
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LayerStore:
+    return LayerStore(tmp_path / "layers")
+
+
+def add(store: LayerStore, data: bytes) -> Layer:
+    return store.add(io.BytesIO(data))
+
+
+def test_a_layer_is_kept_under_the_digest_of_its_archive(store: LayerStore, tmp_path: Path) -> None:
+    data = tar(("etc", None), ("etc/motd", b"hello\n"), ("run.sh", b"#!/bin/sh\n"))
+    layer = add(store, data)
+    assert layer.id == "sha256:" + hashlib.sha256(data).hexdigest()
+    assert (layer.size, layer.archive_size) == (16, len(data))
+    assert layer.archive.read_bytes() == data
+    tree = flatten([layer])
+    assert {path: content.read_bytes() for path, content in tree.files.items()} == {
+        "/etc/motd": b"hello\n", "/run.sh": b"#!/bin/sh\n"
+    }  # fmt: skip
+    assert (tree.modes["/run.sh"], tree.directories) == (0o755, {"/etc": 0o755})
+    assert LayerStore(tmp_path / "layers").get(layer.id) == layer
+    assert add(store, gzip.compress(data)).id == layer.id
+    assert len(list((tmp_path / "layers").iterdir())) == 1
+
+
+def test_an_upper_layer_hides_what_is_beneath(store: LayerStore) -> None:
+    lower = add(store, tar(("a/1", b"1"), ("a/2", b"2"), ("b/1", b"1"), ("c", b"c"), ("d/deep/x", b"x")))
+    upper = add(store, tar(("a/.wh.1", b""), ("b/.wh..wh..opq", b""), ("b/new", b"n"), (".wh.d", b""), ("c/now", b"!")))
+    assert sorted(flatten([lower, upper]).files) == ["/a/2", "/b/new", "/c", "/c/now"]
+    assert sorted(flatten([lower, add(store, tar(("c", None)))]).files) == ["/a/1", "/a/2", "/b/1", "/d/deep/x"]
+    assert "/a" in flatten([lower, add(store, tar(("a", None), ("a", b"file")))]).files
+
+
+def test_nothing_leaves_the_root_file_system(store: LayerStore) -> None:
+    layer = add(
+        store,
+        tar(
+            ("../../evil", b"1"),
+            ("/abs", b"2"),
+            ("a/../../b", b"3"),
+            special("dev/sda", tarfile.BLKTYPE),
+            special("pipe", tarfile.FIFOTYPE),
+            special("out", tarfile.SYMTYPE, "/../../etc/shadow"),
+        ),
+    )
+    tree = flatten([layer])
+    assert sorted(tree.files) == ["/abs", "/b", "/evil"]
+    assert tree.links == {"/out": "/../../etc/shadow"}
+    assert followed(tree).links == tree.links
+
+
+def test_a_hard_link_is_the_file_again(store: LayerStore) -> None:
+    layer = add(store, tar(("bin/box", b"box"), special("bin/ls", tarfile.LNKTYPE, "bin/box")))
+    assert flatten([layer]).files["/bin/ls"].read_bytes() == b"box"
+    with pytest.raises(LayerError, match=r"link /etc/shadow /x: no such file or directory"):
+        add(store, tar(special("x", tarfile.LNKTYPE, "../../etc/shadow")))
+
+
+def huge() -> bytes:
+    info = tarfile.TarInfo("huge")
+    info.size = 1 << 40
+    return info.tobuf(tarfile.GNU_FORMAT) + b"x" * 1024
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"not a tar", "unexpected EOF"),
+        (b"x" * 2048, "archive/tar: invalid tar header"),
+        (huge(), "unexpected EOF"),
+        (tar(a=b"a")[:1024] + b"y" * 512, "archive/tar: invalid tar header"),
+        (gzip.compress(tar(a=b"a"))[:-20], "unexpected EOF"),
+    ],
+)
+def test_damage_is_told_in_dockers_words_and_leaves_nothing(
+    store: LayerStore, tmp_path: Path, data: bytes, reason: str
+) -> None:
+    with pytest.raises(LayerError) as error:
+        add(store, data)
+    assert str(error.value) == f"Error processing tar file(exit status 1): {reason}"
+    assert list((tmp_path / "layers").iterdir()) == []
+
+
+def test_a_bomb_is_refused(store: LayerStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swarmlab.images.layers.MAX_LAYER", 1 << 20)
+    with pytest.raises(LayerError, match="no space left on device"):
+        add(store, gzip.compress(tar(zeros=bytes(2 << 20))))
+    monkeypatch.setattr(layers, "MAX_MEMBERS", 3)
+    with pytest.raises(LayerError, match="no space left on device"):
+        add(store, tar(*((str(number), b"") for number in range(5))))
+    assert list((tmp_path / "layers").iterdir()) == []
+
+
+def test_only_what_is_wanted_stays_unless_more_is_on_its_way(store: LayerStore, tmp_path: Path) -> None:
+    one, two = add(store, tar(a=b"1")), add(store, tar(a=b"2"))
+    with store.arriving():
+        store.keep({one.id})
+        assert store.get(two.id) is not None
+    store.keep({one.id})
+    assert store.get(two.id) is None
+    assert store.get(one.id) is not None
+    (tmp_path / "layers" / "half.new").write_bytes(b"x")
+    LayerStore(tmp_path / "layers")
+    assert not (tmp_path / "layers" / "half.new").exists()
+
+
+def test_links_become_what_they_lead_to(store: LayerStore) -> None:
+    layer = add(
+        store,
+        tar(
+            ("usr/bin/tool", b"#!/bin/sh\n"),
+            ("usr/lib/os-release", b"ID=x\n"),
+            ("usr/bin/box", b"\x7fELF...."),
+            special("bin", tarfile.SYMTYPE, "usr/bin"),
+            special("etc/os-release", tarfile.SYMTYPE, "../usr/lib/os-release"),
+            special("etc/alias", tarfile.SYMTYPE, "/bin/tool"),
+            special("sbin/box", tarfile.SYMTYPE, "/bin/box"),
+            special("usr/self", tarfile.SYMTYPE, ".."),
+            special("loop", tarfile.SYMTYPE, "loop"),
+        ),
+    )
+    tree = followed(flatten([layer]))
+    read = {path: content.read_bytes() for path, content in tree.files.items()}
+    assert read["/bin/tool"] == read["/etc/alias"] == b"#!/bin/sh\n"
+    assert read["/etc/os-release"] == b"ID=x\n"
+    assert tree.modes["/bin/tool"] == 0o755
+    # A binary is not worth a copy, a directory within itself has no end.
+    assert tree.links == {"/sbin/box": "/bin/box", "/usr/self": "..", "/loop": "loop"}
+    assert is_binary(read["/usr/bin/box"])
+
+
+def test_what_is_packed_is_what_is_read(store: LayerStore) -> None:
+    entries = with_parents(
+        [
+            Entry("/etc/app/conf", "file", 0o600, Bytes(b"conf")),
+            Entry("/etc/gone", "whiteout"),
+            Entry("/cleared", "opaque"),
+            Entry("/link", "link", 0o777, None, "/etc/app"),
+        ]
+    )
+    assert [entry.path for entry in entries] == ["/cleared", "/etc", "/etc/app", "/etc/app/conf", "/etc/gone", "/link"]
+    layer = add(store, pack(entries))
+    assert [(e.path, e.kind, e.target) for e in layer.entries] == [(e.path, e.kind, e.target) for e in entries]
+    assert pack(entries) == pack(entries)
+    assert pack(entries, "apart") != pack(entries)
+    assert [e.path for e in add(store, pack(entries, "apart")).entries] == [e.path for e in entries]
