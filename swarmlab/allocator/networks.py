@@ -16,7 +16,7 @@ class NetworkAllocator:
     """Subnets from the default pools or as asked for, VXLAN ids from 4096 on, and the addresses within."""
 
     def __init__(self, pools: tuple[str, ...], subnet_size: int) -> None:
-        self._pool = SubnetPool(pools or ("10.0.0.0/8",), subnet_size or 24)
+        self._pool = SubnetPool(pools or ("10.0.0.0/8",), (subnet_size if pools else 0) or 24)
         self._spaces: dict[str, list[AddressSpace]] = {}
         self._vxlans: dict[str, int] = {}
 

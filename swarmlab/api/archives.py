@@ -31,12 +31,13 @@ def fetch(call: Call) -> Answer:
     return Answer(HTTPStatus.OK, body, "application/x-tar", {_HEADER: _encoded(found)})
 
 
-def put(call: Call) -> Answer:
+async def put(call: Call) -> Answer:
     """`PUT /containers/{id}/archive`: extract a tar archive into a directory."""
     path = _path(call)
     inside = call.engine.by_hand.inside(call.name)
     try:
-        inside.unpack(path, call.body, replace=not call.flag("noOverwriteDirNonDir"))
+        with await call.upload() as archive:
+            inside.unpack(path, archive, replace=not call.flag("noOverwriteDirNonDir"))
     except FileNotFoundError:
         raise _no_file(call, path) from None
     except PermissionError as error:
@@ -96,7 +97,7 @@ def _encoded(found: PathStat) -> str:
 ROUTES = (
     Route("HEAD", "/containers/{name}/archive", stat),
     Route("GET", "/containers/{name}/archive", fetch),
-    Route("PUT", "/containers/{name}/archive", put),
+    Route("PUT", "/containers/{name}/archive", put, upload=True),
     Route("GET", "/containers/{name}/changes", changes),
     Route("GET", "/containers/{name}/export", export),
 )

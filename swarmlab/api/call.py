@@ -1,15 +1,15 @@
 """One request on its way through the API: what a handler gets and what it gives back."""
 
-import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from typing import IO, Any, NamedTuple, Protocol, TypeVar
+from typing import IO, Any, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
 from multidict import MultiMapping
 
+from swarmlab.api.contenttype import check_json
 from swarmlab.api.decode import decode
 from swarmlab.api.encode import dumps
 from swarmlab.api.query import Filters, truthy
@@ -35,10 +35,19 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A response whose parts come one by one; headers are sent before the first part is there."""
+    """A response whose parts come one by one; headers are sent before the first part is there.
+
+    `forget` gives up what was begun before the first part was asked for.
+    """
 
     parts: AsyncIterator[bytes]
     content_type: str
+    forget: Callable[[], object] = lambda: None
+
+    async def close(self) -> None:
+        """Nobody wants the parts any more, be they sent or not."""
+        await cast(Any, self.parts).aclose()
+        self.forget()
 
 
 class Connection(Protocol):
@@ -53,14 +62,22 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hijack:
-    """A response after which the connection belongs to `run`, until that returns. `gone` is called afterwards."""
+    """A response after which the connection belongs to `run`, until that returns.
+
+    `close` is called at the end, also when it never came to `run`.
+    """
 
     run: Callable[[Connection], Awaitable[None]]
     content_type: str
-    gone: Callable[[], Awaitable[None]]
+    close: Callable[[], Awaitable[None]]
 
 
 Response = Answer | Stream | Hijack
+
+
+async def _no_upload() -> IO[bytes]:
+    raise RuntimeError("only the body of a route with upload=True comes as a file")
+
 
 NO_CONTENT = Answer(HTTPStatus.NO_CONTENT)
 DONE = Answer()
@@ -105,8 +122,11 @@ class Call:
     query: MultiMapping[str]
     names: Mapping[str, str]
     body: bytes = b""
+    content_type: str = ""
     client: str = ""
-    upload: IO[bytes] = field(default_factory=io.BytesIO)
+    #: Receives the body of a route with `upload=True`, of any size, as a file, on disk when it is large. Whoever calls
+    #: this closes it. Check what can be checked before: refusals need not wait for the body. Raises OSError.
+    upload: Callable[[], Awaitable[IO[bytes]]] = _no_upload
 
     @cached_property
     def control(self) -> ControlAPI:
@@ -139,7 +159,9 @@ class Call:
         return filters
 
     def decode(self, kind: type[S], go_type: str = "") -> S:
-        """The body as a spec. Raises ApiError (400)."""
+        """The body as a spec. Raises ApiError (400), also for a body that does not say that it is JSON."""
+        if self.body or self.content_type:
+            check_json(self.content_type)
         return decode(self.body, kind, go_type)
 
 
@@ -147,10 +169,12 @@ Handler = Callable[[Call], Response | Awaitable[Response]]
 
 
 class Route(NamedTuple):
-    """`path` names parts in braces; `{name}` is one segment, `{name*}` may contain slashes."""
+    """`path` names parts in braces; `{name}` is one segment, `{name*}` may contain slashes.
+
+    With `upload` the body is no JSON: it is not read before the handler asks for it with `Call.upload`.
+    """
 
     method: str
     path: str
     handler: Handler
-    #: Whether the body is a file that may be large: it is `call.upload` then.
-    uploads: bool = False
+    upload: bool = False

@@ -6,7 +6,6 @@ that was expected.
 """
 
 import base64
-import binascii
 import types
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -258,10 +257,7 @@ def _string(go_type: str) -> Reader:
     def read(value: Any, where: _Where) -> str:
         if not isinstance(value, str):
             raise _mismatch(_kind_of(value), go_type, where)
-        if value.isascii():
-            return value
-        # Half of a surrogate pair is no text; Go puts the replacement character.
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return value
 
     return read
 
@@ -309,7 +305,7 @@ def _bytes(value: Any, where: _Where) -> str:
     text = text.replace("\r", "").replace("\n", "")
     try:
         base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise bad_request(f"illegal base64 data at input byte {_first_illegal(text)}") from None
     return text
 

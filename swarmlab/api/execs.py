@@ -7,7 +7,7 @@ from swarmlab.api.call import DONE, Answer, ApiVersion, Call, Connection, Hijack
 from swarmlab.api.errors import bad_request
 from swarmlab.api.logs import frame, media_type
 from swarmlab.api.streams import Detached, KeyFilter, converse, detach_keys, pump_in, pump_out
-from swarmlab.engine import Exec
+from swarmlab.engine import EngineError, Exec
 from swarmlab.objects.requests import ExecCreateRequest, ExecStartRequest
 from swarmlab.runtime.base import StartError
 from swarmlab.runtime.streams import Pipe
@@ -70,20 +70,27 @@ class _Session:
 
     async def _run(self, connection: Connection) -> None:
         command = self._command
-        running = self._engine.execs.start(command.id, self._stdin)
+        try:
+            running = self._engine.execs.start(command.id, self._stdin)
+        except EngineError as error:
+            # Since the answer began, somebody else has started it, or its container has ended.
+            await self._complain(connection, error)
+            return
         keys = KeyFilter(detach_keys(command.detach_keys)) if command.tty else None
         inward = self._read(connection, keys) if command.stdin else None
         try:
             await converse(pump_out(connection, running.output, framed=self._framed), inward)
-            error = running.started.exception()
-            if error is not None:
-                text = f"{error}\r\n".encode()
-                await connection.write(frame("stdout", text) if self._framed else text)
+            if (failure := running.started.exception()) is not None:
+                await self._complain(connection, failure)
         except Detached:
             self._engine.containers.publish("exec_detach", command.container_id, execID=command.id)
         finally:
             # It goes on without us, and nobody keeps what it writes.
             running.output.drop()
+
+    async def _complain(self, connection: Connection, error: BaseException) -> None:
+        text = f"{error}\r\n".encode()
+        await connection.write(frame("stdout", text) if self._framed else text)
 
     async def _read(self, connection: Connection, keys: KeyFilter | None) -> None:
         await pump_in(connection, self._stdin.write, keys)

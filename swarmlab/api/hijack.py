@@ -134,6 +134,7 @@ async def take_over(request: web.BaseRequest, hijack: Hijack, headers: dict[str,
     response = _Answered(status=101)
     response.force_close()
     if transport is None:
+        # The client has gone meanwhile.
         return response
     wire = Wire(transport, protocol, bytes(protocol._message_tail))
     if "Upgrade" in request.headers:
@@ -149,6 +150,5 @@ async def take_over(request: web.BaseRequest, hijack: Hijack, headers: dict[str,
     except ConnectionError:
         pass
     finally:
-        await hijack.gone()
         wire.finish()
     return response

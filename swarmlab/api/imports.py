@@ -1,6 +1,8 @@
 """Images as archives: `docker import`, `save` and `load` (MB: daemon/server/router/image/image_routes.go)."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from typing import IO
 
 from swarmlab.api.call import Call, Route, Stream
 from swarmlab.api.errors import bad_request
@@ -26,7 +28,8 @@ async def import_(call: Call) -> Stream:
     if call.param("platform").partition("/")[0] not in {"", "linux"}:
         raise bad_request("operating system is not supported")
     changes = call.query.getall("changes", [])
-    image = await call.engine.images.import_(call.upload, name, spelled, call.param("message"), changes)
+    with await call.upload() as archive:
+        image = await call.engine.images.import_(archive, name, spelled, call.param("message"), changes)
     return messages(listed([{"status": image.id}]))
 
 
@@ -36,15 +39,16 @@ def save(call: Call) -> Stream:
     return Stream(_pieces(call.engine.images.save(names)), "application/x-tar")
 
 
-def load(call: Call) -> Stream:
+async def load(call: Call) -> Stream:
     """`POST /images/load`. What is wrong with an archive is said in the stream."""
-    return messages(_load(call))
+    archive = await call.upload()
+    return replace(messages(_load(call, archive)), forget=archive.close)
 
 
-async def _load(call: Call) -> AsyncIterator[Message]:
+async def _load(call: Call, archive: IO[bytes]) -> AsyncIterator[Message]:
     arrived: list[Layer] = []
     try:
-        said = await call.engine.images.load(call.upload, arrived.append)
+        said = await call.engine.images.load(archive, arrived.append)
     except ValueError as error:
         yield failure(str(error))
         return
@@ -65,5 +69,5 @@ async def _pieces(source: Iterator[bytes]) -> AsyncIterator[bytes]:
 ROUTES = (
     Route("GET", "/images/get", save),
     Route("GET", "/images/{name*}/get", save),
-    Route("POST", "/images/load", load, uploads=True),
+    Route("POST", "/images/load", load, upload=True),
 )

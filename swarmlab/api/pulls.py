@@ -67,4 +67,4 @@ def _unreachable(source: str) -> str:
     return f'Get "{url}": dial tcp: lookup {match[2].partition(":")[0]}: no such host'
 
 
-ROUTES = (Route("POST", "/images/create", create, uploads=True),)
+ROUTES = (Route("POST", "/images/create", create, upload=True),)

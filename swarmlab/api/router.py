@@ -3,20 +3,20 @@
 import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
-from urllib.parse import unquote
 
-from swarmlab.api.call import Handler, Route
+from swarmlab.api.call import Route
 
 _VERSIONED = re.compile(r"/v([0-9.]+)(/.*)")
 _NAME = re.compile(r"\{(\w+)(\*?)\}")
+#: Objects whose names Docker's router takes with slashes in them, to say that there are none such.
+_ANY_NAME = frozenset({"containers", "exec", "networks", "volumes"})
 
 
 class Match(NamedTuple):
     """A route that fits a path, and the parts of the path that it names."""
 
-    handler: Handler
+    route: Route
     names: Mapping[str, str]
-    uploads: bool = False
 
 
 def split_version(path: str) -> tuple[str, str]:
@@ -39,16 +39,16 @@ class Router:
                 self._patterns.setdefault(key, []).append((_pattern(route.path), route))
 
     def find(self, method: str, path: str) -> Match | None:
-        """The route of a path without version, as it was sent; None when Docker has none either."""
+        """The route of a decoded path without version; None when Docker has none either."""
         fixed = self._fixed.get((method, path))
         if fixed is not None:
-            return Match(fixed.handler, {}, fixed.uploads)
+            return Match(fixed, {})
         for pattern, route in self._patterns.get((method, path.partition("/")[2].partition("/")[0]), ()):
             if (match := pattern.fullmatch(path)) is not None:
-                names = {name: unquote(value) for name, value in match.groupdict().items()}
-                return Match(route.handler, names, route.uploads)
+                return Match(route, match.groupdict())
         return None
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(_NAME.sub(lambda match: f"(?P<{match[1]}>{'.*' if match[2] else '[^/]+'})", path))
+    any_name = path.split("/")[1] in _ANY_NAME
+    return re.compile(_NAME.sub(lambda match: f"(?P<{match[1]}>{'.*' if match[2] or any_name else '[^/]+'})", path))

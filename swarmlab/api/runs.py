@@ -93,7 +93,7 @@ def wait(call: Call) -> Stream:
         answer = {"StatusCode": await code}
         yield document(answer).body
 
-    return Stream(parts(), "application/json")
+    return Stream(parts(), "application/json", code.cancel)
 
 
 def update(call: Call) -> Answer:

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-import re
 import socket
+import ssl
 from collections.abc import Awaitable
 from contextlib import aclosing, suppress
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -40,11 +40,16 @@ from swarmlab.api import (
     unavailable,
     volumes,
 )
-from swarmlab.api.call import Answer, ApiVersion, Call, Hijack, Response, Stream, answer
-from swarmlab.api.errors import KNOWN, internal, status_of
+from swarmlab.api.call import DONE, Answer, ApiVersion, Call, Hijack, Response, Stream, answer
+from swarmlab.api.errors import KNOWN, status_of
+from swarmlab.api.forgery import is_forged
 from swarmlab.api.hijack import take_over
+from swarmlab.api.protocol import SERVER, HttpServer, Protocol, malformed
 from swarmlab.api.router import Match, Router, split_version
-from swarmlab.engine import API_VERSION, MIN_API_VERSION, VERSION, DockerEngine
+from swarmlab.api.target import Target, WrongTargetError, parse_query
+from swarmlab.api.tls import BACKLOG, TlsListener
+from swarmlab.api.uploads import invite, receive
+from swarmlab.engine import API_VERSION, MIN_API_VERSION, DockerEngine
 from swarmlab.journal import Journal, Request
 from swarmlab.manager import LeaderAwaitedError
 
@@ -66,19 +71,22 @@ _HEADERS = {
     "Api-Version": API_VERSION,
     "Docker-Experimental": "false",
     "Ostype": "linux",
-    "Server": f"Docker/{VERSION} (linux)",
+    "Server": SERVER,
 }
-#: Bodies are read as a whole; the largest legal one is a config of 1,000 KiB in base64.
+#: Bodies that are no uploads are read as a whole; the largest legal one is a config of 1,000 KiB in base64.
 _MAX_BODY = 64 << 20
-#: An archive of images may be as large as this, and is read in chunks.
-_MAX_UPLOAD = 4 << 30
-_CHUNK = 1 << 18
-_UPLOAD = web.RequestKey("upload", BinaryIO)
-#: The whole request line, which carries the filters.
+#: The whole request line, which carries the filters, and each header, which may carry logins (Go: MaxHeaderBytes).
 _MAX_LINE = 1 << 20
 _PING = "/_ping"
-#: A name that only a page on the web would use to reach a local server. Clients send `docker`, `localhost`, a path.
-_WEB_HOST = re.compile(r"(?!127\.)(?:[\w-]+\.)+(?!localhost\b)[\w-]+(?::\d+)?", re.ASCII)
+
+
+class _Request(web.BaseRequest):
+    """A request that remembers its target as it was sent."""
+
+    def __init__(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> None:
+        loop = asyncio.get_running_loop()
+        super().__init__(message, payload, protocol, writer, task, loop, client_max_size=_MAX_BODY)
+        self.target: str = message.path
 
 
 class Server:
@@ -88,8 +96,12 @@ class Server:
         self._engine = engine
         self._journal = journal
         self._runner: web.ServerRunner | None = None
+        self._http: HttpServer | None = None
+        self._tls: TlsListener | None = None
         self._path: Path | None = None
         self._inode = 0
+        #: Where it listens beside its socket.
+        self._addresses: set[str] = set()
 
     async def start(self, path: Path, mode: int = 0o600) -> None:
         """Listen on `path`, taking the place of a socket that a dead process left there.
@@ -98,72 +110,89 @@ class Server:
         """
         listener, self._inode = _listener(path, mode)
         self._path = path
-        server = web.Server(
+        self._http = HttpServer(
             cast(Any, self._handle),
-            request_factory=self._request,
+            request_factory=_Request,
             handler_cancellation=True,
             access_log=None,
             max_line_size=_MAX_LINE,
+            max_field_size=_MAX_LINE,
+            # As in Go: what a client has packed is the handler's business, and cannot grow here.
+            auto_decompress=False,
         )
-        self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
+        self._runner = web.ServerRunner(self._http, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.SockSite(self._runner, listener, backlog=4096).start()
+        await web.SockSite(self._runner, listener, backlog=BACKLOG).start()
+
+    async def listen(self, address: str, port: int, context: ssl.SSLContext) -> None:
+        """Listen at a TCP port too, once started, for clients whose certificate `context` accepts. Raises OSError."""
+        assert self._http is not None
+        self._addresses.add(address)
+        self._tls = TlsListener(context, self._http)
+        await self._tls.start(address, port)
 
     async def close(self) -> None:
         """Stop listening, end the streams and remove the socket, unless another server has taken its place."""
+        if self._tls is not None:
+            self._tls.close()
         if self._runner is not None:
             await self._runner.cleanup()
         if self._path is not None:
             _unlink(self._path, self._inode)
 
-    @staticmethod
-    def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
-        return web.BaseRequest(
-            message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=_MAX_BODY
-        )
-
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _handle(self, request: _Request) -> web.StreamResponse:
         try:
-            return await self._respond(request)
-        finally:
-            if (upload := request.get(_UPLOAD)) is not None:
-                upload.close()
-
-    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
-        version, path = split_version(request.rel_url.raw_path)
-        if _is_forged(request):
+            target = Target.parse(request.target)
+        except WrongTargetError:
+            return malformed()
+        if is_forged(request.headers, target.authority, self._addresses):
             return _response(_error(HTTPStatus.FORBIDDEN, "requests from web pages are refused"))
+        if request.headers.get("Expect", "100-continue").lower() != "100-continue":
+            refusal = web.Response(status=HTTPStatus.EXPECTATION_FAILED)
+            refusal.force_close()
+            return refusal
+        version, path = split_version(target.path)
+        result = await self._result(request, target, version, path)
+        if isinstance(result, Answer):
+            if path != _PING:
+                self._note(request, target, path, result.status)
+            return _response(result)
+        try:
+            status = HTTPStatus.OK if isinstance(result, Stream) else HTTPStatus.SWITCHING_PROTOCOLS
+            self._note(request, target, path, status)
+            if isinstance(result, Hijack):
+                return await take_over(request, result, _HEADERS)
+            response = _stream_response(result)
+            await response.prepare(request)
+            await _pump(cast(Protocol, request.protocol), response, result)
+            return response
+        finally:
+            await result.close()
+
+    async def _result(self, request: _Request, target: Target, version: str, path: str) -> Response:
+        if target.moved:
+            return Answer(HTTPStatus.MOVED_PERMANENTLY, headers={"Location": target.moved})
+        if request.method == "OPTIONS":
+            return DONE
         match = _ROUTER.find(request.method, path)
         if match is None:
-            result: Response = _error(HTTPStatus.NOT_FOUND, "page not found")
-        else:
-            result = _unsupported(version) or await self._call(request, match, version, path)
-        if isinstance(result, Hijack):
-            self._note(request, path, HTTPStatus.SWITCHING_PROTOCOLS)
-            return await take_over(request, result, _HEADERS)
-        response = _response(result) if isinstance(result, Answer) else _stream_response(result)
-        await response.prepare(request)
-        if path != _PING:
-            self._note(request, path, response.status)
-        if isinstance(result, Stream):
-            await _pump(response, result)
-        return response
+            return _error(HTTPStatus.NOT_FOUND, "page not found")
+        return _unsupported(version) or await self._call(request, match, target, version, path)
 
-    async def _call(self, request: web.BaseRequest, match: Match, version: str, path: str) -> Response:
+    async def _call(self, request: _Request, match: Match, target: Target, version: str, path: str) -> Response:
         try:
             call = Call(
                 engine=self._engine,
                 method=request.method,
                 path=path,
                 version=ApiVersion.parse(version) if version else _NEWEST,
-                query=request.query,
+                query=parse_query(target.query),
                 names=match.names,
-                body=await request.read() if request.can_read_body and not match.uploads else b"",
+                body=b"" if match.route.upload else await self._body(request),
+                content_type=request.headers.get("Content-Type", ""),
                 client=request.headers.get("User-Agent", ""),
+                upload=lambda: receive(request, self._engine.scratch),
             )
-            if match.uploads:
-                request[_UPLOAD] = call.upload = self._engine.images.spool()
-                await _receive(request, call.upload)
             return await _carry_out(match, call)
         except KNOWN as error:
             return _error(status_of(error), str(error))
@@ -175,25 +204,21 @@ class Server:
             _LOG.exception("%s %s failed", request.method, path)
             return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"internal error: {type(error).__name__}: {error}")
 
-    def _note(self, request: web.BaseRequest, path: str, status: int) -> None:
+    @staticmethod
+    async def _body(request: _Request) -> bytes:
+        await invite(request)
+        return await request.read()
+
+    def _note(self, request: _Request, target: Target, path: str, status: int) -> None:
         noted = Request(
             engine=self._engine.name,
             method=request.method,
             path=path,
-            query=request.rel_url.raw_query_string,
+            query=target.query,
             status=status,
             client=request.headers.get("User-Agent", ""),
         )
         self._journal.request(self._engine.clock.now(), noted)
-
-
-async def _receive(request: web.BaseRequest, file: IO[bytes]) -> None:
-    """Write the body to a file, and go to its beginning. Raises ApiError (500) when it is too large."""
-    async for chunk in request.content.iter_chunked(_CHUNK):
-        if file.tell() + len(chunk) > _MAX_UPLOAD:
-            raise internal("no space left on device")
-        file.write(chunk)
-    file.seek(0)
 
 
 def _unlink(path: Path, inode: int) -> None:
@@ -223,12 +248,12 @@ def _listener(path: Path, mode: int) -> tuple[socket.socket, int]:
 async def _carry_out(match: Match, call: Call) -> Response:
     """What the handler answers, once the swarm has a leader if it needs one."""
     try:
-        result = match.handler(call)
+        result = match.route.handler(call)
         if isinstance(result, Response):
             return result
         attempts = _finish(match, call, result)
     except LeaderAwaitedError:
-        attempts = call.engine.cluster.patiently(lambda: match.handler(call))
+        attempts = call.engine.cluster.patiently(lambda: match.route.handler(call))
     # A client that goes away does not undo what it asked for.
     return await asyncio.shield(asyncio.ensure_future(attempts))
 
@@ -237,15 +262,7 @@ async def _finish(match: Match, call: Call, result: Awaitable[Response]) -> Resp
     try:
         return await result
     except LeaderAwaitedError:
-        return await call.engine.cluster.patiently(lambda: match.handler(call))
-
-
-def _is_forged(request: web.BaseRequest) -> bool:
-    """Whether a browser made the request on behalf of a page: no client of the Engine API sends these."""
-    headers = request.headers
-    if "Origin" in headers or "Sec-Fetch-Site" in headers:
-        return True
-    return _WEB_HOST.fullmatch(headers.get("Host", "")) is not None
+        return await call.engine.cluster.patiently(lambda: match.route.handler(call))
 
 
 def _unsupported(version: str) -> Answer | None:
@@ -285,10 +302,14 @@ def _stream_response(result: Stream) -> web.StreamResponse:
     return response
 
 
-async def _pump(response: web.StreamResponse, stream: Stream) -> None:
+async def _pump(protocol: Protocol, response: web.StreamResponse, stream: Stream) -> None:
     """Send what comes until it ends; a client that has gone ends it too."""
-    with suppress(ConnectionError):
-        async with aclosing(cast(Any, stream.parts)) as parts:
-            async for part in parts:
-                await response.write(part)
-        await response.write_eof()
+    protocol.stream(asyncio.current_task())
+    try:
+        with suppress(ConnectionError):
+            async with aclosing(cast(Any, stream.parts)) as parts:
+                async for part in parts:
+                    await response.write(part)
+            await response.write_eof()
+    finally:
+        protocol.stream(None)

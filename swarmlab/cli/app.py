@@ -68,6 +68,14 @@ def up(
     speed: Annotated[
         float | None, typer.Option(help="How many seconds pass in the swarm in one second. Default: 1.")
     ] = None,
+    tcp: Annotated[
+        bool | None,
+        typer.Option("--tcp/--no-tcp", help="Let the engines also listen at TCP ports of 127.0.0.1, for TLS only."),
+    ] = None,
+    tcp_bind: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS[:PORT]", help="The same at another address; node-2 has the port after node-1's."),
+    ] = None,
     generic_resource: Annotated[
         list[str] | None,
         typer.Option(
@@ -90,6 +98,8 @@ def up(
         nodes,
         speed,
         hollow=hollow,
+        tcp=tcp,
+        bind=tcp_bind,
         generic_resources=generic_resource or (),
         engine_labels=engine_label or (),
     )
@@ -127,10 +137,11 @@ def env(
     node: Annotated[str, typer.Argument(help="The node that docker talks to.")] = "node-1",
     name: Name = None,
     shell: Annotated[str, typer.Option(help="sh (also for bash and zsh), fish or powershell.")] = "sh",
+    tcp: Annotated[bool, typer.Option("--tcp", help="Over TLS, to a lab that was started with --tcp.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print what makes docker talk to a lab. For this shell: eval "$(swarmlab env)"."""
-    variables = environment(name, node)
+    variables = environment(name, node, tcp=tcp)
     if as_json:
         _print_json(variables)
     else:

@@ -44,10 +44,12 @@ def status(found: Mapping[str, Any], others: Sequence[str]) -> None:
     speed = "" if found["speed"] == 1 else f", speed {found['speed']:g}"
     process = f", process {found['pid']}" if found["pid"] else ""
     console.print(Text.assemble(f'Lab "{found["name"]}": ', _coloured(found["state"]), f"{process}{speed}"))
-    nodes = _table("NODE", "STATE", "ADDRESS")
+    secure = ["TLS"] if found["certificates"] else []
+    nodes = _table("NODE", "STATE", "ADDRESS", *secure)
     for node in found["nodes"]:
         cut = f", on side {node['side']} of a cut network" if node.get("side") else ""
-        nodes.add_row(node["name"], Text.assemble(_coloured(node["state"]), cut), node["address"])
+        tls = [node["tcp"]] if secure else []
+        nodes.add_row(node["name"], Text.assemble(_coloured(node["state"]), cut), node["address"], *tls)
     console.print(nodes)
     if found["hollow"]:
         more = (
@@ -62,6 +64,8 @@ def status(found: Mapping[str, Any], others: Sequence[str]) -> None:
         console.print(ports)
     # Paths, and names that a rule for colours would take apart: printed as they are.
     console.print(f"DOCKER_HOST of node-1: {found['nodes'][0]['endpoint']}", highlight=False)
+    if found["certificates"]:
+        console.print(f"DOCKER_CERT_PATH for TLS: {found['certificates']}", highlight=False)
     if others:
         console.print(f"Other labs that run: {', '.join(others)}", highlight=False)
 

@@ -200,7 +200,8 @@ class ClusterComponent:
         listen_host, listen_port = addresses.listen(request.listen_addr, self._address)
         host, port = addresses.advertise(request.advertise_addr, self._address, listen_port)
         data_path = addresses.data_path(request.data_path_addr, self._address)
-        addresses.check_pool(request.default_addr_pool or (), request.subnet_size)
+        if request.default_addr_pool is not None:
+            addresses.check_pool(request.default_addr_pool, request.subnet_size)
         data_path_port = addresses.check_data_path_port(request.data_path_port)
         if request.auto_lock_managers:
             spec = replace(spec, encryption_config=replace(spec.encryption_config, auto_lock_managers=True))

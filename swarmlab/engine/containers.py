@@ -90,6 +90,8 @@ class Containers:
     def create(self, container: Container, files: Sequence[base.File] = ()) -> Container:
         """Make a container that has not been started. Raises EngineError when its image or name cannot be had."""
         self._check_name(container.name)
+        if container.stop_signal:
+            signal_number(container.stop_signal)
         self._volumes.ensure(container.mounts)
         try:
             self._materialise(container, files).populate()
@@ -149,7 +151,10 @@ class Containers:
         if condition == "not-running" and not container.state.active:
             found.set_result(container.state.exit_code)
         else:
-            self._waiters.setdefault((container_id, condition), []).append(found)
+            waiters = self._waiters.setdefault((container_id, condition), [])
+            waiters.append(found)
+            # Whoever gives up waiting is forgotten.
+            found.add_done_callback(lambda _: waiters.remove(found) if found in waiters else None)
         return found
 
     async def stop(self, container_id: str, grace: float, name: str = "") -> None:
@@ -269,6 +274,9 @@ class Containers:
             timer.cancel()
         for waiter in (waiter for waiters in self._waiters.values() for waiter in waiters):
             waiter.cancel()
+        for ended in self._ended.values():
+            # Nobody will ever tell those who wait for it.
+            ended.cancel()
         self._watchers.clear()
         self._restarts.clear()
         self._waiters.clear()

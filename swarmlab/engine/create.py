@@ -157,10 +157,7 @@ def _check(request: ContainerRequest) -> None:
         if not variable or variable.startswith("="):
             raise bad_request(f"invalid environment variable: {variable}")
     if request.stop_signal:
-        try:
-            signal_number(request.stop_signal)
-        except EngineError as error:
-            raise bad_request(str(error)) from None
+        signal_number(request.stop_signal)
     check_policy(host.restart_policy)
     if host.auto_remove and host.restart_policy.name not in {"", "no"}:
         raise bad_request("can't create 'AutoRemove' container with restart policy")

@@ -81,7 +81,9 @@ class DockerEngine:
         if not len(store.tables.engines):
             self._create(name)
         self._record = next(iter(store.tables.engines))
-        self.runtime = VirtualRuntime(clock, kept.kept, state / CONTAINERS_FOLDER / name)
+        #: A private folder of the engine's own, for temporary files too.
+        self.scratch = state / CONTAINERS_FOLDER / name
+        self.runtime = VirtualRuntime(clock, kept.kept, self.scratch)
         self.volumes = Volumes(name, store, state / VOLUMES_FOLDER / name, self.events)
         self.containers = Containers(name, store, clock, self.runtime, self.events, self.volumes)
         self.networks = LocalNetworks(

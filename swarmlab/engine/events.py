@@ -10,7 +10,7 @@ from swarmlab.clock import Clock
 
 #: So many past events are kept (MB: daemon/events/events.go, eventsLimit).
 _LIMIT = 256
-#: A subscriber that is so many events behind loses the oldest of them rather than hold up the lab.
+#: A subscriber that is so many events behind misses those that come next (MB: bufferSize; pubsub waits 100 ms before).
 _BACKLOG = 1024
 
 
@@ -31,7 +31,7 @@ class Events:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._past: deque[Event] = deque(maxlen=_LIMIT)
-        self._subscribers: set[asyncio.Queue[Event]] = set()
+        self._subscribers: set[asyncio.Queue[Event | None]] = set()
 
     def publish(
         self, kind: str, action: str, actor_id: str, attributes: Mapping[str, str], scope: str = "local", at: int = 0
@@ -40,9 +40,8 @@ class Events:
         event = Event(kind, action, actor_id, attributes, scope, at or self._clock.now())
         self._past.append(event)
         for queue in self._subscribers:
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait(event)
+            if not queue.full():
+                queue.put_nowait(event)
 
     def past(self) -> tuple[Event, ...]:
         """The last events, oldest first."""
@@ -50,7 +49,7 @@ class Events:
 
     async def subscribe(self, since: int = 0, until: int = 0) -> AsyncIterator[Event]:
         """Events from `since` (0: from now) to `until` (0: for ever), both in Unix nanoseconds."""
-        queue: asyncio.Queue[Event] = asyncio.Queue(_BACKLOG)
+        queue: asyncio.Queue[Event | None] = asyncio.Queue(_BACKLOG)
         self._subscribers.add(queue)
         timer = None
         try:
@@ -62,11 +61,17 @@ class Events:
                 left = (until - self._clock.now()) / 1_000_000_000
                 if left <= 0:
                     return
-                end = Event("", "", "", {}, "", until)
-                timer = self._clock.call_later(left, lambda: queue.put_nowait(end))
-            while (event := await queue.get()).type:
-                yield event
+                timer = self._clock.call_later(left, lambda: _end(queue))
+            while (coming := await queue.get()) is not None:
+                yield coming
         finally:
             self._subscribers.discard(queue)
             if timer is not None:
                 timer.cancel()
+
+
+def _end(queue: "asyncio.Queue[Event | None]") -> None:
+    """Nothing more comes; a queue without room has at least one event too many."""
+    if queue.full():
+        queue.get_nowait()
+    queue.put_nowait(None)

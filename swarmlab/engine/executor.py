@@ -159,6 +159,9 @@ class ContainerController:
                 await self._containers.start(self._container_id)
         except base.StartError as error:
             raise TaskError(f"starting container failed: {error}", 127) from None
+        except EngineError as error:
+            # Somebody has removed it meanwhile.
+            raise TaskError(f"starting container failed: {error}") from None
         if await self._healthy(running):
             self._activate(running)
         else:

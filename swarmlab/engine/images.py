@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO, BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
 import msgspec
 
@@ -180,10 +180,6 @@ class LocalImages:
         return image
 
     # --- from and to elsewhere -------------------------------------------------------------------------------------
-
-    def spool(self) -> BinaryIO:
-        """A file for what a client sends; it goes when it is closed."""
-        return self.store.layers.spool()
 
     def pull(self, text: str) -> Pulled:
         """Fetch an image of the catalogue, as from a registry; 404 when it has none of that name."""

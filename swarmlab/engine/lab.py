@@ -181,7 +181,8 @@ class Lab:
             first,
             request.spec,
             pools=("10.0.0.0/8",) if request.default_addr_pool is None else request.default_addr_pool,
-            subnet_size=request.subnet_size,
+            # Without pools of one's own their size means nothing either.
+            subnet_size=0 if request.default_addr_pool is None else request.subnet_size,
             data_path_port=request.data_path_port,
             cluster_id=swarm_id,
             actor=actor,

@@ -11,8 +11,8 @@ from swarmlab.objects.local import Container
 from swarmlab.runtime import base
 from swarmlab.store import Commit, Kind, Store
 
-#: So many lines wait for a reader that follows; then those who write them wait, each in a buffer of limited size.
-_BACKLOG = 1024
+#: So many lines, of at most 16 KiB, wait for a reader that follows; the others stay in their containers' logs.
+_BACKLOG = 64
 
 
 class TaskLine(NamedTuple):

@@ -20,9 +20,12 @@ def status(name: str | None = None) -> dict[str, Any]:
     return manage.status(name)
 
 
-def environment(name: str | None = None, node: str = "node-1") -> dict[str, str]:
-    """The environment variables that make `node` of a lab the docker command's engine. Raises LabError."""
+def environment(name: str | None = None, node: str = "node-1", *, tcp: bool = False) -> dict[str, str]:
+    """The environment variables that make `node` of a lab the docker command's engine, with `tcp` over TLS.
+
+    Raises LabError.
+    """
     where = folder(name)
     settings = where.settings()
     manage.check_node(settings, node)
-    return environ.environment(where, settings, node)
+    return environ.environment(where, settings, node, tcp=tcp)

@@ -37,7 +37,8 @@ def ask(
     """
     connection = _Connection(control, timeout)
     try:
-        connection.request(method, path, json.dumps(body) if body is not None else None)
+        content = None if body is None else json.dumps(body)
+        connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
         response = connection.getresponse()
         answer: dict[str, Any] = json.loads(response.read())
     except TimeoutError:

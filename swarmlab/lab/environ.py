@@ -4,20 +4,30 @@ import hashlib
 import json
 import os
 import shlex
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from swarmlab.lab.errors import LabError
-from swarmlab.lab.folder import Folder, Settings, make_private, write_whole
+from swarmlab.lab.folder import CLIENT_FILES, Folder, Settings, make_private, up_command, write_whole
 
 #: Variables that would lead the docker command elsewhere, or make it speak TLS to a socket.
 UNSET = ("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_API_VERSION")
 
 
-def environment(where: Folder, settings: Settings, node: str = "node-1") -> dict[str, str]:
-    """The variables that make `node` the docker command's engine."""
+def environment(where: Folder, settings: Settings, node: str = "node-1", *, tcp: bool = False) -> dict[str, str]:
+    """The variables that make `node` the docker command's engine, with `tcp` over TLS.
+
+    Raises LabError when it does not listen for TLS.
+    """
+    endpoint = settings.tcp_endpoint(node) if tcp else settings.endpoint(node)
+    if endpoint is None:
+        again = f"swarmlab down --name {where.name}, then {up_command(where.name)} --tcp"
+        raise LabError(f'The lab "{where.name}" does not listen at TCP ports. To let it: {again}')
+    secure = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(where.certificates)} if tcp else {}
     return {
-        "DOCKER_HOST": settings.endpoint(node),
+        "DOCKER_HOST": endpoint,
+        **secure,
         "DOCKER_CONFIG": str(where.docker_config),
         "DOCKER_BUILDKIT": "0",
         "SWARMLAB_LAB": where.name,
@@ -29,7 +39,7 @@ def commands(variables: Mapping[str, str], shell: str, present: Mapping[str, str
 
     Raises LabError when the shell is none of these.
     """
-    unset = [name for name in UNSET if name in present]
+    unset = [name for name in UNSET if name in present and name not in variables]
     if shell == "sh":
         return [f"export {k}={shlex.quote(v)}" for k, v in variables.items()] + [f"unset {name}" for name in unset]
     if shell == "fish":
@@ -50,14 +60,32 @@ def write_contexts(where: Folder, settings: Settings) -> None:
         plugins = Path(os.path.expanduser("~"), ".docker", "cli-plugins")
         write_whole(config, json.dumps({"cliPluginsExtraDirs": [str(plugins)]} if plugins.is_dir() else {}) + "\n")
     for node in settings.node_names:
-        place = meta / hashlib.sha256(node.encode()).hexdigest()
-        content = {
-            "Name": node,
-            "Metadata": {"Description": f"{node} of the lab {where.name}"},
-            "Endpoints": {"docker": {"Host": settings.endpoint(node), "SkipTLSVerify": False}},
-        }
-        make_private(place, "a Docker context")
-        write_whole(place / "meta.json", json.dumps(content) + "\n")
+        _write_context(meta, node, f"{node} of the lab {where.name}", settings.endpoint(node))
+        name, secure = f"{node}-tls", settings.tcp_endpoint(node)
+        certificates = where.docker_config / "contexts" / "tls" / _digest(name) / "docker"
+        if secure is None:
+            for gone in (meta / _digest(name), certificates.parent):
+                shutil.rmtree(gone, ignore_errors=True)
+            continue
+        _write_context(meta, name, f"{node} of the lab {where.name}, over TLS", secure)
+        make_private(certificates, "the certificates of a Docker context")
+        for file in CLIENT_FILES:
+            write_whole(certificates / file, (where.certificates / file).read_text())
+
+
+def _write_context(meta: Path, name: str, description: str, endpoint: str) -> None:
+    place = meta / _digest(name)
+    content = {
+        "Name": name,
+        "Metadata": {"Description": description},
+        "Endpoints": {"docker": {"Host": endpoint, "SkipTLSVerify": False}},
+    }
+    make_private(place, "a Docker context")
+    write_whole(place / "meta.json", json.dumps(content) + "\n")
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def _powershell(text: str) -> str:

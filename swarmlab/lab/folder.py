@@ -21,6 +21,8 @@ DEFAULT_NAME = "default"
 SOCKET_LIMIT = 103
 #: So many nodes of a hollow lab have an engine with a socket of its own.
 HOLLOW_ENGINES = 9
+#: What a client needs to reach a lab over TLS, as the docker command names it.
+CLIENT_FILES = ("ca.pem", "cert.pem", "key.pem")
 _FORMAT = 1
 _LAST_NUMBER = 254
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
@@ -32,7 +34,8 @@ class Settings(NamedTuple):
 
     In a `hollow` lab containers do nothing, and only the first nodes have an engine, hence a socket and an entry in
     `node_names`. `speed` is swarm seconds a second, `sockets` the folder of its Unix sockets. `number` tells this
-    user's labs apart: from 0, none twice; their nodes' addresses follow from it.
+    user's labs apart: from 0, none twice; their nodes' addresses follow from it. `tcp` is where the first node listens
+    for TLS, the others on the next ports; None when they do not.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Settings(NamedTuple):
     speed: float
     sockets: Path
     hollow: bool = False
+    tcp: "tuple[str, int] | None" = None
     #: What dockerd would be told of a node's generic resources and labels, by its name: `gpu=2`, `zone=a`.
     generic_resources: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     engine_labels: Mapping[str, tuple[str, ...]] = MappingProxyType({})
@@ -59,6 +63,17 @@ class Settings(NamedTuple):
     def endpoint(self, node: str) -> str:
         """The value of DOCKER_HOST for a node."""
         return f"unix://{self.socket(node)}"
+
+    def tcp_of(self, node: str) -> tuple[str, int] | None:
+        """The address and the port at which a node listens for TLS."""
+        return None if self.tcp is None else (self.tcp[0], self.tcp[1] + self.node_names.index(node))
+
+    def tcp_endpoint(self, node: str) -> str | None:
+        """The value of DOCKER_HOST for a node over TLS."""
+        found = self.tcp_of(node)
+        if found is None:
+            return None
+        return f"tcp://[{found[0]}]:{found[1]}" if ":" in found[0] else f"tcp://{found[0]}:{found[1]}"
 
     def socket(self, node: str) -> Path:
         """The socket of a node's engine."""
@@ -82,6 +97,8 @@ class Folder:
         self.log = self.path / "daemon.log"
         self.lock = self.path / "daemon.lock"
         self.docker_config = self.path / "docker"
+        #: What DOCKER_CERT_PATH names, and the engines' own certificate.
+        self.certificates = self.path / "tls"
         #: Held by the command that changes the lab; outside the folder, so that the folder can be deleted meanwhile.
         self.command_lock = home / f".{name}.lock"
         self._settings = self.path / "lab.json"
@@ -101,6 +118,7 @@ class Folder:
                 speed=float(found["speed"]),
                 sockets=Path(found["sockets"]),
                 hollow=bool(found.get("hollow", False)),
+                tcp=(str(tcp[0]), int(tcp[1])) if (tcp := found.get("tcp")) else None,
                 generic_resources=_lists(found.get("generic_resources", {})),
                 engine_labels=_lists(found.get("engine_labels", {})),
             )
@@ -137,8 +155,8 @@ class Folder:
                 speed,
                 self.path / "run",
                 hollow,
-                generic_resources,
-                engine_labels,
+                generic_resources=generic_resources,
+                engine_labels=engine_labels,
             )
             self.write(settings)
         return settings
@@ -153,6 +171,7 @@ class Folder:
             "speed": settings.speed,
             "sockets": str(settings.sockets),
             "hollow": settings.hollow,
+            "tcp": settings.tcp,
             "generic_resources": dict(settings.generic_resources),
             "engine_labels": dict(settings.engine_labels),
         }
@@ -261,6 +280,7 @@ def write_whole(path: Path, text: str) -> None:
     """Write a file that others see complete or not at all. Raises LabError."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        aside.touch(0o600)
         aside.write_text(text, "utf-8")
         aside.replace(path)
     except OSError as error:

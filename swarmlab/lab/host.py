@@ -130,6 +130,7 @@ class Host:
             {
                 "name": name,
                 "endpoint": self._settings.endpoint(name),
+                "tcp": self._settings.tcp_endpoint(name),
                 "address": engine.address,
                 "state": _STATES[engine.power],
                 "side": engine.side,
@@ -176,6 +177,10 @@ class Host:
             server = self._parts.server(self._lab.engines[node], self._journal)
             await server.start(self._settings.socket(node), 0o600)
             self._servers[node] = server
+            if (place := self._settings.tcp_of(node)) is not None:
+                from swarmlab.lab.certificates import server_context
+
+                await server.listen(*place, server_context(self._folder.certificates))
 
     async def _close_all(self) -> None:
         for node in list(self._servers):

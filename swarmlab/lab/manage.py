@@ -9,6 +9,7 @@ from swarmlab.lab.environ import write_contexts
 from swarmlab.lab.errors import LabError
 from swarmlab.lab.folder import Folder, Settings, all_folders, folder, make_private, remove_sockets, up_command
 from swarmlab.lab.locks import Lock, signed
+from swarmlab.lab.tcp import listening, prepare_certificates
 
 DEFAULT_NODES = 3
 MAX_NODES = 99
@@ -29,13 +30,16 @@ def up(
     speed: float | None = None,
     *,
     hollow: bool = False,
+    tcp: bool | None = None,
+    bind: str | None = None,
     generic_resources: Sequence[str] = (),
     engine_labels: Sequence[str] = (),
 ) -> Up:
     """Start a lab, or leave it as it is when it runs, but for its speed.
 
     `nodes` (1 to 99) and `speed` (swarm seconds a second) are by default those it has; a new lab has 3 nodes and
-    speed 1. In a `hollow` lab containers do nothing, and there may be 10,000 nodes. `generic_resources` are
+    speed 1. In a `hollow` lab containers do nothing, and there may be 10,000 nodes. With `tcp` its engines also listen
+    for TLS, at `bind` (`ADDRESS`, `ADDRESS:PORT`) and the next ports; by default as before. `generic_resources` are
     `NODE:KIND=VALUE` and `engine_labels` `NODE:KEY=VALUE`, for a new lab. Raises LabError.
     """
     where = folder(name)
@@ -69,12 +73,22 @@ def up(
         if speed is not None and speed != settings.speed:
             settings = settings._replace(speed=speed)
             where.write(settings)
+        listen = settings.tcp if tcp is None and bind is None else listening(settings, tcp, bind)
+        if listen != settings.tcp:
+            if launch.running(where):
+                raise LabError(
+                    f'The lab "{where.name}" runs already; to change its TCP ports stop it: '
+                    f"swarmlab down --name {where.name}"
+                )
+            settings = settings._replace(tcp=listen)
+            where.write(settings)
         if launch.answer(where, settings) is not None:
             if speed is not None:
                 ask(settings.control, "POST", "/speed", {"speed": speed})
             return Up(settings, "running")
         crashed = signed(where.lock) is not None
         settings = where.open_sockets(settings)
+        prepare_certificates(where, settings)
         write_contexts(where, settings)
         launch.launch(where)
     return Up(settings, "new" if new else "restored" if crashed else "started")
@@ -131,8 +145,9 @@ def status(name: str | None = None) -> dict[str, Any]:
     """What a lab is and does, as `swarmlab status --json` prints it. Raises LabError when there is no such lab.
 
     `state` is `running`, `stopped` or `crashed`; `journal` is a path; `without_engine` is how many nodes a hollow lab
-    has beside `nodes`; a node has `name`, `endpoint`, `address` and
-    `state` (`running`, `stopped` or `killed`); `published` says where each published port answers.
+    has beside `nodes`; a node has `name`, `endpoint`, `tcp` (its endpoint over TLS, or None), `address` and
+    `state` (`running`, `stopped` or `killed`); `certificates` is the folder of those for TLS, or None; `published` says
+    where each published port answers.
     """
     where = folder(name)
     settings = where.settings()
@@ -142,6 +157,7 @@ def status(name: str | None = None) -> dict[str, Any]:
         "journal": str(where.journal),
         "hollow": settings.hollow,
         "without_engine": settings.without_engine,
+        "certificates": None if settings.tcp is None else str(where.certificates),
     }
     answer = launch.answer(where, settings)
     if answer is not None:
@@ -151,7 +167,13 @@ def status(name: str | None = None) -> dict[str, Any]:
 
     addresses = node_addresses(len(settings.node_names), settings.number)
     nodes = [
-        {"name": node, "endpoint": settings.endpoint(node), "address": address.host, "state": "stopped"}
+        {
+            "name": node,
+            "endpoint": settings.endpoint(node),
+            "tcp": settings.tcp_endpoint(node),
+            "address": address.host,
+            "state": "stopped",
+        }
         for node, address in zip(settings.node_names, addresses, strict=True)
     ]
     state = "stopped" if signed(where.lock) is None else "crashed"

@@ -82,20 +82,21 @@ class Listener:
         self.port: int = bound.socket.getsockname()[1]
         self.reason = bound.reason
         self._socket = bound.socket
-        self._closed = False
+        self._closed = self._attaching = False
         self._server: asyncio.Server | None = None
         self.attached = asyncio.get_running_loop().create_task(self._attach(factory))
 
     def close(self) -> None:
-        """Refuse new connections from now on."""
+        """Refuse new connections from now on; from the next moment on if the server is just taking over the socket."""
         self._closed = True
         if self._server is not None:
             self._server.close()
-        else:
+        elif not self._attaching:
             self._socket.close()
 
     async def _attach(self, factory: Callable[[], asyncio.Protocol]) -> None:
         if not self._closed:
+            self._attaching = True
             self._server = await asyncio.get_running_loop().create_server(factory, sock=self._socket)
             if self._closed:
                 self._server.close()

@@ -6,7 +6,7 @@ waited for, signalled and removed. `virtual` implements it with programs that ru
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol
 
 import msgspec
 
@@ -212,7 +212,7 @@ class Container(Protocol):
     def pack(self, path: str) -> bytes:
         """A file or a directory with everything in it, as a tar archive. Raises FileNotFoundError."""
 
-    def unpack(self, path: str, data: bytes, *, replace: bool) -> None:
+    def unpack(self, path: str, archive: IO[bytes], *, replace: bool) -> None:
         """Extract a tar archive (compressed or not) into a directory.
 
         Without `replace` a directory takes no file's place, nor a file a directory's. Raises FileNotFoundError,

@@ -61,6 +61,7 @@ class Client:
             session = await self.connect()
             encoded = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
             data = None if encoded is None else io.BytesIO(encoded)
+            options["headers"] = {"Content-Type": "application/json", **options.get("headers", {})}
             async with session.request(method, f"http://docker{path}", data=data, **options) as response:
                 return Reply(response.status, response.headers, await response.read())
 

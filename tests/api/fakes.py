@@ -200,6 +200,8 @@ class FakeEngine:
 
     def __init__(self, catalogue: Catalogue, folder: Path) -> None:
         self.name = "node-1"
+        self.scratch = folder / "scratch"
+        self.scratch.mkdir()
         self.id = "AAAA:BBBB"
         self.settings = engine_settings(["zone=a"], ["gpu=a", "ssd=2"])
         self.address = "127.0.0.1"

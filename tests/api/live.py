@@ -101,6 +101,7 @@ class Live:
         reader, writer = await asyncio.open_unix_connection(str(self.client.socket))
         data = b"" if body is None else json.dumps(body).encode()
         ask = "Connection: Upgrade\r\nUpgrade: tcp\r\n" if upgrade else ""
+        ask += "Content-Type: application/json\r\n" if data else ""
         head = f"{method} {path} HTTP/1.1\r\nHost: docker\r\n{ask}Content-Length: {len(data)}\r\n\r\n"
         writer.write(head.encode() + data)
         raw = Raw(reader, writer)

@@ -10,6 +10,7 @@ from swarmlab.api.decode import decode
 from swarmlab.api.errors import ApiError
 from swarmlab.objects import BlobSpec, ServiceSpec
 from swarmlab.objects.requests import InitRequest
+from swarmlab.objects.run import ContainerRequest
 
 WRONG = {
     "": "got EOF while reading request body",
@@ -151,3 +152,20 @@ SPEC: dict[str, Any] = {
 def test_a_whole_spec_goes_through_unchanged_and_in_docker_s_order() -> None:
     body = msgspec.json.encode(SPEC)
     assert msgspec.json.encode(decode(body, ServiceSpec)) == body
+
+
+def test_half_of_a_pair_is_no_text_wherever_it_stands() -> None:
+    body = rb'{"Image": "alpine", "NetworkingConfig": {"EndpointsConfig": {"\ud800": {}}}}'
+    assert list(decode(body, ContainerRequest).networking_config.endpoints_config) == ["\ufffd"]
+    pair = rb'{"Image": "\ud83d\ude00"}'
+    assert decode(pair, ContainerRequest).image == "\U0001f600"
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    with pytest.raises(ApiError, match=r"invalid character '\[' exceeded max depth"):
+        decode(b"[" * 20_000, ServiceSpec)
+
+
+def test_data_that_is_no_base64_at_all() -> None:
+    with pytest.raises(ApiError, match="illegal base64 data at input byte 0"):
+        decode(b'{"Data": "\xc3\xa9"}', BlobSpec)

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -238,3 +239,24 @@ def test_inspect_has_what_was_asked_for(live: Live) -> None:
     }  # fmt: skip
     assert (found["OpenStdin"], found["OpenStdout"], found["OpenStderr"]) == (True, True, True)
     assert found["ContainerID"] == live.engine.containers.find(BOX).id
+
+
+def test_two_who_start_the_same_command(live: Live) -> None:
+    """Both get an answer that begins well; the later one reads in it that it was too late."""
+    made = live.client("POST", "/containers/box/exec", {"Cmd": ["sleep", "1000"], "AttachStdout": True}).json["Id"]
+
+    async def work() -> bytes:
+        await live.client.connect()
+        asked = asyncio.gather(*(live.connect("POST", f"/exec/{made}/start", {}) for _ in range(2)))
+        one, other = await asked
+        done, pending = await asyncio.wait(
+            [asyncio.ensure_future(one.rest()), asyncio.ensure_future(other.rest())],
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        for raw in (one, other):
+            await raw.close()
+        for rest in pending:
+            rest.cancel()
+        return done.pop().result()
+
+    assert frames(live.client.run(work())) == [(1, f"exec command {made} is already running\r\n".encode())]

@@ -204,3 +204,23 @@ def test_a_node_that_was_away_during_a_rotation_completes_it(make: Make) -> None
 
 def old_expiry(lab: LabOfEngines) -> int:
     return lab.engine(1).cluster.control().cluster().spec.ca_config.node_cert_expiry
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        (InitRequest(subnet_size=3), (("10.0.0.0/8",), 24)),
+        (InitRequest(subnet_size=26), (("10.0.0.0/8",), 24)),
+        (InitRequest(subnet_size=3, default_addr_pool=()), ((), 3)),
+        (InitRequest(subnet_size=26, default_addr_pool=("10.9.0.0/16",)), (("10.9.0.0/16",), 26)),
+    ],
+)
+def test_the_size_of_subnets_counts_with_pools_only(
+    make: Callable[[int], LabOfEngines], asked: InitRequest, kept: tuple[tuple[str, ...], int]
+) -> None:
+    lab = make(1)
+    lab.run(lab.engine(1).cluster.init(asked))
+    cluster = lab.engine(1).cluster.control().cluster()
+    assert (cluster.default_addr_pool, cluster.subnet_size) == kept
+    ingress = next(network for network in lab.engine(1).cluster.control().networks() if network.spec.ingress)
+    assert ingress.ipam.configs[0].subnet.endswith("/24" if len(kept[0]) != 1 or "/8" in kept[0][0] else "/26")

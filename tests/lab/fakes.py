@@ -8,6 +8,7 @@ file `orders.json` in the lab's folder makes it misbehave:
 import asyncio
 import json
 import os
+import ssl
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,6 +119,9 @@ class FakeServer:
         await self.runner.setup()
         await web.UnixSite(self.runner, str(path)).start()
         os.chmod(path, mode)
+
+    async def listen(self, address: str, port: int, context: ssl.SSLContext) -> None:
+        await web.TCPSite(self.runner, address, port, ssl_context=context).start()
 
     async def close(self) -> None:
         await self.runner.cleanup()

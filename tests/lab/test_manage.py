@@ -99,7 +99,13 @@ def test_down_ends_in_order_and_up_goes_on(home):
     found = status("a")
     assert (found["state"], found["pid"], found["speed"]) == ("stopped", None, 50)
     assert found["nodes"] == [
-        {"name": "node-1", "endpoint": settings.endpoint("node-1"), "address": "127.0.0.1", "state": "stopped"}
+        {
+            "name": "node-1",
+            "endpoint": settings.endpoint("node-1"),
+            "tcp": None,
+            "address": "127.0.0.1",
+            "state": "stopped",
+        }
     ]
     assert manage.up("a").outcome == "started"
     assert status("a")["speed"] == 50

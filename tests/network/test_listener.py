@@ -1,3 +1,4 @@
+import asyncio
 import errno
 import socket
 from collections.abc import Iterator
@@ -5,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from swarmlab.network import NodeAddress, listener
-from swarmlab.network.listener import bind
+from swarmlab.network.listener import Listener, bind
 
 HERE = NodeAddress("127.0.0.1")
 
@@ -73,3 +74,17 @@ def test_an_offset_port_says_so_and_one_beyond_the_last_gets_any() -> None:
 def test_an_address_that_is_not_ours_is_an_error() -> None:
     with pytest.raises(OSError, match="assign"):
         bind(NodeAddress("192.0.2.1"), 0)
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_listener_can_be_closed_at_any_moment(turns: int) -> None:
+    async def main() -> None:
+        made = Listener(bind(NodeAddress("127.0.0.1"), 0), asyncio.Protocol)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        made.close()
+        await made.attached
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(made.address, made.port)
+
+    asyncio.run(main())

@@ -4,6 +4,7 @@ import io
 import posixpath
 import tarfile
 from collections.abc import Collection, Iterator, Sequence
+from typing import IO
 
 from bashkit import FileSystem
 
@@ -48,7 +49,7 @@ class Archive:
             self._add(tar, real, name)
         return data.getvalue()
 
-    def unpack(self, path: str, data: bytes, *, replace: bool) -> None:
+    def unpack(self, path: str, archive: IO[bytes], *, replace: bool) -> None:
         """See `Container.unpack`."""
         target = self._resolved(path, last=True)
         if self._lstat(target).kind != "directory":
@@ -56,7 +57,7 @@ class Archive:
         if self._root.is_read_only(target):
             what = "mounted volume" if self._root.is_mounted(target) else "container rootfs"
             raise PermissionError(f"{what} is marked read-only")
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:*") as tar:
+        with tarfile.open(fileobj=archive, mode="r:*") as tar:
             for member in tar:
                 inside = posixpath.normpath(posixpath.join("/", member.name))
                 self._extract(tar, member, posixpath.normpath(f"{target}/{inside}"), replace=replace)

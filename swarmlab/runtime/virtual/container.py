@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import IO
 
 from swarmlab.clock import Clock
 from swarmlab.runtime.base import (
@@ -242,9 +243,9 @@ class VirtualContainer:
         """See `Container.pack`."""
         return self._archive.pack(path)
 
-    def unpack(self, path: str, data: bytes, *, replace: bool) -> None:
+    def unpack(self, path: str, archive: IO[bytes], *, replace: bool) -> None:
         """See `Container.unpack`."""
-        self._archive.unpack(path, data, replace=replace)
+        self._archive.unpack(path, archive, replace=replace)
 
     def rootfs(self) -> bytes:
         """See `Container.rootfs`."""

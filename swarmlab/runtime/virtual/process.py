@@ -45,6 +45,7 @@ class Child:
         self._popen = popen
         self._exit: asyncio.Future[int] = loop.create_future()
         self._drained: list[asyncio.Future[None]] = []
+        self._transports: list[asyncio.ReadTransport] = []
         self._pipes = asyncio.gather(
             *(
                 self._connect(pipe, stream, on_output)
@@ -57,6 +58,16 @@ class Child:
     def pid(self) -> int:
         """The process id on this machine."""
         return self._popen.pid
+
+    def hold(self, held: bool) -> None:
+        """Let the process wait when it writes, as at a full pipe, or go on. One that has ended is read to its end."""
+        if held and self._exit.done():
+            return
+        for transport in self._transports:
+            if held and not transport.is_closing():
+                transport.pause_reading()
+            elif not held:
+                transport.resume_reading()
 
     def signal(self, name: str) -> None:
         """Send a signal by name to the process; to its whole group what no process can handle."""
@@ -79,7 +90,8 @@ class Child:
         loop = asyncio.get_running_loop()
         drained: asyncio.Future[None] = loop.create_future()
         self._drained.append(drained)
-        await loop.connect_read_pipe(lambda: _Reader(stream, on_output, drained), pipe)
+        transport, _ = await loop.connect_read_pipe(lambda: _Reader(stream, on_output, drained), pipe)
+        self._transports.append(transport)
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         if hasattr(os, "pidfd_open"):
@@ -109,6 +121,7 @@ class Child:
         code = self._popen.wait()
         if not self._exit.done():
             self._exit.set_result(code if code >= 0 else 128 - code)
+        self.hold(False)
 
 
 class _Reader(asyncio.Protocol):

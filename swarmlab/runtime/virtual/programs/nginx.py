@@ -11,8 +11,11 @@ from pathlib import Path
 from swarmlab.runtime.virtual.machine import Context
 from swarmlab.runtime.virtual.nginx_config import ConfigError, Plan, plan
 from swarmlab.runtime.virtual.process import Child, NginxBinary, find_nginx
+from swarmlab.runtime.virtual.waiting import wait_at_most
 
 _CONFIG = "nginx.conf"
+#: So many pieces of output wait for somebody who is attached; and so long, in seconds, what is left of it at the end.
+_ROOM, _LAST_OUTPUT = 64, 2.0
 _SIGNALS = {"reload": "SIGHUP", "stop": "SIGTERM", "quit": "SIGQUIT", "reopen": "SIGUSR1"}
 
 #: Seconds of swarm time between two looks at files of this machine.
@@ -65,6 +68,8 @@ class _Server:
         self._globals = globals_
         self._real: dict[int, int] = {}
         self._queue: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue()
+        self._child: Child | None = None
+        self._held = False
         self._errors = b""
         self._current: Plan | None = None
         self._pid = 0
@@ -91,7 +96,9 @@ class _Server:
             child.signal("SIGKILL")
             await child.wait()
             self._queue.put_nowait(None)
-            await pump
+            # Somebody attached who does not read must not keep the container from ending (MB: daemon/monitor.go).
+            await wait_at_most(self._machine.clock, pump, _LAST_OUTPUT)
+            pump.cancel()
             for port in self._real:
                 self._machine.close_port(port)
 
@@ -146,6 +153,7 @@ class _Server:
             on_output=self._output,
         )
         self._pid = child.pid
+        self._child = child
         return child
 
     def _write(self, planned: Plan, name: str) -> Path:
@@ -185,6 +193,13 @@ class _Server:
             data = b"".join(self._notice(line) for line in lines)
         if data:
             self._queue.put_nowait((stream, data))
+            if self._queue.qsize() >= _ROOM:
+                self._hold(True)
+
+    def _hold(self, held: bool) -> None:
+        if held != self._held and self._child is not None:
+            self._held = held
+            self._child.hold(held)
 
     def _notice(self, line: bytes) -> bytes:
         """A line of nginx's error log as a container would have it: as PID 1, with the container's file names."""
@@ -202,6 +217,8 @@ class _Server:
     async def _pump(self) -> None:
         while (item := await self._queue.get()) is not None:
             await self._context.output(*item)
+            if self._queue.empty():
+                self._hold(False)
 
 
 def _version(context: Context, binary: NginxBinary) -> str:
