@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from swarmlab.api import hostconfig
+from swarmlab.api import graphdriver, hostconfig
 from swarmlab.api.attachments import Known, endpoint_id, endpoint_settings, known_networks, mac, places
 from swarmlab.api.call import Answer, Call, Route, document
 from swarmlab.api.duration import human_duration
@@ -247,7 +247,7 @@ class _View:
             "AppArmorProfile": "",
             "ExecIDs": self.engine.execs.of_container(container.id) or None,
             "HostConfig": hostconfig.host_config(container, self._bindings()),
-            "GraphDriver": {"Data": None, "Name": "overlay2"},
+            "GraphDriver": graphdriver.of_container(container.id, self.engine.images.find(container.image_id)),
             "Mounts": self._mounts(),
             "Config": hostconfig.config(container),
             "NetworkSettings": self._network_settings(),
