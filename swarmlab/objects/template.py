@@ -62,7 +62,7 @@ def expand_container(spec: ContainerSpec, task: Task, node: NodeDescription) -> 
 
 
 def expand_payload(data: bytes, task: Task, node: NodeDescription, functions: Mapping[str, Function]) -> bytes:
-    """A config or secret as it is for one task on one node. Raises TemplateError, also when a function finds nothing."""
+    """A config or secret as it is for one task on one node. Raises TemplateError, also when a function finds none."""
     text = data.decode(errors="surrogateescape")
     return _expand(text, task, node, functions).encode(errors="surrogateescape")
 
