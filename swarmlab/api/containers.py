@@ -1,6 +1,6 @@
 """`/containers`: list and inspect (MB: daemon/list.go, daemon/inspect.go)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swarmlab.api import graphdriver, hostconfig
@@ -175,6 +175,18 @@ class _View:
             found.setdefault(key, []).append(port.published_port)
         return found
 
+    def _host_addresses(self, key: str, port: int) -> Sequence[str]:
+        """The addresses of the node at which a published port listens: all, unless one was asked for."""
+        host = self.container.host
+        asked = host.port_bindings.get(key, ()) if host is not None else ()
+        found = [binding.host_ip for binding in asked if binding.host_ip and binding.host_port in {"", str(port)}]
+        return found or _EVERYWHERE
+
+    def _host_ports(self, key: str, published: list[int]) -> list[Mapping[str, str]] | None:
+        if not published:
+            return None
+        return [{"HostIp": a, "HostPort": str(port)} for port in published for a in self._host_addresses(key, port)]
+
     def _ports(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         if not self.container.state.runs:
@@ -185,7 +197,8 @@ class _View:
             if not published:
                 found.append({**private, "Type": protocol})
             for port in published:
-                found.extend({"IP": a, **private, "PublicPort": port, "Type": protocol} for a in _EVERYWHERE)
+                at = self._host_addresses(key, port)
+                found.extend({"IP": a, **private, "PublicPort": port, "Type": protocol} for a in at)
         return found
 
     def summary(self, with_size: bool) -> dict[str, Any]:
@@ -284,7 +297,7 @@ class _View:
             "Bridge": "",
             "SandboxID": sandbox if running else "",
             "SandboxKey": f"/var/run/docker/netns/{key}" if running else "",
-            "Ports": {key: _host_ports(published) for key, published in sorted(bindings.items())},
+            "Ports": {port: self._host_ports(port, published) for port, published in sorted(bindings.items())},
             "HairpinMode": False,
             "LinkLocalIPv6Address": "",
             "LinkLocalIPv6PrefixLen": 0,
@@ -300,12 +313,6 @@ class _View:
             "MacAddress": mac(bridge) if bridge is not None else "",
             "Networks": self._networks(),
         }
-
-
-def _host_ports(published: list[int]) -> list[Mapping[str, str]] | None:
-    if not published:
-        return None
-    return [{"HostIp": address, "HostPort": str(port)} for port in published for address in _EVERYWHERE]
 
 
 def _port_set(values: tuple[str, ...], key: str) -> frozenset[str]:

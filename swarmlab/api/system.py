@@ -8,6 +8,7 @@ from swarmlab.api.call import Answer, Call, Route, answer, document
 from swarmlab.api.encode import ZERO_TIME, cluster_info, instant
 from swarmlab.api.errors import not_found
 from swarmlab.engine import VERSION, SwarmInfo
+from swarmlab.engine.logdrivers import DRIVERS
 
 _PING_HEADERS = {
     "Cache-Control": "no-cache, no-store, must-revalidate",
@@ -19,9 +20,7 @@ _PLUGINS = {
     "Volume": ["local"],
     "Network": ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"],
     "Authorization": None,
-    "Log": [
-        "awslogs", "fluentd", "gcplogs", "gelf", "journald", "json-file", "local", "logentries", "splunk", "syslog",
-    ],
+    "Log": DRIVERS,
 }  # fmt: skip
 
 

@@ -364,6 +364,8 @@ class Containers:
             count = container.restart_count + 1
             restart = lambda: self._later(self._start_again(container_id, count))  # noqa: E731  (called once, later)
             self._restarts[container_id] = self._clock.call_later(pause, restart)
+            # It will run again, but for a moment it did not.
+            self._wake(container_id, "not-running", code)
             return
         self._over(container_id, code)
         if container is not None and container.host is not None and container.host.auto_remove and not self._closing:

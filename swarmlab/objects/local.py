@@ -191,7 +191,7 @@ class Container(Object, frozen=True):
     user: str = ""
     labels: Labels = msgspec.field(default_factory=dict)
     stop_signal: str = ""
-    stop_timeout: int = 10
+    stop_timeout: int | None = None
     tty: bool = False
     open_stdin: bool = False
     healthcheck: HealthConfig | None = None

@@ -1,6 +1,6 @@
 """A pytest plugin for the Docker SDK's own tests: what they import needlessly, and which of them are known to fail.
 
-Loaded by name in the process that runs them; SDK_KNOWN names the list, in which a line is a pattern, ` -- ` and a reason.
+Loaded by name in the process that runs them. SDK_KNOWN names the list: a line is a pattern, ` -- ` and a reason.
 A pattern that begins with `!` is of tests that are not even tried.
 """
 

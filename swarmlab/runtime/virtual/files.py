@@ -17,7 +17,7 @@ from swarmlab.runtime.virtual.mounts import BoundFile, Place
 _DIRECTORIES = (
     "/bin", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/run/secrets",
     "/sbin", "/srv", "/sys", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin", "/usr/sbin", "/var", "/var/cache",
-    "/var/lib", "/var/log",
+    "/var/lib", "/var/log", "/var/opt",
 )  # fmt: skip
 _WRITABLE_BY_ALL = ("/tmp", "/var/tmp")  # noqa: S108 (inside the container)
 
@@ -27,7 +27,7 @@ _APPLETS = [
     "diff", "dirname", "du", "echo", "env", "expr", "false", "find", "grep", "gunzip", "gzip", "head",
     "hostname", "id", "kill", "ln", "ls", "md5sum", "mkdir", "mktemp", "mv", "nginx", "nohup", "od", "paste",
     "ping", "printenv", "printf", "ps", "pwd", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "sh",
-    "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee", "test", "timeout", "touch", "tr", "true",
+    "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee", "test", "timeout", "top", "touch", "tr", "true",
     "uname", "uniq", "wc", "wget", "which", "whoami", "xargs", "yes",
 ]  # fmt: skip
 

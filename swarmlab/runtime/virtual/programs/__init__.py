@@ -10,6 +10,7 @@ from swarmlab.runtime.virtual.programs.ping import ping
 from swarmlab.runtime.virtual.programs.remove import rm, rmdir
 from swarmlab.runtime.virtual.programs.sleep import sleep
 from swarmlab.runtime.virtual.programs.tail import tail
+from swarmlab.runtime.virtual.programs.top import top
 from swarmlab.runtime.virtual.programs.whoami import whoami_echo, whoami_plain
 
 #: Every program that is not the shell's own.
@@ -20,6 +21,7 @@ PROGRAMS: Mapping[str, Program] = {
     "ping": ping,
     "sleep": sleep,
     "tail": tail,
+    "top": top,
     "wget": wget,
     "whoami-echo": whoami_echo,
     "whoami-plain": whoami_plain,
