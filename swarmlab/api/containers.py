@@ -1,5 +1,6 @@
 """`/containers`: list and inspect (MB: daemon/list.go, daemon/inspect.go)."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,15 +9,17 @@ from swarmlab.api.attachments import Known, endpoint_id, endpoint_settings, know
 from swarmlab.api.call import Answer, Call, Route, document
 from swarmlab.api.duration import human_duration
 from swarmlab.api.encode import instant, sorted_map
-from swarmlab.api.errors import bad_request
+from swarmlab.api.errors import bad_request, internal
 from swarmlab.api.query import Filters
 from swarmlab.engine import DockerEngine
+from swarmlab.engine.errors import EngineError
 from swarmlab.objects.local import Container, MountPoint
 
 _ACCEPTED = (
     "ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label", "name", "network",
     "publish", "since", "status", "volume",
 )  # fmt: skip
+_NUMBER = re.compile(r"[+-]?[0-9]+")
 _STATES = frozenset({"paused", "restarting", "removing", "running", "dead", "created", "exited"})
 _HEALTH = frozenset({"none", "starting", "healthy", "unhealthy"})
 #: Where Docker says a published port listens.
@@ -34,6 +37,9 @@ def list_containers(call: Call) -> Answer:
     for value in filters.get("health"):
         if value not in _HEALTH:
             raise bad_request(f"Invalid filter 'health={value}'")
+    for value in filters.get("exited"):
+        if not _NUMBER.fullmatch(value):
+            raise internal(f'strconv.Atoi: parsing "{value}": invalid syntax')
     is_task = filters.flag("is-task")
     engine = call.engine
     every = sorted(engine.containers.list(all=True), key=lambda c: (c.created_at, c.id), reverse=True)
@@ -61,16 +67,23 @@ def _limit(text: str) -> int:
     try:
         return int(text or 0)
     except ValueError:
-        raise bad_request(f'strconv.Atoi: parsing "{text}": invalid syntax') from None
+        raise internal(f'strconv.Atoi: parsing "{text}": invalid syntax') from None
 
 
 def _between(engine: DockerEngine, containers: list[Container], filters: Filters) -> list[Container]:
-    """Those created before and since the containers that the filters name. Raises EngineError (404)."""
+    """Those created before and since the containers that the filters name. Raises ApiError (500)."""
+
+    def named(value: str) -> Container:
+        try:
+            return engine.containers.find(value)
+        except EngineError:
+            raise internal(f"no such container {value}") from None
+
     for value in filters.get("before"):
-        at = containers.index(engine.containers.find(value))
+        at = containers.index(named(value))
         containers = containers[at + 1 :]
     for value in filters.get("since"):
-        found = engine.containers.find(value)
+        found = named(value)
         containers = containers[: containers.index(found)] if found in containers else []
     return containers
 
