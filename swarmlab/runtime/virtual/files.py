@@ -249,6 +249,18 @@ class RootFs:
         place = self._place(path)
         return (self.memory, path) if place is None else (place.fs, place.inner(path))
 
+    def from_image(self, path: str) -> bool:
+        """Whether the image has a directory at that path."""
+        below = path.rstrip("/") + "/"
+        return any(known.startswith(below) for known in (*self._image.files, *_DIRECTORIES)) or (
+            path in _DIRECTORIES and path != "/run/secrets"
+        )
+
+    def owner(self, path: str) -> tuple[int, int]:
+        """User and group of what is at a path: those of configs and secrets, else root's."""
+        file = self._extra.get(path)
+        return (file.uid, file.gid) if file is not None else (0, 0)
+
     def is_real(self, path: str) -> bool:
         """Whether real processes see this path."""
         place = self._place(path)

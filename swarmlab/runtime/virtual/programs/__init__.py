@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from swarmlab.runtime.virtual.machine import Program
 from swarmlab.runtime.virtual.programs.fetch import curl, wget
 from swarmlab.runtime.virtual.programs.identity import id_
+from swarmlab.runtime.virtual.programs.ls import ls
 from swarmlab.runtime.virtual.programs.nginx import nginx
 from swarmlab.runtime.virtual.programs.ping import ping
 from swarmlab.runtime.virtual.programs.remove import rm, rmdir
@@ -17,6 +18,7 @@ from swarmlab.runtime.virtual.programs.whoami import whoami_echo, whoami_plain
 PROGRAMS: Mapping[str, Program] = {
     "curl": curl,
     "id": id_,
+    "ls": ls,
     "nginx": nginx,
     "ping": ping,
     "sleep": sleep,
