@@ -55,7 +55,7 @@ def listed(state: Path, script: str) -> str:
         ),
         ("ls -l /run/secrets", f"total 4\n-r--------    1 nobody   nobody           5 {_WHEN} key\n"),
         ("ls -n /run/secrets/key", f"-r--------    1 65534    65534            5 {_WHEN} /run/secrets/key\n"),
-        ("head -c 2000 /dev/zero > a; ls -lh a", f"-rwsr-xr-x    1 root     root        2.0K {_WHEN} a\n"),
+        ("head -c 2000 /dev/zero > b; ls -lh b", f"-rw-r--r--    1 root     root        2.0K {_WHEN} b\n"),
     ],
 )
 def test_what_is_listed(tmp_path: Path, script: str, text: str) -> None:

@@ -146,10 +146,8 @@ class _Lister:
         numeric = "-n" in self._options
         user = str(entry.uid) if numeric else self._machine.user_name(entry.uid)
         group = str(entry.gid) if numeric else self._machine.group_name(entry.gid)
-        size = _human(entry.size) if "-h" in self._options else str(entry.size)
-        return (
-            f"{stat.filemode(entry.mode)} {entry.links:>4} {user:<8} {group:<8} {size:>9} {self._date(entry.modified)}"
-        )
+        size = f"{_human(entry.size):>7}" if "-h" in self._options else f"{entry.size:>9}"
+        return f"{stat.filemode(entry.mode)} {entry.links:>4} {user:<8} {group:<8} {size} {self._date(entry.modified)}"
 
     def _date(self, modified: float) -> str:
         when = datetime.fromtimestamp(modified, UTC)
