@@ -192,7 +192,7 @@ CONTAINER = (
           f"{_DAEMON}Could not find the file /nosuch in container box|Error: No such container:path: box:/nosuch"),
     Row("docker container diff box", "(?s).*/tmp/note"),
     fails("docker container diff nosuch", f"{_DAEMON}No such container: nosuch"),
-    Row("docker container export box | tar t | grep -c etc/hostname", "1"),
+    Row("docker container export box | tar t | grep -cx etc/os-release", "1"),
     fails("docker container export nosuch > /dev/null", f"{_DAEMON}No such container: nosuch"),
     Row("docker container rename idle other", "^$"),
     fails("docker container rename other box",
