@@ -9,8 +9,6 @@ from swarmlab.objects.local import Container
 from swarmlab.objects.run import ContainerRequest
 from swarmlab.runtime import base
 
-#: Seconds that a container may take to stop that says nothing of it.
-_STOP_TIMEOUT = 10
 
 
 class ByHand:
@@ -118,6 +116,5 @@ class ByHand:
             raise bad_request(str(error)) from None
 
     async def _stop(self, container: Container, grace: int | None, signal: str) -> None:
-        own = _STOP_TIMEOUT if container.stop_timeout is None else container.stop_timeout
-        seconds = own if grace is None else grace
+        seconds = container.grace if grace is None else grace
         await self._containers.stop(container.id, seconds, signal_name(signal) if signal else "")

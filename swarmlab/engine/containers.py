@@ -257,7 +257,7 @@ class Containers:
     async def _shut_down(self, container: Container) -> None:
         if self._forget_restart(container.id):
             self._change(container.id, state=_replace(container.state, status="exited"))
-        await self.stop(container.id, container.stop_timeout)
+        await self.stop(container.id, container.grace)
         if container.task_id or (container.host is not None and container.host.auto_remove):
             await self.remove(container.id)
 

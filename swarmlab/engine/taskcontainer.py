@@ -85,9 +85,7 @@ def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> C
     )
 
 
-def files(
-    task: Task, secrets: Mapping[str, Secret], configs: Mapping[str, Config], node: NodeDescription
-) -> tuple[base.File, ...]:
+def files(task: Task, secrets: Mapping[str, Secret], configs: Mapping[str, Config]) -> tuple[base.File, ...]:
     """The task's secrets and configs as files, their templates expanded.
 
     Raises TaskError when one of them is gone, TemplateError with the engine's text when a template cannot be expanded.
@@ -99,7 +97,7 @@ def files(
         secret = secrets.get(secret_ref.secret_id)
         if secret is None or secret_ref.file is None:
             raise TaskError(f"secret {secret_ref.secret_name} not found")
-        data = _payload("secret", secret, task, node, functions)
+        data = _payload("secret", secret, task, functions)
         found.append(_file(secret_ref.file, data, SECRETS_DIRECTORY, secret=True))
     for config_ref in spec.configs:
         config = configs.get(config_ref.config_id)
@@ -107,7 +105,7 @@ def files(
             continue
         if config is None:
             raise TaskError(f"config {config_ref.config_name} not found")
-        data = _payload("config", config, task, node, functions)
+        data = _payload("config", config, task, functions)
         found.append(_file(config_ref.file, data, "", secret=False))
     return tuple(found)
 
@@ -136,9 +134,7 @@ def _functions(
     }
 
 
-def _payload(
-    kind: str, blob: Secret | Config, task: Task, node: NodeDescription, functions: Mapping[str, Function]
-) -> bytes:
+def _payload(kind: str, blob: Secret | Config, task: Task, functions: Mapping[str, Function]) -> bytes:
     data = base64.b64decode(blob.spec.data)
     driver = blob.spec.templating
     if driver is None:
@@ -146,7 +142,8 @@ def _payload(
     try:
         if driver.name != "golang":
             raise TemplateError("unrecognized template type")
-        return expand_payload(data, task, node, functions)
+        # Of the node, engines tell templates of configs and secrets only the id.
+        return expand_payload(data, task, NodeDescription(), functions)
     except TemplateError as error:
         raise TemplateError(
             f"unable to get {kind} from {kind} store: failed to expand templated {kind} {blob.id}: {error}"

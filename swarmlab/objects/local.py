@@ -10,6 +10,10 @@ from swarmlab.objects.network import PortConfig
 from swarmlab.objects.run import EndpointSettings, HostConfig
 
 
+#: Seconds that a container may take to stop that says nothing of it.
+_GRACE = 10
+
+
 class Lock(Spec, frozen=True):
     """What encrypts a manager's state on disk: the SHA-256 of the unlock key that it knew last, never the key.
 
@@ -220,3 +224,8 @@ class Container(Object, frozen=True):
     restart_count: int = 0
     #: Whether somebody has stopped it, so that no restart policy applies any more.
     stopped: bool = False
+
+    @property
+    def grace(self) -> int:
+        """How many seconds it may take to stop."""
+        return _GRACE if self.stop_timeout is None else self.stop_timeout
