@@ -10,7 +10,6 @@ from swarmlab.objects.run import ContainerRequest
 from swarmlab.runtime import base
 
 
-
 class ByHand:
     """Commands on containers by id, name or id prefix. All raise EngineError, 404 for one that is not there."""
 

@@ -9,7 +9,6 @@ from swarmlab.objects.container import HealthConfig, Mount
 from swarmlab.objects.network import PortConfig
 from swarmlab.objects.run import EndpointSettings, HostConfig
 
-
 #: Seconds that a container may take to stop that says nothing of it.
 _GRACE = 10
 
