@@ -12,15 +12,11 @@ _replace = msgspec.structs.replace
 
 
 def adjusted(spec: ServiceSpec, version: ApiVersion) -> ServiceSpec:
-    """The spec as a client of that version could have sent it, with its networks on the task."""
-    task = spec.task_template
-    # Long ago networks belonged to the service; only such old clients may still mean it.
-    if version < ApiVersion(1, 44) and not task.networks:
-        task = _replace(task, networks=spec.networks)
-    task = _task(task, version)
+    """The spec as a client of that version could have sent it."""
+    task = _task(spec.task_template, version)
     if version < ApiVersion(1, 41):
         spec = _replace(spec, mode=_replace(spec.mode, replicated_job=None, global_job=None))
-    return _replace(spec, task_template=task, networks=())
+    return _replace(spec, task_template=task)
 
 
 def _task(task: TaskSpec, version: ApiVersion) -> TaskSpec:

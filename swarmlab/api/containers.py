@@ -1,22 +1,25 @@
 """`/containers`: list and inspect (MB: daemon/list.go, daemon/inspect.go)."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from swarmlab.api import hostconfig
+from swarmlab.api import graphdriver, hostconfig
 from swarmlab.api.attachments import Known, endpoint_id, endpoint_settings, known_networks, mac, places
 from swarmlab.api.call import Answer, Call, Route, document
 from swarmlab.api.duration import human_duration
 from swarmlab.api.encode import instant, sorted_map
-from swarmlab.api.errors import bad_request
+from swarmlab.api.errors import bad_request, internal
 from swarmlab.api.query import Filters
 from swarmlab.engine import DockerEngine
+from swarmlab.engine.errors import EngineError
 from swarmlab.objects.local import Container, MountPoint
 
 _ACCEPTED = (
     "ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label", "name", "network",
     "publish", "since", "status", "volume",
 )  # fmt: skip
+_NUMBER = re.compile(r"[+-]?[0-9]+")
 _STATES = frozenset({"paused", "restarting", "removing", "running", "dead", "created", "exited"})
 _HEALTH = frozenset({"none", "starting", "healthy", "unhealthy"})
 #: Where Docker says a published port listens.
@@ -34,6 +37,9 @@ def list_containers(call: Call) -> Answer:
     for value in filters.get("health"):
         if value not in _HEALTH:
             raise bad_request(f"Invalid filter 'health={value}'")
+    for value in filters.get("exited"):
+        if not _NUMBER.fullmatch(value):
+            raise internal(f'strconv.Atoi: parsing "{value}": invalid syntax')
     is_task = filters.flag("is-task")
     engine = call.engine
     every = sorted(engine.containers.list(all=True), key=lambda c: (c.created_at, c.id), reverse=True)
@@ -61,16 +67,23 @@ def _limit(text: str) -> int:
     try:
         return int(text or 0)
     except ValueError:
-        raise bad_request(f'strconv.Atoi: parsing "{text}": invalid syntax') from None
+        raise internal(f'strconv.Atoi: parsing "{text}": invalid syntax') from None
 
 
 def _between(engine: DockerEngine, containers: list[Container], filters: Filters) -> list[Container]:
-    """Those created before and since the containers that the filters name. Raises EngineError (404)."""
+    """Those created before and since the containers that the filters name. Raises ApiError (500)."""
+
+    def named(value: str) -> Container:
+        try:
+            return engine.containers.find(value)
+        except EngineError:
+            raise internal(f"no such container {value}") from None
+
     for value in filters.get("before"):
-        at = containers.index(engine.containers.find(value))
+        at = containers.index(named(value))
         containers = containers[at + 1 :]
     for value in filters.get("since"):
-        found = engine.containers.find(value)
+        found = named(value)
         containers = containers[: containers.index(found)] if found in containers else []
     return containers
 
@@ -175,6 +188,18 @@ class _View:
             found.setdefault(key, []).append(port.published_port)
         return found
 
+    def _host_addresses(self, key: str, port: int) -> Sequence[str]:
+        """The addresses of the node at which a published port listens: all, unless one was asked for."""
+        host = self.container.host
+        asked = host.port_bindings.get(key, ()) if host is not None else ()
+        found = [binding.host_ip for binding in asked if binding.host_ip and binding.host_port in {"", str(port)}]
+        return found or _EVERYWHERE
+
+    def _host_ports(self, key: str, published: list[int]) -> list[Mapping[str, str]] | None:
+        if not published:
+            return None
+        return [{"HostIp": a, "HostPort": str(port)} for port in published for a in self._host_addresses(key, port)]
+
     def _ports(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         if not self.container.state.runs:
@@ -185,7 +210,8 @@ class _View:
             if not published:
                 found.append({**private, "Type": protocol})
             for port in published:
-                found.extend({"IP": a, **private, "PublicPort": port, "Type": protocol} for a in _EVERYWHERE)
+                at = self._host_addresses(key, port)
+                found.extend({"IP": a, **private, "PublicPort": port, "Type": protocol} for a in at)
         return found
 
     def summary(self, with_size: bool) -> dict[str, Any]:
@@ -247,7 +273,7 @@ class _View:
             "AppArmorProfile": "",
             "ExecIDs": self.engine.execs.of_container(container.id) or None,
             "HostConfig": hostconfig.host_config(container, self._bindings()),
-            "GraphDriver": {"Data": None, "Name": "overlay2"},
+            "GraphDriver": graphdriver.of_container(container.id, self.engine.images.find(container.image_id)),
             "Mounts": self._mounts(),
             "Config": hostconfig.config(container),
             "NetworkSettings": self._network_settings(),
@@ -284,7 +310,7 @@ class _View:
             "Bridge": "",
             "SandboxID": sandbox if running else "",
             "SandboxKey": f"/var/run/docker/netns/{key}" if running else "",
-            "Ports": {key: _host_ports(published) for key, published in sorted(bindings.items())},
+            "Ports": {port: self._host_ports(port, published) for port, published in sorted(bindings.items())},
             "HairpinMode": False,
             "LinkLocalIPv6Address": "",
             "LinkLocalIPv6PrefixLen": 0,
@@ -300,12 +326,6 @@ class _View:
             "MacAddress": mac(bridge) if bridge is not None else "",
             "Networks": self._networks(),
         }
-
-
-def _host_ports(published: list[int]) -> list[Mapping[str, str]] | None:
-    if not published:
-        return None
-    return [{"HostIp": address, "HostPort": str(port)} for port in published for address in _EVERYWHERE]
 
 
 def _port_set(values: tuple[str, ...], key: str) -> frozenset[str]:

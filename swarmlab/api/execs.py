@@ -1,5 +1,6 @@
 """`/containers/{id}/exec` and `/exec` (MB: daemon/server/router/container/exec.go)."""
 
+import base64
 from http import HTTPStatus
 from typing import Any
 
@@ -142,7 +143,7 @@ def inspect(call: Call) -> Answer:
             "OpenStdout": command.stdout,
             "CanRemove": False,
             "ContainerID": command.container_id,
-            "DetachKeys": list(detach_keys(command.detach_keys)) if command.detach_keys else "",
+            "DetachKeys": base64.b64encode(detach_keys(command.detach_keys)).decode() if command.detach_keys else "",
             "Pid": command.pid,
         }
     )

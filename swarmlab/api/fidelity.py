@@ -72,7 +72,7 @@ COMMANDS = {
         "POST /containers/{name}/stop",
         "POST /containers/{name}/kill",
         "POST /containers/{name}/restart",
-        "DELETE /containers/{name}",
+        "DELETE /containers/{name*}",
     ],
     "docker wait, rename, update": [
         "POST /containers/{name}/wait",

@@ -73,8 +73,6 @@ _BY_HAND: dict[str, Any] = {
 def _by_hand(host: HostConfig) -> dict[str, Any]:
     """What was asked for, over what a container gets that asks for nothing."""
     asked = msgspec.to_builtins(host)
-    if not host.log_config.type:
-        asked.pop("LogConfig", None)
     everything = {
         "Binds": None,
         "ContainerIDFile": "",
@@ -96,4 +94,6 @@ def config(container: Container) -> dict[str, Any]:
     """`Config` of a container."""
     found = config_fields(config_of(container))
     found["Labels"] = found["Labels"] or {}
+    if container.host is not None and container.stop_timeout is not None:
+        found["StopTimeout"] = container.stop_timeout
     return found

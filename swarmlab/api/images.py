@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from swarmlab.api import graphdriver
 from swarmlab.api.call import Answer, ApiVersion, Call, Route, document
 from swarmlab.api.duration import parse_until
 from swarmlab.api.encode import instant, sorted_map
@@ -125,7 +126,7 @@ def inspect_image(call: Call) -> Answer:
         "Architecture": image.architecture,
         "Os": image.os,
         "Size": image.size,
-        "GraphDriver": {"Data": None, "Name": "overlay2"},
+        "GraphDriver": graphdriver.of_image(image),
         "RootFS": {"Type": "layers", "Layers": list(image.layers)} if image.layers else {"Type": "layers"},
         "Metadata": {"LastTagTime": instant(image.tagged_at)},
     }

@@ -4,14 +4,16 @@ import struct
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import quote_plus
 
 from swarmlab.api.call import ApiVersion, Call, Route, Stream
-from swarmlab.api.errors import bad_request, internal
+from swarmlab.api.errors import ApiError, bad_request, internal
 from swarmlab.api.query import parse_instant
 from swarmlab.api.resolve import find_service, find_task
 from swarmlab.engine import IncompleteLogsError, Selector, TaskLine
+from swarmlab.engine.logdrivers import readable
 from swarmlab.objects import TaskSpec
 from swarmlab.runtime.base import LogLine
 
@@ -38,6 +40,8 @@ def container_logs(call: Call) -> Stream:
     streams = _streams(call)
     since, until = parse_instant(call.param("since")), parse_instant(call.param("until"))
     container = call.engine.containers.find(call.name)
+    if container.host is not None and not readable(container.host.log_config):
+        raise ApiError(HTTPStatus.NOT_IMPLEMENTED, "configured logging driver does not support reading")
     source = call.engine.containers.runtime_container(container.id)
     writer = _Writer(call, streams, framed=not container.tty)
     if source is None:

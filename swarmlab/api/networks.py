@@ -177,7 +177,8 @@ def _matches(view: _View, filters: Filters, used: frozenset[str]) -> bool:
     builtin = view.name in _PREDEFINED
     kind = "builtin" if builtin else "custom"
     dangling = bool(set(filters.get("dangling")) & {"1", "true"})
-    in_use = builtin or view.id in used
+    # A list of the swarm's networks does not say who uses them.
+    in_use = builtin or (view.scope == "local" and view.id in used)
     return (
         filters.exact("driver", view.driver)
         and filters.match("name", view.name)

@@ -48,9 +48,9 @@ async def restart(call: Call) -> Answer:
     return NO_CONTENT
 
 
-def kill(call: Call) -> Answer:
+async def kill(call: Call) -> Answer:
     """`POST /containers/{id}/kill`."""
-    call.engine.by_hand.kill(call.name, call.param("signal"))
+    await call.engine.by_hand.kill(call.name, call.param("signal"))
     return NO_CONTENT
 
 
@@ -163,5 +163,5 @@ ROUTES = (
     Route("POST", "/containers/{name}/wait", wait),
     Route("POST", "/containers/{name}/update", update),
     Route("POST", "/containers/{name}/resize", resize),
-    Route("DELETE", "/containers/{name}", remove),
+    Route("DELETE", "/containers/{name*}", remove),
 )

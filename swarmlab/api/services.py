@@ -143,10 +143,11 @@ def _warnings(call: Call, spec: ServiceSpec) -> list[str] | None:
 def _with_network_ids(call: Call, spec: ServiceSpec) -> ServiceSpec:
     """The spec with networks named by id. Raises ApiError for a network that is unknown or not the swarm's."""
     task: TaskSpec = spec.task_template
-    if not task.networks:
-        return spec
-    networks = tuple(_with_network_id(call, network) for network in task.networks)
-    return _replace(spec, task_template=_replace(task, networks=networks))
+    # Those of the service are what old clients send, and count only where the task has none.
+    networks = tuple(_with_network_id(call, network) for network in task.networks or spec.networks)
+    if task.networks:
+        return _replace(spec, task_template=_replace(task, networks=networks))
+    return _replace(spec, networks=networks)
 
 
 def _with_network_id(call: Call, attachment: NetworkAttachmentConfig) -> NetworkAttachmentConfig:

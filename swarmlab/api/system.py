@@ -8,6 +8,7 @@ from swarmlab.api.call import Answer, Call, Route, answer, document
 from swarmlab.api.encode import ZERO_TIME, cluster_info, instant
 from swarmlab.api.errors import not_found
 from swarmlab.engine import VERSION, SwarmInfo
+from swarmlab.engine.logdrivers import DRIVERS
 
 _PING_HEADERS = {
     "Cache-Control": "no-cache, no-store, must-revalidate",
@@ -19,9 +20,7 @@ _PLUGINS = {
     "Volume": ["local"],
     "Network": ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"],
     "Authorization": None,
-    "Log": [
-        "awslogs", "fluentd", "gcplogs", "gelf", "journald", "json-file", "local", "logentries", "splunk", "syslog",
-    ],
+    "Log": DRIVERS,
 }  # fmt: skip
 
 
@@ -65,13 +64,13 @@ async def info(call: Call) -> Answer:
         "CgroupVersion": "2",
         "NEventsListener": 0,
         **host.machine(),
-        "IndexServerAddress": "",
+        "IndexServerAddress": "https://index.docker.io/v1/",
         "RegistryConfig": {
-            "AllowNondistributableArtifactsCIDRs": None,
-            "AllowNondistributableArtifactsHostnames": None,
+            "AllowNondistributableArtifactsCIDRs": [],
+            "AllowNondistributableArtifactsHostnames": [],
             "InsecureRegistryCIDRs": ["127.0.0.0/8"],
-            "IndexConfigs": {},
-            "Mirrors": None,
+            "IndexConfigs": {"docker.io": {"Name": "docker.io", "Mirrors": [], "Secure": True, "Official": True}},
+            "Mirrors": [],
         },
         "GenericResources": engine.settings.generic or None,
         "DockerRootDir": "/var/lib/docker",

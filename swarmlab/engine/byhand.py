@@ -50,14 +50,16 @@ class ByHand:
         await self._start(container.id)
         self._containers.publish("restart", container.id)
 
-    def kill(self, reference: str, signal: str) -> None:
-        """Send a signal, by name or number; SIGKILL when empty."""
+    async def kill(self, reference: str, signal: str) -> None:
+        """Send a signal, by name or number; SIGKILL when empty, which is over when the container has ended."""
         name = signal_name(signal or "SIGKILL")
         container = self._containers.find(reference)
         try:
             self._containers.kill(container.id, name)
         except EngineError as error:
             raise EngineError(error.status, f"Cannot kill container: {reference}: {error}") from None
+        if name == "SIGKILL":
+            await self._containers.wait(container.id)
 
     def pause(self, reference: str) -> None:
         """Let nothing in it go on."""
@@ -113,5 +115,5 @@ class ByHand:
             raise bad_request(str(error)) from None
 
     async def _stop(self, container: Container, grace: int | None, signal: str) -> None:
-        seconds = container.stop_timeout if grace is None else grace
+        seconds = container.grace if grace is None else grace
         await self._containers.stop(container.id, seconds, signal_name(signal) if signal else "")

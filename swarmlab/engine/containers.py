@@ -262,7 +262,7 @@ class Containers:
     async def _shut_down(self, container: Container) -> None:
         if self._forget_restart(container.id):
             self._change(container.id, state=_replace(container.state, status="exited"))
-        await self.stop(container.id, container.stop_timeout)
+        await self.stop(container.id, container.grace)
         if container.task_id or (container.host is not None and container.host.auto_remove):
             await self.remove(container.id)
 
@@ -372,6 +372,8 @@ class Containers:
             count = container.restart_count + 1
             restart = lambda: self._later(self._start_again(container_id, count))  # noqa: E731  (called once, later)
             self._restarts[container_id] = self._clock.call_later(pause, restart)
+            # It will run again, but for a moment it did not.
+            self._wake(container_id, "not-running", code)
             return
         self._over(container_id, code)
         if container is not None and container.host is not None and container.host.auto_remove and not self._closing:

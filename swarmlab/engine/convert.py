@@ -40,13 +40,11 @@ def canonical_service_spec(spec: ServiceSpec) -> ServiceSpec:
             resources=_resources(resources),
             restart_policy=_restart_policy(task.restart_policy),
             placement=_placement(task.placement),
-            networks=task.networks or spec.networks,
             runtime="container",
         ),
         mode=_mode(spec.mode),
         update_config=_update_config(spec.update_config),
         rollback_config=_update_config(spec.rollback_config),
-        networks=(),
         endpoint_spec=_endpoint(spec.endpoint_spec),
     )
 

@@ -9,8 +9,9 @@ import msgspec
 
 from swarmlab.engine.containers import new_container_id
 from swarmlab.engine.environment import merged_env
-from swarmlab.engine.errors import EngineError, bad_request
+from swarmlab.engine.errors import EngineError, bad_request, internal
 from swarmlab.engine.images import LocalImages
+from swarmlab.engine.logdrivers import DEFAULT_DRIVER, check_log_config
 from swarmlab.engine.mounts import mount_points
 from swarmlab.engine.names import random_name
 from swarmlab.engine.signals import signal_number
@@ -29,6 +30,7 @@ _NAME = re.compile(r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _PORT = re.compile(r"(\d{1,5})(?:/(tcp|udp|sctp))?")
 _HOST_PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?|")
 _LEAST_MEMORY = 6 << 20
+_CGROUP_NAMESPACES = frozenset({"", "private", "host"})
 _RESTARTS = frozenset({"", "no", "always", "unless-stopped", "on-failure"})
 
 
@@ -74,7 +76,7 @@ def build(
         user=request.user or image.config.user,
         labels=dict(sorted({**image.config.labels, **request.labels}.items())),
         stop_signal=request.stop_signal or image.config.stop_signal,
-        stop_timeout=10 if request.stop_timeout is None else request.stop_timeout,
+        stop_timeout=request.stop_timeout,
         tty=request.tty,
         open_stdin=request.open_stdin,
         stdin_once=request.stdin_once,
@@ -94,7 +96,12 @@ def build(
         read_only=host.readonly_rootfs,
         memory=host.memory,
         # No limit is null to whoever looks.
-        host=msgspec.structs.replace(host, network_mode=mode, pids_limit=host.pids_limit or None),
+        host=msgspec.structs.replace(
+            host,
+            network_mode=mode,
+            pids_limit=host.pids_limit or None,
+            log_config=msgspec.structs.replace(host.log_config, type=host.log_config.type or DEFAULT_DRIVER),
+        ),
     )
 
 
@@ -163,6 +170,11 @@ def _check(request: ContainerRequest) -> None:
         raise bad_request("can't create 'AutoRemove' container with restart policy")
     if 0 < host.memory < _LEAST_MEMORY:
         raise bad_request("Minimum memory limit allowed is 6MB")
+    if host.cgroupns_mode not in _CGROUP_NAMESPACES:
+        raise bad_request(f"invalid cgroup namespace mode: {host.cgroupns_mode}")
+    if host.isolation not in {"", "default"}:
+        raise internal(f"Invalid isolation: \"{host.isolation}\" - linux only supports 'default'")
+    check_log_config(host.log_config)
     _check_ports(host, request.exposed_ports)
 
 

@@ -12,6 +12,7 @@ from swarmlab.engine.images import LocalImages
 from swarmlab.network import Endpoint, Mesh, PortBinding
 from swarmlab.objects import Config, ContainerStatus, NodeDescription, PortConfig, Secret, Task
 from swarmlab.objects.local import Container
+from swarmlab.objects.template import TemplateError
 from swarmlab.runtime import base
 from swarmlab.runtime.controller import Step, StepInterruptedError, TaskError
 
@@ -84,7 +85,12 @@ class ContainerController:
             raise TaskError(f"No such image: {spec.image}")
         container = taskcontainer.build(self._task, image, spec.image, self._executor.describe())
         try:
-            self._containers.create(container, self._files())
+            files = self._files()
+        except TemplateError:
+            # A real engine expands templates when it starts the container: the task fails then, it is not rejected.
+            files = ()
+        try:
+            self._containers.create(container, files)
         except EngineError as error:
             raise TaskError(str(error)) from None
         self._container_id = container.id
@@ -147,6 +153,8 @@ class ContainerController:
             raise TaskError(self._missing())
         try:
             return self._containers.revive(container, self._files())
+        except TemplateError as error:
+            raise TaskError(f"starting container failed: {error}") from None
         except EngineError as error:
             raise TaskError(str(error)) from None
 

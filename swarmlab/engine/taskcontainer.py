@@ -15,7 +15,7 @@ from swarmlab.objects.defaults import STOP_GRACE_PERIOD
 from swarmlab.objects.generic import environment
 from swarmlab.objects.local import Container, ContainerNetwork, MountPoint
 from swarmlab.objects.run import HostConfig
-from swarmlab.objects.template import TemplateError, expand_container
+from swarmlab.objects.template import Function, TemplateError, expand_container, expand_payload
 from swarmlab.runtime import base
 from swarmlab.runtime.controller import TaskError
 
@@ -86,29 +86,75 @@ def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> C
 
 
 def files(task: Task, secrets: Mapping[str, Secret], configs: Mapping[str, Config]) -> tuple[base.File, ...]:
-    """The task's secrets and configs as files. Raises TaskError when one of them is gone."""
+    """The task's secrets and configs as files, their templates expanded.
+
+    Raises TaskError when one of them is gone, TemplateError with the engine's text when a template cannot be expanded.
+    """
     spec = container_spec(task)
+    functions = _functions(spec, secrets, configs)
     found = []
     for secret_ref in spec.secrets:
         secret = secrets.get(secret_ref.secret_id)
         if secret is None or secret_ref.file is None:
             raise TaskError(f"secret {secret_ref.secret_name} not found")
-        found.append(_file(secret_ref.file, secret.spec.data, SECRETS_DIRECTORY, secret=True))
+        data = _payload("secret", secret, task, functions)
+        found.append(_file(secret_ref.file, data, SECRETS_DIRECTORY, secret=True))
     for config_ref in spec.configs:
         config = configs.get(config_ref.config_id)
         if config_ref.file is None:
             continue
         if config is None:
             raise TaskError(f"config {config_ref.config_name} not found")
-        found.append(_file(config_ref.file, config.spec.data, "", secret=False))
+        data = _payload("config", config, task, functions)
+        found.append(_file(config_ref.file, data, "", secret=False))
     return tuple(found)
 
 
-def _file(target: FileTarget, data: str, directory: str, *, secret: bool) -> base.File:
+def _functions(
+    spec: ContainerSpec, secrets: Mapping[str, Secret], configs: Mapping[str, Config]
+) -> Mapping[str, Function]:
+    """What templates of configs and secrets may call (SK: template/context.go, PayloadContext)."""
+    env = dict(variable.partition("=")[::2] for variable in spec.env)
+    secret_ids = {ref.file.name: ref.secret_id for ref in spec.secrets if ref.file is not None}
+    config_ids = {ref.file.name: ref.config_id for ref in spec.configs if ref.file is not None}
+
+    def lookup(kind: str, ids: Mapping[str, str], blobs: Mapping[str, Secret | Config]) -> Function:
+        def value(target: str) -> str:
+            blob = blobs.get(ids.get(target, ""))
+            if blob is None:
+                raise LookupError(f"{kind} target {target} not found")
+            return base64.b64decode(blob.spec.data).decode(errors="surrogateescape")
+
+        return value
+
+    return {
+        "env": lambda name: env.get(name, ""),
+        "secret": lookup("secret", secret_ids, secrets),
+        "config": lookup("config", config_ids, configs),
+    }
+
+
+def _payload(kind: str, blob: Secret | Config, task: Task, functions: Mapping[str, Function]) -> bytes:
+    data = base64.b64decode(blob.spec.data)
+    driver = blob.spec.templating
+    if driver is None:
+        return data
+    try:
+        if driver.name != "golang":
+            raise TemplateError("unrecognized template type")
+        # Of the node, engines tell templates of configs and secrets only the id.
+        return expand_payload(data, task, NodeDescription(), functions)
+    except TemplateError as error:
+        raise TemplateError(
+            f"unable to get {kind} from {kind} store: failed to expand templated {kind} {blob.id}: {error}"
+        ) from None
+
+
+def _file(target: FileTarget, data: bytes, directory: str, *, secret: bool) -> base.File:
     path = target.name if target.name.startswith("/") else f"{directory}/{target.name}"
     return base.File(
         path=path,
-        data=base64.b64decode(data),
+        data=data,
         uid=int(target.uid) if target.uid.isdigit() else 0,
         gid=int(target.gid) if target.gid.isdigit() else 0,
         mode=target.mode & 0o7777,

@@ -9,6 +9,9 @@ from swarmlab.objects.container import HealthConfig, Mount
 from swarmlab.objects.network import PortConfig
 from swarmlab.objects.run import EndpointSettings, HostConfig
 
+#: Seconds that a container may take to stop that says nothing of it.
+_GRACE = 10
+
 
 class Lock(Spec, frozen=True):
     """What encrypts a manager's state on disk: the SHA-256 of the unlock key that it knew last, never the key.
@@ -191,7 +194,7 @@ class Container(Object, frozen=True):
     user: str = ""
     labels: Labels = msgspec.field(default_factory=dict)
     stop_signal: str = ""
-    stop_timeout: int = 10
+    stop_timeout: int | None = None
     tty: bool = False
     open_stdin: bool = False
     healthcheck: HealthConfig | None = None
@@ -220,3 +223,8 @@ class Container(Object, frozen=True):
     restart_count: int = 0
     #: Whether somebody has stopped it, so that no restart policy applies any more.
     stopped: bool = False
+
+    @property
+    def grace(self) -> int:
+        """How many seconds it may take to stop."""
+        return _GRACE if self.stop_timeout is None else self.stop_timeout

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from swarmlab.objects.base import Int, Labels, Spec, Strings, always_empty, always_zero
+from swarmlab.objects.base import Int, Labels, Spec, Strings, always_empty, always_labels, always_zero
 from swarmlab.objects.container import HealthConfig, Mount, Ulimit
 
 
@@ -30,7 +30,7 @@ class LogConfig(Spec, frozen=True):
     """The driver that keeps the logs."""
 
     type: str = msgspec.field(default_factory=always_empty)
-    config: Labels = msgspec.field(default_factory=dict)
+    config: Labels = msgspec.field(default_factory=always_labels)
 
 
 class HostConfig(Spec, frozen=True):
@@ -47,10 +47,12 @@ class HostConfig(Spec, frozen=True):
     mounts: tuple[Mount, ...] = ()
     cap_add: Strings = ()
     cap_drop: Strings = ()
+    cgroupns_mode: str = ""
     dns: Strings = msgspec.field(default=(), name="Dns")
     dns_options: Strings = msgspec.field(default=(), name="DnsOptions")
     dns_search: Strings = msgspec.field(default=(), name="DnsSearch")
     extra_hosts: Strings = ()
+    device_cgroup_rules: Strings = ()
     group_add: Strings = ()
     ipc_mode: str = ""
     links: Strings = ()
@@ -61,6 +63,7 @@ class HostConfig(Spec, frozen=True):
     readonly_rootfs: bool = False
     security_opt: Strings = ()
     tmpfs: Labels = msgspec.field(default_factory=dict)
+    isolation: str = ""
     uts_mode: str = msgspec.field(default="", name="UTSMode")
     userns_mode: str = ""
     shm_size: int = 0

@@ -1,10 +1,11 @@
 """Go templates in the environment, the mounts and the hostname of a task's container (SK: template/).
 
-Understood are the fields that SwarmKit offers, and `index .Service.Labels "key"`.
+Understood are the fields that SwarmKit offers, `.Service.Labels.key` and `index .Service.Labels "key"`; in configs and
+secrets also `env`, `secret` and `config`.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -26,15 +27,19 @@ _FIELDS: dict[str, Callable[[Task, NodeDescription], str]] = {
     ".Task.Name": lambda task, node: task.name,
     ".Task.Slot": lambda task, node: str(task.slot or task.node_id),
 }
-_LABEL = re.compile(r'index\s+\.Service\.Labels\s+"([^"]*)"')
+_LABEL = re.compile(r'index\s+\.Service\.Labels\s+"([^"]*)"|\.Service\.Labels\.(\w+)')
+_CALL = re.compile(r'(\w+)\s+"([^"]*)"')
 #: Go's names of what a field can be looked for in.
 _TYPES = {
-    "": "type *template.Context",
     ".Service": "type struct { ID string; Name string; Labels map[string]string }",
     ".Node": "type struct { ID string; Hostname string; Platform template.Platform }",
     ".Node.Platform": "type template.Platform",
     ".Task": "type struct { ID string; Name string; Slot string }",
 }
+
+
+#: What a template may call with one string. Raises LookupError, with Go's text, for what there is not.
+Function = Callable[[str], str]
 
 
 class TemplateError(ValueError):
@@ -54,6 +59,12 @@ def expand_container(spec: ContainerSpec, task: Task, node: NodeDescription) -> 
     with _explained("expanding hostname failed"):
         hostname = expanded(spec.hostname)
     return msgspec.structs.replace(spec, env=env, mounts=mounts, hostname=hostname)
+
+
+def expand_payload(data: bytes, task: Task, node: NodeDescription, functions: Mapping[str, Function]) -> bytes:
+    """A config or secret as it is for one task on one node. Raises TemplateError, also when a function finds none."""
+    text = data.decode(errors="surrogateescape")
+    return _expand(text, task, node, functions).encode(errors="surrogateescape")
 
 
 def _variable(variable: str, expanded: Callable[[str], str]) -> str:
@@ -78,17 +89,24 @@ def _explained(what: str) -> Iterator[None]:
         raise TemplateError(f"{what}: {error}") from None
 
 
-def _expand(text: str, task: Task, node: NodeDescription) -> str:
+def _expand(text: str, task: Task, node: NodeDescription, functions: Mapping[str, Function] | None = None) -> str:
     if "{{" not in text:
         return text
+    context = "type *template.Context" if functions is None else "type *template.PayloadContext"
 
     def replace(match: re.Match[str]) -> str:
         action = match[1].strip("- ")
         if action in _FIELDS:
             return _FIELDS[action](task, node)
         if label := _LABEL.fullmatch(action):
-            return task.service_labels.get(label[1], "")
-        raise TemplateError(_problem(text, match.start(1) + match[1].index(action), action))
+            return task.service_labels.get(label[1] or label[2], "")
+        position = match.start(1) + match[1].index(action)
+        if (call := _CALL.fullmatch(action)) and (function := (functions or {}).get(call[1])) is not None:
+            try:
+                return function(call[2])
+            except LookupError as error:
+                raise TemplateError(f"{_executing(text, position, action)}: error calling {call[1]}: {error}") from None
+        raise TemplateError(_problem(text, position, action, context))
 
     result = _ACTION.sub(replace, text)
     if "{{" in _ACTION.sub("", text):
@@ -96,22 +114,26 @@ def _expand(text: str, task: Task, node: NodeDescription) -> str:
     return result
 
 
-def _problem(text: str, position: int, action: str) -> str:
+def _problem(text: str, position: int, action: str, context: str) -> str:
     line = text.count("\n", 0, position) + 1
     if not action:
         return f"template: expansion:{line}: missing value for command"
-    if re.fullmatch(r"[A-Za-z_]\w*", action):
-        return f'template: expansion:{line}: function "{action}" not defined'
+    if name := re.match(r"[A-Za-z_]\w*", action):
+        return f'template: expansion:{line}: function "{name[0]}" not defined'
     if _FIELD.fullmatch(action):
-        column = position - (text.rfind("\n", 0, position) + 1)
+        types = {"": context, **_TYPES}
         parent = ""
         for part in action[1:].split("."):
-            if parent in _TYPES and not any(
+            if parent in types and not any(
                 f"{known}.".startswith(f"{parent}.{part}.") for known in (*_FIELDS, ".Service.Labels")
             ):
-                return (
-                    f'template: expansion:{line}:{column + len(parent)}: executing "expansion" at <{action}>: '
-                    f"can't evaluate field {part} in {_TYPES[parent]}"
-                )
+                at = _executing(text, position, action, len(parent))
+                return f"{at}: can't evaluate field {part} in {types[parent]}"
             parent += f".{part}"
     return f"template: expansion:{line}: swarmlab cannot expand {{{{{action}}}}}"
+
+
+def _executing(text: str, position: int, action: str, offset: int = 0) -> str:
+    line = text.count("\n", 0, position) + 1
+    column = position - (text.rfind("\n", 0, position) + 1) + offset
+    return f'template: expansion:{line}:{column}: executing "expansion" at <{action}>'

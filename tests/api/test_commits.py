@@ -45,7 +45,7 @@ def test_a_container_becomes_an_image(live: Live) -> None:
     output = b"".join(data for _, data in frames(live.client("GET", "/containers/again/logs?stdout=1&stderr=1").body))
     assert output.startswith(b"hi\n")
     assert b"\nx\n" in output
-    assert b"'/etc/passwd': No such file" in output
+    assert b"ls: /etc/passwd: No such file" in output
     assert b"\ne\n" in output
 
 

@@ -142,8 +142,9 @@ def test_the_ancestor_is_an_image(client: Client) -> None:
         ('?filters={"bogus":["1"]}', 400, "Invalid filter 'bogus'"),
         ('?filters={"is-task":["bla"]}', 400, "Invalid filter 'is-task=[bla]'"),
         ('?filters={"status":["bla"]}', 400, "Invalid filter 'status=bla'"),
-        ("?limit=x", 400, 'strconv.Atoi: parsing "x": invalid syntax'),
-        ('?filters={"since":["nosuch"]}', 404, "No such container: nosuch"),
+        ("?limit=x", 500, 'strconv.Atoi: parsing "x": invalid syntax'),
+        ('?filters={"since":["nosuch"]}', 500, "no such container nosuch"),
+        ('?filters={"exited":["x"]}', 500, 'strconv.Atoi: parsing "x": invalid syntax'),
     ],
 )
 def test_wrong_lists(client: Client, path: str, status: int, message: str) -> None:

@@ -80,8 +80,12 @@ def test_what_was_asked_for_is_shown(live: Live) -> None:
         Labels={"x": "y"},
         AttachStdout=True,
         StopSignal="SIGINT",
+        StopTimeout=25,
         HostConfig={
             "Binds": ["data:/data"],
+            "CgroupnsMode": "private",
+            "DeviceCgroupRules": ["c 7:128 rwm"],
+            "LogConfig": {"Config": {"max-file": "100"}},
             "Memory": 64 << 20,
             "Dns": ["1.1.1.1"],
             "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3},
@@ -91,7 +95,10 @@ def test_what_was_asked_for_is_shown(live: Live) -> None:
     )
     found = live.inspect()
     config, host = found["Config"], found["HostConfig"]
-    assert config["Env"] == ["A=b"]
+    assert config["Env"] == ["A=b", "PATH"]
+    assert config["StopTimeout"] == 25
+    assert (host["CgroupnsMode"], host["DeviceCgroupRules"]) == ("private", ["c 7:128 rwm"])
+    assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "100"}}
     assert (config["User"], config["WorkingDir"], config["Labels"]) == ("nobody", "/tmp", {"x": "y"})
     assert (config["AttachStdout"], config["AttachStderr"], config["StopSignal"]) == (True, False, "SIGINT")
     assert (host["Binds"], host["Memory"], host["Dns"], host["Init"]) == (["data:/data"], 64 << 20, ["1.1.1.1"], True)
@@ -115,6 +122,13 @@ def test_what_was_asked_for_is_shown(live: Live) -> None:
         ("x1", {"Image": "alpine", "StopSignal": "BAD"}, 400, "Invalid signal: BAD"),
         ("x1", {"Image": "alpine", "Entrypoint": [""]}, 400, "No command specified"),
         ("x1", {"Image": "alpine", "HostConfig": {"Memory": 1000}}, 400, "Minimum memory limit allowed is 6MB"),
+        ("x1", {"Image": "alpine", "HostConfig": {"CgroupnsMode": "bad"}}, 400, "invalid cgroup namespace mode: bad"),
+        ("x1", {"Image": "alpine", "HostConfig": {"Isolation": "bad"}}, 500,
+         "Invalid isolation: \"bad\" - linux only supports 'default'"),
+        ("x1", {"Image": "alpine", "HostConfig": {"LogConfig": {"Type": "bad"}}}, 400,
+         'error looking up logging plugin bad: plugin "bad" not found'),
+        ("x1", {"Image": "alpine", "HostConfig": {"LogConfig": {"Config": {"bad": "1"}}}}, 400,
+         "unknown log opt 'bad' for json-file log driver"),
         ("x1", {"Image": "alpine", "HostConfig": {"RestartPolicy": {"Name": "bad"}}}, 400,
          "invalid restart policy 'bad'"),
         ("x1", {"Image": "alpine", "HostConfig": {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 2}}}, 400,
@@ -213,7 +227,7 @@ def test_waiting(live: Live, condition: str, command: str, met_by: str) -> None:
         async with session.post(f"http://docker/containers/box/wait?condition={condition}") as response:
             # The head has come; the body is yet to.
             assert response.status == 200
-            live.engine.by_hand.kill("box", "KILL")
+            await live.engine.by_hand.kill("box", "KILL")
             if met_by == "rm":
                 await live.engine.by_hand.remove("box", force=True)
             return json.loads(await response.read())
@@ -245,16 +259,18 @@ def test_on_failure_starts_it_so_many_times_again(live: Live) -> None:
     live.run("sh", "-c", "sleep 1; exit 3", HostConfig={"RestartPolicy": policy})
     start = live.clock.now()
     waiting = live.engine.containers.find("box").id
+    waits = live.engine.containers
 
     async def work() -> int:
-        code = live.engine.containers.waiter(waiting, "not-running")
-        while not code.done():
+        # Each end is one for who waits, also where another start follows.
+        first = waits.waiter(waiting, "not-running")
+        while waits.find("box").state.status != "exited":
             for _ in range(50):
                 await asyncio.sleep(0)
             due = live.clock.next_due()
-            if due is not None and not code.done():
+            if due is not None and waits.find("box").state.status != "exited":
                 live.clock.advance(due)
-        return int(await code)
+        return int(await first)
 
     assert live.client.run(work()) == 3
     # Three runs of a second, with pauses of 0.1 and 0.2 seconds.
@@ -409,3 +425,33 @@ def test_pausing(live: Live) -> None:
     live.client.run(live.engine.containers.wait(made))
     assert status(live) == ("exited", 137)
     assert live.actions()[-6:] == ["unpause", "pause", "kill", "unpause", "die", "disconnect"]
+
+
+def test_a_variable_without_a_value_is_taken_away(live: Live) -> None:
+    live.run("sh", "-c", "env", Env=["A=1", "B=2", "B"])
+    live.pass_until("die", 5)
+    said = live.client("GET", "/containers/box/logs?stdout=1").body
+    assert b"A=1" in said
+    assert b"B=" not in said
+
+
+def test_logs_that_no_driver_keeps_cannot_be_read(live: Live) -> None:
+    live.run("echo", "hello", HostConfig={"LogConfig": {"Type": "none"}})
+    reply = live.client("GET", "/containers/box/logs?stdout=1")
+    assert (reply.status, reply.message) == (501, "configured logging driver does not support reading")
+
+
+def test_a_port_listens_where_it_was_asked_to(live: Live) -> None:
+    bindings = {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8098"}]}
+    live.run("sleep", "1000", HostConfig={"PortBindings": bindings})
+    assert live.inspect()["NetworkSettings"]["Ports"] == bindings
+    port = {"IP": "127.0.0.1", "PrivatePort": 80, "PublicPort": 8098, "Type": "tcp"}
+    assert live.client("GET", "/containers/json").json[0]["Ports"] == [port]
+
+
+def test_top_shows_itself_until_it_is_told_to_end(live: Live) -> None:
+    live.run("top")
+    live.pass_until("start", 0)
+    assert live.client("POST", "/containers/box/stop?t=1000").status == 204
+    assert status(live) == ("exited", 143)
+    assert b"PID  PPID USER" in live.client("GET", "/containers/box/logs?stdout=1").body

@@ -1,9 +1,7 @@
 import asyncio
-import json
 import socket
 import stat
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -13,11 +11,12 @@ from swarmlab.api import server as server_module
 from swarmlab.api.call import Route
 from swarmlab.api.router import Router
 from swarmlab.api.unavailable import ROUTES as UNAVAILABLE
+from tests.official.schemas import definitions
 
 from .conftest import Client
 
 #: Every path of the official definition of API 1.50.
-KNOWN = json.loads((Path(__file__).parent / "paths-v1.50.json").read_text())
+KNOWN = definitions("1.50").endpoints
 
 
 def test_ping_tells_versions_builder_and_swarm(client: Client) -> None:

@@ -147,6 +147,27 @@ def test_networks_are_stored_by_id(swarm: Client) -> None:
     assert networks == [{"Target": "k" * 25, "Aliases": ["x"]}, {"Target": "h" * 25}]
 
 
+def test_networks_of_the_service_itself_stay_there_and_cannot_be_changed(swarm: Client) -> None:
+    for id_, name in (("k" * 25, "back"), ("l" * 25, "front")):
+        swarm.engine.put(Kind.NETWORK, Network(id=id_, spec=NetworkSpec(name=name)))
+    create(swarm, Networks=[{"Target": "back"}])
+    found = swarm("GET", "/v1.41/services/web").json
+    assert found["Spec"]["Networks"] == [{"Target": "k" * 25}]
+    assert "Networks" not in found["Spec"]["TaskTemplate"]
+    other = {**found["Spec"], "Networks": [{"Target": "front"}]}
+    path = f"/services/web/update?version={found['Version']['Index']}"
+    reply = swarm("POST", path, other)
+    assert (reply.status, reply.message) == (
+        501,
+        "rpc error: code = Unimplemented desc = networks must be migrated to TaskSpec before being changed",
+    )
+    template = {**found["Spec"]["TaskTemplate"], "Networks": [{"Target": "front"}]}
+    assert swarm("POST", path, {**found["Spec"], "Networks": [], "TaskTemplate": template}).status == 200
+    migrated = swarm("GET", "/services/web").json["Spec"]
+    assert migrated["TaskTemplate"]["Networks"] == [{"Target": "l" * 25}]
+    assert "Networks" not in migrated
+
+
 @pytest.mark.parametrize(
     ("target", "status", "message"),
     [
@@ -192,7 +213,7 @@ FULL = b"""{"Name": "x", "Networks": [{"Target": "n"}], "Mode": {"GlobalJob": {}
 @pytest.mark.parametrize(
     ("version", "gone"),
     [
-        ((1, 46), {"SwapBytes", "Networks"}),
+        ((1, 46), {"SwapBytes"}),
         ((1, 45), {"SwapBytes", "OomScoreAdj", "Options"}),
         ((1, 43), {"SwapBytes", "OomScoreAdj", "Options", "StartInterval", "Seccomp"}),
         ((1, 40), {"OomScoreAdj", "StartInterval", "Seccomp", "CapabilityAdd", "Ulimits", "Pids", "GlobalJob"}),
@@ -210,4 +231,3 @@ def test_what_a_client_s_version_cannot_have_meant_is_taken_out(version: tuple[i
     assert not present & gone
     newer = adjusted(decode(FULL, ServiceSpec), ApiVersion(1, 50))
     assert {key for key in every if f'"{key}"' in msgspec.json.encode(newer).decode()} == every - {"SwapBytes"}
-    assert bool(spec.task_template.networks) == (version < (1, 44))

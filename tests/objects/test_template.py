@@ -4,7 +4,7 @@ import pytest
 
 from swarmlab.objects import ContainerSpec, NodeDescription, Platform, Task, TaskSpec
 from swarmlab.objects.container import Mount
-from swarmlab.objects.template import TemplateError, expand_container
+from swarmlab.objects.template import TemplateError, expand_container, expand_payload
 
 TASK = Task(
     id="t", spec=TaskSpec(), service_id="s", service_name="web", slot=3, node_id="n", service_labels={"tier": "front"}
@@ -25,6 +25,7 @@ def expand(text: str, task: Task = TASK) -> str:
         ("{{- .Node.Hostname -}}", "node-1"),
         ("{{.Node.ID}} {{.Node.Platform.OS}}/{{.Node.Platform.Architecture}}", "n linux/x86_64"),
         ('{{index .Service.Labels "tier"}}{{index .Service.Labels "none"}}', "front"),
+        ("{{.Service.Labels.tier}}{{.Service.Labels.none}}", "front"),
     ],
 )
 def test_fields_are_replaced(template: str, text: str) -> None:
@@ -86,3 +87,36 @@ def test_the_error_names_the_place(spec: ContainerSpec, text: str) -> None:
     with pytest.raises(TemplateError) as caught:
         expand_container(spec, TASK, NODE)
     assert str(caught.value) == f'{text}template: expansion:1: function "x" not defined'
+
+
+def _known(name: str) -> str:
+    if name != "known":
+        raise LookupError(f"secret target {name} not found")
+    return "value"
+
+
+def test_what_a_payload_calls_is_asked_for_and_other_bytes_stay() -> None:
+    data = b'\xff {{ secret "known" }}\n{{.Service.Name}}'
+    assert expand_payload(data, TASK, NODE, {"secret": _known}) == b"\xff value\nweb"
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        (
+            'a\n{{secret "x"}}',
+            'template: expansion:2:2: executing "expansion" at <secret "x">: '
+            "error calling secret: secret target x not found",
+        ),
+        (
+            "{{.Foo}}",
+            'template: expansion:1:2: executing "expansion" at <.Foo>: '
+            "can't evaluate field Foo in type *template.PayloadContext",
+        ),
+        ('{{config "known"}}', 'template: expansion:1: function "config" not defined'),
+    ],
+)
+def test_what_a_payload_cannot_be_expanded_to_is_said_as_go_says_it(template: str, text: str) -> None:
+    with pytest.raises(TemplateError) as error:
+        expand_payload(template.encode(), TASK, NODE, {"secret": _known})
+    assert str(error.value) == text

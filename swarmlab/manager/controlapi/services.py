@@ -103,7 +103,7 @@ class ServiceAPI:
         return ServiceStatus(running, self.tally.desired[key], 0)
 
     def _check_networks(self, spec: ServiceSpec) -> None:
-        for attachment in spec.task_template.networks:
+        for attachment in (*spec.networks, *spec.task_template.networks):
             network = self.store.tables.networks.get(attachment.target)
             if network is not None and network.spec.ingress:
                 raise invalid_argument(

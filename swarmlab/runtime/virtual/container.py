@@ -350,6 +350,8 @@ class VirtualContainer:
             name, separator, value = item.partition("=")
             if separator:
                 variables[name] = value
+            else:
+                variables.pop(name, None)
         cwd = working_dir or self.config.working_dir or "/"
         return Invocation(self._machine, command, env=variables, cwd=cwd, user=who)
 

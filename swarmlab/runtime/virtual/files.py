@@ -17,7 +17,7 @@ from swarmlab.runtime.virtual.mounts import BoundFile, Place
 _DIRECTORIES = (
     "/bin", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/run/secrets",
     "/sbin", "/srv", "/sys", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin", "/usr/sbin", "/var", "/var/cache",
-    "/var/lib", "/var/log",
+    "/var/lib", "/var/log", "/var/opt",
 )  # fmt: skip
 _WRITABLE_BY_ALL = ("/tmp", "/var/tmp")  # noqa: S108 (inside the container)
 
@@ -27,7 +27,7 @@ _APPLETS = [
     "diff", "dirname", "du", "echo", "env", "expr", "false", "find", "grep", "gunzip", "gzip", "head",
     "hostname", "id", "kill", "ln", "ls", "md5sum", "mkdir", "mktemp", "mv", "nginx", "nohup", "od", "paste",
     "ping", "printenv", "printf", "ps", "pwd", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "sh",
-    "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee", "test", "timeout", "touch", "tr", "true",
+    "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee", "test", "timeout", "top", "touch", "tr", "true",
     "uname", "uniq", "wc", "wget", "which", "whoami", "xargs", "yes",
 ]  # fmt: skip
 
@@ -248,6 +248,18 @@ class RootFs:
         """Where a path is kept: the file system, and its path in there."""
         place = self._place(path)
         return (self.memory, path) if place is None else (place.fs, place.inner(path))
+
+    def from_image(self, path: str) -> bool:
+        """Whether the image has a directory at that path."""
+        below = path.rstrip("/") + "/"
+        return any(known.startswith(below) for known in (*self._image.files, *_DIRECTORIES)) or (
+            path in _DIRECTORIES and path != "/run/secrets"
+        )
+
+    def owner(self, path: str) -> tuple[int, int]:
+        """User and group of what is at a path: those of configs and secrets, else root's."""
+        file = self._extra.get(path)
+        return (file.uid, file.gid) if file is not None else (0, 0)
 
     def is_real(self, path: str) -> bool:
         """Whether real processes see this path."""

@@ -174,6 +174,10 @@ class Machine:
             user = user._replace(gid=int(gid))
         return user
 
+    def user_name(self, uid: int) -> str:
+        """The name of a user, or its number as text."""
+        return next((fields[0] for fields in self._table("/etc/passwd", 7) if fields[2] == str(uid)), str(uid))
+
     def group_name(self, gid: int) -> str:
         """The name of a group, or its number as text."""
         return next((fields[0] for fields in self._table("/etc/group", 3) if fields[2] == str(gid)), str(gid))

@@ -5,21 +5,25 @@ from collections.abc import Mapping
 from swarmlab.runtime.virtual.machine import Program
 from swarmlab.runtime.virtual.programs.fetch import curl, wget
 from swarmlab.runtime.virtual.programs.identity import id_
+from swarmlab.runtime.virtual.programs.ls import ls
 from swarmlab.runtime.virtual.programs.nginx import nginx
 from swarmlab.runtime.virtual.programs.ping import ping
 from swarmlab.runtime.virtual.programs.remove import rm, rmdir
 from swarmlab.runtime.virtual.programs.sleep import sleep
 from swarmlab.runtime.virtual.programs.tail import tail
+from swarmlab.runtime.virtual.programs.top import top
 from swarmlab.runtime.virtual.programs.whoami import whoami_echo, whoami_plain
 
 #: Every program that is not the shell's own.
 PROGRAMS: Mapping[str, Program] = {
     "curl": curl,
     "id": id_,
+    "ls": ls,
     "nginx": nginx,
     "ping": ping,
     "sleep": sleep,
     "tail": tail,
+    "top": top,
     "wget": wget,
     "whoami-echo": whoami_echo,
     "whoami-plain": whoami_plain,

