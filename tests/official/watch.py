@@ -27,8 +27,8 @@ def install(report: Callable[[str], None] = append) -> Callable[[], None]:
     """Watch all servers of this process from now on; returns what ends that."""
     original = Server._call
 
-    async def watched(server: Server, request: Any, match: Any, version: str, path: str) -> Response:
-        result = await original(server, request, match, version, path)
+    async def watched(server: Server, request: Any, match: Any, target: Any, version: str, path: str) -> Response:
+        result = await original(server, request, match, target, version, path)
         return _looked_at(request.method, path, result, definitions(version), report)
 
     Server._call = cast(Any, watched)
