@@ -157,6 +157,17 @@ NETWORK = (
         "docker network rm net",
         "Error( response from daemon)?: (No such network: net|network net not found)(\nexit status 1)?",
     ),
+    Row("docker network create --subnet 10.201.0.0/24 own", _HASH),
+    Row("docker run --detach --name joiner alpine sleep 1000", _HASH),
+    Row("docker network connect --ip 10.201.0.9 own joiner", "^$"),
+    Row("docker inspect joiner --format '{{.NetworkSettings.Networks.own.IPAddress}}'", r"10\.201\.0\.9"),
+    fails("docker network connect own joiner", f"{_DAEMON}endpoint with name joiner already exists in network own"),
+    fails("docker network connect nosuch joiner", f"{_DAEMON}network nosuch not found"),
+    fails("docker network rm own", "(?s).*network own.* has active endpoints.*"),
+    Row("docker network disconnect own joiner", "^$"),
+    fails("docker network disconnect own joiner", f"{_DAEMON}container {_HASH} is not connected to (the )?network own"),
+    Row("docker network rm own", "own"),
+    Row("docker rm --force joiner", "joiner"),
     Row("docker network prune --force", "^$"),
     fails("docker network prune --force --filter bogus=1", f"{_DAEMON}.*[Ii]nvalid filter 'bogus'"),
 )
@@ -194,6 +205,12 @@ CONTAINER = (
     fails("docker container diff nosuch", f"{_DAEMON}No such container: nosuch"),
     Row("docker container export box | tar t | grep -cx etc/os-release", "1"),
     fails("docker container export nosuch > /dev/null", f"{_DAEMON}No such container: nosuch"),
+    Row("docker container pause box", "box"),
+    fails("docker container pause box", f"{_DAEMON}.*Container {_HASH} is already paused"),
+    Row("docker container unpause box", "box"),
+    fails("docker container unpause box", f"{_DAEMON}.*Container {_HASH} is not paused"),
+    Row("docker container commit box made:1", "sha256:" + _HASH),
+    fails("docker container commit nosuch made:2", f"{_DAEMON}No such container: nosuch"),
     Row("docker container rename idle other", "^$"),
     fails("docker container rename other box",
           f'(?s){_DAEMON}Error when allocating new name: Conflict. The container name "/box" is already in use.*'),
@@ -224,9 +241,31 @@ IMAGE = (
     fails("docker image history nosuch", f"(?s){_DAEMON}.*No such image: nosuch:latest"),
     Row("docker image pull alpine", "(?s).*docker.io/library/alpine:latest"),
     fails("docker image pull nosuch", f"(?s){_DAEMON}pull access denied for nosuch, repository does not exist.*"),
-    Row("docker image prune --force", "Total reclaimed space: 0B"),
+    Row("docker image tag alpine mine:1", "^$"),
+    fails("docker image tag nosuch mine:2", f"(?s){_DAEMON}.*[Nn]o such image: nosuch.*"),
+    Row("docker image save mine:1 | docker image load --quiet", "Loaded image: mine:1"),
+    fails("echo bogus | docker image load", "(?s).+"),
+    fails("docker image save nosuch > /dev/null", f"(?s){_DAEMON}.*nosuch.*"),
+    Row("docker image rm mine:1", "Untagged: mine:1"),
+    fails("docker image rm mine:1", "(?s).*No such image: mine:1"),
+    Row("docker image prune --force", "(?s).*Total reclaimed space: .*"),
     fails("docker image prune --force --filter bogus=1", f"{_DAEMON}[Ii]nvalid filter 'bogus'"),
 )
+
+VOLUME = (
+    Row("docker volume create --label a=b data", "data"),
+    fails("docker volume create --driver nosuch other", f"(?s){_DAEMON}.*nosuch.*"),
+    Row("docker volume ls --quiet --filter label=a=b", "data"),
+    fails("docker volume ls --filter bogus=1", f"{_DAEMON}[Ii]nvalid filter 'bogus'"),
+    Row("docker volume inspect data --format '{{.Driver}} {{.Scope}}'", "local local"),
+    fails("docker volume inspect nosuch", "(?s).*([Nn]o such volume: nosuch|no such volume|volume nosuch not found)"),
+    Row("docker run --rm -v data:/d alpine sh -c 'echo kept > /d/f' && docker run --rm -v data:/d alpine cat /d/f",
+        "kept"),
+    Row("docker volume rm data", "data"),
+    fails("docker volume rm data", "(?s).*([Nn]o such volume: data|no such volume|volume data not found)"),
+    Row("docker volume prune --force", "(?s).*Total reclaimed space: .*"),
+    fails("docker volume prune --force --filter bogus=1", f"{_DAEMON}[Ii]nvalid filter 'bogus'"),
+)  # fmt: skip
 
 SYSTEM = (
     Row("docker system info --format '{{.Name}} {{.Swarm.LocalNodeState}}'", "node-1 active"),
@@ -236,8 +275,6 @@ SYSTEM = (
     Row("docker system prune --force", "(?s).*Total reclaimed space: .*"),
     Row("docker version --format '{{.Server.Version}}'", "28.2.2"),
     Row("docker info | grep -E '^ *(Swarm|Is Manager):'", r"Swarm: active\n\s+Is Manager: true"),
-    Row("docker volume ls --quiet", "^$"),
-    fails("docker volume inspect nosuch", "(?s).*([Nn]o such volume: nosuch|get nosuch: no such volume)"),
 )
 
 CONTEXT = (
@@ -255,7 +292,7 @@ CONTEXT = (
 
 TABLES = {
     "swarm": SWARM, "node": NODE, "service": SERVICE, "stack": STACK, "config": CONFIG, "secret": SECRET,
-    "network": NETWORK, "container": CONTAINER, "image": IMAGE, "system": SYSTEM, "context": CONTEXT,
+    "network": NETWORK, "container": CONTAINER, "image": IMAGE, "volume": VOLUME, "system": SYSTEM, "context": CONTEXT,
 }  # fmt: skip
 
 

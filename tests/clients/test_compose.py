@@ -52,6 +52,20 @@ class Project:
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout if code == 0 else done.stderr
 
+    def networks(self) -> list[str]:
+        """The names of the project's networks."""
+        command = [
+            "docker",
+            "network",
+            "ls",
+            "--filter",
+            "label=com.docker.compose.project=shop",
+            "--format",
+            "{{.Name}}",
+        ]
+        done = subprocess.run(command, env=self._env, check=True, capture_output=True, text=True)
+        return sorted(done.stdout.split())
+
     def states(self) -> dict[str, str]:
         """The state of each container."""
         rows = [json.loads(line) for line in self("ps", "--all", "--format", "json").splitlines()]
@@ -139,3 +153,27 @@ def test_what_does_not_exist_is_said(project: Project) -> None:
     project.write("services: {web: {image: 'nosuch:1', network_mode: bridge}}")
     assert "pull access denied for nosuch" in project("up", "--detach", code=1)
     project.write(_FILE)
+
+
+def test_a_project_has_networks_and_volumes_of_its_own(project: Project) -> None:
+    project.write(
+        """\
+services:
+  web:
+    image: alpine
+    command: sleep 1000
+    stop_grace_period: 0s
+    volumes: ["data:/data"]
+    networks: {default: {}, back: {aliases: [store]}}
+networks: {back: {internal: true}}
+volumes: {data: {}}
+"""
+    )
+    project("up", "--detach")
+    project("exec", "-T", "web", "sh", "-c", "echo kept > /data/note")
+    project("up", "--detach", "--force-recreate")
+    assert project("exec", "-T", "web", "cat", "/data/note") == "kept\n"
+    assert project.networks() == ["shop_back", "shop_default"]
+    assert "shop_data" in project("volumes", "--quiet")
+    project("down", "--volumes")
+    assert project.networks() == []
