@@ -113,7 +113,8 @@ class Rules:
         limit = placement.max_replicas if placement is not None else 0
         if limit:
             here = [t for t in self.tasks() if t.service_id == task.service_id and t.node_id == task.node_id]
-            assert sum(t.state >= S.ASSIGNED and t.desired_state <= S.COMPLETE for t in here) <= limit
+            # What has ended does not count, even before the orchestrator has heard of it.
+            assert sum(S.ASSIGNED <= t.state <= S.RUNNING and t.desired_state <= S.COMPLETE for t in here) <= limit
         self._check_resources(task, node)
 
     def _check_resources(self, task: Task, node: Node) -> None:
