@@ -182,8 +182,7 @@ def test_who_is_attached_and_does_not_read_holds_up_the_program_but_not_its_end(
             for _ in range(1000):
                 await asyncio.sleep(0)
         assert full()
-        live.engine.by_hand.kill("box", "KILL")
-        await live.engine.containers.wait(box.id)
+        await live.engine.by_hand.kill("box", "KILL")
         connection.close()
 
     live.client.run(work())

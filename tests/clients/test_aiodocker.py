@@ -188,6 +188,11 @@ def test_events_are_heard(lab: ClientLab) -> None:
     async def work() -> None:
         async with connected(lab) as docker:
             events = docker.events.subscribe()
+
+            async def listening() -> bool:
+                return docker.events.json_stream is not None
+
+            await until(listening)
             box = await docker.containers.run(config={"Image": "alpine", "Cmd": ["true"]}, name="heard")
             await box.wait()
             await box.delete()

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from swarmlab.api import Server, server
-from swarmlab.api.call import Answer, Response, Stream, answer
+from swarmlab.api.call import Answer, Response, Route, Stream, answer
 from swarmlab.api.router import Match
 from tests.official import watch
 from tests.official.schemas import definitions
@@ -59,7 +59,7 @@ def asked(response: Response, monkeypatch: pytest.MonkeyPatch, path: str) -> tup
 
     class Routes:
         def find(self, method: str, path: str) -> Match:
-            return Match(lambda call: response, {})
+            return Match(Route(method, path, lambda call: response), {})
 
     class Journal:
         def request(self, at: int, request: object) -> None:
