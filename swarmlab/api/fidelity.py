@@ -95,6 +95,7 @@ COMMANDS = {
     "docker commit": ["POST /commit"],
     "docker push": ["POST /images/{name*}/push"],
     "docker search": ["GET /images/search"],
+    "docker login": ["POST /auth"],
     "docker build": ["POST /build"],
     "docker volume ls, inspect": ["GET /volumes", "GET /volumes/{name}"],
     "docker volume create, rm": ["POST /volumes/create", "DELETE /volumes/{name}"],
@@ -141,6 +142,7 @@ MISSING = {
     "docker import": "from standard input only: there is no network",
     "docker push": "there is no registry and no network: Docker's error of such a machine",
     "docker search": "there is no registry and no network: Docker's error of such a machine",
+    "docker login": "there is no registry and no network: Docker's error of such a machine",
 }
 
 _HEAD = """# How much of Docker is here

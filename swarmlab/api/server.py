@@ -31,7 +31,7 @@ from swarmlab.api import (
     processes,
     prunes,
     pulls,
-    pushes,
+    registry,
     runs,
     services,
     swarm,
@@ -59,7 +59,7 @@ ROUTES = tuple(
     route
     for module in (
         system, events, swarm, nodes, services, tasks, networks, containers, runs, attach,
-        archives, processes, execs, logs, images, imagechanges, imports, commits, pulls, pushes, prunes,
+        archives, processes, execs, logs, images, imagechanges, imports, commits, pulls, registry, prunes,
         blobs, distribution, volumes,
         unavailable,
     )

@@ -130,3 +130,9 @@ class ExecStartRequest(Spec, frozen=True):
 
     detach: bool = False
     tty: bool = msgspec.field(default=False, name="Tty")
+
+
+class AuthConfig(Spec, frozen=True):
+    """`POST /auth` (MB: api/types/registry/authconfig.go), as far as it is looked at: user and password are not."""
+
+    server_address: str = msgspec.field(default="", name="serveraddress")

@@ -53,3 +53,20 @@ def test_a_name_that_is_none(client: Client) -> None:
 def test_there_is_nowhere_to_search(client: Client, query: str, status: int, message: str) -> None:
     reply = client("GET", f"/images/search?{query}")
     assert (reply.status, reply.message[: len(message)]) == (status, message)
+
+
+@pytest.mark.parametrize(
+    ("server", "message"),
+    [
+        ("", 'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host'),
+        (
+            "https://index.docker.io/v1/",
+            'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host',
+        ),
+        ("reg.example.com", 'Get "https://reg.example.com/v2/": dial tcp: lookup reg.example.com: no such host'),
+        ("localhost:5000", 'Get "http://localhost:5000/v2/": dial tcp 127.0.0.1:5000: connect: connection refused'),
+    ],
+)
+def test_there_is_nowhere_to_log_in(client: Client, server: str, message: str) -> None:
+    reply = client("POST", "/auth", {"username": "a", "password": "b", "serveraddress": server})
+    assert (reply.status, reply.json["message"]) == (500, message)

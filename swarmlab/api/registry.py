@@ -1,4 +1,4 @@
-"""What only a registry could answer: `docker push` and `docker search` (MB: daemon/server/router/image).
+"""What only a registry could answer: `docker login`, `push` and `search` (MB: daemon/server/router/{system,image}).
 
 There is none, and no network: Docker's own errors of such a machine.
 """
@@ -10,8 +10,10 @@ from swarmlab.api.call import Answer, Call, Route, Stream
 from swarmlab.api.errors import bad_request, internal
 from swarmlab.api.progress import Message, failure, listed, messages
 from swarmlab.images import check_reference, parse_reference
+from swarmlab.objects.requests import AuthConfig
 
 _HUB = "registry-1.docker.io"
+_HUBS = frozenset({"", "docker.io", "index.docker.io", _HUB})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1"})
 _MOST = 100
 
@@ -35,13 +37,23 @@ def _refused(call: Call, text: str) -> Iterator[Message]:
         yield failure(f"An image does not exist locally with the tag: {reference.name}")
         return
     host = reference.qualified.partition("/")[0]
+    yield failure(_unreachable(_HUB if host == "docker.io" else host))
+
+
+def _unreachable(host: str) -> str:
+    """What Go says of a registry, by host and perhaps port, that cannot be had; this machine's own could be there."""
     name, _, port = host.partition(":")
     if name in _LOOPBACK:
-        reason = f'Get "http://{host}/v2/": dial tcp 127.0.0.1:{port or 80}: connect: connection refused'
-    else:
-        host = _HUB if host == "docker.io" else host
-        reason = f'Get "https://{host}/v2/": dial tcp: lookup {host.partition(":")[0]}: no such host'
-    yield failure(reason)
+        return f'Get "http://{host}/v2/": dial tcp 127.0.0.1:{port or 80}: connect: connection refused'
+    return f'Get "https://{host}/v2/": dial tcp: lookup {name}: no such host'
+
+
+def login(call: Call) -> Answer:
+    """`POST /auth`: nobody can be asked whether the password is right, and it is kept nowhere."""
+    server = call.decode(AuthConfig).server_address
+    host = server.partition("://")[2] if "://" in server else server
+    host = host.partition("/")[0]
+    raise internal(_unreachable(_HUB if host in _HUBS else host))
 
 
 def search(call: Call) -> Answer:
@@ -59,6 +71,7 @@ def search(call: Call) -> Answer:
 
 
 ROUTES = (
+    Route("POST", "/auth", login),
     Route("POST", "/images/{name*}/push", push),
     Route("GET", "/images/search", search),
 )
