@@ -193,7 +193,7 @@ class Containers:
         self, container_id: str, attachments: Mapping[str, EndpointSettings], endpoints: Sequence[ContainerNetwork]
     ) -> None:
         """Take note of a container's networks."""
-        self._change(container_id, attachments=attachments, endpoints=tuple(endpoints))
+        self.placement.moved(self._change(container_id, attachments=attachments, endpoints=tuple(endpoints)))
 
     def pause(self, container_id: str) -> None:
         """Let nothing in a running container go on. Raises EngineError (409)."""

@@ -18,14 +18,17 @@ from swarmlab.engine.events import Events
 from swarmlab.engine.execs import Execs
 from swarmlab.engine.imageremoval import ImageRemoval
 from swarmlab.engine.images import LocalImages
-from swarmlab.engine.localnetworks import PREDEFINED, LocalNetworks
+from swarmlab.engine.localipam import prefix_length
+from swarmlab.engine.localnetworks import GATEWAY_BRIDGE, PREDEFINED, LocalNetworks
 from swarmlab.engine.placement import HandNetwork, HandPlacement
 from swarmlab.engine.servicelogs import LogBroker, TaskContainers
 from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
 from swarmlab.engine.swarms import Swarms
 from swarmlab.engine.volumes import Volumes
+from swarmlab.engine.wiring import NetworkFacts, Wiring
 from swarmlab.images import Catalogue, ImageStore
 from swarmlab.manager import StatusError, Swarm
+from swarmlab.network import Fabric
 from swarmlab.objects import Network
 from swarmlab.objects.local import Engine, LocalNetwork, LocalPool
 from swarmlab.runtime.virtual import VirtualRuntime
@@ -49,6 +52,8 @@ CONTAINERS_FOLDER, VOLUMES_FOLDER = "containers", "volumes"
 
 class Neighbours(Swarms, Protocol):
     """The swarms of the lab, and what their nodes let each other see."""
+
+    fabric: Fabric
 
     def containers(self, swarm: Swarm, node_id: str, engine: str) -> TaskContainers | None:
         """The containers of a node; None when its engine does not answer the one with this name."""
@@ -83,7 +88,7 @@ class DockerEngine:
         self._record = next(iter(store.tables.engines))
         #: A private folder of the engine's own, for temporary files too.
         self.scratch = state / CONTAINERS_FOLDER / name
-        self.runtime = VirtualRuntime(clock, kept.kept, self.scratch)
+        self.runtime = VirtualRuntime(clock, kept.kept, self.scratch, swarms.fabric)
         self.volumes = Volumes(name, store, state / VOLUMES_FOLDER / name, self.events)
         self.containers = Containers(name, store, clock, self.runtime, self.events, self.volumes)
         self.networks = LocalNetworks(
@@ -98,13 +103,22 @@ class DockerEngine:
         self.removal = ImageRemoval(self.images, lambda: self.containers.list(all=True), self.events)
         kept.sweep({container.image_id for container in self.containers.list(all=True)})
         self.by_hand = ByHand(name, self.containers, self.images)
-        self.placement = self.containers.placement = HandPlacement(
+        self.placement = HandPlacement(
             name,
             self.events,
             lambda: self.containers.list(all=False),
             self._network,
             self._service_ports,
             self.containers.find,
+        )
+        self.wiring = self.containers.placement = Wiring(
+            name,
+            swarms.fabric,
+            self.placement,
+            self._facts,
+            self._gateway_bridge,
+            self.containers.find,
+            _BRIDGE.gateway,
         )
         self.connections = Connections(self.containers, self.placement, self._network)
         self.cluster = ClusterComponent(self._record.id, name, address, store, clock, swarms, self.events)
@@ -152,6 +166,32 @@ class DockerEngine:
             )
         return HandNetwork(name, found.id, "overlay")
 
+    def _facts(self, network_id: str) -> NetworkFacts | None:
+        local = self.networks.find(network_id)
+        if local is not None:
+            return NetworkFacts(local.id, local.name, "bridge", local.internal, default=local.name in PREDEFINED)
+        swarm = self._swarm()
+        network = swarm.store.tables.networks.get(network_id) if swarm is not None else None
+        if network is None:
+            return None
+        spec = network.spec
+        return NetworkFacts(network.id, spec.name, "ingress" if spec.ingress else "overlay", spec.internal)
+
+    def _gateway_bridge(self) -> tuple[str, str] | None:
+        bridge = self.networks.find(GATEWAY_BRIDGE)
+        if bridge is None:
+            return None
+        pool = bridge.pools[0]
+        return bridge.id, f"{pool.router}/{prefix_length(pool)}"
+
+    def routers(self) -> dict[str, str]:
+        """The engine's own addresses on its bridges, by the id of the network."""
+        return {network.id: pool.router for network in self.networks.list() for pool in network.pools}
+
+    def _swarm(self) -> Swarm | None:
+        member = self.cluster.membership
+        return self._swarms.get(member.swarm) if member is not None else None
+
     def _swarm_networks(self) -> list[Network]:
         try:
             return self.cluster.control().networks()
@@ -160,8 +200,7 @@ class DockerEngine:
 
     def _service_ports(self) -> list[int]:
         """The ports that services publish on every node."""
-        member = self.cluster.membership
-        swarm = self._swarms.get(member.swarm) if member is not None else None
+        swarm = self._swarm()
         if swarm is None:
             return []
         endpoints = (service.endpoint for service in swarm.store.tables.services)

@@ -26,6 +26,9 @@ class Placement(Protocol):
     def place(self, container: Container, runs: base.Container) -> Container:
         """The record with what it got. Raises EngineError."""
 
+    def moved(self, container: Container) -> None:
+        """The container, which may run, was put on another network or taken off one."""
+
     def displace(self, container: Container) -> None:
         """The container has ended, or could not be started."""
 
@@ -36,6 +39,9 @@ class Nowhere:
     def place(self, container: Container, runs: base.Container) -> Container:
         """See `Placement`."""
         return container
+
+    def moved(self, container: Container) -> None:
+        """See `Placement`."""
 
     def displace(self, container: Container) -> None:
         """See `Placement`."""
@@ -127,6 +133,9 @@ class HandPlacement:
         return ContainerNetwork(
             network_id=network.id, addresses=tuple(found), gateways=tuple(pool.router for pool in network.pools)
         )
+
+    def moved(self, container: Container) -> None:
+        """See `Placement`. What it publishes stays where it is."""
 
     def displace(self, container: Container) -> None:
         """See `Placement`."""

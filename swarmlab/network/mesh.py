@@ -125,6 +125,14 @@ class Mesh:
             )
         return rows
 
+    def where(self, node_id: str, published: int) -> tuple[str, int] | None:
+        """Where a published TCP port of a node can really be reached."""
+        for key in (_Port(published, "tcp", ""), _Port(published, "tcp", node_id)):
+            served = self._served.get((node_id, key))
+            if isinstance(served, Listener):
+                return served.address, served.port
+        return None
+
     async def settled(self) -> None:
         """Return once every open port accepts connections."""
         while self._attaching:

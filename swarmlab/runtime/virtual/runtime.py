@@ -5,24 +5,29 @@ from pathlib import Path
 
 from swarmlab.clock import Clock
 from swarmlab.images import Images
+from swarmlab.network import Fabric
 from swarmlab.runtime.base import ContainerConfig, File
 from swarmlab.runtime.virtual.container import VirtualContainer
 from swarmlab.runtime.virtual.files import RootFs
-from swarmlab.runtime.virtual.machine import Machine, Resolver
+from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.process import ProcessHost
 
+#: What is there until the engine has put the container on its networks.
 _HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t{}\n"
 
 
 class VirtualRuntime:
     """Creates virtual containers. See `Runtime`."""
 
-    def __init__(self, clock: Clock, images: Images, state: Path, resolver: Resolver | None = None) -> None:
-        """`state` is a directory of this engine's own; processes that an earlier life left behind there are killed."""
+    def __init__(self, clock: Clock, images: Images, state: Path, fabric: Fabric | None = None) -> None:
+        """`state` is a directory of this engine's own; processes that an earlier life left behind there are killed.
+
+        `fabric` has the networks that containers are on.
+        """
         self._clock = clock
         self._images = images
         self._state = state
-        self._resolver = resolver
+        self._fabric = fabric or Fabric()
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._processes = ProcessHost(state)
         self._containers: set[VirtualContainer] = set()
@@ -47,9 +52,14 @@ class VirtualRuntime:
             directory=directory,
             processes=self._processes,
             absent=image.absent,
-            resolver=self._resolver,
+            sandboxes=lambda: self._fabric.sandbox(config.id),
         )
-        container = VirtualContainer(config, machine, self._clock, lambda: self._containers.discard(container))
+
+        def forget() -> None:
+            self._containers.discard(container)
+            self._fabric.forget(config.id)
+
+        container = VirtualContainer(config, machine, self._clock, forget)
         self._containers.add(container)
         return container
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from swarmlab.runtime.virtual.machine import Program
 from swarmlab.runtime.virtual.programs.fetch import curl, wget
 from swarmlab.runtime.virtual.programs.identity import id_
+from swarmlab.runtime.virtual.programs.interfaces import hostname, ifconfig, ip, route
+from swarmlab.runtime.virtual.programs.lookup import getent, nslookup
 from swarmlab.runtime.virtual.programs.ls import ls
 from swarmlab.runtime.virtual.programs.nginx import nginx
 from swarmlab.runtime.virtual.programs.ping import ping
@@ -17,10 +19,16 @@ from swarmlab.runtime.virtual.programs.whoami import whoami_echo, whoami_plain
 #: Every program that is not the shell's own.
 PROGRAMS: Mapping[str, Program] = {
     "curl": curl,
+    "getent": getent,
+    "hostname": hostname,
     "id": id_,
+    "ifconfig": ifconfig,
+    "ip": ip,
     "ls": ls,
     "nginx": nginx,
+    "nslookup": nslookup,
     "ping": ping,
+    "route": route,
     "sleep": sleep,
     "tail": tail,
     "top": top,

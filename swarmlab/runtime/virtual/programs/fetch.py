@@ -70,8 +70,8 @@ async def curl(context: Context) -> int:
         try:
             work = _request(context, method, parts.geturl(), headers, body, redirects="L" in values)
             reply = await run_at_most(context.machine.clock, work, float(values.get("m") or 1e9))
-        except UnknownHostError as error:
-            code = await fail(6, f"Could not resolve host: {error}")
+        except UnknownHostError:
+            code = await fail(6, f"Could not resolve host: {parts.hostname}")
             continue
         except TimeoutError:
             code = await fail(28, f"Operation timed out after {float(values['m']) * 1000:.0f} milliseconds")
@@ -121,7 +121,8 @@ async def wget(context: Context) -> int:
     body = values["post-data"].encode() if "post-data" in values else None
     port = parts.port or (443 if parts.scheme == "https" else 80)
     quiet = "q" in values
-    if not quiet and (address := _known(context, parts.hostname or "")) is not None:
+    address = next(iter(context.machine.resolve(parts.hostname or "")), "")
+    if not quiet and address:
         await context.err(f"Connecting to {parts.netloc} ({address}:{port})\n")
     try:
         work = _request(context, "POST" if body is not None else "GET", parts.geturl(), headers, body, redirects=True)
@@ -132,10 +133,8 @@ async def wget(context: Context) -> int:
     except TimeoutError:
         await context.err("wget: download timed out\n")
         return 1
-    except OSError:
-        await context.err(
-            f"wget: can't connect to remote host ({_known(context, parts.hostname or '')}): Connection refused\n"
-        )
+    except OSError as error:
+        await context.err(f"wget: can't connect to remote host ({address}): {error.strerror}\n")
         return 1
     except aiohttp.ClientError:
         await context.err("wget: error getting response\n")
@@ -163,11 +162,6 @@ def _header(line: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _known(context: Context, host: str) -> str | None:
-    """The address to show for a host, None when it is unknown."""
-    return "127.0.0.1" if context.machine.knows(host) else None
-
-
 async def _deliver(context: Context, data: bytes, target: str) -> None:
     if target in ("", "-"):
         await context.out(data)
@@ -186,9 +180,10 @@ async def _request(
         for _ in range(_MAX_REDIRECTS):
             parts = urlsplit(url)
             port = parts.port or (443 if parts.scheme == "https" else 80)
-            if (address := context.machine.connect(parts.hostname or "", port)) is None:
-                raise UnknownHostError(parts.hostname)
-            real = f"{parts.scheme}://{address[0]}:{address[1]}{parts.path or '/'}" + (
+            if not (known := context.machine.resolve(parts.hostname or "")):
+                raise UnknownHostError(parts.netloc)
+            route = await context.machine.reach(known[0], port)
+            real = f"{parts.scheme}://{route.host}:{route.port}{parts.path or '/'}" + (
                 f"?{parts.query}" if parts.query else ""
             )
             async with session.request(
