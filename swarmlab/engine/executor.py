@@ -10,7 +10,7 @@ from swarmlab.engine.containers import Containers
 from swarmlab.engine.errors import EngineError
 from swarmlab.engine.images import LocalImages
 from swarmlab.engine.wiring import binding
-from swarmlab.network import Endpoint, Fabric, Mesh, PortBinding
+from swarmlab.network import Door, Endpoint, Fabric, Mesh, PortBinding
 from swarmlab.objects import Config, ContainerStatus, NodeDescription, PortConfig, Secret, Task
 from swarmlab.objects.local import Container
 from swarmlab.objects.template import TemplateError
@@ -36,13 +36,16 @@ class ContainerExecutor:
         images: LocalImages,
         mesh: Mesh,
         fabric: Fabric,
+        entrance: Callable[[str], str],
         describe: Callable[[], NodeDescription],
     ) -> None:
+        """`entrance` is the address that connections seem to come from that the routing mesh takes at a node."""
         self.clock = clock
         self.containers = containers
         self.images = images
         self.mesh = mesh
         self.fabric = fabric
+        self.entrance = entrance
         self.describe = describe
 
     def controller(
@@ -263,8 +266,13 @@ class ContainerController:
                     service_id=self._task.service_id,
                     ports=ports,
                     connect=lambda target: running.ports()[target],
+                    door=self._door,
                 )
             )
+
+    def _door(self, target: int, entry: str) -> Door:
+        """Where the container's port is, for a connection that comes in at a node of the swarm."""
+        return self._executor.fabric.sandbox(self._container_id).door(target, self._executor.entrance(entry))
 
     def _deactivate(self) -> None:
         """No new connections: not through the routing mesh, nor by a virtual IP or a name."""

@@ -228,7 +228,13 @@ class Lab:
         if self._hollow:
             return HollowExecutor(engine, describe=description)
         return ContainerExecutor(
-            self._clock, docker.containers, docker.images, self._mesh(swarm), self.fabric, description
+            self._clock,
+            docker.containers,
+            docker.images,
+            self._mesh(swarm),
+            self.fabric,
+            lambda node_id: self._entrance(swarm, node_id),
+            description,
         )
 
     def containers(self, swarm: Swarm, node_id: str, engine: str) -> Containers | None:
@@ -322,6 +328,13 @@ class Lab:
         if mesh is None:
             mesh = self._meshes[swarm.id] = Mesh(lambda node_id, port: self._note_connection(swarm, node_id, port))
         return mesh
+
+    @staticmethod
+    def _entrance(swarm: Swarm, node_id: str) -> str:
+        """The address of a node's load balancer on the ingress network."""
+        node = swarm.store.tables.nodes.get(node_id)
+        ingress = next((n.id for n in swarm.store.tables.networks if n.spec.ingress), "")
+        return node.attachments.get(ingress, "").partition("/")[0] if node is not None else ""
 
     def _note_connection(self, swarm: Swarm, node_id: str, port: int) -> None:
         """Someone opened a published port: a request like any other, so that a checker can tell."""

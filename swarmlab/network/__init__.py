@@ -2,14 +2,18 @@
 
 from swarmlab.network.addresses import node_addresses
 from swarmlab.network.base import Endpoint, NodeAddress, PortBinding, Published
+from swarmlab.network.egress import Egress, egress, passage
 from swarmlab.network.fabric import Fabric
 from swarmlab.network.mesh import Mesh
+from swarmlab.network.relay import Door
 from swarmlab.network.room import Binding, Member, Place
 from swarmlab.network.sandbox import NO_ANSWER, Nodes, Route, Sandbox, UnreachableError
 
 __all__ = [
     "NO_ANSWER",
     "Binding",
+    "Door",
+    "Egress",
     "Endpoint",
     "Fabric",
     "Member",
@@ -22,5 +26,7 @@ __all__ = [
     "Route",
     "Sandbox",
     "UnreachableError",
+    "egress",
     "node_addresses",
+    "passage",
 ]

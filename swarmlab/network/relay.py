@@ -4,12 +4,28 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
-from typing import cast
+from typing import NamedTuple, cast
 
 #: Bytes that may wait in one direction before its sender is paused.
 _BUFFER = 64 * 1024
 
+#: What an address on this machine looks like to the sockets module.
+SocketName = tuple[str, int]
+
 _RESET = struct.pack("ii", 1, 0)
+
+
+class Door(NamedTuple):
+    """Where a connection goes on this machine, and how the program there learns where it comes from.
+
+    `greeting` is what it is sent first. `origins` is told the `source` by our end of the connection while that lasts.
+    """
+
+    host: str
+    port: int
+    source: str = ""
+    greeting: bytes = b""
+    origins: dict[SocketName, str] | None = None
 
 
 class _Side(asyncio.Protocol):
@@ -71,17 +87,18 @@ class _Side(asyncio.Protocol):
 class Relay(_Side):
     """A client's connection, joined to the first backend that takes it.
 
-    `backends` gives addresses in the order in which to try them; `opened` and `closed` are called with the relay.
+    `backends` gives doors in the order in which to try them; `opened` and `closed` are called with the relay.
     """
 
     def __init__(
         self,
-        backends: Callable[["Relay"], AsyncIterator[tuple[str, int]]],
+        backends: Callable[["Relay"], AsyncIterator[Door]],
         opened: Callable[["Relay"], None],
         closed: Callable[["Relay"], None],
     ) -> None:
         super().__init__()
         self._backends = backends
+        self._door: tuple[Door, SocketName] | None = None
         self._opened = opened
         self._closed = closed
         self._connecting: asyncio.Task[None] | None = None
@@ -98,6 +115,8 @@ class Relay(_Side):
         super().connection_lost(exc)
         if self._connecting is not None:
             self._connecting.cancel()
+        if self._door is not None and self._door[0].origins is not None:
+            self._door[0].origins.pop(self._door[1], None)
         self._closed(self)
 
     def cut(self) -> None:
@@ -108,14 +127,19 @@ class Relay(_Side):
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
-        async for host, port in self._backends(self):
+        async for door in self._backends(self):
             try:
-                _, backend = await loop.create_connection(_Side, host, port)
+                transport, backend = await loop.create_connection(_Side, door.host, door.port)
             except OSError:
                 continue
             if self.transport is None:
                 backend.reset()
                 return
+            self._door = door, transport.get_extra_info("sockname")[:2]
+            if door.origins is not None and door.source:
+                door.origins[self._door[1]] = door.source
+            if door.greeting:
+                transport.write(door.greeting)
             self.join(backend)
             self.transport.resume_reading()
             return

@@ -11,10 +11,14 @@ import random
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
+from swarmlab.network.relay import Door
 from swarmlab.network.room import Place, Record, Room
 
 #: Seconds until the kernel gives up: on an address that nobody has, and on one that never answers.
 NO_NEIGHBOUR, NO_ANSWER = 3.0, 127.0
+
+#: The port that connections seem to come from: nobody can connect to it.
+_SOURCE_PORT = 49152
 
 _ORDER = {"overlay": 0, "ingress": 1, "bridge": 2, "gateway": 3}
 #: Networks of one node alone; those of kind `gateway` let nobody reach their neighbours.
@@ -30,17 +34,22 @@ class UnreachableError(OSError):
 
 
 class Route(NamedTuple):
-    """Where a connection really goes: `host` and `port` on this machine; `source` is the address that it comes from.
+    """Where a connection goes: a port of a container (`sandbox`), or else a published port of a node (`published`).
 
-    `container` is the id of the container that is there, empty for a published port of a node. With `proxied` the
-    program there is told the source by the PROXY protocol before anything else.
+    `source` is the address that it comes from.
     """
 
-    host: str
     port: int
     source: str = ""
-    container: str = ""
-    proxied: bool = False
+    sandbox: "Sandbox | None" = None
+    published: tuple[str, int] | None = None
+
+    def door(self) -> Door:
+        """Where that is on this machine."""
+        if self.published is not None:
+            return Door(*self.published)
+        assert self.sandbox is not None
+        return self.sandbox.door(self.port, self.source)
 
 
 class Nodes(Protocol):
@@ -71,9 +80,11 @@ class Sandbox:
 
     def __init__(self, container_id: str, room: Room, nodes: Nodes, others: Sandboxes) -> None:
         self.container_id = container_id
-        #: Where the ports that listen really are, and those whose program is told where connections come from.
+        #: Where the ports that listen really are, and where some can be told first by whom they are called (PROXY).
         self.ports: dict[int, tuple[str, int]] = {}
-        self.proxied: set[int] = set()
+        self.told: dict[int, tuple[str, int]] = {}
+        #: The source of each open connection, by the other end of it as the program sees that.
+        self.origins: dict[tuple[str, int], str] = {}
         #: The container's hosts file, as it is now.
         self.hosts: Callable[[], str] = lambda: ""
         self._room = room
@@ -144,6 +155,15 @@ class Sandbox:
     def _hears(self, place: Place, record: Record) -> bool:
         return place.kind in _LOCAL or self._nodes.reaches(self.node, record.node)
 
+    # --- ports -----------------------------------------------------------------------------------------------------
+
+    def door(self, port: int, source: str) -> Door:
+        """Where a port that listens really is, for a connection from an address. Raises KeyError when it does not."""
+        if source and (told := self.told.get(port)) is not None:
+            own = next((host for place in self.places for host in place.hosts[:1]), "127.0.0.1")
+            return Door(*told, source, f"PROXY TCP4 {source} {own} {_SOURCE_PORT} {port}\r\n".encode())
+        return Door(*self.ports[port], source, origins=self.origins)
+
     # --- connections -----------------------------------------------------------------------------------------------
 
     def route(self, address: str, port: int) -> Route:
@@ -204,16 +224,16 @@ class Sandbox:
 
     def _at_container(self, container_id: str, port: int, source: str) -> Route:
         sandbox = self._others.sandbox(container_id)
-        if (real := sandbox.ports.get(port)) is None:
+        if port not in sandbox.ports:
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
-        return Route(*real, source, container_id, port in sandbox.proxied)
+        return Route(port, source, sandbox)
 
     def _at_node(self, node: str, port: int) -> Route:
         if not self._reaches(node):
             raise UnreachableError(errno.ETIMEDOUT, NO_ANSWER)
         if (real := self._nodes.published_at(node, port)) is None:
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
-        return Route(*real)
+        return Route(port, published=real)
 
     def _own_gateway(self, address: str) -> str | None:
         """The node itself, when the address is one of its bridges'."""

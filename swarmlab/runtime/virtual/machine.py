@@ -6,11 +6,12 @@ import errno
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from swarmlab.clock import Clock
-from swarmlab.network import Route, Sandbox, UnreachableError
+from swarmlab.network import Egress, Sandbox, UnreachableError, egress, passage
 from swarmlab.runtime.base import Output
 from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.process import Child, ProcessHost
@@ -99,16 +100,26 @@ class Machine:
         """The addresses of a name; empty when it means nothing inside the container."""
         return self.sandbox.lookup(host)
 
-    async def reach(self, address: str, port: int) -> Route:
-        """Where a connection to an address really goes.
+    @asynccontextmanager
+    async def connection(self, address: str, port: int) -> AsyncIterator[tuple[str, int]]:
+        """Where on this machine a program of ours connects to, to get to an address.
 
         Raises OSError as connect() does: ECONNREFUSED, ENETUNREACH at once, EHOSTUNREACH, ETIMEDOUT after a while.
         """
         try:
-            return self.sandbox.route(address, port)
+            door = self.sandbox.route(address, port).door()
         except UnreachableError as error:
             await self.clock.sleep(error.delay)
             raise
+        way = passage(door)
+        try:
+            yield way.address
+        finally:
+            await way.end()
+
+    def egress(self, host: str, port: int) -> Egress:
+        """A way out for a real process."""
+        return egress(self.sandbox, self.clock, host, port)
 
     def _hosts(self) -> str:
         try:

@@ -153,7 +153,9 @@ async def wget(context: Context) -> int:
     if not quiet:
         shown = "-" if target == "-" else f"'{target}'"
         opening = "writing to stdout\n" if target == "-" else f"saving to {shown}\n"
-        await context.err(f"{opening}{shown} saved\n" if target != "-" else f"{opening}written to stdout\n")
+        progress = f"{target[:20]:<20} 100% |{'*' * 32}| {len(reply.body):>5}  0:00:00 ETA\n"
+        closing = "written to stdout\n" if target == "-" else f"{shown} saved\n"
+        await context.err(opening + progress + closing)
     return 0
 
 
@@ -176,26 +178,51 @@ async def _request(
 
     Raises UnknownHostError, OSError when nobody listens, aiohttp.ClientError when the answer is no HTTP.
     """
-    async with aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=_AUTOMATIC) as session:
-        for _ in range(_MAX_REDIRECTS):
-            parts = urlsplit(url)
-            port = parts.port or (443 if parts.scheme == "https" else 80)
-            if not (known := context.machine.resolve(parts.hostname or "")):
-                raise UnknownHostError(parts.netloc)
-            route = await context.machine.reach(known[0], port)
-            real = f"{parts.scheme}://{route.host}:{route.port}{parts.path or '/'}" + (
-                f"?{parts.query}" if parts.query else ""
-            )
-            async with session.request(
-                method, real, headers={"Host": parts.netloc, **headers}, data=body, allow_redirects=False, ssl=False
-            ) as reply:
-                answer = _Reply(url, reply.status, reply.reason or "", reply.headers, await reply.read())
-            if not redirects or answer.status not in (301, 302, 303, 307, 308) or "Location" not in answer.headers:
-                break
-            url = urljoin(url, answer.headers["Location"])
-            if answer.status in (301, 302, 303) and method != "HEAD":
-                method, body = "GET", None
+    for _ in range(_MAX_REDIRECTS):
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        known = context.machine.resolve(parts.hostname or "")
+        if not known:
+            raise UnknownHostError(parts.netloc)
+        answer = await _exchange(context, known, port, method, url, headers, body)
+        if not redirects or answer.status not in (301, 302, 303, 307, 308) or "Location" not in answer.headers:
+            break
+        url = urljoin(url, answer.headers["Location"])
+        if answer.status in (301, 302, 303) and method != "HEAD":
+            method, body = "GET", None
     return answer
+
+
+async def _exchange(
+    context: Context,
+    addresses: Sequence[str],
+    port: int,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+) -> _Reply:
+    """One exchange with the first address that takes the connection. Raises as `_request` does."""
+    parts = urlsplit(url)
+    for address in addresses:
+        try:
+            async with (
+                context.machine.connection(address, port) as (host, real),
+                aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=_AUTOMATIC) as session,
+                session.request(
+                    method,
+                    f"{parts.scheme}://{host}:{real}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else ""),
+                    headers={"Host": parts.netloc, **headers},
+                    data=body,
+                    allow_redirects=False,
+                    ssl=False,
+                ) as reply,
+            ):
+                return _Reply(url, reply.status, reply.reason or "", reply.headers, await reply.read())
+        except OSError:
+            if address == addresses[-1]:
+                raise
+    raise UnknownHostError(parts.netloc)
 
 
 _AUTOMATIC: Sequence[str] = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
