@@ -95,6 +95,7 @@ class Machine:
     def close_port(self, port: int) -> None:
         """The container's `port` no longer listens."""
         self.ports.pop(port, None)
+        self.sandbox.told.pop(port, None)
 
     def resolve(self, host: str) -> list[str]:
         """The addresses of a name; empty when it means nothing inside the container."""
