@@ -29,7 +29,8 @@ def test_the_images_own_configuration(tmp_path: Path) -> None:
     text = words(result.render({80: 4321}, {80: 4322}, lambda *target: []))
     assert text.startswith("daemon off; error_log stderr notice; events {")
     for part in (
-        "http { more_set_headers x; set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol; types { text/html html htm;",
+        "http { more_set_headers x; set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol; types {",
+        "text/html html htm;",
         "access_log /dev/stdout combined;",
         "listen 127.0.0.1:4321; listen 127.0.0.1:4322 proxy_protocol; "
         "server_name localhost; location / { root root/usr/share/nginx/html;",

@@ -50,7 +50,7 @@ class ConfigError(Exception):
 class Plan(NamedTuple):
     """A rewritten configuration that any container with the same files can use.
 
-    `text` has `<N>` where the real port of the container's port N belongs, `<told N>` for the one where connections
+    `text` has `<N>` where the real port of the container's port N belongs, `<toldN>` for the one where connections
     are announced by the PROXY protocol, and places for `targets`. `ports` are those ports, `exports` the paths that
     must be made real below the container's directory, and `origins` says for each line of `text` where it came from.
     `daemon` is whether nginx would have gone to the background.
@@ -74,7 +74,7 @@ class Plan(NamedTuple):
         def port(match: re.Match[str]) -> str:
             return f"127.0.0.1:{(told if match[1] else ports)[int(match[2])]}"
 
-        return fill(re.sub(r"127\.0\.0\.1:<(told )?(\d+)>", port, self.text), servers)
+        return fill(re.sub(r"127\.0\.0\.1:<(told)?(\d+)>", port, self.text), servers)
 
     def restore_lines(self, message: str, config: str) -> str:
         """Turn `FILE:LINE` of the rewritten file in nginx's message into the container's own file and line."""
@@ -209,7 +209,7 @@ class _Rewriter:
                 # In other blocks than a location they may not stand.
                 return " ".join((text, *(passing.beside if context[-1] == "location" else ())))
         if name == "listen" and context[:1] == ("http",) and args[0].startswith("127.0.0.1:<"):
-            told = [args[0].replace("<", "<told "), *args[1:], "proxy_protocol"]
+            told = [args[0].replace("<", "<told"), *args[1:], "proxy_protocol"]
             return f"{text} {crossplane.build([{**item, 'args': told}]).strip()}"
         return text
 
