@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import ipaddress
 import secrets
 from pathlib import Path
 from typing import Protocol
@@ -44,6 +45,20 @@ _BRIDGE_OPTIONS = {
     "com.docker.network.bridge.name": "docker0",
     "com.docker.network.driver.mtu": "1500",
 }
+
+
+def _upper_half(network: Network) -> tuple[LocalPool, ...]:
+    """Where containers that are run by hand get their addresses on a network of the swarm.
+
+    In a real swarm the leader gives them, one after the other with all the rest. Here it gives none: it counts up from
+    the lowest, so these keep out of its way.
+    """
+    configs = network.ipam.configs if network.ipam is not None else ()
+    pools = []
+    for config in configs[:1]:
+        subnet = ipaddress.ip_network(config.subnet, strict=False)
+        pools.append(LocalPool(subnet=str(subnet), ip_range=str(list(subnet.subnets(prefixlen_diff=1))[1])))
+    return tuple(pools)
 
 
 #: Folders of a lab, each with one for every engine.
@@ -110,6 +125,7 @@ class DockerEngine:
             self._network,
             self._service_ports,
             self.containers.find,
+            self._swarm_used,
         )
         self.wiring = self.containers.placement = Wiring(
             name,
@@ -164,7 +180,35 @@ class DockerEngine:
                 f"Could not attach to network {name}: rpc error: code = PermissionDenied "
                 f"desc = network {name} not manually attachable"
             )
-        return HandNetwork(name, found.id, "overlay")
+        return HandNetwork(name, found.id, "overlay", _upper_half(found))
+
+    def _swarm_used(self, network_id: str) -> set[str]:
+        """The addresses of a network of the swarm that somebody has, or will have as soon as its container runs."""
+        swarm = self._swarm()
+        if swarm is None:
+            return set()
+        tables = swarm.store.tables
+        given = [
+            address
+            for task in tables.tasks
+            if not task.state.terminal
+            for place in task.networks
+            if place.network_id == network_id
+            for address in place.addresses
+        ]
+        given += [
+            vip.addr
+            for service in tables.services
+            if service.endpoint is not None
+            for vip in service.endpoint.virtual_ips
+            if vip.network_id == network_id
+        ]
+        given += [node.attachments[network_id] for node in tables.nodes if network_id in node.attachments]
+        network = tables.networks.get(network_id)
+        if network is not None and network.ipam is not None:
+            given += [config.gateway for config in network.ipam.configs]
+        used = {address.partition("/")[0] for address in given}
+        return used | self._swarms.fabric.room.taken(network_id)
 
     def _facts(self, network_id: str) -> NetworkFacts | None:
         local = self.networks.find(network_id)

@@ -80,10 +80,11 @@ class HandPlacement:
         networks: Callable[[str], HandNetwork],
         taken: Callable[[], Iterable[int]],
         find: Callable[[str], Container],
+        swarm_used: Callable[[str], set[str]] = lambda network_id: set(),
     ) -> None:
         """`containers` run now, `networks` finds one by name or id, `taken` are ports that services publish here.
 
-        `find` finds a container by name or id.
+        `find` finds a container by name or id, `swarm_used` the addresses in use on a network of the swarm by its id.
         """
         self._node = node
         self._events = events
@@ -91,6 +92,7 @@ class HandPlacement:
         self._networks = networks
         self._taken = taken
         self._find = find
+        self._swarm_used = swarm_used
         self.mesh = Mesh()
 
     async def open(self, address: str) -> None:
@@ -148,6 +150,8 @@ class HandPlacement:
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _used(self, network: HandNetwork, container_id: str) -> set[str]:
+        if network.driver == "overlay":
+            return self._swarm_used(network.id)
         return {
             address.partition("/")[0]
             for other in self._containers()

@@ -27,28 +27,39 @@ class Door(NamedTuple):
     greeting: bytes = b""
     origins: dict[SocketName, str] | None = None
 
+    def announce(self, sockname: SocketName) -> Callable[[], object]:
+        """Let the program know where the connection comes from whose end on our side is this; what undoes that."""
+        origins = self.origins
+        if origins is None or not self.source:
+            return lambda: None
+        origins[sockname] = self.source
+        return lambda: origins.pop(sockname, None)
 
-class _Side(asyncio.Protocol):
+
+class Side(asyncio.Protocol):
     """One of the two connections; what it reads the other one writes."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
-        self.peer: _Side | None = None
+        self.peer: Side | None = None
         self.ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection exists."""
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(_BUFFER)
 
-    def join(self, peer: "_Side") -> None:
+    def join(self, peer: "Side") -> None:
         """Relay to and from `peer`, whose connection exists."""
         self.peer, peer.peer = peer, self
 
     def data_received(self, data: bytes) -> None:
+        """Hand on what came."""
         if self.peer is not None and self.peer.transport is not None:
             self.peer.transport.write(data)
 
     def eof_received(self) -> bool:
+        """Hand on that no more will come."""
         self.ended = True
         if self.peer is not None and self.peer.transport is not None:
             if self.peer.ended:
@@ -60,14 +71,17 @@ class _Side(asyncio.Protocol):
         return True
 
     def pause_writing(self) -> None:
+        """Let the peer wait."""
         if self.peer is not None and self.peer.transport is not None:
             self.peer.transport.pause_reading()
 
     def resume_writing(self) -> None:
+        """Let the peer go on."""
         if self.peer is not None and self.peer.transport is not None:
             self.peer.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """The peer learns of it, too."""
         self.transport = None
         if self.peer is not None and self.peer.transport is not None:
             if exc is not None:
@@ -84,7 +98,7 @@ class _Side(asyncio.Protocol):
             self.transport.abort()
 
 
-class Relay(_Side):
+class Relay(Side):
     """A client's connection, joined to the first backend that takes it.
 
     `backends` gives doors in the order in which to try them; `opened` and `closed` are called with the relay.
@@ -98,7 +112,7 @@ class Relay(_Side):
     ) -> None:
         super().__init__()
         self._backends = backends
-        self._door: tuple[Door, SocketName] | None = None
+        self._undo: Callable[[], object] = lambda: None
         self._opened = opened
         self._closed = closed
         self._connecting: asyncio.Task[None] | None = None
@@ -115,8 +129,7 @@ class Relay(_Side):
         super().connection_lost(exc)
         if self._connecting is not None:
             self._connecting.cancel()
-        if self._door is not None and self._door[0].origins is not None:
-            self._door[0].origins.pop(self._door[1], None)
+        self._undo()
         self._closed(self)
 
     def cut(self) -> None:
@@ -129,15 +142,13 @@ class Relay(_Side):
         loop = asyncio.get_running_loop()
         async for door in self._backends(self):
             try:
-                transport, backend = await loop.create_connection(_Side, door.host, door.port)
+                transport, backend = await loop.create_connection(Side, door.host, door.port)
             except OSError:
                 continue
             if self.transport is None:
                 backend.reset()
                 return
-            self._door = door, transport.get_extra_info("sockname")[:2]
-            if door.origins is not None and door.source:
-                door.origins[self._door[1]] = door.source
+            self._undo = door.announce(transport.get_extra_info("sockname")[:2])
             if door.greeting:
                 transport.write(door.greeting)
             self.join(backend)

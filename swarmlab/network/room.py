@@ -181,6 +181,10 @@ class Room:
         """Who has an address on a network."""
         return self._members.get(self._addresses.get((network, address), ""))
 
+    def taken(self, network: str) -> set[str]:
+        """The addresses of containers on a network."""
+        return {address for known, address in self._addresses if known == network}
+
     def records(self, network: str, name: str) -> Iterable[Record]:
         """What a name stands for on a network."""
         return self._names.get((network, name.lower()), {}).values()

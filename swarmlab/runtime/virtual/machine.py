@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from swarmlab.clock import Clock
-from swarmlab.network import Egress, Sandbox, UnreachableError, egress, passage
+from swarmlab.network import VARIABLE, Egress, Sandbox, UnreachableError, egress, passage
 from swarmlab.runtime.base import Output
 from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.process import Child, ProcessHost
@@ -59,6 +59,7 @@ class Machine:
         processes: ProcessHost,
         absent: frozenset[str] = frozenset(),
         sandboxes: Callable[[], Sandbox],
+        exchange: Callable[[], str],
     ) -> None:
         self.container_id = container_id
         self.hostname = hostname
@@ -69,6 +70,7 @@ class Machine:
         self.absent = absent
         self.signals = Signals()
         self._sandboxes = sandboxes
+        self._exchange = exchange
         self._daemons: set[asyncio.Task[Any]] = set()
         self._children: list[Child] = []
         self._thawed = asyncio.Event()
@@ -121,6 +123,10 @@ class Machine:
     def egress(self, host: str, port: int) -> Egress:
         """A way out for a real process."""
         return egress(self.sandbox, self.clock, host, port)
+
+    def network_variables(self) -> dict[str, str]:
+        """What tells a real process, if it has a shim for it, where the container's network is."""
+        return {VARIABLE: self._exchange()}
 
     def _hosts(self) -> str:
         try:

@@ -183,7 +183,9 @@ class _Rewriter:
                 continue
             self.emit(pad + crossplane.build([{**item, "args": args, "block": []}]).split("\n")[0], origin)
             if not context and item["directive"] == "http":
-                for line in (*http_prologue, _GROUPS, *(_REAL_ADDRESS if not _knows_addresses(item) else ())):
+                own = {inner["directive"] for inner in item["block"]} & {"proxy_http_version"}
+                ours = [line for line in http_prologue if line.split()[0] not in own]
+                for line in (*ours, _GROUPS, *(_REAL_ADDRESS if not _knows_addresses(item) else ())):
                     self.emit(f"{pad}    {line}", origin)
             self.write(item["block"], http_prologue, (*context, item["directive"]), _inherited(item, inherited))
             self.emit(pad + "}", origin)

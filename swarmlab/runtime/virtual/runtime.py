@@ -5,7 +5,7 @@ from pathlib import Path
 
 from swarmlab.clock import Clock
 from swarmlab.images import Images
-from swarmlab.network import Fabric
+from swarmlab.network import Exchange, Fabric
 from swarmlab.runtime.base import ContainerConfig, File
 from swarmlab.runtime.virtual.container import VirtualContainer
 from swarmlab.runtime.virtual.files import RootFs
@@ -28,6 +28,7 @@ class VirtualRuntime:
         self._images = images
         self._state = state
         self._fabric = fabric or Fabric()
+        self._exchange = Exchange(clock, self._fabric.sandbox)
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._processes = ProcessHost(state)
         self._containers: set[VirtualContainer] = set()
@@ -53,10 +54,12 @@ class VirtualRuntime:
             processes=self._processes,
             absent=image.absent,
             sandboxes=lambda: self._fabric.sandbox(config.id),
+            exchange=lambda: self._exchange.admit(config.id),
         )
 
         def forget() -> None:
             self._containers.discard(container)
+            self._exchange.dismiss(config.id)
             self._fabric.forget(config.id)
 
         container = VirtualContainer(config, machine, self._clock, forget)
@@ -67,3 +70,4 @@ class VirtualRuntime:
         """See `Runtime.close`."""
         await asyncio.gather(*(container.remove() for container in tuple(self._containers)))
         await self._processes.close()
+        await self._exchange.close()

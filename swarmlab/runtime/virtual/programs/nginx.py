@@ -18,6 +18,8 @@ _CONFIG = "nginx.conf"
 #: So many pieces of output wait for somebody who is attached; and so long, in seconds, what is left of it at the end.
 _ROOM, _LAST_OUTPUT = 64, 2.0
 _TEST_FAILED = "nginx: configuration file /etc/nginx/nginx.conf test failed\n"
+#: The first version that by default keeps connections to where it passes requests on.
+_KEEPS_CONNECTIONS = [1, 29, 7]
 _SIGNALS = {"reload": "SIGHUP", "stop": "SIGTERM", "quit": "SIGQUIT", "reopen": "SIGUSR1"}
 
 #: Seconds of swarm time between two looks at files of this machine.
@@ -300,6 +302,8 @@ def _plan(context: Context, binary: NginxBinary, globals_: Sequence[str]) -> Pla
     http = [f"{kind.replace('-', '_')}_temp_path {kind}-temp;" for kind in binary.temp_paths]
     if version != binary.version:
         http.append(f'more_set_headers "Server: nginx/{version}";')
+    if [int(number) for number in version.split(".")] < _KEEPS_CONNECTIONS:
+        http.append("proxy_http_version 1.0;")
     planned = plan(context.machine.root, globals_, prologue, http)
     if files is not None:
         if len(_plans) >= 64:
