@@ -102,6 +102,12 @@ class _Call(Side):
         elif len(self._line) > _LONGEST_LINE:
             self.reset()
 
+    def eof_received(self) -> bool:
+        """Who says no more has nothing to wait for, unless it is a connection that is handed on."""
+        if self.peer is None and self._line is None and (self._work is None or self._work.done()):
+            return False
+        return super().eof_received()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """What was asked for ends with the connection."""
         super().connection_lost(exc)

@@ -116,10 +116,14 @@ def test_a_way_out_follows_a_name_and_resets_what_it_cannot_reach() -> None:
 
             real = await asyncio.start_server(answer, "127.0.0.1", 0)
             way = egress(fabric.sandbox("c2"), VirtualClock(), "c3", 80)
+            reader, writer = await asyncio.open_connection(*way.address)
             with pytest.raises(ConnectionResetError):
-                await (await asyncio.open_connection(*way.address))[0].read()
+                await reader.read()
+            writer.close()
             fabric.sandbox("c3").ports[80] = real.sockets[0].getsockname()
-            assert await (await asyncio.open_connection(*way.address))[0].read() == b"here\n"
+            reader, writer = await asyncio.open_connection(*way.address)
+            assert await reader.read() == b"here\n"
+            writer.close()
             await way.end()
             real.close()
 
