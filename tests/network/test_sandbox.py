@@ -3,7 +3,7 @@ import ipaddress
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarmlab.network import Binding, Fabric, Member, Place, UnreachableError
@@ -211,6 +211,7 @@ def test_the_hosts_file_comes_before_dns() -> None:
     assert box.lookup("10.0.0.77") == ["10.0.0.77"]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
