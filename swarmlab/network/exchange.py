@@ -87,10 +87,10 @@ class _Call(Side):
         #: Undoes what lasts as long as the connection.
         self._undo: Callable[[], object] = lambda: None
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         """Gather the line; then hand on what came."""
         if self._line is None:
-            super().data_received(data)
+            super().received(data)
             return
         self._line += data
         line, end, early = bytes(self._line).partition(b"\n")
