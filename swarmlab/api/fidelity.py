@@ -121,8 +121,8 @@ _MOUNTS = (
 )
 
 _TRAFFIC = (
-    "of UDP and SCTP ports no traffic is carried, published or not; nothing outside of the lab is reached, and containers "
-    "are reached from this machine by published ports only"
+    "of UDP and SCTP ports no traffic is carried, published or not; nothing outside of the lab is reached, "
+    "and containers are reached from this machine by published ports only"
 )
 
 #: What is missing of a command whose calls are all served.
@@ -133,8 +133,8 @@ MISSING = {
     "docker stack deploy": _TRAFFIC,
     "docker network create, rm": "drivers bridge and overlay",
     "docker run, create, start": f"{_MOUNTS}; limits are shown, not imposed; files that were changed in a "
-    "container, and not in a volume, do not outlive the lab's process; {_TRAFFIC}; with `--network host` programs listen in "
-    "the container only; `--dns` is shown, not used",
+    f"container, and not in a volume, do not outlive the lab's process; {_TRAFFIC}; with `--network host` programs "
+    "listen in the container only; `--dns` is shown, not used",
     "docker network connect, disconnect": "on an attachable overlay network a container by hand has an address of the "
     "upper half of the subnet, not the next one",
     "docker pause, unpause": "a script stops where it next prints, or comes back from `sleep` and other programs",

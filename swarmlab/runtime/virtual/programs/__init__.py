@@ -8,6 +8,7 @@ from swarmlab.runtime.virtual.programs.identity import id_
 from swarmlab.runtime.virtual.programs.interfaces import hostname, ifconfig, ip, route
 from swarmlab.runtime.virtual.programs.lookup import getent, nslookup
 from swarmlab.runtime.virtual.programs.ls import ls
+from swarmlab.runtime.virtual.programs.netcat import nc
 from swarmlab.runtime.virtual.programs.nginx import nginx
 from swarmlab.runtime.virtual.programs.ping import ping
 from swarmlab.runtime.virtual.programs.remove import rm, rmdir
@@ -25,6 +26,7 @@ PROGRAMS: Mapping[str, Program] = {
     "ifconfig": ifconfig,
     "ip": ip,
     "ls": ls,
+    "nc": nc,
     "nginx": nginx,
     "nslookup": nslookup,
     "ping": ping,

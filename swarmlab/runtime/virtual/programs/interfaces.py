@@ -57,7 +57,10 @@ async def ip(context: Context) -> int:
     if what and "route".startswith(what):
         await context.out("".join(_routes(known, device)))
     elif what and ("address".startswith(what) or "link".startswith(what)):
-        await context.out("".join(_links(known, device, addresses="address".startswith(what))))
+        text = "".join(_links(known, device, addresses="address".startswith(what)))
+        if "-4" in context.argv and "address".startswith(what):
+            text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("    link/"))
+        await context.out(text)
     else:
         await context.err(
             "BusyBox v1.37.0 multi-call binary.\n\nUsage: ip [OPTIONS] address|route|link [ARGS]\n\n"
@@ -109,12 +112,16 @@ async def route(context: Context) -> int:
 
 
 async def hostname(context: Context) -> int:
-    """The host name; `-i` and `-I` its addresses, `-s` up to the first dot, `-f` as it is."""
+    """The host name; `-i` its addresses, `-s` up to the first dot, `-f` as it is."""
     flags = {letter for word in context.argv[1:] if word.startswith("-") for letter in word[1:]}
     name = context.machine.hostname
-    if "I" in flags:
-        await context.out(" ".join(str(item.address.ip) for item in interfaces(context)) + " \n")
-    elif "i" in flags:
+    if flags - set("sidf"):
+        await context.err(
+            f"hostname: invalid option -- '{min(flags - set('sidf'))}'\nBusyBox v1.37.0 multi-call binary.\n\n"
+            "Usage: hostname [-sidf] [HOSTNAME | -F FILE]\n"
+        )
+        return 1
+    if "i" in flags:
         found = context.machine.resolve(name)
         if not found:
             await context.err(f"hostname: {name}: Host name lookup failure\n")
