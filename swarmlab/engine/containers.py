@@ -221,7 +221,9 @@ class Containers:
         """Give a container another name. Raises EngineError (409)."""
         self._check_name(name)
         container = self._record(container_id)
-        self._publish("rename", self._change(container_id, name=name), oldName=f"/{container.name}")
+        renamed = self._change(container_id, name=name)
+        self.placement.moved(renamed)
+        self._publish("rename", renamed, oldName=f"/{container.name}")
 
     def update(self, container_id: str, host: HostConfig) -> None:
         """Change what a container asks of its machine."""

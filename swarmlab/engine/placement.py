@@ -27,7 +27,7 @@ class Placement(Protocol):
         """The record with what it got. Raises EngineError."""
 
     def moved(self, container: Container) -> None:
-        """The container, which may run, was put on another network or taken off one."""
+        """The container, which may run, was put on another network, taken off one, or has another name."""
 
     def displace(self, container: Container) -> None:
         """The container has ended, or could not be started."""

@@ -89,13 +89,16 @@ class Room:
         self._pointers: dict[tuple[str, str], str] = {}
         self._bindings: dict[str, Binding] = {}
         self._tasks: dict[str, str] = {}
+        self._withdrawn: set[str] = set()
         self._backends: dict[tuple[str, str], dict[str, Backend]] = {}
         self._turns: dict[tuple[str, str, str], int] = {}
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
     def join(self, member: Member) -> None:
-        """A container is on networks from now on; what was known of it is replaced."""
+        """A container is on networks from now on; what was known of it is replaced, but not its part in a service."""
+        binding = self._bindings.get(self._tasks.get(member.container_id, ""))
+        withdrawn = binding is not None and binding.task_id in self._withdrawn
         self.leave(member.container_id)
         self._members[member.container_id] = member
         for place in member.places:
@@ -103,6 +106,10 @@ class Room:
                 self._addresses[place.network, host] = member.container_id
         if member.announced:
             self._announce(member)
+        if binding is not None:
+            self.bind(binding)
+            if withdrawn:
+                self.withdraw(binding.task_id)
 
     def leave(self, container_id: str) -> None:
         """A container has ended. Unknown ones are ignored."""
@@ -147,6 +154,7 @@ class Room:
         binding = self._bindings.get(task_id)
         if binding is None:
             return
+        self._withdrawn.add(task_id)
         member = self._members.get(binding.container_id)
         if member is not None:
             self._silence(member)
@@ -160,6 +168,7 @@ class Room:
         """A task is no longer part of its service. Unknown ones are ignored."""
         self.withdraw(task_id)
         binding = self._bindings.pop(task_id, None)
+        self._withdrawn.discard(task_id)
         if binding is None:
             return
         self._forget(_Owner("vip", task_id))

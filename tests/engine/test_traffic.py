@@ -31,12 +31,14 @@ from swarmlab.objects import (
 )
 from swarmlab.objects.container import ConfigReference, FileTarget
 from swarmlab.objects.local import Container
-from swarmlab.objects.requests import InitRequest, JoinRequest
+from swarmlab.objects.requests import InitRequest, JoinRequest, NetworkCreateRequest
+from swarmlab.objects.run import ContainerRequest, EndpointSettings, HostConfig, NetworkingConfig
 from swarmlab.objects.service import ReplicatedService
 from swarmlab.runtime import base
 from swarmlab.store import Actor
 
 ACTOR = Actor(engine="node-1")
+EXTRA_HOSTS = ("far:9.9.9.9", "host.docker.internal:host-gateway")
 WHOAMI = "fundamentalsofdocker/whoami"
 T = TypeVar("T")
 
@@ -277,3 +279,78 @@ def test_an_update_loses_no_request(net: Net) -> None:
         net.run(test(web, order, url))
     assert not lost
     assert asked > 200
+
+
+def by_hand(
+    net: Net, name: str, image: str, mode: str = "", *command: str, aliases: tuple[str, ...] = (), **host: Any
+) -> str:
+    """A container on node-1 that runs; its id."""
+    engine = net.lab.engines["node-1"]
+    settings = EndpointSettings(aliases=aliases or None)
+    made = engine.by_hand.create(
+        ContainerRequest(
+            image=image,
+            cmd=command,
+            host_config=HostConfig(network_mode=mode, **host),
+            networking_config=NetworkingConfig(endpoints_config={mode: settings}) if aliases else NetworkingConfig(),
+        ),
+        name,
+    )
+    net.run(engine.by_hand.start(made.id))
+    return made.id
+
+
+def says(net: Net, name: str, *command: str) -> str:
+    engine = net.lab.engines["node-1"]
+    runs = engine.containers.runtime_container(engine.containers.find(name).id)
+    assert runs is not None
+    return net.run(output(runs, *command))
+
+
+def test_containers_by_hand_find_each_other_on_networks_of_their_own(net: Net) -> None:
+    engine = net.lab.engines["node-1"]
+    engine.networks.create(NetworkCreateRequest(name="own"))
+    web = by_hand(net, "web", "nginx", "own", aliases=("www",))
+    by_hand(net, "box", "alpine", "own", "sleep", "100000", extra_hosts=EXTRA_HOSTS)
+    by_hand(net, "plain", "alpine", "", "sleep", "100000")
+    by_hand(net, "linked", "alpine", "", "sleep", "100000", links=("plain:friend",))
+    by_hand(net, "guest", "alpine", f"container:{web}", "sleep", "100000")
+    by_hand(net, "hermit", "alpine", "none", "sleep", "100000")
+    for name in ("web", "www", web[:12], "web.own"):
+        assert "Welcome to nginx" in says(net, "box", "wget", "-qO-", f"http://{name}")
+    assert "Welcome to nginx" in says(net, "guest", "wget", "-qO-", "http://localhost")
+    hosts = says(net, "box", "cat", "/etc/hosts")
+    assert "9.9.9.9\tfar\n172.17.0.1\thost.docker.internal\n" in hosts
+    assert says(net, "plain", "ping", "-c", "1", "web") == "ping: bad address 'web'\n"
+    assert says(net, "plain", "ping", "-c", "1", "linked") == "ping: bad address 'linked'\n", "no names on bridge"
+    assert "1 packets received" in says(net, "linked", "ping", "-c", "1", "friend")
+    assert says(net, "hermit", "wget", "-qO-", "http://172.17.0.2") == (
+        "wget: can't connect to remote host (172.17.0.2): Network is unreachable\n"
+    )
+    engine.by_hand.rename("web", "site")
+    assert "Welcome to nginx" in says(net, "box", "wget", "-qO-", "http://site")
+    assert says(net, "box", "wget", "-qO-", "http://web") == "wget: bad address 'web'\n"
+    engine.by_hand.rename("site", "web")
+    engine.connections.connect("own", "plain", EndpointSettings())
+    assert "Welcome to nginx" in says(net, "plain", "wget", "-qO-", "http://www")
+    engine.connections.disconnect("own", "plain", force=False)
+    assert says(net, "plain", "wget", "-qO-", "http://www") == "wget: bad address 'www'\n"
+    net.run(engine.by_hand.stop("web", 0, ""))
+    assert says(net, "box", "wget", "-qO-", "http://web") == "wget: bad address 'web'\n"
+    assert net.lab.fabric.sandbox(web).ports == {}
+
+
+def test_published_ports_are_reached_by_gateways_and_attachable_networks_by_hand(net: Net) -> None:
+    app = net.network("app")
+    web = net.service("web", "nginx", 1, app, port=18098)
+    by_hand(net, "box", "alpine", "app", "sleep", "100000", aliases=("b",))
+    assert "Welcome to nginx" in says(net, "box", "wget", "-qO-", "http://web")
+    assert "1 packets received" in says(net, "box", "ping", "-c", "1", "b")
+    for address in ("172.18.0.1", "127.0.0.2"):
+        assert "Welcome to nginx" in says(net, "box", "wget", "-qO-", f"http://{address}:18098")
+        refused = f"wget: can't connect to remote host ({address}): Connection refused\n"
+        assert says(net, "box", "wget", "-qO-", f"http://{address}:18097") == refused
+    (virtual,) = {ip.addr for ip in net.control.service(web.id).endpoint.virtual_ips if ip.network_id == app}
+    own = net.lab.engines["node-1"].containers.find("box").endpoints[0].addresses[0]
+    assert own.rpartition(".")[0] == virtual.rpartition(".")[0]
+    assert own != virtual

@@ -131,6 +131,21 @@ def test_a_task_has_no_names_before_it_is_healthy_and_none_when_it_is_told_to_st
     assert (refused.value.errno, refused.value.delay) == (errno.EHOSTUNREACH, 3)
 
 
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_a_task_that_is_put_on_another_network_keeps_its_part_in_the_service(withdrawn: bool) -> None:
+    fabric = Fabric()
+    join(fabric, 9, "app")
+    bind(fabric, join(fabric, 3, "app", announced=False), vip="10.0.0.2")
+    if withdrawn:
+        fabric.withdraw("task-c3")
+    join(fabric, 3, "app", "db", announced=False)
+    box = fabric.sandbox("c9")
+    assert box.query("web") == ["10.0.0.2"]
+    assert box.query("tasks.web") == box.query("c3") == ([] if withdrawn else ["10.0.0.3"])
+    if not withdrawn:
+        assert real(fabric, "c9", "10.0.0.2") == 3
+
+
 def test_closed_ports_refuse_and_nothing_crosses_between_networks() -> None:
     fabric = Fabric()
     join(fabric, 3, "app")
@@ -232,7 +247,6 @@ def test_whatever_happens_names_and_addresses_are_of_shared_networks_and_of_thos
         if action == "join":
             join(fabric, number, *networks)
             there[number] = networks
-            bound.pop(number, None)
         elif action == "leave":
             fabric.leave(f"c{number}")
             there.pop(number, None)
