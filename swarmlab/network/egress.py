@@ -19,9 +19,13 @@ class Sleeper(Protocol):
 
 
 class Egress:
-    """Listens on 127.0.0.1 and joins each connection to the first of the `doors` that opens; else it is reset."""
+    """Listens on 127.0.0.1 and joins each connection to the first of the `doors` that opens; else it is reset.
+
+    `failure` is why the last one could not be joined, None if it was: who is reset cannot tell.
+    """
 
     def __init__(self, doors: Callable[[], AsyncIterator[Door]]) -> None:
+        self.failure: OSError | None = None
         self._relays: set[Relay] = set()
         self._listener = Listener(
             bind(_LOOPBACK, 0), lambda: Relay(lambda _: doors(), self._relays.add, self._relays.discard)
@@ -51,17 +55,21 @@ def egress(sandbox: Sandbox, clock: Sleeper, host: str, port: int) -> Egress:
     """
 
     async def doors() -> AsyncIterator[Door]:
+        way.failure = None
         for address in sandbox.lookup(host):
             try:
                 route = sandbox.route(address, port)
             except UnreachableError as error:
+                way.failure = error
                 await clock.sleep(error.delay)
-            except ConnectionRefusedError:
-                pass
+            except ConnectionRefusedError as error:
+                way.failure = error
             else:
+                way.failure = None
                 yield route.door()
 
-    return Egress(doors)
+    way = Egress(doors)
+    return way
 
 
 def passage(door: Door) -> Egress:

@@ -149,6 +149,12 @@ async def output(container: base.Container, *command: str) -> str:
     return said.decode()
 
 
+async def wait_for_line(container: base.Container, text: str) -> None:
+    async for line in container.logs(follow=True):
+        if text in line.data.decode():
+            return
+
+
 @pytest.fixture
 def net(tmp_path: Path) -> Iterator[Net]:
     made = Net(tmp_path)
@@ -232,6 +238,13 @@ def test_nginx_in_front_of_services(net: Net) -> None:
     assert net.exec(box, "wget", "-qO-", "http://front/gone") == (
         "wget: server returned error: HTTP/1.1 502 Bad Gateway\n"
     )
+    ((engine, proxy),) = net.containers(front)
+    runs = engine.containers.runtime_container(proxy.id)
+    assert runs is not None
+    (virtual,) = (ip.addr.partition("/")[0] for ip in net.control.service(web.id).endpoint.virtual_ips)
+    net.run(wait_for_line(runs, "connect() failed (111: Connection refused) while connecting to upstream"))
+    sent = f'client: {address[0]}, server: , request: "GET /gone HTTP/1.1", upstream: "http://{virtual}:9/gone"'
+    net.run(wait_for_line(runs, sent))
 
 
 def test_an_update_loses_no_request(net: Net) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import getopt
 import os
+import re
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ _ROOM, _LAST_OUTPUT = 64, 2.0
 _TEST_FAILED = "nginx: configuration file /etc/nginx/nginx.conf test failed\n"
 #: The first version that by default keeps connections to where it passes requests on.
 _KEEPS_CONNECTIONS = [1, 29, 7]
+#: How nginx finds that a way out leads nowhere.
+_RESET = re.compile(r"\w+\(\) failed \(104: [^)]*\) while (?:connecting to|reading response header from) upstream")
 _SIGNALS = {"reload": "SIGHUP", "stop": "SIGTERM", "quit": "SIGQUIT", "reopen": "SIGUSR1"}
 
 #: Seconds of swarm time between two looks at files of this machine.
@@ -263,7 +266,13 @@ class _Server:
             text = self._current.restore_lines(text, config)
         if "127.0.0.1:" in text:
             for (host, port), way in self._ways.items():
-                text = text.replace(f"127.0.0.1:{way.address[1]}", f"{host}:{port}")
+                here = f"127.0.0.1:{way.address[1]}"
+                if here in text and way.failure is not None:
+                    reason = (
+                        f"connect() failed ({way.failure.errno}: {way.failure.strerror}) while connecting to upstream"
+                    )
+                    text = _RESET.sub(reason, text)
+                text = text.replace(here, f"{host}:{port}")
         text = text.replace(f" {self._pid}#{self._pid}: ", " 1#1: ").replace(f"{self._directory}/root/", "/")
         if text.endswith(banner := f": nginx/{self._binary.version}"):
             text = text.removesuffix(banner) + f": nginx/{_version(self._context, self._binary)}"
