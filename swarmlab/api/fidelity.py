@@ -120,16 +120,23 @@ _MOUNTS = (
     "sockets are refused"
 )
 
+_TRAFFIC = (
+    "of UDP and SCTP ports no traffic is carried, published or not; nothing outside of the lab is reached, "
+    "and containers are reached from this machine by published ports only"
+)
+
 #: What is missing of a command whose calls are all served.
 MISSING = {
     "docker swarm ca": "no certificate authorities outside of the swarm",
     "docker swarm join": "no leader or a wrong token: refused at once; a real engine tries for ten seconds first",
-    "docker service create": _MOUNTS,
-    "docker stack deploy": "services reach each other by no name yet: networks have addresses, but no traffic within",
-    "docker network create, rm": "drivers bridge and overlay; containers have addresses there, but no traffic",
+    "docker service create": f"{_MOUNTS}; {_TRAFFIC}",
+    "docker stack deploy": _TRAFFIC,
+    "docker network create, rm": "drivers bridge and overlay",
     "docker run, create, start": f"{_MOUNTS}; limits are shown, not imposed; files that were changed in a "
-    "container, and not in a volume, do not outlive the lab's process",
-    "docker network connect, disconnect": "on an attachable overlay network a container by hand has no address",
+    f"container, and not in a volume, do not outlive the lab's process; {_TRAFFIC}; with `--network host` programs "
+    "listen in the container only; `--dns` is shown, not used",
+    "docker network connect, disconnect": "on an attachable overlay network a container by hand has an address of the "
+    "upper half of the subnet, not the next one",
     "docker pause, unpause": "a script stops where it next prints, or comes back from `sleep` and other programs",
     "docker volume update": "for volumes of the cluster only, of which there are none: Docker's error",
     "docker top, stats": "programs here use no processor time or memory that is counted",

@@ -193,7 +193,7 @@ class Containers:
         self, container_id: str, attachments: Mapping[str, EndpointSettings], endpoints: Sequence[ContainerNetwork]
     ) -> None:
         """Take note of a container's networks."""
-        self._change(container_id, attachments=attachments, endpoints=tuple(endpoints))
+        self.placement.moved(self._change(container_id, attachments=attachments, endpoints=tuple(endpoints)))
 
     def pause(self, container_id: str) -> None:
         """Let nothing in a running container go on. Raises EngineError (409)."""
@@ -221,7 +221,9 @@ class Containers:
         """Give a container another name. Raises EngineError (409)."""
         self._check_name(name)
         container = self._record(container_id)
-        self._publish("rename", self._change(container_id, name=name), oldName=f"/{container.name}")
+        renamed = self._change(container_id, name=name)
+        self.placement.moved(renamed)
+        self._publish("rename", renamed, oldName=f"/{container.name}")
 
     def update(self, container_id: str, host: HostConfig) -> None:
         """Change what a container asks of its machine."""

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import ipaddress
 import secrets
 from pathlib import Path
 from typing import Protocol
@@ -18,14 +19,17 @@ from swarmlab.engine.events import Events
 from swarmlab.engine.execs import Execs
 from swarmlab.engine.imageremoval import ImageRemoval
 from swarmlab.engine.images import LocalImages
-from swarmlab.engine.localnetworks import PREDEFINED, LocalNetworks
+from swarmlab.engine.localipam import prefix_length
+from swarmlab.engine.localnetworks import GATEWAY_BRIDGE, PREDEFINED, LocalNetworks
 from swarmlab.engine.placement import HandNetwork, HandPlacement
 from swarmlab.engine.servicelogs import LogBroker, TaskContainers
 from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
 from swarmlab.engine.swarms import Swarms
 from swarmlab.engine.volumes import Volumes
+from swarmlab.engine.wiring import NetworkFacts, Wiring
 from swarmlab.images import Catalogue, ImageStore
 from swarmlab.manager import StatusError, Swarm
+from swarmlab.network import Fabric
 from swarmlab.objects import Network
 from swarmlab.objects.local import Engine, LocalNetwork, LocalPool
 from swarmlab.runtime.virtual import VirtualRuntime
@@ -43,12 +47,28 @@ _BRIDGE_OPTIONS = {
 }
 
 
+def _upper_half(network: Network) -> tuple[LocalPool, ...]:
+    """Where containers that are run by hand get their addresses on a network of the swarm.
+
+    In a real swarm the leader gives them, one after the other with all the rest. Here it gives none: it counts up from
+    the lowest, so these keep out of its way.
+    """
+    configs = network.ipam.configs if network.ipam is not None else ()
+    pools = []
+    for config in configs[:1]:
+        subnet = ipaddress.ip_network(config.subnet, strict=False)
+        pools.append(LocalPool(subnet=str(subnet), ip_range=str(list(subnet.subnets(prefixlen_diff=1))[1])))
+    return tuple(pools)
+
+
 #: Folders of a lab, each with one for every engine.
 CONTAINERS_FOLDER, VOLUMES_FOLDER = "containers", "volumes"
 
 
 class Neighbours(Swarms, Protocol):
     """The swarms of the lab, and what their nodes let each other see."""
+
+    fabric: Fabric
 
     def containers(self, swarm: Swarm, node_id: str, engine: str) -> TaskContainers | None:
         """The containers of a node; None when its engine does not answer the one with this name."""
@@ -83,7 +103,7 @@ class DockerEngine:
         self._record = next(iter(store.tables.engines))
         #: A private folder of the engine's own, for temporary files too.
         self.scratch = state / CONTAINERS_FOLDER / name
-        self.runtime = VirtualRuntime(clock, kept.kept, self.scratch)
+        self.runtime = VirtualRuntime(clock, kept.kept, self.scratch, swarms.fabric)
         self.volumes = Volumes(name, store, state / VOLUMES_FOLDER / name, self.events)
         self.containers = Containers(name, store, clock, self.runtime, self.events, self.volumes)
         self.networks = LocalNetworks(
@@ -98,13 +118,23 @@ class DockerEngine:
         self.removal = ImageRemoval(self.images, lambda: self.containers.list(all=True), self.events)
         kept.sweep({container.image_id for container in self.containers.list(all=True)})
         self.by_hand = ByHand(name, self.containers, self.images)
-        self.placement = self.containers.placement = HandPlacement(
+        self.placement = HandPlacement(
             name,
             self.events,
             lambda: self.containers.list(all=False),
             self._network,
             self._service_ports,
             self.containers.find,
+            self._swarm_used,
+        )
+        self.wiring = self.containers.placement = Wiring(
+            name,
+            swarms.fabric,
+            self.placement,
+            self._facts,
+            self._gateway_bridge,
+            self.containers.find,
+            _BRIDGE.gateway,
         )
         self.connections = Connections(self.containers, self.placement, self._network)
         self.cluster = ClusterComponent(self._record.id, name, address, store, clock, swarms, self.events)
@@ -150,7 +180,61 @@ class DockerEngine:
                 f"Could not attach to network {name}: rpc error: code = PermissionDenied "
                 f"desc = network {name} not manually attachable"
             )
-        return HandNetwork(name, found.id, "overlay")
+        return HandNetwork(name, found.id, "overlay", _upper_half(found))
+
+    def _swarm_used(self, network_id: str) -> set[str]:
+        """The addresses of a network of the swarm that somebody has, or will have as soon as its container runs."""
+        swarm = self._swarm()
+        if swarm is None:
+            return set()
+        tables = swarm.store.tables
+        given = [
+            address
+            for task in tables.tasks
+            if not task.state.terminal
+            for place in task.networks
+            if place.network_id == network_id
+            for address in place.addresses
+        ]
+        given += [
+            vip.addr
+            for service in tables.services
+            if service.endpoint is not None
+            for vip in service.endpoint.virtual_ips
+            if vip.network_id == network_id
+        ]
+        given += [node.attachments[network_id] for node in tables.nodes if network_id in node.attachments]
+        network = tables.networks.get(network_id)
+        if network is not None and network.ipam is not None:
+            given += [config.gateway for config in network.ipam.configs]
+        used = {address.partition("/")[0] for address in given}
+        return used | self._swarms.fabric.room.taken(network_id)
+
+    def _facts(self, network_id: str) -> NetworkFacts | None:
+        local = self.networks.find(network_id)
+        if local is not None:
+            return NetworkFacts(local.id, local.name, "bridge", local.internal, default=local.name in PREDEFINED)
+        swarm = self._swarm()
+        network = swarm.store.tables.networks.get(network_id) if swarm is not None else None
+        if network is None:
+            return None
+        spec = network.spec
+        return NetworkFacts(network.id, spec.name, "ingress" if spec.ingress else "overlay", spec.internal)
+
+    def _gateway_bridge(self) -> tuple[str, str] | None:
+        bridge = self.networks.find(GATEWAY_BRIDGE)
+        if bridge is None:
+            return None
+        pool = bridge.pools[0]
+        return bridge.id, f"{pool.router}/{prefix_length(pool)}"
+
+    def routers(self) -> dict[str, str]:
+        """The engine's own addresses on its bridges, by the id of the network."""
+        return {network.id: pool.router for network in self.networks.list() for pool in network.pools}
+
+    def _swarm(self) -> Swarm | None:
+        member = self.cluster.membership
+        return self._swarms.get(member.swarm) if member is not None else None
 
     def _swarm_networks(self) -> list[Network]:
         try:
@@ -160,8 +244,7 @@ class DockerEngine:
 
     def _service_ports(self) -> list[int]:
         """The ports that services publish on every node."""
-        member = self.cluster.membership
-        swarm = self._swarms.get(member.swarm) if member is not None else None
+        swarm = self._swarm()
         if swarm is None:
             return []
         endpoints = (service.endpoint for service in swarm.store.tables.services)

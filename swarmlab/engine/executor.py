@@ -9,7 +9,8 @@ from swarmlab.engine import taskcontainer
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.errors import EngineError
 from swarmlab.engine.images import LocalImages
-from swarmlab.network import Endpoint, Mesh, PortBinding
+from swarmlab.engine.wiring import binding
+from swarmlab.network import Door, Endpoint, Fabric, Mesh, PortBinding
 from swarmlab.objects import Config, ContainerStatus, NodeDescription, PortConfig, Secret, Task
 from swarmlab.objects.local import Container
 from swarmlab.objects.template import TemplateError
@@ -34,12 +35,17 @@ class ContainerExecutor:
         containers: Containers,
         images: LocalImages,
         mesh: Mesh,
+        fabric: Fabric,
+        entrance: Callable[[str], str],
         describe: Callable[[], NodeDescription],
     ) -> None:
+        """`entrance` is the address that connections seem to come from that the routing mesh takes at a node."""
         self.clock = clock
         self.containers = containers
         self.images = images
         self.mesh = mesh
+        self.fabric = fabric
+        self.entrance = entrance
         self.describe = describe
 
     def controller(
@@ -224,7 +230,7 @@ class ContainerController:
             # Somebody removed the container under the task.
             ended(TaskError("dockerexec: container destroyed"))
             return
-        self._executor.mesh.deactivate(self._task.id)
+        self._deactivate()
         reason = ": dockerexec: unhealthy container" if self._killed_by_health else ""
         ended(TaskError(f"task: non-zero exit ({code}){reason}", code) if code else None)
 
@@ -236,7 +242,7 @@ class ContainerController:
             await asyncio.wait({end, sick}, return_when=asyncio.FIRST_COMPLETED)
             if sick.done() and not end.done():
                 self._killed_by_health = True
-                self._executor.mesh.deactivate(self._task.id)
+                self._deactivate()
                 await self._containers.stop(self._container_id, taskcontainer.grace_period(self._task))
             return await end
         finally:
@@ -245,6 +251,7 @@ class ContainerController:
 
     def _activate(self, running: base.Container) -> None:
         """Let connections through: the task runs and is healthy."""
+        self._executor.fabric.bind(binding(self._task, self._container_id))
         endpoint = self._task.endpoint
         ports = tuple(
             PortBinding(protocol=p.protocol, published=p.published_port, target=p.target_port, mode=p.publish_mode)
@@ -259,11 +266,21 @@ class ContainerController:
                     service_id=self._task.service_id,
                     ports=ports,
                     connect=lambda target: running.ports()[target],
+                    door=self._door,
                 )
             )
 
-    async def _shutdown(self) -> None:
+    def _door(self, target: int, entry: str) -> Door:
+        """Where the container's port is, for a connection that comes in at a node of the swarm."""
+        return self._executor.fabric.sandbox(self._container_id).door(target, self._executor.entrance(entry))
+
+    def _deactivate(self) -> None:
+        """No new connections: not through the routing mesh, nor by a virtual IP or a name."""
         self._executor.mesh.deactivate(self._task.id)
+        self._executor.fabric.withdraw(self._task.id)
+
+    async def _shutdown(self) -> None:
+        self._deactivate()
         container = self._record()
         if container is None or not container.state.runs:
             return
@@ -273,7 +290,7 @@ class ContainerController:
         await self._executor.clock.sleep(STOP_TIME)
 
     async def _remove(self) -> None:
-        self._executor.mesh.deactivate(self._task.id)
+        self._deactivate()
         container = self._record()
         if container is not None:
             await self._containers.remove(container.id, volumes=True)

@@ -16,7 +16,7 @@ from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
 from swarmlab.images import Catalogue
 from swarmlab.journal import Journal, Request
 from swarmlab.manager import FirstNode, LeaderAwaitedError, Swarm, create_swarm
-from swarmlab.network import Mesh, NodeAddress, Published
+from swarmlab.network import Fabric, Mesh, NodeAddress, Published
 from swarmlab.objects import NodeDescription, TLSInfo, new_id
 from swarmlab.objects.requests import InitRequest
 from swarmlab.runtime.controller import Executor
@@ -61,11 +61,13 @@ class Lab:
         self._meshes: dict[str, Mesh] = {}
         self._stores: dict[str, Store] = {}
         self._recording = True
+        self.fabric = Fabric(self)
 
     # --- life ------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Restore everything from the journal and go on; tasks that were running run again, as the same containers."""
+        self.fabric = Fabric(self)
         for name, address in self._addresses.items():
             self.engines[name] = DockerEngine(
                 name,
@@ -137,6 +139,7 @@ class Lab:
             await engine.containers.shut_down()
         await engine.placement.close()
         engine.containers.power_lost()
+        engine.wiring.power_lost()
         await engine.runtime.close()
         engine.set_power("stopped" if action == "stop" else "killed")
 
@@ -224,7 +227,15 @@ class Lab:
 
         if self._hollow:
             return HollowExecutor(engine, describe=description)
-        return ContainerExecutor(self._clock, docker.containers, docker.images, self._mesh(swarm), description)
+        return ContainerExecutor(
+            self._clock,
+            docker.containers,
+            docker.images,
+            self._mesh(swarm),
+            self.fabric,
+            lambda node_id: self._entrance(swarm, node_id),
+            description,
+        )
 
     def containers(self, swarm: Swarm, node_id: str, engine: str) -> Containers | None:
         """See `Neighbours`."""
@@ -264,6 +275,33 @@ class Lab:
             if mesh is not None:
                 await mesh.close()
 
+    # --- what containers meet of the nodes (`Nodes`) ---------------------------------------------------------------
+
+    def reaches(self, node: str, other: str) -> bool:
+        """See `Nodes`."""
+        if node == other:
+            return True
+        engines = self.engines.get(node), self.engines.get(other)
+        sides = {engine.side if engine is not None and engine.power == "on" else None for engine in engines}
+        return len(sides) == 1 and None not in sides
+
+    def at_address(self, address: str) -> str | None:
+        """See `Nodes`."""
+        return next((name for name, engine in self.engines.items() if engine.address == address), None)
+
+    def gateways(self, node: str) -> Mapping[str, str]:
+        """See `Nodes`."""
+        return self.engines[node].routers() if node in self.engines else {}
+
+    def published_at(self, node: str, port: int) -> tuple[str, int] | None:
+        """See `Nodes`."""
+        engine = self.engines[node]
+        member = engine.cluster.membership
+        meshes = [engine.placement.mesh.where(node, port)]
+        if member is not None and member.swarm in self._meshes:
+            meshes.append(self._meshes[member.swarm].where(member.node_id, port))
+        return next((found for found in meshes if found is not None), None)
+
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _store(self, scope: str) -> Store:
@@ -290,6 +328,13 @@ class Lab:
         if mesh is None:
             mesh = self._meshes[swarm.id] = Mesh(lambda node_id, port: self._note_connection(swarm, node_id, port))
         return mesh
+
+    @staticmethod
+    def _entrance(swarm: Swarm, node_id: str) -> str:
+        """The address of a node's load balancer on the ingress network."""
+        node = swarm.store.tables.nodes.get(node_id)
+        ingress = next((n.id for n in swarm.store.tables.networks if n.spec.ingress), "")
+        return node.attachments.get(ingress, "").partition("/")[0] if node is not None else ""
 
     def _note_connection(self, swarm: Swarm, node_id: str, port: int) -> None:
         """Someone opened a published port: a request like any other, so that a checker can tell."""

@@ -26,6 +26,9 @@ class Placement(Protocol):
     def place(self, container: Container, runs: base.Container) -> Container:
         """The record with what it got. Raises EngineError."""
 
+    def moved(self, container: Container) -> None:
+        """The container, which may run, was put on another network, taken off one, or has another name."""
+
     def displace(self, container: Container) -> None:
         """The container has ended, or could not be started."""
 
@@ -36,6 +39,9 @@ class Nowhere:
     def place(self, container: Container, runs: base.Container) -> Container:
         """See `Placement`."""
         return container
+
+    def moved(self, container: Container) -> None:
+        """See `Placement`."""
 
     def displace(self, container: Container) -> None:
         """See `Placement`."""
@@ -74,10 +80,11 @@ class HandPlacement:
         networks: Callable[[str], HandNetwork],
         taken: Callable[[], Iterable[int]],
         find: Callable[[str], Container],
+        swarm_used: Callable[[str], set[str]] = lambda network_id: set(),
     ) -> None:
         """`containers` run now, `networks` finds one by name or id, `taken` are ports that services publish here.
 
-        `find` finds a container by name or id.
+        `find` finds a container by name or id, `swarm_used` the addresses in use on a network of the swarm by its id.
         """
         self._node = node
         self._events = events
@@ -85,6 +92,7 @@ class HandPlacement:
         self._networks = networks
         self._taken = taken
         self._find = find
+        self._swarm_used = swarm_used
         self.mesh = Mesh()
 
     async def open(self, address: str) -> None:
@@ -128,6 +136,9 @@ class HandPlacement:
             network_id=network.id, addresses=tuple(found), gateways=tuple(pool.router for pool in network.pools)
         )
 
+    def moved(self, container: Container) -> None:
+        """See `Placement`. What it publishes stays where it is."""
+
     def displace(self, container: Container) -> None:
         """See `Placement`."""
         if container.host is None:
@@ -139,6 +150,8 @@ class HandPlacement:
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _used(self, network: HandNetwork, container_id: str) -> set[str]:
+        if network.driver == "overlay":
+            return self._swarm_used(network.id)
         return {
             address.partition("/")[0]
             for other in self._containers()

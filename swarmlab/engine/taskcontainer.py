@@ -82,7 +82,15 @@ def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> C
         read_only=spec.read_only,
         memory=limits.memory_bytes if limits is not None else 0,
         task_id=task.id,
+        hosts=tuple(_extra_hosts(spec)),
     )
+
+
+def _extra_hosts(spec: ContainerSpec) -> Iterable[str]:
+    """The spec's lines of a hosts file (`address name name`) as engines keep them (`name:address`)."""
+    for line in spec.hosts:
+        address, *names = line.split() or [""]
+        yield from (f"{name}:{address}" for name in names)
 
 
 def files(task: Task, secrets: Mapping[str, Secret], configs: Mapping[str, Config]) -> tuple[base.File, ...]:

@@ -1,7 +1,35 @@
-"""Where the nodes of a lab are on this machine, and the routing mesh that listens there."""
+"""Where the nodes of a lab are on this machine, the routing mesh that listens there, and the networks of containers."""
 
 from swarmlab.network.addresses import node_addresses
 from swarmlab.network.base import Endpoint, NodeAddress, PortBinding, Published
+from swarmlab.network.egress import Egress, egress, passage
+from swarmlab.network.exchange import VARIABLE, Exchange
+from swarmlab.network.fabric import Fabric
 from swarmlab.network.mesh import Mesh
+from swarmlab.network.relay import Door
+from swarmlab.network.room import Binding, Member, Place
+from swarmlab.network.sandbox import NO_ANSWER, Nodes, Route, Sandbox, UnreachableError
 
-__all__ = ["Endpoint", "Mesh", "NodeAddress", "PortBinding", "Published", "node_addresses"]
+__all__ = [
+    "NO_ANSWER",
+    "VARIABLE",
+    "Binding",
+    "Door",
+    "Egress",
+    "Endpoint",
+    "Exchange",
+    "Fabric",
+    "Member",
+    "Mesh",
+    "NodeAddress",
+    "Nodes",
+    "Place",
+    "PortBinding",
+    "Published",
+    "Route",
+    "Sandbox",
+    "UnreachableError",
+    "egress",
+    "node_addresses",
+    "passage",
+]

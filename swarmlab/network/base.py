@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from swarmlab.network.relay import Door
+
 
 class NodeAddress(NamedTuple):
     """Where a node's ports are: at `host`, each `offset` above its number (0 where every node has its own host)."""
@@ -26,6 +28,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     """A running task behind its published ports.
 
     `connect` says where the task's target port really listens; it raises LookupError or OSError when it does not.
+    `door` says so for connections that come in at a node, if the task's program can be told where they come from.
     """
 
     task_id: str
@@ -33,6 +36,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     service_id: str
     ports: tuple[PortBinding, ...]
     connect: Callable[[int], tuple[str, int]]
+    door: Callable[[int, str], Door] | None = None
 
 
 class Published(msgspec.Struct, frozen=True):

@@ -77,7 +77,7 @@ class Listener:
     which is not async, can open and close ports.
     """
 
-    def __init__(self, bound: Bound, factory: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, bound: Bound, factory: Callable[[], asyncio.BaseProtocol]) -> None:
         self.address: str = bound.socket.getsockname()[0]
         self.port: int = bound.socket.getsockname()[1]
         self.reason = bound.reason
@@ -94,7 +94,7 @@ class Listener:
         elif not self._attaching:
             self._socket.close()
 
-    async def _attach(self, factory: Callable[[], asyncio.Protocol]) -> None:
+    async def _attach(self, factory: Callable[[], asyncio.BaseProtocol]) -> None:
         if not self._closed:
             self._attaching = True
             self._server = await asyncio.get_running_loop().create_server(factory, sock=self._socket)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from swarmlab.network.base import Endpoint, NodeAddress, Published
 from swarmlab.network.listener import Listener, bind
-from swarmlab.network.relay import Relay
+from swarmlab.network.relay import Door, Relay
 
 
 class _Port(NamedTuple):
@@ -125,6 +125,14 @@ class Mesh:
             )
         return rows
 
+    def where(self, node_id: str, published: int) -> tuple[str, int] | None:
+        """Where a published TCP port of a node can really be reached."""
+        for key in (_Port(published, "tcp", ""), _Port(published, "tcp", node_id)):
+            served = self._served.get((node_id, key))
+            if isinstance(served, Listener):
+                return served.address, served.port
+        return None
+
     async def settled(self) -> None:
         """Return once every open port accepts connections."""
         while self._attaching:
@@ -189,7 +197,7 @@ class Mesh:
     def _service(self, port: _Port) -> str:
         return next(iter(self._ports[port].values())).endpoint.service_id
 
-    async def _backends(self, relay: Relay, node_id: str, port: _Port) -> AsyncIterator[tuple[str, int]]:
+    async def _backends(self, relay: Relay, node_id: str, port: _Port) -> AsyncIterator[Door]:
         """Where to try to connect from a node, beginning with the endpoint whose turn it is."""
         known = self._ports.get(port, {}).values()
         backends = [backend for backend in known if self._reaches(node_id, backend.endpoint.node_id)]
@@ -204,7 +212,7 @@ class Mesh:
             except (LookupError, OSError):
                 continue
             self._towards[relay] = endpoint.node_id
-            yield address
+            yield endpoint.door(target, node_id) if endpoint.door is not None else Door(*address)
 
     def _enter(self, node_id: str, published: int, relay: Relay) -> None:
         self._relays[relay] = node_id

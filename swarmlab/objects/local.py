@@ -213,6 +213,8 @@ class Container(Object, frozen=True):
     state: ContainerState = ContainerState()
     memory: int = 0
     task_id: str = ""
+    #: Lines of a task's hosts file, as `name:address`.
+    hosts: Strings = ()
     #: The rest is of containers that were made by hand. `host` is what was asked for, None for a task's.
     host: HostConfig | None = None
     domainname: str = ""

@@ -153,6 +153,9 @@ class Container(Protocol):
     def health_log(self) -> Sequence[ProbeResult]:
         """The last five probes, oldest first."""
 
+    def identify(self, files: Sequence[File]) -> None:
+        """Write files that only this container has and that are not of its own, such as /etc/hosts."""
+
     def populate(self) -> None:
         """Give empty volumes what the image has in their place; for a container that has just been made."""
 

@@ -88,3 +88,27 @@ def test_a_listener_can_be_closed_at_any_moment(turns: int) -> None:
             await asyncio.open_connection(made.address, made.port)
 
     asyncio.run(main())
+
+
+def test_a_listener_closed_while_it_is_attached_leaves_its_descriptor_to_the_next() -> None:
+    async def test() -> None:
+        first = Listener(bind(HERE, 0), asyncio.Protocol)
+        # Let the event loop have the socket, but not yet the server.
+        await asyncio.sleep(0)
+        first.close()
+        await first.attached
+        arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        class Door(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                arrived.set_result(None)
+                transport.close()
+
+        second = Listener(bind(HERE, 0), Door)
+        await second.attached
+        _, writer = await asyncio.open_connection(second.address, second.port)
+        await asyncio.wait_for(arrived, 5)
+        writer.close()
+        second.close()
+
+    asyncio.run(test())

@@ -26,12 +26,14 @@ def test_the_images_own_configuration(tmp_path: Path) -> None:
     result = planned(tmp_path)
     assert result.ports == (80,)
     assert result.exports == ("/usr/share/nginx/html",)
-    text = words(result.render({80: 4321}))
+    text = words(result.render({80: 4321}, {80: 4322}, lambda *target: []))
     assert text.startswith("daemon off; error_log stderr notice; events {")
     for part in (
-        "http { more_set_headers x; types { text/html html htm;",
+        "http { more_set_headers x; set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol; types {",
+        "text/html html htm;",
         "access_log /dev/stdout combined;",
-        "listen 127.0.0.1:4321; server_name localhost; location / { root root/usr/share/nginx/html;",
+        "listen 127.0.0.1:4321; listen 127.0.0.1:4322 proxy_protocol; "
+        "server_name localhost; location / { root root/usr/share/nginx/html;",
     ):
         assert part in text
     for dropped in ("user", "worker_processes", "pid", "include"):
@@ -47,7 +49,10 @@ def test_two_sockets_of_one_port_are_one_here(tmp_path: Path) -> None:
     site = "server { listen 80 default_server; listen [::]:80 default_server ipv6only=on; listen 8080 ssl reuseport; }"
     result = planned(tmp_path, site)
     assert result.ports == (80, 8080)
-    assert "listen 127.0.0.1:1 default_server; listen 127.0.0.1:2 ssl;" in words(result.render({80: 1, 8080: 2}))
+    assert (
+        "listen 127.0.0.1:1 default_server; listen 127.0.0.1:3 default_server proxy_protocol; "
+        "listen 127.0.0.1:2 ssl; listen 127.0.0.1:4 ssl proxy_protocol;"
+    ) in words(result.render({80: 1, 8080: 2}, {80: 3, 8080: 4}, lambda *target: []))
 
 
 def test_a_server_without_listen_is_on_port_80(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Virtual containers: shells and files live in this process, nginx is a real process beside it."""
 
-from swarmlab.runtime.virtual.machine import Resolver
 from swarmlab.runtime.virtual.runtime import VirtualRuntime
 
-__all__ = ["Resolver", "VirtualRuntime"]
+__all__ = ["VirtualRuntime"]

@@ -12,6 +12,7 @@ from swarmlab.runtime.base import (
     Attachment,
     Change,
     ContainerConfig,
+    File,
     LogLine,
     Output,
     PathStat,
@@ -102,6 +103,10 @@ class VirtualContainer:
     def ports(self) -> Mapping[int, tuple[str, int]]:
         """See `Container.ports`."""
         return MappingProxyType(self._machine.ports)
+
+    def identify(self, files: Sequence[File]) -> None:
+        """See `Container.identify`."""
+        self._machine.root.identify(files)
 
     def populate(self) -> None:
         """See `Container.populate`."""

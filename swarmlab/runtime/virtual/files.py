@@ -4,7 +4,7 @@ import fnmatch
 import hashlib
 import posixpath
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class RootFs:
         """
         self._image = image
         self._files = files
-        self._extra: Mapping[str, File] = {posixpath.normpath(file.path): file for file in (*identity, *files)}
+        self._extra = {posixpath.normpath(file.path): file for file in (*identity, *files)}
         self._directory = directory
         self._read_only = read_only
         self._memory: FileSystem | None = None
@@ -213,6 +213,13 @@ class RootFs:
             return bound.read_only
         place = self._place(path)
         return place.read_only if place is not None else self._read_only
+
+    def identify(self, files: Sequence[File]) -> None:
+        """Write files that only this container has; to `changes` they are as they were."""
+        for file in files:
+            self._extra[file.path] = file
+            if self._memory is not None:
+                self._memory.write_file(file.path, file.data)
 
     def populate(self) -> None:
         """Give empty volumes what the image has in their place (MB: daemon/create_unix.go)."""

@@ -6,18 +6,15 @@ import errno
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from swarmlab.clock import Clock
+from swarmlab.network import VARIABLE, Egress, Sandbox, UnreachableError, egress, passage
 from swarmlab.runtime.base import Output
 from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.process import Child, ProcessHost
-
-#: Finds a name of the container's networks: (container id, host, port) -> where to connect, or None when unknown.
-Resolver = Callable[[str, str, int], tuple[str, int] | None]
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "ip6-localhost"})  # noqa: S104 (names, nothing is bound)
 
 
 class User(NamedTuple):
@@ -61,7 +58,8 @@ class Machine:
         directory: Path,
         processes: ProcessHost,
         absent: frozenset[str] = frozenset(),
-        resolver: Resolver | None = None,
+        sandboxes: Callable[[], Sandbox],
+        exchange: Callable[[], str],
     ) -> None:
         self.container_id = container_id
         self.hostname = hostname
@@ -71,12 +69,24 @@ class Machine:
         self.processes = processes
         self.absent = absent
         self.signals = Signals()
-        self.ports: dict[int, tuple[str, int]] = {}
-        self._resolver = resolver
+        self._sandboxes = sandboxes
+        self._exchange = exchange
         self._daemons: set[asyncio.Task[Any]] = set()
         self._children: list[Child] = []
         self._thawed = asyncio.Event()
         self._thawed.set()
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The container's network; another container may share it."""
+        sandbox = self._sandboxes()
+        sandbox.hosts = self._hosts
+        return sandbox
+
+    @property
+    def ports(self) -> dict[int, tuple[str, int]]:
+        """Where the ports that listen really are."""
+        return self.sandbox.ports
 
     def listen(self, port: int, address: tuple[str, int]) -> None:
         """Say that the container's `port` is really at `address`. Raises OSError (EADDRINUSE) when it is taken."""
@@ -87,24 +97,42 @@ class Machine:
     def close_port(self, port: int) -> None:
         """The container's `port` no longer listens."""
         self.ports.pop(port, None)
+        self.sandbox.told.pop(port, None)
 
-    def connect(self, host: str, port: int) -> tuple[str, int] | None:
-        """Where a connection to `host:port` from inside the container really goes.
+    def resolve(self, host: str) -> list[str]:
+        """The addresses of a name; empty when it means nothing inside the container."""
+        return self.sandbox.lookup(host)
 
-        None when the name is unknown. Raises ConnectionRefusedError when the host is known and the port is closed.
+    @asynccontextmanager
+    async def connection(self, address: str, port: int) -> AsyncIterator[tuple[str, int]]:
+        """Where on this machine a program of ours connects to, to get to an address.
+
+        Raises OSError as connect() does: ECONNREFUSED, ENETUNREACH at once, EHOSTUNREACH, ETIMEDOUT after a while.
         """
-        if host in _LOOPBACK or host == self.hostname:
-            if (address := self.ports.get(port)) is None:
-                raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
-            return address
-        return self._resolver(self.container_id, host, port) if self._resolver is not None else None
-
-    def knows(self, host: str) -> bool:
-        """Whether a name means something inside the container."""
         try:
-            return self.connect(host, 0) is not None
-        except ConnectionRefusedError:
-            return True
+            door = self.sandbox.route(address, port).door()
+        except UnreachableError as error:
+            await self.clock.sleep(error.delay)
+            raise
+        way = passage(door)
+        try:
+            yield way.address
+        finally:
+            await way.end()
+
+    def egress(self, host: str, port: int) -> Egress:
+        """A way out for a real process."""
+        return egress(self.sandbox, self.clock, host, port)
+
+    def network_variables(self) -> dict[str, str]:
+        """What tells a real process, if it has a shim for it, where the container's network is."""
+        return {VARIABLE: self._exchange()}
+
+    def _hosts(self) -> str:
+        try:
+            return self.root.read("/etc/hosts").decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
 
     def background(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run a daemon until it ends or the container does."""

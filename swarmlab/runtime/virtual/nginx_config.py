@@ -7,13 +7,14 @@ or a daemon may do is left out. Everything else reaches nginx as the learner wro
 import posixpath
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import crossplane  # type: ignore[import-untyped]
 
 from swarmlab.runtime.virtual.files import RootFs
+from swarmlab.runtime.virtual.nginx_upstreams import PASSES, Target, Upstreams, fill
 
 _MAIN = "/etc/nginx/nginx.conf"
 
@@ -34,6 +35,11 @@ _LISTEN_DROPPED = re.compile(
     r"(reuseport|deferred|bind|backlog=.*|fastopen=.*|ipv6only=.*|rcvbuf=.*|sndbuf=.*|so_keepalive=.*)"
 )
 
+#: Where groups of servers go that the rewriting needs.
+_GROUPS = "<groups>"
+#: The lab says who a connection comes from.
+_REAL_ADDRESS = ("set_real_ip_from 127.0.0.1;", "real_ip_header proxy_protocol;")
+
 _STANDARD = {"/dev/stdout": "/dev/stdout", "/dev/stderr": "stderr"}
 
 
@@ -44,9 +50,10 @@ class ConfigError(Exception):
 class Plan(NamedTuple):
     """A rewritten configuration that any container with the same files can use.
 
-    `text` has `<N>` where the real port of the container's port N belongs. `ports` are those ports, `exports` the
-    paths that must be made real below the container's directory, and `origins` says for each line of `text` where it
-    came from. `daemon` is whether nginx would have gone to the background.
+    `text` has `<N>` where the real port of the container's port N belongs, `<toldN>` for the one where connections
+    are announced by the PROXY protocol, and places for `targets`. `ports` are those ports, `exports` the paths that
+    must be made real below the container's directory, and `origins` says for each line of `text` where it came from.
+    `daemon` is whether nginx would have gone to the background.
     """
 
     text: str
@@ -54,10 +61,20 @@ class Plan(NamedTuple):
     exports: tuple[str, ...]
     origins: tuple[tuple[str, int], ...]
     daemon: bool
+    targets: tuple[Target, ...] = ()
 
-    def render(self, ports: dict[int, int]) -> str:
-        """The configuration for these real ports."""
-        return re.sub(r"127\.0\.0\.1:<(\d+)>", lambda match: f"127.0.0.1:{ports[int(match[1])]}", self.text)
+    def render(
+        self,
+        ports: Mapping[int, int],
+        told: Mapping[int, int],
+        servers: Callable[[str, int, bool], Sequence[tuple[str, int]]],
+    ) -> str:
+        """The configuration for these real ports, and with real servers for targets (host, port, whether late)."""
+
+        def port(match: re.Match[str]) -> str:
+            return f"127.0.0.1:{(told if match[1] else ports)[int(match[2])]}"
+
+        return fill(re.sub(r"127\.0\.0\.1:<(told)?(\d+)>", port, self.text), servers)
 
     def restore_lines(self, message: str, config: str) -> str:
         """Turn `FILE:LINE` of the rewritten file in nginx's message into the container's own file and line."""
@@ -80,16 +97,19 @@ def plan(root: RootFs, globals_: Sequence[str], prologue: Sequence[str], http_pr
     rewriter = _Rewriter(root)
     tree = [statement for text in globals_ for statement in _parse(text, "command line")]
     tree += rewriter.load(_MAIN)
+    rewriter.upstreams = Upstreams(tree)
     daemon = next((item["args"] != ["off"] for item in tree if item["directive"] == "daemon"), True)
     for line in prologue:
         rewriter.emit(line, (_MAIN, 0))
     rewriter.write(tree, http_prologue, ())
+    text = "".join(f"{line}\n" for line in rewriter.lines)
     return Plan(
-        "".join(f"{line}\n" for line in rewriter.lines),
+        text.replace(_GROUPS, " ".join(rewriter.upstreams.groups.values())),
         tuple(sorted(rewriter.ports)),
         tuple(sorted(rewriter.exports)),
         tuple(rewriter.origins),
         daemon,
+        tuple(rewriter.upstreams.targets.values()),
     )
 
 
@@ -110,6 +130,7 @@ class _Rewriter:
         self.origins: list[tuple[str, int]] = []
         self.ports: set[int] = set()
         self.exports: set[str] = set()
+        self.upstreams = Upstreams(())
 
     def emit(self, line: str, origin: tuple[str, int]) -> None:
         self.lines.append(line)
@@ -135,7 +156,14 @@ class _Rewriter:
                     item["block"] = list(self._expand(item["block"]))
                 yield item
 
-    def write(self, tree: list[dict[str, Any]], http_prologue: Sequence[str], context: tuple[str, ...]) -> None:
+    def write(
+        self,
+        tree: list[dict[str, Any]],
+        http_prologue: Sequence[str],
+        context: tuple[str, ...],
+        inherited: "_Inherited | None" = None,
+    ) -> None:
+        inherited = inherited or _Inherited((), (), own_headers=False, redirects=False)
         pad = "    " * len(context)
         listening: set[int] = set()
         if (
@@ -151,14 +179,41 @@ class _Rewriter:
             if (args := self._arguments(item, context, listening)) is None:
                 continue
             if "block" not in item:
-                self.emit(pad + crossplane.build([{**item, "args": args}]).strip(), origin)
+                self.emit(pad + self._statement(item, args, context, inherited), origin)
                 continue
             self.emit(pad + crossplane.build([{**item, "args": args, "block": []}]).split("\n")[0], origin)
             if not context and item["directive"] == "http":
-                for line in http_prologue:
+                own = {inner["directive"] for inner in item["block"]} & {"proxy_http_version"}
+                ours = [line for line in http_prologue if line.split()[0] not in own]
+                for line in (*ours, _GROUPS, *(_REAL_ADDRESS if not _knows_addresses(item) else ())):
                     self.emit(f"{pad}    {line}", origin)
-            self.write(item["block"], http_prologue, (*context, item["directive"]))
+            self.write(item["block"], http_prologue, (*context, item["directive"]), _inherited(item, inherited))
             self.emit(pad + "}", origin)
+
+    def _statement(
+        self, item: dict[str, Any], args: list[str], context: tuple[str, ...], inherited: "_Inherited"
+    ) -> str:
+        """One statement without a block, on one line, with whatever belongs beside it."""
+        name = item["directive"]
+        text: str = crossplane.build([{**item, "args": args}]).strip()
+        if name == "server" and context[-1:] == ("upstream",):
+            return self.upstreams.server(item) or text
+        if name in PASSES and args:
+            passing = self.upstreams.passing(
+                item,
+                inherited.location,
+                inherited.headers,
+                repeat=not inherited.own_headers,
+                redirects=inherited.redirects,
+            )
+            if passing is not None:
+                text = crossplane.build([{**item, "args": [passing.argument]}]).strip()
+                # In other blocks than a location they may not stand.
+                return " ".join((text, *(passing.beside if context[-1] == "location" else ())))
+        if name == "listen" and context[:1] == ("http",) and args[0].startswith("127.0.0.1:<"):
+            told = [args[0].replace("<", "<told"), *args[1:], "proxy_protocol"]
+            return f"{text} {crossplane.build([{**item, 'args': told}]).strip()}"
+        return text
 
     def _arguments(self, item: dict[str, Any], context: tuple[str, ...], listening: set[int]) -> list[str] | None:
         """The rewritten arguments of a statement, None to leave it out."""
@@ -203,6 +258,31 @@ class _Rewriter:
             return _STANDARD[path]
         self.exports.add(posixpath.dirname(path))
         return "root" + path
+
+
+class _Inherited(NamedTuple):
+    """What a block has from around it: its location, and what is set there for requests that are passed on."""
+
+    location: tuple[str, ...]
+    headers: tuple[tuple[str, ...], ...]
+    own_headers: bool
+    redirects: bool
+
+
+def _inherited(block: dict[str, Any], outer: _Inherited) -> _Inherited:
+    inside = block["block"]
+    headers = tuple(tuple(item["args"]) for item in inside if item["directive"] == "proxy_set_header")
+    return _Inherited(
+        tuple(block["args"]) if block["directive"] == "location" else outer.location,
+        headers or outer.headers,
+        bool(headers),
+        outer.redirects or any(item["directive"] == "proxy_redirect" for item in inside),
+    )
+
+
+def _knows_addresses(http: dict[str, Any]) -> bool:
+    """Whether the configuration says itself from whom it takes the addresses of clients."""
+    return any(item["directive"] in {"real_ip_header", "set_real_ip_from"} for item in http["block"])
 
 
 def _parse(text: str, name: str) -> list[dict[str, Any]]:

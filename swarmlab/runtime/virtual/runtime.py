@@ -5,24 +5,30 @@ from pathlib import Path
 
 from swarmlab.clock import Clock
 from swarmlab.images import Images
+from swarmlab.network import Exchange, Fabric
 from swarmlab.runtime.base import ContainerConfig, File
 from swarmlab.runtime.virtual.container import VirtualContainer
 from swarmlab.runtime.virtual.files import RootFs
-from swarmlab.runtime.virtual.machine import Machine, Resolver
+from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.process import ProcessHost
 
+#: What is there until the engine has put the container on its networks.
 _HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t{}\n"
 
 
 class VirtualRuntime:
     """Creates virtual containers. See `Runtime`."""
 
-    def __init__(self, clock: Clock, images: Images, state: Path, resolver: Resolver | None = None) -> None:
-        """`state` is a directory of this engine's own; processes that an earlier life left behind there are killed."""
+    def __init__(self, clock: Clock, images: Images, state: Path, fabric: Fabric | None = None) -> None:
+        """`state` is a directory of this engine's own; processes that an earlier life left behind there are killed.
+
+        `fabric` has the networks that containers are on.
+        """
         self._clock = clock
         self._images = images
         self._state = state
-        self._resolver = resolver
+        self._fabric = fabric or Fabric()
+        self._exchange = Exchange(clock, self._fabric.sandbox)
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._processes = ProcessHost(state)
         self._containers: set[VirtualContainer] = set()
@@ -47,9 +53,16 @@ class VirtualRuntime:
             directory=directory,
             processes=self._processes,
             absent=image.absent,
-            resolver=self._resolver,
+            sandboxes=lambda: self._fabric.sandbox(config.id),
+            exchange=lambda: self._exchange.admit(config.id),
         )
-        container = VirtualContainer(config, machine, self._clock, lambda: self._containers.discard(container))
+
+        def forget() -> None:
+            self._containers.discard(container)
+            self._exchange.dismiss(config.id)
+            self._fabric.forget(config.id)
+
+        container = VirtualContainer(config, machine, self._clock, forget)
         self._containers.add(container)
         return container
 
@@ -57,3 +70,4 @@ class VirtualRuntime:
         """See `Runtime.close`."""
         await asyncio.gather(*(container.remove() for container in tuple(self._containers)))
         await self._processes.close()
+        await self._exchange.close()

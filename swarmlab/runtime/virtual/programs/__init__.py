@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from swarmlab.runtime.virtual.machine import Program
 from swarmlab.runtime.virtual.programs.fetch import curl, wget
 from swarmlab.runtime.virtual.programs.identity import id_
+from swarmlab.runtime.virtual.programs.interfaces import hostname, ifconfig, ip, route
+from swarmlab.runtime.virtual.programs.lookup import getent, nslookup
 from swarmlab.runtime.virtual.programs.ls import ls
+from swarmlab.runtime.virtual.programs.netcat import nc
 from swarmlab.runtime.virtual.programs.nginx import nginx
 from swarmlab.runtime.virtual.programs.ping import ping
 from swarmlab.runtime.virtual.programs.remove import rm, rmdir
@@ -17,10 +20,17 @@ from swarmlab.runtime.virtual.programs.whoami import whoami_echo, whoami_plain
 #: Every program that is not the shell's own.
 PROGRAMS: Mapping[str, Program] = {
     "curl": curl,
+    "getent": getent,
+    "hostname": hostname,
     "id": id_,
+    "ifconfig": ifconfig,
+    "ip": ip,
     "ls": ls,
+    "nc": nc,
     "nginx": nginx,
+    "nslookup": nslookup,
     "ping": ping,
+    "route": route,
     "sleep": sleep,
     "tail": tail,
     "top": top,

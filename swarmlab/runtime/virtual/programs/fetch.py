@@ -70,8 +70,8 @@ async def curl(context: Context) -> int:
         try:
             work = _request(context, method, parts.geturl(), headers, body, redirects="L" in values)
             reply = await run_at_most(context.machine.clock, work, float(values.get("m") or 1e9))
-        except UnknownHostError as error:
-            code = await fail(6, f"Could not resolve host: {error}")
+        except UnknownHostError:
+            code = await fail(6, f"Could not resolve host: {parts.hostname}")
             continue
         except TimeoutError:
             code = await fail(28, f"Operation timed out after {float(values['m']) * 1000:.0f} milliseconds")
@@ -121,7 +121,8 @@ async def wget(context: Context) -> int:
     body = values["post-data"].encode() if "post-data" in values else None
     port = parts.port or (443 if parts.scheme == "https" else 80)
     quiet = "q" in values
-    if not quiet and (address := _known(context, parts.hostname or "")) is not None:
+    address = next(iter(context.machine.resolve(parts.hostname or "")), "")
+    if not quiet and address:
         await context.err(f"Connecting to {parts.netloc} ({address}:{port})\n")
     try:
         work = _request(context, "POST" if body is not None else "GET", parts.geturl(), headers, body, redirects=True)
@@ -132,10 +133,8 @@ async def wget(context: Context) -> int:
     except TimeoutError:
         await context.err("wget: download timed out\n")
         return 1
-    except OSError:
-        await context.err(
-            f"wget: can't connect to remote host ({_known(context, parts.hostname or '')}): Connection refused\n"
-        )
+    except OSError as error:
+        await context.err(f"wget: can't connect to remote host ({address}): {error.strerror}\n")
         return 1
     except aiohttp.ClientError:
         await context.err("wget: error getting response\n")
@@ -154,18 +153,15 @@ async def wget(context: Context) -> int:
     if not quiet:
         shown = "-" if target == "-" else f"'{target}'"
         opening = "writing to stdout\n" if target == "-" else f"saving to {shown}\n"
-        await context.err(f"{opening}{shown} saved\n" if target != "-" else f"{opening}written to stdout\n")
+        progress = f"{target[:20]:<20} 100% |{'*' * 32}| {len(reply.body):>5}  0:00:00 ETA\n"
+        closing = "written to stdout\n" if target == "-" else f"{shown} saved\n"
+        await context.err(opening + progress + closing)
     return 0
 
 
 def _header(line: str) -> tuple[str, str]:
     name, _, value = line.partition(":")
     return name.strip(), value.strip()
-
-
-def _known(context: Context, host: str) -> str | None:
-    """The address to show for a host, None when it is unknown."""
-    return "127.0.0.1" if context.machine.knows(host) else None
 
 
 async def _deliver(context: Context, data: bytes, target: str) -> None:
@@ -182,25 +178,51 @@ async def _request(
 
     Raises UnknownHostError, OSError when nobody listens, aiohttp.ClientError when the answer is no HTTP.
     """
-    async with aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=_AUTOMATIC) as session:
-        for _ in range(_MAX_REDIRECTS):
-            parts = urlsplit(url)
-            port = parts.port or (443 if parts.scheme == "https" else 80)
-            if (address := context.machine.connect(parts.hostname or "", port)) is None:
-                raise UnknownHostError(parts.hostname)
-            real = f"{parts.scheme}://{address[0]}:{address[1]}{parts.path or '/'}" + (
-                f"?{parts.query}" if parts.query else ""
-            )
-            async with session.request(
-                method, real, headers={"Host": parts.netloc, **headers}, data=body, allow_redirects=False, ssl=False
-            ) as reply:
-                answer = _Reply(url, reply.status, reply.reason or "", reply.headers, await reply.read())
-            if not redirects or answer.status not in (301, 302, 303, 307, 308) or "Location" not in answer.headers:
-                break
-            url = urljoin(url, answer.headers["Location"])
-            if answer.status in (301, 302, 303) and method != "HEAD":
-                method, body = "GET", None
+    for _ in range(_MAX_REDIRECTS):
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        known = context.machine.resolve(parts.hostname or "")
+        if not known:
+            raise UnknownHostError(parts.netloc)
+        answer = await _exchange(context, known, port, method, url, headers, body)
+        if not redirects or answer.status not in (301, 302, 303, 307, 308) or "Location" not in answer.headers:
+            break
+        url = urljoin(url, answer.headers["Location"])
+        if answer.status in (301, 302, 303) and method != "HEAD":
+            method, body = "GET", None
     return answer
+
+
+async def _exchange(
+    context: Context,
+    addresses: Sequence[str],
+    port: int,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+) -> _Reply:
+    """One exchange with the first address that takes the connection. Raises as `_request` does."""
+    parts = urlsplit(url)
+    for address in addresses:
+        try:
+            async with (
+                context.machine.connection(address, port) as (host, real),
+                aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=_AUTOMATIC) as session,
+                session.request(
+                    method,
+                    f"{parts.scheme}://{host}:{real}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else ""),
+                    headers={"Host": parts.netloc, **headers},
+                    data=body,
+                    allow_redirects=False,
+                    ssl=False,
+                ) as reply,
+            ):
+                return _Reply(url, reply.status, reply.reason or "", reply.headers, await reply.read())
+        except OSError:
+            if address == addresses[-1]:
+                raise
+    raise UnknownHostError(parts.netloc)
 
 
 _AUTOMATIC: Sequence[str] = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")

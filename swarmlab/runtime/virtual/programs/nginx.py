@@ -3,11 +3,13 @@
 import asyncio
 import getopt
 import os
+import re
 import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from swarmlab.network import Egress
 from swarmlab.runtime.virtual.machine import Context
 from swarmlab.runtime.virtual.nginx_config import ConfigError, Plan, plan
 from swarmlab.runtime.virtual.process import Child, NginxBinary, find_nginx
@@ -16,6 +18,11 @@ from swarmlab.runtime.virtual.waiting import wait_at_most
 _CONFIG = "nginx.conf"
 #: So many pieces of output wait for somebody who is attached; and so long, in seconds, what is left of it at the end.
 _ROOM, _LAST_OUTPUT = 64, 2.0
+_TEST_FAILED = "nginx: configuration file /etc/nginx/nginx.conf test failed\n"
+#: The first version that by default keeps connections to where it passes requests on.
+_KEEPS_CONNECTIONS = [1, 29, 7]
+#: How nginx finds that a way out leads nowhere.
+_RESET = re.compile(r"\w+\(\) failed \(104: [^)]*\) while (?:connecting to|reading response header from) upstream")
 _SIGNALS = {"reload": "SIGHUP", "stop": "SIGTERM", "quit": "SIGQUIT", "reopen": "SIGUSR1"}
 
 #: Seconds of swarm time between two looks at files of this machine.
@@ -67,6 +74,9 @@ class _Server:
         self._binary = binary
         self._globals = globals_
         self._real: dict[int, int] = {}
+        #: The same for connections that say where they come from.
+        self._told: dict[int, int] = {}
+        self._ways: dict[tuple[str, int], Egress] = {}
         self._queue: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue()
         self._child: Child | None = None
         self._held = False
@@ -76,12 +86,17 @@ class _Server:
 
     async def run(self, planned: Plan) -> int:
         """Serve until the process ends; return its exit code."""
+        try:
+            servers = self._servers(planned)
+        except ConfigError as error:
+            await self._context.err(f"nginx: [emerg] {error}\n")
+            return 1
         sockets = await self._bind(planned)
         if sockets is None:
             return 1
         pump = asyncio.get_running_loop().create_task(self._pump())
         try:
-            child = self._spawn(planned, sockets)
+            child = self._spawn(planned, servers, sockets)
         finally:
             for item in sockets:
                 item.close()
@@ -101,6 +116,8 @@ class _Server:
             pump.cancel()
             for port in self._real:
                 self._machine.close_port(port)
+            for way in self._ways.values():
+                await way.end()
 
     async def _keep_up(self) -> None:
         """Carry changes over: nginx reads copies of files that are bound one by one."""
@@ -110,13 +127,21 @@ class _Server:
 
     async def test(self, planned: Plan) -> int:
         """`nginx -t`."""
+        try:
+            servers = self._servers(planned)
+        except ConfigError as error:
+            await self._context.err(f"nginx: [emerg] {error}\n{_TEST_FAILED}")
+            return 1
         self._real = {port: self._real_port(port) for port in planned.ports}
-        config = self._write(planned, "test.conf")
+        self._told = {port: self._told_port(port) for port in planned.ports}
+        config = self._write(planned, servers, "test.conf")
         # It takes a few milliseconds and touches nothing that this process must serve meanwhile.
         done = subprocess.run(  # noqa: ASYNC221
             [self._binary.path, "-t", "-p", str(self._directory), "-c", config.name, "-e", "stderr"],
             check=False, capture_output=True, text=True,
         )  # fmt: skip
+        for way in self._ways.values():
+            await way.end()
         text = planned.restore_lines(done.stderr, str(config)).replace(str(config), "/etc/nginx/nginx.conf")
         await self._context.err("".join(line for line in text.splitlines(keepends=True) if line.startswith("nginx: ")))
         return done.returncode
@@ -140,10 +165,29 @@ class _Server:
                     self._machine.close_port(taken)
                 return None
             self._real[port] = listener.getsockname()[1]
+            sockets.append(told := socket.create_server(("127.0.0.1", 0), backlog=511))
+            self._told[port] = told.getsockname()[1]
+            self._machine.sandbox.told[port] = told.getsockname()[:2]
         return sockets
 
-    def _spawn(self, planned: Plan, sockets: Sequence[socket.socket]) -> Child:
-        config = self._write(planned, _CONFIG)
+    def _servers(self, planned: Plan) -> "_Servers":
+        """Ways out to all targets, as their names are known now. Raises ConfigError as nginx does."""
+        found: _Servers = {}
+        for target in planned.targets:
+            addresses = [target.host] if target.late else self._machine.resolve(target.host.strip("[]"))
+            if not addresses:
+                raise ConfigError(f'host not found in upstream "{target.shown}" in {target.file}:{target.line}')
+            ways = []
+            for address in sorted(addresses):
+                key = (address, target.port)
+                if key not in self._ways:
+                    self._ways[key] = self._machine.egress(*key)
+                ways.append(self._ways[key].address)
+            found[target.host, target.port, target.late] = ways
+        return found
+
+    def _spawn(self, planned: Plan, servers: "_Servers", sockets: Sequence[socket.socket]) -> Child:
+        config = self._write(planned, servers, _CONFIG)
         child = self._machine.spawn(
             ["nginx", "-p", str(self._directory), "-c", config.name, "-e", "stderr"],
             executable=self._binary.path,
@@ -156,36 +200,47 @@ class _Server:
         self._child = child
         return child
 
-    def _write(self, planned: Plan, name: str) -> Path:
+    def _write(self, planned: Plan, servers: "_Servers", name: str) -> Path:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in planned.exports:
             self._machine.root.export(path)
         config = self._directory / name
-        config.write_text(planned.render(self._real), encoding="utf-8")
+        config.write_text(planned.render(self._real, self._told, lambda *target: servers[target]), encoding="utf-8")
         self._current = planned
         return config
 
     def _reload(self, child: Child) -> None:
         try:
             planned = _plan(self._context, self._binary, self._globals)
+            servers = self._servers(planned)
         except ConfigError as error:
             self._queue.put_nowait(("stderr", f"nginx: [emerg] {error}\n".encode()))
             return
         for port in set(self._real) - set(planned.ports):
             self._machine.close_port(port)
-            del self._real[port]
+            del self._real[port], self._told[port]
         for port in set(planned.ports) - set(self._real):
             self._real[port] = self._real_port(port)
             self._machine.ports.setdefault(port, ("127.0.0.1", self._real[port]))
-        self._write(planned, _CONFIG)
+            self._told[port] = self._told_port(port)
+            self._machine.sandbox.told.setdefault(port, ("127.0.0.1", self._told[port]))
+        self._write(planned, servers, _CONFIG)
+        used = {address for ways in servers.values() for address in ways}
+        for key in [key for key, way in self._ways.items() if way.address not in used]:
+            self._ways.pop(key).close()
         child.signal("SIGHUP")
 
     def _real_port(self, port: int) -> int:
         """Where the container's port is now, or a free port for it."""
         if (address := self._machine.ports.get(port)) is not None:
             return address[1]
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            return int(listener.getsockname()[1])
+        return _free_port()
+
+    def _told_port(self, port: int) -> int:
+        """The same for connections that say where they come from."""
+        if (address := self._machine.sandbox.told.get(port)) is not None:
+            return address[1]
+        return _free_port()
 
     def _output(self, stream: str, data: bytes) -> None:
         if stream == "stderr":
@@ -209,6 +264,15 @@ class _Server:
         config = str(self._directory / _CONFIG)
         if self._current is not None:
             text = self._current.restore_lines(text, config)
+        if "127.0.0.1:" in text:
+            for (host, port), way in self._ways.items():
+                here = f"127.0.0.1:{way.address[1]}"
+                if here in text and way.failure is not None:
+                    reason = (
+                        f"connect() failed ({way.failure.errno}: {way.failure.strerror}) while connecting to upstream"
+                    )
+                    text = _RESET.sub(reason, text)
+                text = text.replace(here, f"{host}:{port}")
         text = text.replace(f" {self._pid}#{self._pid}: ", " 1#1: ").replace(f"{self._directory}/root/", "/")
         if text.endswith(banner := f": nginx/{self._binary.version}"):
             text = text.removesuffix(banner) + f": nginx/{_version(self._context, self._binary)}"
@@ -219,6 +283,15 @@ class _Server:
             await self._context.output(*item)
             if self._queue.empty():
                 self._hold(False)
+
+
+#: Real servers of each target, by host, port and whether it is looked up late.
+_Servers = dict[tuple[str, int, bool], list[tuple[str, int]]]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def _version(context: Context, binary: NginxBinary) -> str:
@@ -238,6 +311,8 @@ def _plan(context: Context, binary: NginxBinary, globals_: Sequence[str]) -> Pla
     http = [f"{kind.replace('-', '_')}_temp_path {kind}-temp;" for kind in binary.temp_paths]
     if version != binary.version:
         http.append(f'more_set_headers "Server: nginx/{version}";')
+    if [int(number) for number in version.split(".")] < _KEEPS_CONNECTIONS:
+        http.append("proxy_http_version 1.0;")
     planned = plan(context.machine.root, globals_, prologue, http)
     if files is not None:
         if len(_plans) >= 64:

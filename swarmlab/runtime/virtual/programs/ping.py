@@ -1,50 +1,60 @@
-"""`ping`, played: no packet leaves the machine; names the container knows answer, and so does the outside world."""
+"""`ping`, played: no packet leaves this process, but only those answer whom the container can reach."""
 
+import asyncio
 import getopt
-import ipaddress
 import random
 
 from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.waiting import wait_at_most
+
+#: Seconds that the last request is waited for.
+_LINGER = 10.0
 
 
 async def ping(context: Context) -> int:
-    """Print a reply a second (`-i`), `-c` of them or for ever."""
+    """Send a request a second (`-i`), `-c` of them or until SIGINT, and tell of the answers as BusyBox does."""
     try:
         options, hosts = getopt.gnu_getopt(context.argv[1:], "46qc:i:s:t:w:W:I:")
         values = dict(options)
         count, interval = int(values.get("-c", "0")), float(values.get("-i", "1"))
+        linger, size = float(values.get("-W", _LINGER)), int(values.get("-s", "56"))
     except (getopt.GetoptError, ValueError) as error:
         await context.err(f"ping: {error}\n")
         return 1
     if len(hosts) != 1:
         await context.err("Usage: ping [OPTIONS] HOST\n")
         return 1
-    if (address := _address(context, hosts[0])) is None:
+    if not (found := context.machine.resolve(hosts[0])):
         await context.err(f"ping: bad address '{hosts[0]}'\n")
         return 1
-    await context.out(f"PING {hosts[0]} ({address}): 56 data bytes\n")
-    sequence = 0
-    while True:
-        if "-q" not in values:
-            took = random.uniform(0.04, 0.12)  # noqa: S311 (for show)
-            await context.out(f"64 bytes from {address}: seq={sequence} ttl=64 time={took:.3f} ms\n")
-        sequence += 1
-        if sequence == count:
+    address = found[0]
+    stop: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    context.signals.handle(("SIGINT",), lambda _: None if stop.done() else stop.set_result(None))
+    await context.out(f"PING {hosts[0]} ({address}): {size} data bytes\n")
+    sent = 0
+    times: list[float] = []
+    while not stop.done():
+        try:
+            answered = context.machine.sandbox.echoes(address)
+        except OSError as error:
+            await context.err(f"ping: sendto: {error.strerror}\n")
+            return 1
+        sent += 1
+        if answered:
+            times.append(random.uniform(0.04, 0.12))  # noqa: S311 (for show)
+            if "-q" not in values:
+                await context.out(f"{size + 8} bytes from {address}: seq={sent - 1} ttl=64 time={times[-1]:.3f} ms\n")
+        if sent == count:
+            if not answered:
+                await wait_at_most(context.machine.clock, stop, linger)
             break
-        await context.machine.clock.sleep(interval)
+        await wait_at_most(context.machine.clock, stop, interval)
+    lost = 100 - len(times) * 100 // sent
     await context.out(
         f"\n--- {hosts[0]} ping statistics ---\n"
-        f"{sequence} packets transmitted, {sequence} packets received, 0% packet loss\n"
+        f"{sent} packets transmitted, {len(times)} packets received, {lost}% packet loss\n"
     )
-    return 0
-
-
-def _address(context: Context, host: str) -> str | None:
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        pass
-    if context.machine.knows(host):
-        return "127.0.0.1"
-    # A documentation address stands for every public name; a name without a dot can only be a neighbour.
-    return "203.0.113.1" if "." in host.strip(".") else None
+    if times:
+        mean = sum(times) / len(times)
+        await context.out(f"round-trip min/avg/max = {min(times):.3f}/{mean:.3f}/{max(times):.3f} ms\n")
+    return 0 if times else 1

@@ -34,7 +34,8 @@ async def whoami_echo(context: Context) -> int:
         lines = [
             f"Hostname: {context.machine.hostname}",
             "IP: 127.0.0.1",
-            f"RemoteAddr: {request.remote}",
+            *(f"IP: {host}" for place in context.machine.sandbox.places for host in place.hosts),
+            f"RemoteAddr: {_source(context, request)}",
             f"{request.method} {request.raw_path} HTTP/1.1",
             f"Host: {request.host}",
             *(f"{name}: {value}" for name, value in sorted(request.headers.items()) if name.title() != "Host"),
@@ -42,6 +43,12 @@ async def whoami_echo(context: Context) -> int:
         return web.Response(text="\n".join(lines) + "\n\n")
 
     return await _serve(context, int(port), answer)
+
+
+def _source(context: Context, request: web.BaseRequest) -> str:
+    """Where a request comes from, as `address:port`."""
+    host, port = request.transport.get_extra_info("peername")[:2] if request.transport is not None else ("", 0)
+    return f"{context.machine.sandbox.origins.get((host, port), host)}:{port}"
 
 
 async def _serve(context: Context, port: int, answer: _Answer) -> int:

@@ -1,0 +1,170 @@
+"""What the routing mesh costs, and whether updates lose requests: `scripts/bench mesh`.
+
+Three nginx tasks on three nodes publish a port. Measured: the throughput of answers of 64 KB through the mesh and from
+a task's nginx itself, the time of one small request on a new connection both ways, and the requests that fail while
+the service is updated task by task, with new connections at 200 requests a second and more.
+"""
+
+import argparse
+import asyncio
+import re
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+from common import host_of_lab, run, status, swarmlab
+
+PORT = 18300
+SIZE = 64 * 1024
+CONNECTIONS = 8
+#: Both ways are measured in turns.
+ROUNDS = 5
+#: Requests on one connection; nginx takes no more than 1000.
+KEPT = 500
+Address = tuple[str, int]
+
+
+async def ask(path: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
+    """One request on an open connection: the status."""
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+    await reader.readexactly(int(length[1]) if length is not None else 0)
+    return int(head.split()[1])
+
+
+async def throughput(address: Address, seconds: float) -> float:
+    """Megabytes a second over a few connections that stay open."""
+
+    async def client() -> int:
+        reader, writer = await asyncio.open_connection(*address, limit=4 * SIZE)
+        done = 0
+        while time.perf_counter() < end:
+            await ask("/big", reader, writer)
+            done += 1
+            if not done % KEPT:
+                writer.close()
+                reader, writer = await asyncio.open_connection(*address, limit=4 * SIZE)
+        writer.close()
+        return done
+
+    end = time.perf_counter() + seconds
+    return sum(await asyncio.gather(*(client() for _ in range(CONNECTIONS)))) * SIZE / seconds / 1e6
+
+
+async def once(address: Address) -> float:
+    """Seconds of a small request, with its connection."""
+    begin = time.perf_counter()
+    reader, writer = await asyncio.open_connection(*address)
+    if await ask("/small", reader, writer) != 200:
+        raise ConnectionError("not 200")
+    writer.close()
+    return time.perf_counter() - begin
+
+
+async def latency(direct: Address, mesh: Address, count: int) -> tuple[float, float]:
+    """The median of each way, in milliseconds; asked in turns, so that both have the same weather."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    for _ in range(count):
+        for seconds, address in zip(taken, (direct, mesh), strict=True):
+            seconds.append(await once(address))
+    return statistics.median(taken[0]) * 1000, statistics.median(taken[1]) * 1000
+
+
+async def through_an_update(addresses: list[Address], host: str, order: str, rate: int) -> tuple[int, int, float]:
+    """Requests made while the service is updated, those that failed, and requests a second."""
+    failed = made = 0
+    update = asyncio.create_task(
+        asyncio.to_thread(
+            run, "docker", "service", "update", "--force", "-q", "--update-order", order, "--update-delay", "1s",
+            "--update-monitor", "2s", "web", host=host,
+        )
+    )  # fmt: skip
+    begin = time.perf_counter()
+
+    async def one(address: Address) -> None:
+        nonlocal failed
+        try:
+            await asyncio.wait_for(once(address), 10)
+        except (OSError, asyncio.IncompleteReadError, TimeoutError):
+            failed += 1
+
+    pending: set[asyncio.Task[None]] = set()
+    while not update.done():
+        made += 1
+        task = asyncio.create_task(one(addresses[made % len(addresses)]))
+        pending.add(task)
+        task.add_done_callback(pending.discard)
+        await asyncio.sleep(max(0.0, begin + made / rate - time.perf_counter()))
+    await asyncio.gather(*pending)
+    await update
+    return made, failed, made / (time.perf_counter() - begin)
+
+
+def direct_address() -> Address:
+    """Where one of the lab's nginx processes really listens."""
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        found = re.search(r"nginx: master process nginx -p (\S*/bench/\S+) -c (\S+)", " ".join(words))
+        if found is not None:
+            listen = re.search(r"listen 127\.0\.0\.1:(\d+);", Path(found[1], found[2]).read_text(encoding="utf-8"))
+            if listen is not None:
+                return "127.0.0.1", int(listen[1])
+    raise RuntimeError("no nginx of the lab runs")
+
+
+def deploy(host: str) -> list[Address]:
+    """Make the service; where its port answers."""
+    run("docker", "swarm", "init", host=host)
+    token = run("docker", "swarm", "join-token", "-q", "worker", host=host)
+    nodes = status()["nodes"]
+    assert isinstance(nodes, list)
+    for node in nodes[1:]:
+        run("docker", "swarm", "join", "--token", token, f"{nodes[0]['address']}:2377", host=node["endpoint"])
+    with tempfile.TemporaryDirectory() as folder:
+        for name, size in (("big", SIZE), ("small", 16)):
+            Path(folder, name).write_bytes(b"x" * size)
+            run("docker", "config", "create", name, str(Path(folder, name)), host=host)
+    configs = [f"--config=source={name},target=/usr/share/nginx/html/{name}" for name in ("big", "small")]
+    run(
+        "docker", "service", "create", "-q", "--name", "web", "--replicas", "3", "--publish", f"{PORT}:80", *configs,
+        "nginx", host=host,
+    )  # fmt: skip
+    published = status()["published"]
+    assert isinstance(published, list)
+    return [(entry["address"], entry["bound_port"]) for entry in published]
+
+
+def main() -> None:
+    """Measure, and print what was found."""
+    parser = argparse.ArgumentParser(prog="scripts/bench mesh", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5, help="how long each throughput is measured")
+    parser.add_argument("--rate", type=int, default=250, help="requests a second during the updates")
+    parser.add_argument("--no-updates", action="store_true", help="measure throughput and time only")
+    arguments = parser.parse_args()
+    swarmlab("up", "--nodes", "3")
+    try:
+        host = host_of_lab()
+        addresses = deploy(host)
+        direct = direct_address()
+        rounds = [
+            [asyncio.run(throughput(address, arguments.seconds / ROUNDS)) for address in (direct, addresses[0])]
+            for _ in range(ROUNDS)
+        ]
+        plain, meshed = (statistics.median(values) for values in zip(*rounds, strict=True))
+        print(f"64 KB answers: direct {plain:.0f} MB/s, mesh {meshed:.0f} MB/s, {meshed / plain:.0%}")
+        near, far = asyncio.run(latency(direct, addresses[0], 500))
+        print(
+            f"a small request on a new connection, p50: direct {near:.2f} ms, mesh {far:.2f} ms, +{far - near:.2f} ms"
+        )
+        for order in () if arguments.no_updates else ("start-first", "stop-first"):
+            made, failed, rate = asyncio.run(through_an_update(addresses, host, order, arguments.rate))
+            print(f"update, {order}: {made} requests, {rate:.0f} a second, {failed} failed")
+    finally:
+        swarmlab("down", "--purge")
+
+
+if __name__ == "__main__":
+    main()

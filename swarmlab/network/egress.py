@@ -1,0 +1,81 @@
+"""Ways out of a container for real processes: sockets on the loopback interface that stand for virtual addresses."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+from swarmlab.network.base import NodeAddress
+from swarmlab.network.listener import Listener, bind
+from swarmlab.network.relay import Door, Relay
+from swarmlab.network.sandbox import Sandbox, UnreachableError
+
+_LOOPBACK = NodeAddress("127.0.0.1")
+
+
+class Sleeper(Protocol):
+    """What is needed of a clock."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many seconds of swarm time."""
+
+
+class Egress:
+    """Listens on 127.0.0.1 and joins each connection to the first of the `doors` that opens; else it is reset.
+
+    `failure` is why the last one could not be joined, None if it was: who is reset cannot tell.
+    """
+
+    def __init__(self, doors: Callable[[], AsyncIterator[Door]]) -> None:
+        self.failure: OSError | None = None
+        self._relays: set[Relay] = set()
+        self._listener = Listener(
+            bind(_LOOPBACK, 0), lambda: Relay(lambda _: doors(), self._relays.add, self._relays.discard)
+        )
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        return self._listener.address, self._listener.port
+
+    def close(self) -> None:
+        """Take no more connections; open ones go on."""
+        self._listener.close()
+
+    async def end(self) -> None:
+        """Take no more connections, and cut the open ones."""
+        self.close()
+        await self._listener.attached
+        for relay in tuple(self._relays):
+            relay.cut()
+
+
+def egress(sandbox: Sandbox, clock: Sleeper, host: str, port: int) -> Egress:
+    """A way to where the container's network leads at the moment of each connection.
+
+    `host` is an address, or a name that is looked up each time.
+    """
+
+    async def doors() -> AsyncIterator[Door]:
+        way.failure = None
+        for address in sandbox.lookup(host):
+            try:
+                route = sandbox.route(address, port)
+            except UnreachableError as error:
+                way.failure = error
+                await clock.sleep(error.delay)
+            except ConnectionRefusedError as error:
+                way.failure = error
+            else:
+                way.failure = None
+                yield route.door()
+
+    way = Egress(doors)
+    return way
+
+
+def passage(door: Door) -> Egress:
+    """A way through one door."""
+
+    async def doors() -> AsyncIterator[Door]:
+        yield door
+
+    return Egress(doors)

@@ -1,0 +1,183 @@
+"""The network of containers for real processes: what a shim asks instead of the operating system.
+
+A process connects to the exchange of its lab on the loopback interface and sends one line, `TOKEN VERB ARGUMENTS`; the
+token says which container it belongs to. The answer is one line, `OK …` or `ERR NUMBER TEXT` with an errno:
+
+    resolve NAME            OK and the IPv4 addresses, none when the name is unknown
+    reverse ADDRESS         OK and a name, none when nobody has the address
+    connect ADDRESS PORT    OK, and from then on the connection is the one that was asked for; or ERR
+    listen PORT HOST REAL   OK: the container's PORT is really at HOST:REAL, as long as this connection stays open
+    origin HOST PORT        OK and the address that an accepted connection, whose peer is HOST:PORT, really comes from
+
+Errors of `connect` come when the kernel's would: at once, or after some seconds of swarm time.
+"""
+
+import asyncio
+import errno
+import os
+import secrets
+from collections.abc import Callable, Coroutine
+from typing import cast
+
+from swarmlab.network.base import NodeAddress
+from swarmlab.network.egress import Sleeper
+from swarmlab.network.listener import Listener, bind
+from swarmlab.network.relay import Side
+from swarmlab.network.sandbox import Sandbox, UnreachableError
+
+#: The environment variable that tells a process of its exchange, as `HOST:PORT:TOKEN`.
+VARIABLE = "SWARMLAB_NETWORK"
+_LOOPBACK = NodeAddress("127.0.0.1")
+_LONGEST_LINE = 1024
+
+
+class Exchange:
+    """Listens on the loopback interface from the first time that a token is asked for."""
+
+    def __init__(self, clock: Sleeper, sandbox: Callable[[str], Sandbox]) -> None:
+        """`sandbox` finds that of a container."""
+        self._clock = clock
+        self._sandbox = sandbox
+        self._listener: Listener | None = None
+        self._tokens: dict[str, str] = {}
+        self._calls: set[_Call] = set()
+
+    def admit(self, container_id: str) -> str:
+        """What a process of a container is given as `VARIABLE`; it holds until the container is dismissed."""
+        if self._listener is None:
+            self._listener = Listener(bind(_LOOPBACK, 0), self._call)
+        token = next((token for token, known in self._tokens.items() if known == container_id), "")
+        if not token:
+            token = secrets.token_hex(16)
+            self._tokens[token] = container_id
+        return f"{self._listener.address}:{self._listener.port}:{token}"
+
+    def dismiss(self, container_id: str) -> None:
+        """A container is gone: its token is nobody's any more."""
+        self._tokens = {token: known for token, known in self._tokens.items() if known != container_id}
+
+    async def close(self) -> None:
+        """Take no more calls, and end those that go on."""
+        if self._listener is not None:
+            self._listener.close()
+            await self._listener.attached
+        for call in tuple(self._calls):
+            call.reset()
+
+    def _call(self) -> "_Call":
+        call = _Call(self._clock, self._find, self._calls.discard)
+        self._calls.add(call)
+        return call
+
+    def _find(self, token: str) -> Sandbox | None:
+        container_id = self._tokens.get(token)
+        return None if container_id is None else self._sandbox(container_id)
+
+
+class _Call(Side):
+    """One connection to the exchange: a line, and then perhaps a relayed connection."""
+
+    def __init__(self, clock: Sleeper, find: Callable[[str], Sandbox | None], ended: Callable[["_Call"], None]) -> None:
+        super().__init__()
+        self._clock = clock
+        self._find = find
+        self._ended = ended
+        self._line: bytearray | None = bytearray()
+        self._work: asyncio.Task[None] | None = None
+        #: Undoes what lasts as long as the connection.
+        self._undo: Callable[[], object] = lambda: None
+
+    def received(self, data: bytes) -> None:
+        """Gather the line; then hand on what came."""
+        if self._line is None:
+            super().received(data)
+            return
+        self._line += data
+        line, end, early = bytes(self._line).partition(b"\n")
+        if end:
+            self._line = None
+            assert self.transport is not None
+            self.transport.pause_reading()
+            self._work = asyncio.get_running_loop().create_task(self._answer(line.decode("utf-8", "replace"), early))
+        elif len(self._line) > _LONGEST_LINE:
+            self.reset()
+
+    def eof_received(self) -> bool:
+        """Who says no more has nothing to wait for, unless it is a connection that is handed on."""
+        if self.peer is None and self._line is None and (self._work is None or self._work.done()):
+            return False
+        return super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """What was asked for ends with the connection."""
+        super().connection_lost(exc)
+        if self._work is not None:
+            self._work.cancel()
+        self._undo()
+        self._ended(self)
+
+    async def _answer(self, line: str, early: bytes) -> None:
+        token, _, rest = line.strip().partition(" ")
+        verb, *words = rest.split(" ")
+        sandbox = self._find(token)
+        verbs: dict[str, tuple[int, Callable[..., Coroutine[None, None, str]]]] = {
+            "resolve": (1, self._resolve),
+            "reverse": (1, self._reverse),
+            "connect": (2, self._connect),
+            "listen": (3, self._listen),
+            "origin": (2, self._origin),
+        }
+        try:
+            if sandbox is None:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            count, work = verbs.get(verb, (-1, self._resolve))
+            if count != len(words):
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            reply = f"OK {await work(sandbox, *words)}".rstrip()
+        except ValueError:
+            reply = f"ERR {errno.EINVAL} {os.strerror(errno.EINVAL)}"
+        except OSError as error:
+            reply = f"ERR {error.errno} {error.strerror}"
+        if self.transport is None:
+            return
+        self.transport.write(f"{reply}\n".encode())
+        if self.peer is not None and self.peer.transport is not None:
+            if early:
+                self.peer.transport.write(early)
+            cast(asyncio.ReadTransport, self.peer.transport).resume_reading()
+        self.transport.resume_reading()
+
+    @staticmethod
+    async def _resolve(sandbox: Sandbox, name: str) -> str:
+        return " ".join(sandbox.lookup(name))
+
+    @staticmethod
+    async def _reverse(sandbox: Sandbox, address: str) -> str:
+        return sandbox.reverse(address) or ""
+
+    @staticmethod
+    async def _origin(sandbox: Sandbox, host: str, port: str) -> str:
+        return sandbox.origins.get((host, int(port)), host)
+
+    async def _listen(self, sandbox: Sandbox, port: str, host: str, real: str) -> str:
+        number = int(port)
+        if number in sandbox.ports:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        sandbox.ports[number] = host, int(real)
+        self._undo = lambda: sandbox.ports.pop(number, None)
+        return ""
+
+    async def _connect(self, sandbox: Sandbox, address: str, port: str) -> str:
+        try:
+            door = sandbox.route(address, int(port)).door()
+        except UnreachableError as error:
+            await self._clock.sleep(error.delay)
+            raise
+        loop = asyncio.get_running_loop()
+        transport, backend = await loop.create_connection(Side, door.host, door.port)
+        transport.pause_reading()
+        self._undo = door.announce(transport.get_extra_info("sockname")[:2])
+        if door.greeting:
+            transport.write(door.greeting)
+        self.join(backend)
+        return ""

@@ -1,0 +1,250 @@
+"""What one container sees of the networks it is on (libnetwork: sandbox_dns_unix.go, resolver.go, sandbox.go).
+
+A sandbox answers two questions: which addresses a name has, as Docker's DNS server at 127.0.0.11 answers it, and where
+on this machine a connection to an address really goes.
+"""
+
+import errno
+import ipaddress
+import os
+import random
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+from swarmlab.network.relay import Door
+from swarmlab.network.room import Place, Record, Room
+
+#: Seconds until the kernel gives up: on an address that nobody has, and on one that never answers.
+NO_NEIGHBOUR, NO_ANSWER = 3.0, 127.0
+
+#: The port that connections seem to come from: nobody can connect to it.
+_SOURCE_PORT = 49152
+
+_ORDER = {"overlay": 0, "ingress": 1, "bridge": 2, "gateway": 3}
+#: Networks of one node alone; those of kind `gateway` let nobody reach their neighbours.
+_LOCAL = frozenset({"bridge", "gateway"})
+
+
+class UnreachableError(OSError):
+    """Raised for an address that cannot be reached; the kernel says so only after `delay` seconds of swarm time."""
+
+    def __init__(self, number: int, delay: float = 0.0) -> None:
+        super().__init__(number, os.strerror(number))
+        self.delay = delay
+
+
+class Route(NamedTuple):
+    """Where a connection goes: a port of a container (`sandbox`), or else a published port of a node (`published`).
+
+    `source` is the address that it comes from.
+    """
+
+    port: int
+    source: str = ""
+    sandbox: "Sandbox | None" = None
+    published: tuple[str, int] | None = None
+
+    def door(self) -> Door:
+        """Where that is on this machine."""
+        if self.published is not None:
+            return Door(*self.published)
+        assert self.sandbox is not None
+        return self.sandbox.door(self.port, self.source)
+
+
+class Nodes(Protocol):
+    """The nodes of a lab, as containers meet them."""
+
+    def reaches(self, node: str, other: str) -> bool:
+        """Whether the network between two nodes is whole."""
+
+    def at_address(self, address: str) -> str | None:
+        """The node that has an address."""
+
+    def gateways(self, node: str) -> Mapping[str, str]:
+        """A node's own addresses on its bridges, by the id of the network."""
+
+    def published_at(self, node: str, port: int) -> tuple[str, int] | None:
+        """Where a published port of a node is on this machine."""
+
+
+class Sandboxes(Protocol):
+    """Finds the sandbox of another container."""
+
+    def sandbox(self, container_id: str) -> "Sandbox":
+        """The sandbox of a container."""
+
+
+class Sandbox:
+    """The network of one container; containers that share one share this."""
+
+    def __init__(self, container_id: str, room: Room, nodes: Nodes, others: Sandboxes) -> None:
+        self.container_id = container_id
+        #: Where the ports that listen really are, and where some can be told first by whom they are called (PROXY).
+        self.ports: dict[int, tuple[str, int]] = {}
+        self.told: dict[int, tuple[str, int]] = {}
+        #: The source of each open connection, by the other end of it as the program sees that.
+        self.origins: dict[tuple[str, int], str] = {}
+        #: The container's hosts file, as it is now.
+        self.hosts: Callable[[], str] = lambda: ""
+        self._room = room
+        self._nodes = nodes
+        self._others = others
+
+    # --- itself ----------------------------------------------------------------------------------------------------
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Its places on networks, in the order in which they are searched."""
+        member = self._room.member(self.container_id)
+        return () if member is None else tuple(sorted(member.places, key=lambda place: _ORDER[place.kind]))
+
+    @property
+    def node(self) -> str:
+        """The engine that it is on; empty when it does not run."""
+        member = self._room.member(self.container_id)
+        return "" if member is None else member.node
+
+    @property
+    def has_names(self) -> bool:
+        """Whether Docker's DNS server is there: on every network but the default bridge."""
+        return any(place.named for place in self.places)
+
+    # --- names -----------------------------------------------------------------------------------------------------
+
+    def lookup(self, name: str) -> list[str]:
+        """The addresses of a name, as the C library finds them: a literal, the hosts file, DNS. Empty when unknown."""
+        if (literal := _address(name)) is not None:
+            return [literal]
+        wanted = name.rstrip(".").lower()
+        for line in self.hosts().splitlines():
+            address, *names = line.partition("#")[0].split() or [""]
+            if wanted in (known.lower() for known in names) and ":" not in address:
+                return [address]
+        return self.query(name)
+
+    def query(self, name: str) -> list[str]:
+        """The IPv4 addresses that Docker's DNS server has for a name, in random order.
+
+        `a.b.c` is looked for as it is, as `a.b` on the network `c`, and as `a` on the network `b.c`.
+        """
+        name = name.rstrip(".")
+        labels = name.split(".")
+        for cut in range(len(labels), 0, -1):
+            found = self._find(".".join(labels[:cut]), ".".join(labels[cut:]))
+            if found:
+                random.shuffle(found)
+                return found
+        return []
+
+    def reverse(self, address: str) -> str | None:
+        """The name of a neighbour's address, with the network's after a dot."""
+        names = (self._room.pointer(place.network, address) for place in self.places if place.named)
+        return next((name for name in names if name is not None), None)
+
+    def _find(self, name: str, network: str) -> list[str]:
+        for place in self.places:
+            if not place.named or network not in ("", place.network_name):
+                continue
+            known = self._room.records(place.network, name)
+            found = list(dict.fromkeys(r.address for r in known if ":" not in r.address and self._hears(place, r)))
+            if found:
+                return found
+        return []
+
+    def _hears(self, place: Place, record: Record) -> bool:
+        return place.kind in _LOCAL or self._nodes.reaches(self.node, record.node)
+
+    # --- ports -----------------------------------------------------------------------------------------------------
+
+    def door(self, port: int, source: str) -> Door:
+        """Where a port that listens really is, for a connection from an address. Raises KeyError when it does not."""
+        if source and (told := self.told.get(port)) is not None:
+            own = next((host for place in self.places for host in place.hosts[:1]), "127.0.0.1")
+            return Door(*told, source, f"PROXY TCP4 {source} {own} {_SOURCE_PORT} {port}\r\n".encode())
+        return Door(*self.ports[port], source, origins=self.origins)
+
+    # --- connections -----------------------------------------------------------------------------------------------
+
+    def route(self, address: str, port: int) -> Route:
+        """Where a connection to an address goes. Raises ConnectionRefusedError or UnreachableError."""
+        ip = ipaddress.ip_address(address)
+        places = self.places
+        if ip.is_loopback and (node := self._nodes.at_address(address)) is not None and address != "127.0.0.1":
+            return self._at_node(node, port)
+        if ip.is_loopback or ip.is_unspecified or any(address in place.hosts for place in places):
+            return self._at_container(self.container_id, port, "127.0.0.1" if ip.is_loopback else address)
+        for place in places:
+            if any(ip in ipaddress.ip_network(own, strict=False) for own in place.addresses):
+                return self._neighbour(place, address, port)
+        if (node := self._own_gateway(address)) is not None:
+            return self._at_node(node, port)
+        if not any(place.kind in _LOCAL and not place.internal for place in places):
+            raise UnreachableError(errno.ENETUNREACH)
+        if (node := self._nodes.at_address(address)) is not None:
+            return self._at_node(node, port)
+        if ip.is_private:
+            # Another network's: the packets leave through the gateway, and nobody ever answers.
+            raise UnreachableError(errno.ETIMEDOUT, NO_ANSWER)
+        raise UnreachableError(errno.ENETUNREACH)
+
+    def echoes(self, address: str) -> bool:
+        """Whether a ping of an address is answered. Raises UnreachableError when none can be sent."""
+        if any(self._room.is_virtual(place.network, address) for place in self.places):
+            return True
+        try:
+            self.route(address, 0)
+        except ConnectionRefusedError:
+            return True
+        except UnreachableError as error:
+            if error.delay:
+                return False
+            raise
+        return True
+
+    def _neighbour(self, place: Place, address: str, port: int) -> Route:
+        if place.kind == "gateway":
+            if address == place.gateway:
+                return self._at_node(self.node, port)
+            raise UnreachableError(errno.ETIMEDOUT, NO_ANSWER)
+        source = place.hosts[0]
+        if self._room.is_virtual(place.network, address):
+            chosen = self._room.next_backend(self.node, place.network, address, self._reaches)
+            if chosen is None:
+                raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+            return self._at_container(chosen.container_id, port, source)
+        member = self._room.at(place.network, address)
+        if member is not None:
+            if place.kind not in _LOCAL and not self._reaches(member.node):
+                raise UnreachableError(errno.ETIMEDOUT, NO_ANSWER)
+            return self._at_container(member.container_id, port, source)
+        if (node := self._own_gateway(address)) is not None:
+            return self._at_node(node, port)
+        raise UnreachableError(errno.EHOSTUNREACH, NO_NEIGHBOUR)
+
+    def _at_container(self, container_id: str, port: int, source: str) -> Route:
+        sandbox = self._others.sandbox(container_id)
+        if port not in sandbox.ports:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+        return Route(port, source, sandbox)
+
+    def _at_node(self, node: str, port: int) -> Route:
+        if not self._reaches(node):
+            raise UnreachableError(errno.ETIMEDOUT, NO_ANSWER)
+        if (real := self._nodes.published_at(node, port)) is None:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+        return Route(port, published=real)
+
+    def _own_gateway(self, address: str) -> str | None:
+        """The node itself, when the address is one of its bridges'."""
+        return self.node if address in self._nodes.gateways(self.node).values() else None
+
+    def _reaches(self, node: str) -> bool:
+        return self._nodes.reaches(self.node, node)
+
+
+def _address(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None

@@ -1,0 +1,159 @@
+"""`ip`, `ifconfig`, `route` and `hostname`: the container's own interfaces, as BusyBox shows them."""
+
+import ipaddress
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from swarmlab.network import Place
+from swarmlab.runtime.virtual.machine import Context
+
+_OVERLAY_MTU, _MTU = 1450, 1500
+_LOOPBACK = """\
+1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue qlen 1000
+    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00
+"""
+_LOOPBACK_ADDRESS = """\
+    inet 127.0.0.1/8 scope host lo
+       valid_lft forever preferred_lft forever
+"""
+
+
+class Interface(NamedTuple):
+    """One interface: `eth0` for the place that is searched first for names."""
+
+    name: str
+    number: int
+    place: Place
+    address: ipaddress.IPv4Interface
+
+    @property
+    def mtu(self) -> int:
+        """What a packet may carry; less where it is wrapped into another."""
+        return _OVERLAY_MTU if self.place.kind in {"overlay", "ingress"} else _MTU
+
+    @property
+    def mac(self) -> str:
+        """Made from the address, as Docker makes it."""
+        return ":".join(f"{byte:02x}" for byte in (2, 0x42, *self.address.ip.packed))
+
+
+def interfaces(context: Context) -> Iterator[Interface]:
+    """The container's interfaces beside the loopback."""
+    for number, place in enumerate(context.machine.sandbox.places):
+        address = ipaddress.ip_interface(place.addresses[0])
+        if isinstance(address, ipaddress.IPv4Interface):
+            yield Interface(f"eth{number}", 10 + 2 * number, place, address)
+
+
+async def ip(context: Context) -> int:
+    """`ip addr`, `ip link` and `ip route`, each with `show` and a device."""
+    words = [word for word in context.argv[1:] if not word.startswith("-")]
+    what = words[0] if words else ""
+    device = next((word for word in words[1:] if word not in {"show", "list", "ls", "dev", "s", "l"}), "")
+    known = list(interfaces(context))
+    if device and device != "lo" and device not in (item.name for item in known):
+        await context.err(f"ip: can't find device '{device}'\n")
+        return 1
+    if what and "route".startswith(what):
+        await context.out("".join(_routes(known, device)))
+    elif what and ("address".startswith(what) or "link".startswith(what)):
+        text = "".join(_links(known, device, addresses="address".startswith(what)))
+        if "-4" in context.argv and "address".startswith(what):
+            text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("    link/"))
+        await context.out(text)
+    else:
+        await context.err(
+            "BusyBox v1.37.0 multi-call binary.\n\nUsage: ip [OPTIONS] address|route|link [ARGS]\n\n"
+            "ip addr show|flush [dev IFACE] [to PREFIX]\nip route list|flush|add|del [dev IFACE] [to PREFIX]\n"
+            "ip link set IFACE [up|down] [arp on|off]\n"
+        )
+        return 1
+    return 0
+
+
+async def ifconfig(context: Context) -> int:
+    """Every interface, or the one that is named."""
+    words = [word for word in context.argv[1:] if not word.startswith("-")]
+    texts = {
+        item.name: (
+            f"{item.name:<9} Link encap:Ethernet  HWaddr {item.mac.upper()}  \n"
+            f"          inet addr:{item.address.ip}  Bcast:{item.address.network.broadcast_address}  "
+            f"Mask:{item.address.netmask}\n"
+            f"          UP BROADCAST RUNNING MULTICAST  MTU:{item.mtu}  Metric:1\n\n"
+        )
+        for item in interfaces(context)
+    }
+    texts["lo"] = (
+        "lo        Link encap:Local Loopback  \n          inet addr:127.0.0.1  Mask:255.0.0.0\n"
+        "          UP LOOPBACK RUNNING  MTU:65536  Metric:1\n\n"
+    )
+    for name in words[:1] or texts:
+        if name not in texts:
+            await context.err(f"ifconfig: {name}: error fetching interface information: Device not found\n")
+            return 1
+        await context.out(texts[name])
+    return 0
+
+
+async def route(context: Context) -> int:
+    """The routing table."""
+    lines = ["Kernel IP routing table\nDestination     Gateway         Genmask         Flags Metric Ref    Use Iface\n"]
+    known = list(interfaces(context))
+    if known and (last := known[-1]).place.gateway and not last.place.internal:
+        zero = str(ipaddress.IPv4Address(0))
+        lines.append(f"{zero:<15} {last.place.gateway:<15} {zero:<15} UG    0      0        0 {last.name}\n")
+    lines += [
+        f"{item.address.network.network_address!s:<15} {ipaddress.IPv4Address(0)!s:<15} {item.address.netmask!s:<15} "
+        f"U     0      0        0 {item.name}\n"
+        for item in known
+    ]
+    await context.out("".join(lines))
+    return 0
+
+
+async def hostname(context: Context) -> int:
+    """The host name; `-i` its addresses, `-s` up to the first dot, `-f` as it is."""
+    flags = {letter for word in context.argv[1:] if word.startswith("-") for letter in word[1:]}
+    name = context.machine.hostname
+    if flags - set("sidf"):
+        await context.err(
+            f"hostname: invalid option -- '{min(flags - set('sidf'))}'\nBusyBox v1.37.0 multi-call binary.\n\n"
+            "Usage: hostname [-sidf] [HOSTNAME | -F FILE]\n"
+        )
+        return 1
+    if "i" in flags:
+        found = context.machine.resolve(name)
+        if not found:
+            await context.err(f"hostname: {name}: Host name lookup failure\n")
+            return 1
+        await context.out(" ".join(found) + "\n")
+    elif "d" in flags:
+        await context.out(name.partition(".")[2] + "\n")
+    else:
+        await context.out((name.partition(".")[0] if "s" in flags else name) + "\n")
+    return 0
+
+
+def _links(known: list[Interface], device: str, *, addresses: bool) -> Iterator[str]:
+    if device in {"", "lo"}:
+        yield _LOOPBACK + (_LOOPBACK_ADDRESS if addresses else "")
+    for item in known:
+        if device not in ("", item.name):
+            continue
+        yield (
+            f"{item.number}: {item.name}@if{item.number + 1}: <BROADCAST,MULTICAST,UP,LOWER_UP,M-DOWN> "
+            f"mtu {item.mtu} qdisc noqueue \n    link/ether {item.mac} brd ff:ff:ff:ff:ff:ff\n"
+        )
+        if addresses:
+            yield (
+                f"    inet {item.address} brd {item.address.network.broadcast_address} scope global {item.name}\n"
+                "       valid_lft forever preferred_lft forever\n"
+            )
+
+
+def _routes(known: list[Interface], device: str) -> Iterator[str]:
+    if known and (last := known[-1]).place.gateway and not last.place.internal and device in {"", last.name}:
+        yield f"default via {last.place.gateway} dev {last.name} \n"
+    for item in known:
+        if device in {"", item.name}:
+            yield f"{item.address.network} dev {item.name} scope link  src {item.address.ip} \n"

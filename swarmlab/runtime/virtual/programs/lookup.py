@@ -1,0 +1,77 @@
+"""`nslookup` and `getent`: what names and addresses stand for inside the container."""
+
+import ipaddress
+
+from swarmlab.runtime.virtual.machine import Context
+
+_SERVER = "127.0.0.11"
+
+
+async def nslookup(context: Context) -> int:
+    """BusyBox's: asks Docker's DNS server, not the hosts file. Answers for IPv4 and IPv6 come one after the other."""
+    words = [word for word in context.argv[1:] if not word.startswith("-")]
+    if not words:
+        await context.err(_USAGE)
+        return 1
+    sandbox = context.machine.sandbox
+    server = words[1] if len(words) > 1 else _SERVER
+    if not sandbox.has_names or server != _SERVER:
+        await context.out(";; connection timed out; no servers could be reached\n\n")
+        return 1
+    await context.out(f"Server:\t\t{server}\nAddress:\t{server}:53\n\n")
+    name = words[0]
+    if _is_address(name):
+        pointer = ipaddress.ip_address(name).reverse_pointer
+        found = sandbox.reverse(name)
+        if found is None:
+            await context.out(f"** server can't find {pointer}: NXDOMAIN\n\n")
+            return 1
+        await context.out(f"Non-authoritative answer:\n{pointer}\tname = {found}\n\n")
+        return 0
+    addresses = sandbox.query(name)
+    if not addresses:
+        await context.out(f"** server can't find {name}: NXDOMAIN\n\n" * 2)
+        return 1
+    lines = "".join(f"Name:\t{name}\nAddress: {address}\n" for address in addresses)
+    await context.out(f"Non-authoritative answer:\n{lines}\nNon-authoritative answer:\n\n")
+    return 0
+
+
+_USAGE = (
+    "BusyBox v1.37.0 multi-call binary.\n\n"
+    "Usage: nslookup [-type=QUERY_TYPE] [-debug] HOST [DNS_SERVER]\n\nQuery DNS about HOST\n\n"
+    "QUERY_TYPE: soa,ns,a,aaaa,cname,mx,txt,ptr,srv,any\n"
+)
+
+
+async def getent(context: Context) -> int:
+    """`getent hosts NAME…` and `getent ahosts NAME…`; 2 when one is unknown. Other databases are not there."""
+    database, *names = (*context.argv[1:], "")
+    if database not in {"hosts", "ahosts", "ahostsv4"}:
+        await context.err(f"Unknown database: {database}\n")
+        return 1
+    code = 0
+    for name in filter(None, names):
+        if _is_address(name):
+            found = context.machine.sandbox.reverse(name)
+            lines = [f"{name:<15} {found}\n"] if found is not None else []
+        elif database == "hosts":
+            lines = [f"{address:<15} {name}\n" for address in context.machine.resolve(name)]
+        else:
+            lines = [
+                f"{address:<15} {kind:<6} {name if first else ''}".rstrip() + "\n"
+                for address in context.machine.resolve(name)
+                for kind, first in (("STREAM", True), ("DGRAM", False), ("RAW", False))
+            ]
+        if not lines:
+            code = 2
+        await context.out("".join(lines))
+    return code
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
