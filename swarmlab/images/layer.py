@@ -138,8 +138,14 @@ def pack(entries: Iterable[Entry], comment: str = "") -> bytes:
     A `comment` makes an archive of its own of one that would be like another.
     """
     data = io.BytesIO()
+    pack_into(data, entries, comment)
+    return data.getvalue()
+
+
+def pack_into(target: BinaryIO, entries: Iterable[Entry], comment: str = "") -> None:
+    """The same, written to a file."""
     headers = {"comment": comment} if comment else {}
-    with tarfile.open(fileobj=data, mode="w", format=tarfile.PAX_FORMAT, pax_headers=headers) as tar:
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT, pax_headers=headers) as tar:
         for entry in entries:
             name = entry.path.lstrip("/")
             content = entry.content.read_bytes() if entry.content is not None else b""
@@ -156,7 +162,6 @@ def pack(entries: Iterable[Entry], comment: str = "") -> bytes:
                 info.type, info.linkname = tarfile.SYMTYPE, entry.target
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
-    return data.getvalue()
 
 
 def measured(history: Iterable[HistoryEntry], layers: Iterable[Layer | None]) -> tuple[HistoryEntry, ...]:
