@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, cast
 
 from swarmlab.api.call import Answer, Call, Route, Stream, document
@@ -19,10 +20,16 @@ _RED, _PLAIN = "\x1b[91m", "\x1b[0m"
 
 async def build(call: Call) -> Stream:
     """`POST /build`. What is wrong with the request is an answer of its own, all else is said in the stream."""
-    said = call.engine.builder.build(options(call), call.upload)
-    first = await anext(said)
+    asked = options(call)
+    archive = await call.upload()
+    said = call.engine.builder.build(asked, archive)
+    try:
+        first = await anext(said)
+    except BaseException:
+        archive.close()
+        raise
     parts = _parts(first, said)
-    return messages(_quiet(parts) if call.flag("q") else parts)
+    return replace(messages(_quiet(parts) if call.flag("q") else parts), forget=archive.close)
 
 
 def cancel(call: Call) -> Answer:

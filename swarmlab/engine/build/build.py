@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import IO
+from typing import IO, BinaryIO
 
 import msgspec
 
@@ -289,7 +289,7 @@ class Build:
         if not entries:
             self._keep(noted, container, None)
             return
-        with self._images.spool() as layer:
+        with self._images.store.layers.spool() as layer:
             await asyncio.to_thread(_write, entries, layer)
             self._keep(noted, container, layer)
 
@@ -315,7 +315,7 @@ class Build:
         await self._say(Said(text))
 
 
-def _write(entries: Sequence[Entry], layer: IO[bytes]) -> None:
+def _write(entries: Sequence[Entry], layer: BinaryIO) -> None:
     pack_into(layer, entries)
     layer.seek(0)
 

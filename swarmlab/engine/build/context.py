@@ -1,7 +1,8 @@
-"""What a build is made of: the files that a client has sent, and the Dockerfile among them (MB: builder/remotecontext)."""
+"""What a build is made of: the files that a client has sent, the Dockerfile among them (MB: builder/remotecontext)."""
 
 import posixpath
 from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 from docker.utils.build import PatternMatcher
 
@@ -44,5 +45,5 @@ def _without_ignored(files: Files, paths: Iterable[str]) -> list[Entry]:
         return every
     lines = ignore.content.read_bytes().decode("utf-8", "replace").removeprefix("\ufeff").splitlines()
     matcher = PatternMatcher([line.strip() for line in lines if line.strip() and not line.startswith("#")])
-    gone = {path for path in paths if matcher.matches(path.lstrip("/"))}
+    gone = {path for path in paths if matcher.matches(cast(Any, path.lstrip("/")))}
     return [entry for entry in every if entry.path not in gone]

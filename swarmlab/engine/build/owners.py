@@ -5,7 +5,7 @@ from swarmlab.engine.errors import internal
 
 
 def check_owner(owner: str, target: Files) -> None:
-    """Raise EngineError unless `user[:group]` means something in an image (MB: builder/dockerfile/internals_linux.go)."""
+    """Raise EngineError unless `user[:group]` is somebody in an image (MB: builder/dockerfile/internals_linux.go)."""
     user, _, group = owner.partition(":")
     if owner.count(":") > 1 or not user:
         raise _unknown(f"invalid chown string format: {owner}")

@@ -26,7 +26,7 @@ class StepContainers:
         self._by_hand = by_hand
         self._containers = containers
         self._host = host
-        #: Those that are still there. One without an image is a number only: it has no files that anything could run on.
+        #: Those that are still there. One without an image is a number only, since it has no files to run.
         self._made: dict[str, Image | None] = {}
         self._commands: dict[str, tuple[str, ...]] = {}
 
@@ -77,7 +77,7 @@ class StepContainers:
         removed = list(self._made)
         for container_id, image in list(self._made.items()):
             if image is not None:
-                await self._containers.remove(container_id)
+                await self._containers.remove(container_id, volumes=True)
             del self._made[container_id]
         return removed
 
@@ -99,5 +99,5 @@ class StepContainers:
         """Whoever wanted the build has gone."""
         container = self._containers.find(container_id)
         if container.state.status == "running":
-            await self._containers.remove(container_id)
+            await self._containers.remove(container_id, volumes=True)
             del self._made[container_id]

@@ -1,4 +1,4 @@
-"""Instructions that change an image's configuration and leave its files alone (MB: builder/dockerfile/dispatchers.go)."""
+"""Instructions that only change an image's configuration (MB: builder/dockerfile/dispatchers.go)."""
 
 import json
 import posixpath

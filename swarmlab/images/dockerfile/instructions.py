@@ -1,4 +1,4 @@
-"""What the lines of a Dockerfile say (BK: frontend/dockerfile/instructions/{parse,commands}.go, parser/line_parsers.go)."""
+"""What the lines of a Dockerfile say (BK: frontend/dockerfile: instructions/parse.go, parser/line_parsers.go)."""
 
 import json
 import re

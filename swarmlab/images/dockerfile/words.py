@@ -1,4 +1,4 @@
-"""Words of a Dockerfile: splitting, quotes and variables (BK: frontend/dockerfile/shell/lex.go, parser/line_parsers.go)."""
+"""Words, quotes and variables (BK: frontend/dockerfile: shell/lex.go, parser/line_parsers.go)."""
 
 from collections.abc import Mapping
 

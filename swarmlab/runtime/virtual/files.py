@@ -14,14 +14,6 @@ from swarmlab.images import Content, Image, is_binary
 from swarmlab.runtime.base import File, Mount
 from swarmlab.runtime.virtual.mounts import BoundFile, Place
 
-<<<<<<< HEAD
-_DIRECTORIES = (
-    "/bin", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/run/secrets",
-    "/sbin", "/srv", "/sys", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin", "/usr/sbin", "/var", "/var/cache",
-    "/var/lib", "/var/log", "/var/opt",
-)  # fmt: skip
-_WRITABLE_BY_ALL = ("/tmp", "/var/tmp")  # noqa: S108 (inside the container)
-=======
 #: Directories that every container has, and their modes.
 DIRECTORIES: Mapping[str, int] = dict.fromkeys(
     (
@@ -31,7 +23,6 @@ DIRECTORIES: Mapping[str, int] = dict.fromkeys(
     ),
     0o755,
 ) | dict.fromkeys(("/tmp", "/var/tmp"), 0o1777)  # noqa: S108 (inside the container)  # fmt: skip
->>>>>>> d6815ac (Build images with the classic builder: a walking skeleton)
 
 #: Commands of the shell that scripts call by path; each gets a file there that hands over to it.
 _APPLETS = [
@@ -271,8 +262,8 @@ class RootFs:
     def from_image(self, path: str) -> bool:
         """Whether the image has a directory at that path."""
         below = path.rstrip("/") + "/"
-        return any(known.startswith(below) for known in (*self._image.files, *_DIRECTORIES)) or (
-            path in _DIRECTORIES and path != "/run/secrets"
+        return any(known.startswith(below) for known in (*self._image.files, *DIRECTORIES)) or (
+            path in DIRECTORIES and path != "/run/secrets"
         )
 
     def owner(self, path: str) -> tuple[int, int]:
