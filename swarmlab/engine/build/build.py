@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
+from http import HTTPStatus
 from typing import IO, BinaryIO
 
 import msgspec
@@ -37,7 +38,6 @@ _NEEDS_BUILDKIT = (
     "the --{} option requires BuildKit. Refer to https://docs.docker.com/go/buildkit/ to learn how to build images "
     "with BuildKit enabled"
 )
-_NO_TRIGGERS = "ONBUILD is not available in swarmlab"
 
 
 class Build:
@@ -121,7 +121,7 @@ class Build:
         self._image = await self._base(name)
         config = self._image.config if self._image is not None else ImageConfig()
         if config.on_build:
-            raise internal(_NO_TRIGGERS)
+            raise no_triggers()
         if not any(variable.startswith("PATH=") for variable in config.env):
             config = _replace(config, env=(*config.env, f"PATH={_PATH}"))
         self._state = Configuration(_replace(config, open_stdin=False, stdin_once=False))
@@ -322,3 +322,8 @@ def _write(entries: Sequence[Entry], layer: BinaryIO) -> None:
 
 def _short(object_id: str) -> str:
     return object_id.removeprefix("sha256:")[:12]
+
+
+def no_triggers() -> EngineError:
+    """ONBUILD is refused (501), in a Dockerfile as well as in an image that is built on."""
+    return EngineError(HTTPStatus.NOT_IMPLEMENTED, "ONBUILD is not available in swarmlab yet")

@@ -2,9 +2,8 @@
 
 import posixpath
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
 
-from docker.utils.build import PatternMatcher
+from docker.utils.build import Pattern
 
 from swarmlab.engine.build.files import Files
 from swarmlab.engine.errors import bad_request, internal
@@ -44,6 +43,17 @@ def _without_ignored(files: Files, paths: Iterable[str]) -> list[Entry]:
     if ignore is None or ignore.content is None:
         return every
     lines = ignore.content.read_bytes().decode("utf-8", "replace").removeprefix("\ufeff").splitlines()
-    matcher = PatternMatcher([line.strip() for line in lines if line.strip() and not line.startswith("#")])
-    gone = {path for path in paths if matcher.matches(cast(Any, path.lstrip("/")))}
+    patterns = [Pattern(line.strip()) for line in lines if line.strip() and not line.startswith("#")]
+    gone = {path for path in paths if _is_ignored(path.lstrip("/"), patterns)}
     return [entry for entry in every if entry.path not in gone]
+
+
+def _is_ignored(path: str, patterns: Iterable[Pattern]) -> bool:
+    """Whether the last pattern that fits a path, or a directory that it is in, excludes it."""
+    ignored = False
+    parts = path.split("/")
+    above = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+    for pattern in patterns:
+        if pattern.dirs and any(pattern.match(part) for part in above):
+            ignored = not pattern.exclusion
+    return ignored

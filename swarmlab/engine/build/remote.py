@@ -18,6 +18,9 @@ def refusal(remote: str) -> EngineError:
         address = remote.partition("#")[0].removesuffix("/")
         url = f"https://{address}" if address.startswith("github.com/") else address
         host = re.split(r"[/:]", re.sub(r"^(\w+://)?([^@/]*@)?", "", address))[0]
+        if address.startswith("git://"):
+            reason = f"unable to look up {host} (port 9418) (Temporary failure in name resolution)"
+            return internal(f"error fetching: fatal: {reason}\n: exit status 128")
         return internal(
             f"error fetching: fatal: unable to access '{url}/': Could not resolve host: {host}\n: exit status 128"
         )

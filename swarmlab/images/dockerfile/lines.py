@@ -58,7 +58,8 @@ def read_lines(text: str) -> Lines:
     warned: list[str] = []
     parser = DockerfileParser(fileobj=io.BytesIO(f"{prepared}\n{_MARK}\n".encode()), env_replace=False)
     items = [item for item in parser.structure if not _is_aside(item["content"])]
-    for item, after in zip(items, [*(item["startline"] for item in items[1:]), len(prepared)], strict=True):
+    starts = [*(item["startline"] for item in items), len(prepared)]
+    for item, after in zip(items, starts[1:], strict=True):
         pieces = item["content"].replace(f"{_MARK} ", "").replace(f"{_MARK}\n", "").split("\n")
         original = "".join(continued.sub("", piece) for piece in pieces).lstrip()
         if any(item["startline"] <= number < after for number in blank):
