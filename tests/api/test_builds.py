@@ -44,13 +44,14 @@ def build(live: Live, dockerfile: str, query: str = "", files: Mapping[str, str 
     said = []
     for line in reply.body.decode().splitlines():
         message = json.loads(line)
-        said.append(message.get("stream") or message.get("error") or f"aux {message['aux']['ID']}")
+        said.append(message.get("stream") or message.get("error") or "aux\n")
     text = re.sub(r"\b[0-9a-f]{64}\b", "LONG", "".join(said))
     return re.sub(r"\b[0-9a-f]{12}\b", "ID", text).splitlines()
 
 
 def image(live: Live, name: str = "t:1") -> Any:
-    return live.client("GET", f"/images/{name}/json").json
+    # The last version that tells of the container, too.
+    return live.client("GET", f"/v1.44/images/{name}/json").json
 
 
 def output(live: Live, command: str, name: str = "t:1") -> str:
@@ -172,7 +173,7 @@ def test_arguments_are_part_of_the_cache(live: Live) -> None:
 def test_stages(live: Live) -> None:
     dockerfile = "FROM alpine AS one\nRUN echo hi > /h\nFROM busybox\nCOPY --from=one /h /h2\nCOPY --from=0 h /h3\n"
     said = build(live, dockerfile, "t=t:1")
-    assert [line for line in said if line.startswith("aux")] == ["aux sha256:LONG", "aux sha256:LONG"] or said
+    assert said.count("aux") == 2
     assert output(live, "cat /h2 /h3") == "hi\nhi"
     assert build(live, dockerfile, "target=One")[-1] == "Successfully built ID"
     assert "busybox" not in "".join(build(live, dockerfile, "target=one"))

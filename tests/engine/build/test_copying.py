@@ -99,7 +99,7 @@ def test_a_url_is_not_fetched() -> None:
 
 
 def test_other_images_have_no_dockerignore() -> None:
-    with pytest.raises(EngineError, match="^COPY failed: stat no: file does not exist$"):
+    with pytest.raises(EngineError, match=r"^COPY failed: stat no: file does not exist$"):
         find_sources("COPY", ["/no"], "/x", TARGET, is_context=False)
 
 
