@@ -44,8 +44,8 @@ def _with_needs(text: str, seen: set[str]) -> Iterator[metadata.Distribution]:
 
 def _make(distribution: metadata.Distribution, folder: Path) -> None:
     """A wheel with a distribution's files (PEP 427)."""
-    tags = [line.removeprefix("Tag: ") for line in (distribution.read_text("WHEEL") or "").splitlines()]
-    tag = next((line for line in tags if line.count("-") == 2), "")
+    lines = (distribution.read_text("WHEEL") or "").splitlines()
+    tag = next((line.removeprefix("Tag: ") for line in lines if line.startswith("Tag: ")), "")
     files = [path for path in distribution.files or () if ".." not in path.parts and "__pycache__" not in path.parts]
     if not tag or any(path.suffix == ".pth" for path in files):
         # Not installed from a wheel, or only a link to somewhere else.
