@@ -4,7 +4,7 @@ import fnmatch
 import hashlib
 import posixpath
 import shutil
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
