@@ -19,9 +19,10 @@ MAX_MEMBERS = 200_000
 
 
 class LayerError(ValueError):
-    """Raised for an archive that is no layer; the message is Docker's."""
+    """Raised for an archive that is no layer; the message is Docker's, `reason` is it without what Docker puts before."""
 
     def __init__(self, reason: str) -> None:
+        self.reason = reason
         super().__init__(f"Error processing tar file(exit status 1): {reason}")
 
 

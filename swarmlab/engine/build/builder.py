@@ -74,7 +74,7 @@ class Builder:
             try:
                 entries = await asyncio.to_thread(stack.enter_context, self._images.store.layers.unpacked(source))
             except LayerError as error:
-                raise internal(str(error)) from None
+                raise internal(error.reason) from None
             files, dockerfile = open_context(entries, options.dockerfile)
             try:
                 dockerfile = dockerfile.up_to(options.target) if options.target else dockerfile

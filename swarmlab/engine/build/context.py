@@ -31,7 +31,9 @@ def _find(files: Files, name: str) -> tuple[str, Entry]:
         raise internal(f"forbidden path outside the build context: {name} ()")
     for spelled in [name, _DEFAULT.lower()] if name == _DEFAULT else [name]:
         found = files.get(files.resolve(spelled))
-        if found is not None and found.kind == "file":
+        if found is not None and found.kind == "directory":
+            raise internal(f"unexpected error reading Dockerfile: read {found.path}: is a directory")
+        if found is not None:
             return spelled, found
     raise internal(f"Cannot locate specified Dockerfile: {name}")
 

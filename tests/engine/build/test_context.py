@@ -25,6 +25,7 @@ def test_the_dockerfile_may_be_elsewhere_or_in_lower_case() -> None:
         ("", 500, "Cannot locate specified Dockerfile: Dockerfile"),
         ("x", 500, "Cannot locate specified Dockerfile: x"),
         ("../x", 500, "forbidden path outside the build context: ../x ()"),
+        ("sub", 500, "unexpected error reading Dockerfile: read /sub: is a directory"),
         ("empty", 400, "the Dockerfile (empty) cannot be empty"),
     ],
 )
