@@ -19,7 +19,7 @@ MAX_MEMBERS = 200_000
 
 
 class LayerError(ValueError):
-    """Raised for an archive that is no layer; the message is Docker's, `reason` is it without what Docker puts before."""
+    """Raised for an archive that is no layer, with Docker's words; `reason` is the last part of them."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason

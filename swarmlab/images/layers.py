@@ -10,9 +10,10 @@ import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tarfile import BLOCKSIZE
 from typing import IO, BinaryIO, cast
 
-from swarmlab.images.layer import MAX_LAYER, Entry, Layer, LayerError, read_entries
+from swarmlab.images.layer import MAX_LAYER, Entry, Layer, LayerError, Slice, read_entries
 
 _CHUNK = 1 << 20
 _SUFFIX = ".tar"
@@ -57,9 +58,21 @@ class LayerStore:
 
     @contextmanager
     def unpacked(self, source: IO[bytes]) -> Iterator[Sequence[Entry]]:
-        """What a tar archive holds, compressed or not; it can be read within the block only. Raises LayerError."""
+        """What a tar archive holds, compressed or not; it can be read within the block only. Raises LayerError.
+
+        The docker command may end an archive right after the bytes of its last file: what is missing of its last block
+        means nothing.
+        """
         with self._aside(source) as (aside, _):
-            yield read_entries(aside)[0]
+            length = aside.stat().st_size
+            if length > BLOCKSIZE:
+                with aside.open("ab") as file:
+                    file.write(bytes(-length % BLOCKSIZE))
+            entries = read_entries(aside)[0]
+            for entry in entries:
+                if isinstance(entry.content, Slice) and entry.content.offset + entry.content.size > length:
+                    raise LayerError("unexpected EOF")
+            yield entries
 
     @contextmanager
     def _aside(self, source: IO[bytes]) -> Iterator[tuple[Path, str]]:

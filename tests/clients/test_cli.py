@@ -263,6 +263,7 @@ BUILD = (
     Row("docker run --rm $(cat id)", "(?s)ARG V\n.*one"),
     Row("docker image inspect --format '{{.Config.Labels.l}}' $(cat id)", "2"),
     Row("tar c -C context . | gzip | docker build --quiet --file Other --build-arg V=1 --label l=2 -", "sha256:.*"),
+    Row("printf 'FROM alpine\\nCOPY a /' > Elsewhere; docker build --quiet --file Elsewhere context", "sha256:.*"),
     fails("docker build --quiet nosuch", "(?s).*unable to prepare context: path \"nosuch\" not found"),
     fails("echo FRM | docker build -", f"(?s).*{_DAEMON}dockerfile parse error line 1: unknown instruction: FRM"),
     Row("printf 'FROM alpine\\nRUN exit 7' | docker build -",

@@ -4,7 +4,7 @@ import asyncio
 import io
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from http import HTTPStatus
 from typing import IO, BinaryIO
 
@@ -193,7 +193,7 @@ class Build:
             raise internal(_NEEDS_BUILDKIT.format("chmod"))
         origin = instruction.flags.get("from", "")
         files = await self._from(origin) if origin else self._context
-        sources = find_sources(word, paths, dest, files, is_context=not origin)
+        sources = await asyncio.to_thread(find_sources, word, paths, dest, files, is_context=not origin)
         owner = instruction.flags.get("chown", "")
         noted = self._noted(f"#(nop) {word} {owner and f'--chown={owner}'}{source_digest(sources)} in {dest} ")
         if await self._is_cached(noted):
@@ -219,7 +219,7 @@ class Build:
             return
         container = await self._container(_replace(noted, cmd=command, env=(*config.env, *environment)))
         layer = await self._containers.run(container, self._say)
-        self._keep(noted, container, io.BytesIO(layer) if layer else None)
+        await self._keep(noted, container, io.BytesIO(layer) if layer else None)
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -287,14 +287,17 @@ class Build:
     async def _commit(self, noted: ImageConfig, container: str, entries: Sequence[Entry] = ()) -> None:
         """The image of this step, with a layer of these entries if there are any."""
         if not entries:
-            self._keep(noted, container, None)
+            await self._keep(noted, container, None)
             return
         with self._images.store.layers.spool() as layer:
             await asyncio.to_thread(_write, entries, layer)
-            self._keep(noted, container, layer)
+            await self._keep(noted, container, layer)
 
-    def _keep(self, noted: ImageConfig, container: str, layer: IO[bytes] | None) -> None:
-        with self._images.layer(layer) if layer is not None else nullcontext() as kept:
+    async def _keep(self, noted: ImageConfig, container: str, layer: IO[bytes] | None) -> None:
+        with ExitStack() as stack:
+            kept = None
+            if layer is not None:
+                kept = await asyncio.to_thread(stack.enter_context, self._images.layer(layer))
             self._image = self._images.create(
                 self._state.config,
                 HistoryEntry(created_by=" ".join(noted.cmd), author=self._state.author),

@@ -1,5 +1,6 @@
 """The containers of a build's steps (MB: builder/dockerfile/containerbackend.go)."""
 
+import asyncio
 import codecs
 import secrets
 from collections.abc import Awaitable, Callable
@@ -70,7 +71,8 @@ class StepContainers:
         code = await self._containers.wait(container_id)
         if code:
             raise CommandFailedError(command, code)
-        return self._containers.revive(self._containers.find(container_id)).layer()
+        # A container with thousands of files takes its time.
+        return await asyncio.to_thread(self._containers.revive(self._containers.find(container_id)).layer)
 
     async def remove_all(self) -> list[str]:
         """Remove them; their ids."""
