@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from swarmlab.api.call import Answer, Call, Route, Stream, document
-from swarmlab.api.errors import bad_request, internal, not_available
+from swarmlab.api.errors import ApiError, bad_request, internal, not_available
 from swarmlab.api.progress import Message, failure, messages
 from swarmlab.api.pulls import pull_steps
 from swarmlab.api.query import truthy
@@ -64,6 +64,10 @@ def options(call: Call) -> BuildOptions:
         raise not_available("building with BuildKit")
     if call.param("version") not in {"", "1"}:
         raise internal(f'invalid version "{call.param("version")}"')
+    shm_size = call.param("shmsize")
+    if shm_size and not re.fullmatch(r"[+-]?\d+", shm_size, re.ASCII):
+        raise internal(f'strconv.ParseInt: parsing "{shm_size}": invalid syntax')
+    _json(call, "ulimits", "error reading ulimit settings: ")
     if call.flag("squash"):
         raise bad_request("squash is only supported with experimental mode")
     return BuildOptions(
@@ -149,7 +153,10 @@ def _object(call: Call, key: str, what: str, *, optional: bool) -> dict[str, Any
 
 
 def _list(call: Call, key: str) -> list[str]:
-    found = _json(call, key, "")
+    try:
+        found = _json(call, key, "")
+    except ApiError as error:
+        raise internal(str(error)) from None
     if not isinstance(found or [], list) or not all(isinstance(item, str) for item in found or []):
         raise internal(f"json: cannot unmarshal {_kind(found)} into Go value of type []string")
     return found or []

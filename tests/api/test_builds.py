@@ -235,6 +235,8 @@ def test_scratch(live: Live) -> None:
         ("FROM UPPER", "invalid reference format: repository name must be lowercase"),
         ("FROM alpine AS a\nFROM alpine AS a", "a stage name already used"),
         ("FROM alpine\nSTOPSIGNAL BOGUS", "Invalid signal: BOGUS"),
+        ("FROM alpine\nEXPOSE 80/foo", "Invalid proto: foo"),
+        ("FROM alpine\nWORKDIR /etc/passwd", "Cannot mkdir: /etc/passwd is not a directory"),
         ("FROM alpine\nENV A=${B", "failed to process \"${B\": missing ':' in substitution"),
     ],
 )
@@ -261,6 +263,12 @@ def test_the_code_of_a_command_that_fails(live: Live) -> None:
         ("FROM alpine", "remote=foo", 500, "remoteURL (foo) could not be recognized as URL"),
         ("FROM alpine", "squash=1", 400, "squash is only supported with experimental mode"),
         ("FROM alpine", "version=2", 501, "building with BuildKit is not available in swarmlab yet"),
+        ("FROM alpine", "shmsize=x", 500, 'strconv.ParseInt: parsing "x": invalid syntax'),
+        ("FROM alpine", "cachefrom=x", 500, "invalid character 'x' looking for beginning of value"),
+        (
+            "FROM alpine", "ulimits=x", 400,
+            "error reading ulimit settings: invalid character 'x' looking for beginning of value",
+        ),
         ("FROM alpine", "version=3", 500, 'invalid version "3"'),
         (
             "FROM alpine", "buildargs=x", 400,
@@ -286,6 +294,10 @@ def test_triggers_of_an_image_are_not_passed_over(live: Live) -> None:
     live.run("true", name="box")
     live.client("POST", "/commit?container=box&repo=t&tag=1&changes=ONBUILD%20RUN%20x")
     assert build(live, "FROM t:1\n")[-1] == "ONBUILD is not available in swarmlab yet"
+
+
+def test_a_run_without_a_command_is_the_image_s(live: Live) -> None:
+    assert build(live, 'FROM alpine\nCMD ["echo", "mine"]\nRUN []\n')[7:9] == [" ---> Running in ID", "mine"]
 
 
 def test_what_is_no_archive(live: Live) -> None:

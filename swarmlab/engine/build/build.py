@@ -184,8 +184,8 @@ class Build:
         noted = self._noted(f"#(nop) {self._applied(instruction)}")
         if await self._is_cached(noted):
             return
-        container = await self._container(noted)
-        await self._commit(noted, container, new_directory(self._state.config.working_dir, self._target()))
+        made = new_directory(self._state.config.working_dir, self._target())
+        await self._commit(noted, await self._container(noted), made)
 
     async def _copy(self, instruction: Instruction) -> None:
         word, (*paths, dest) = instruction.name.upper(), instruction.args

@@ -33,8 +33,8 @@ class Builder:
     async def build(self, options: BuildOptions, source: IO[bytes]) -> AsyncIterator[Message]:
         """Build the image of a context, a tar archive (compressed or not); what happens meanwhile.
 
-        The last message names the image, unless `StageBuilt` has. Raises EngineError, before the first message when the
-        request itself is wrong. Closing the iterator ends the build.
+        The last `StageBuilt` has the image. Raises EngineError, before the first message when the request itself is
+        wrong. Closing the iterator ends the build.
         """
         said: asyncio.Queue[Message | None] = asyncio.Queue(_BACKLOG)
 

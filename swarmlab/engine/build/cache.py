@@ -1,6 +1,6 @@
 """Images that were built before by the same instruction from the same image (MB: image/cache/{cache,compare}.go)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from swarmlab.engine.images import LocalImages
 from swarmlab.images import Image, ImageConfig
@@ -33,15 +33,12 @@ class BuildCache:
 
     def _lineage(self) -> set[str]:
         found: set[str] = set()
-        for image in _known(self._images, self._sources):
+        for name in self._sources:
+            image = self._images.find(name)
             while image is not None and image.id not in found:
                 found.add(image.id)
-                image = self._images.find(image.parent) if image.parent else None  # noqa: PLW2901
+                image = self._images.find(image.parent) if image.parent else None
         return found
-
-
-def _known(images: LocalImages, names: Iterable[str]) -> list[Image | None]:
-    return [images.find(name) for name in names]
 
 
 def _is_same(one: ImageConfig, other: ImageConfig) -> bool:

@@ -41,7 +41,8 @@ class StepContainers:
                 exposed_ports={port: Empty() for port in config.exposed_ports},
                 env=tuple(config.env),
                 cmd=tuple(config.cmd),
-                entrypoint=tuple(config.entrypoint) or ("",),
+                # Without any command at all it is the image's.
+                entrypoint=tuple(config.entrypoint) or (("",) if config.cmd else None),
                 working_dir=config.working_dir,
                 labels=config.labels,
                 stop_signal=config.stop_signal,

@@ -15,7 +15,8 @@ from swarmlab.objects.container import HealthConfig
 
 _replace = msgspec.structs.replace
 DEFAULT_SHELL = ("/bin/sh", "-c")
-_PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE | re.ASCII)
+_PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
+_PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
 _UNITS = ((3600 * 10**9, "h"), (60 * 10**9, "m"))
 
 
@@ -128,11 +129,15 @@ def ports(words: Sequence[str]) -> list[str]:
     """The ports of an EXPOSE, each with its protocol. Raises DockerfileError."""
     found = []
     for word in words:
-        match = _PORT.fullmatch(word)
+        numbers, slash, protocol = word.partition("/")
+        protocol = protocol.lower() if slash else "tcp"
+        match = _PORT.fullmatch(numbers)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         if match is None or not 0 <= first <= last < 1 << 16:
-            raise DockerfileError(f"Invalid containerPort: {word.partition('/')[0]}")
-        found += [f"{port}/{(match[3] or 'tcp').lower()}" for port in range(first, last + 1)]
+            raise DockerfileError(f"Invalid containerPort: {numbers}")
+        if protocol not in _PROTOCOLS:
+            raise DockerfileError(f"Invalid proto: {protocol}")
+        found += [f"{port}/{protocol}" for port in range(first, last + 1)]
     return found
 
 

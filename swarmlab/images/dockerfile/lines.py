@@ -72,11 +72,6 @@ def read_lines(text: str) -> Lines:
     return Lines(found, escape, "".join(warned))
 
 
-def split_line(original: str, number: int = 1) -> Line:
-    """One instruction that is on a line of its own, such as one within another."""
-    return _line(number, original)
-
-
 def _is_aside(content: str) -> bool:
     return content.lstrip().startswith("#") or content == f"{_MARK}\n"
 
