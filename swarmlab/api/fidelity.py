@@ -96,7 +96,8 @@ COMMANDS = {
     "docker push": ["POST /images/{name*}/push"],
     "docker search": ["GET /images/search"],
     "docker login": ["POST /auth"],
-    "docker build": ["POST /build"],
+    "docker build": ["POST /build", "POST /build/cancel"],
+    "docker builder prune": ["POST /build/prune"],
     "docker volume ls, inspect": ["GET /volumes", "GET /volumes/{name}"],
     "docker volume create, rm": ["POST /volumes/create", "DELETE /volumes/{name}"],
     "docker volume prune": ["POST /volumes/prune"],
@@ -146,6 +147,8 @@ MISSING = {
     "docker pull": "images of the catalogue only; there is no registry",
     "docker system prune": "build cache has nothing to give back",
     "docker save, load": "programs for a processor are kept, not run; the shell's own commands take their places",
+    "docker build": "by the classic builder; no ONBUILD, no BuildKit, nothing from the network; files are root's, "
+    "whatever --chown says",
     "docker import": "from standard input only: there is no network",
     "docker push": "there is no registry and no network: Docker's error of such a machine",
     "docker search": "there is no registry and no network: Docker's error of such a machine",

@@ -8,6 +8,9 @@ from swarmlab.api.call import Stream, document
 _WIDTH = 50
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
+#: What Go writes of these characters, which occur within strings only.
+_ESCAPED = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))
+
 Message = Mapping[str, Any]
 
 
@@ -55,4 +58,7 @@ def human_size(size: float) -> str:
 
 async def _lines(parts: AsyncIterator[Message]) -> AsyncIterator[bytes]:
     async for part in parts:
-        yield document(part).body.rstrip() + b"\r\n"
+        line = document(part).body.rstrip()
+        for character, escaped in _ESCAPED:
+            line = line.replace(character, escaped)
+        yield line + b"\r\n"

@@ -46,12 +46,4 @@ def networks(call: Call) -> Answer:
     return document({"NetworksDeleted": deleted or None})
 
 
-def build_cache(call: Call) -> Answer:
-    """`POST /build/prune`: there is none."""
-    return document({"CachesDeleted": None, "SpaceReclaimed": 0})
-
-
-ROUTES = (
-    Route("POST", "/networks/prune", networks),
-    Route("POST", "/build/prune", build_cache),
-)
+ROUTES = (Route("POST", "/networks/prune", networks),)

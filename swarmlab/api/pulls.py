@@ -1,6 +1,5 @@
 """`POST /images/create`: pulling an image, and importing one. The catalogue plays the registry."""
 
-import re
 from collections.abc import Awaitable, Iterator
 
 from swarmlab.api import imports
@@ -8,9 +7,7 @@ from swarmlab.api.call import Call, Response, Route
 from swarmlab.api.distribution import check_reference
 from swarmlab.api.errors import internal
 from swarmlab.api.progress import Message, bar, listed, messages, step
-from swarmlab.engine import Pulled
-
-_URL = re.compile(r"(?:(\w+)://)?([^/]*)")
+from swarmlab.engine import Pulled, unreachable
 
 
 def create(call: Call) -> Response | Awaitable[Response]:
@@ -19,7 +16,7 @@ def create(call: Call) -> Response | Awaitable[Response]:
     if name:
         return pull(call, name, call.param("tag"))
     if source != "-":
-        raise internal(_unreachable(source))
+        raise internal(unreachable(source))
     return imports.import_(call)
 
 
@@ -27,10 +24,11 @@ def pull(call: Call, name: str, tag: str) -> Response:
     """Fetch what the catalogue has; else what Docker says of an image that is nowhere (404)."""
     text = f"{name}{'@' if ':' in tag else ':'}{tag}" if tag else name
     check_reference(text)
-    return messages(listed(_steps(call.engine.images.pull(text))))
+    return messages(listed(pull_steps(call.engine.images.pull(text))))
 
 
-def _steps(pulled: Pulled) -> Iterator[Message]:
+def pull_steps(pulled: Pulled) -> Iterator[Message]:
+    """What is said of a pull."""
     reference = pulled.reference
     path = reference.name if "/" in reference.name else f"library/{reference.name}"
     name = f"{reference.qualified}@{reference.digest}" if reference.digest else reference.tag
@@ -53,18 +51,6 @@ def _steps(pulled: Pulled) -> Iterator[Message]:
         if pulled.is_new
         else f"Status: Image is up to date for {key}"
     }
-
-
-def _unreachable(source: str) -> str:
-    """Go's words for a URL that leads nowhere from a machine without a network."""
-    url = source if "://" in source else f"http://{source}" if source else "http:"
-    match = _URL.match(url)
-    assert match is not None
-    if not source:
-        return f'Get "{url}": http: no Host in request URL'
-    if match[1] not in {"http", "https"}:
-        return f'Get "{url}": unsupported protocol scheme "{match[1]}"'
-    return f'Get "{url}": dial tcp: lookup {match[2].partition(":")[0]}: no such host'
 
 
 ROUTES = (Route("POST", "/images/create", create, upload=True),)

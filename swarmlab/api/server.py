@@ -17,6 +17,7 @@ from swarmlab.api import (
     archives,
     attach,
     blobs,
+    builds,
     commits,
     containers,
     distribution,
@@ -59,7 +60,7 @@ ROUTES = tuple(
     route
     for module in (
         system, events, swarm, nodes, services, tasks, networks, containers, runs, attach,
-        archives, processes, execs, logs, images, imagechanges, imports, commits, pulls, registry, prunes,
+        archives, processes, execs, logs, images, imagechanges, imports, commits, builds, pulls, registry, prunes,
         blobs, distribution, volumes,
         unavailable,
     )

@@ -5,7 +5,6 @@ from swarmlab.api.errors import not_available
 
 _PATHS = {
     "GET /containers/{name}/attach/ws": "attaching to a container through a websocket",
-    "POST /build": "building an image",
     "GET /plugins/privileges": "looking up what a plugin may do",
     "POST /plugins/pull": "installing a plugin",
     "DELETE /plugins/{name*}": "removing a plugin",

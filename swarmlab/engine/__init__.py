@@ -1,5 +1,7 @@
 """Docker engines: their identity, containers and networks, and their membership in swarms."""
 
+from swarmlab.engine.build import BuildOptions, CommandFailedError, Said, StageBuilt
+from swarmlab.engine.build import Message as BuildMessage
 from swarmlab.engine.cluster import ClusterComponent
 from swarmlab.engine.commit import CommitRequest, commit
 from swarmlab.engine.containers import Containers
@@ -11,6 +13,7 @@ from swarmlab.engine.imageconfig import requested
 from swarmlab.engine.imageremoval import Removed
 from swarmlab.engine.images import Pulled
 from swarmlab.engine.lab import Lab
+from swarmlab.engine.offline import unreachable
 from swarmlab.engine.servicelogs import IncompleteLogsError, LogBroker, Selector, TaskLine
 from swarmlab.engine.swarms import SwarmInfo
 from swarmlab.engine.version import API_VERSION, MIN_API_VERSION, VERSION
@@ -19,7 +22,10 @@ __all__ = [
     "API_VERSION",
     "MIN_API_VERSION",
     "VERSION",
+    "BuildMessage",
+    "BuildOptions",
     "ClusterComponent",
+    "CommandFailedError",
     "CommitRequest",
     "Containers",
     "DockerEngine",
@@ -31,10 +37,13 @@ __all__ = [
     "LogBroker",
     "Pulled",
     "Removed",
+    "Said",
     "Selector",
+    "StageBuilt",
     "SwarmInfo",
     "TaskLine",
     "check_policy",
     "commit",
     "requested",
+    "unreachable",
 ]

@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from swarmlab.clock import Clock
+from swarmlab.engine.build import Builder
 from swarmlab.engine.byhand import ByHand
 from swarmlab.engine.cluster import ClusterComponent
 from swarmlab.engine.connections import Connections
@@ -118,6 +119,7 @@ class DockerEngine:
         self.removal = ImageRemoval(self.images, lambda: self.containers.list(all=True), self.events)
         kept.sweep({container.image_id for container in self.containers.list(all=True)})
         self.by_hand = ByHand(name, self.containers, self.images)
+        self.builder = Builder(self.images, self.containers, self.by_hand)
         self.placement = HandPlacement(
             name,
             self.events,

@@ -3,7 +3,7 @@
 from swarmlab.images.base import Content, HistoryEntry, Image, ImageConfig, Images, Tree
 from swarmlab.images.catalogue import BUNDLED, Catalogue
 from swarmlab.images.document import compose, config_fields
-from swarmlab.images.layer import Bytes, Entry, Layer, LayerError, pack, with_parents
+from swarmlab.images.layer import Bytes, Entry, Layer, LayerError, flatten, pack, pack_into, with_parents
 from swarmlab.images.links import is_binary
 from swarmlab.images.reference import Reference, check_reference, parse_reference
 from swarmlab.images.store import ImageStore, chain_ids
@@ -27,8 +27,10 @@ __all__ = [
     "check_reference",
     "compose",
     "config_fields",
+    "flatten",
     "is_binary",
     "pack",
+    "pack_into",
     "parse_reference",
     "with_parents",
 ]

@@ -19,9 +19,10 @@ MAX_MEMBERS = 200_000
 
 
 class LayerError(ValueError):
-    """Raised for an archive that is no layer; the message is Docker's."""
+    """Raised for an archive that is no layer, with Docker's words; `reason` is the last part of them."""
 
     def __init__(self, reason: str) -> None:
+        self.reason = reason
         super().__init__(f"Error processing tar file(exit status 1): {reason}")
 
 
@@ -138,8 +139,14 @@ def pack(entries: Iterable[Entry], comment: str = "") -> bytes:
     A `comment` makes an archive of its own of one that would be like another.
     """
     data = io.BytesIO()
+    pack_into(data, entries, comment)
+    return data.getvalue()
+
+
+def pack_into(target: BinaryIO, entries: Iterable[Entry], comment: str = "") -> None:
+    """The same, written to a file."""
     headers = {"comment": comment} if comment else {}
-    with tarfile.open(fileobj=data, mode="w", format=tarfile.PAX_FORMAT, pax_headers=headers) as tar:
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT, pax_headers=headers) as tar:
         for entry in entries:
             name = entry.path.lstrip("/")
             content = entry.content.read_bytes() if entry.content is not None else b""
@@ -156,7 +163,6 @@ def pack(entries: Iterable[Entry], comment: str = "") -> bytes:
                 info.type, info.linkname = tarfile.SYMTYPE, entry.target
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
-    return data.getvalue()
 
 
 def measured(history: Iterable[HistoryEntry], layers: Iterable[Layer | None]) -> tuple[HistoryEntry, ...]:

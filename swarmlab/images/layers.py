@@ -7,12 +7,13 @@ import lzma
 import os
 import tempfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tarfile import BLOCKSIZE
 from typing import IO, BinaryIO, cast
 
-from swarmlab.images.layer import MAX_LAYER, Layer, LayerError, read_entries
+from swarmlab.images.layer import MAX_LAYER, Entry, Layer, LayerError, Slice, read_entries
 
 _CHUNK = 1 << 20
 _SUFFIX = ".tar"
@@ -45,20 +46,44 @@ class LayerStore:
 
     def add(self, source: IO[bytes]) -> Layer:
         """Keep a tar archive, compressed (gzip, bzip2, xz) or not. Raises LayerError."""
-        aside = self._folder / f"{os.urandom(8).hex()}.new"
-        try:
-            with aside.open("xb") as target:
-                digest = copied(inflated(source), target)
+        with self._aside(source) as (aside, digest):
             read_entries(aside)
             path = self._folder / (digest + _SUFFIX)
             if not path.exists():
                 aside.rename(path)
-        finally:
-            aside.unlink(missing_ok=True)
         # Entries say where their bytes are, so they are read again under the layer's own name.
         layer = self.get(f"sha256:{digest}")
         assert layer is not None
         return layer
+
+    @contextmanager
+    def unpacked(self, source: IO[bytes]) -> Iterator[Sequence[Entry]]:
+        """What a tar archive holds, compressed or not; it can be read within the block only. Raises LayerError.
+
+        The docker command may end an archive right after the bytes of its last file: what is missing of its last block
+        means nothing.
+        """
+        with self._aside(source) as (aside, _):
+            length = aside.stat().st_size
+            if length > BLOCKSIZE:
+                with aside.open("ab") as file:
+                    file.write(bytes(-length % BLOCKSIZE))
+            entries = read_entries(aside)[0]
+            for entry in entries:
+                if isinstance(entry.content, Slice) and entry.content.offset + entry.content.size > length:
+                    raise LayerError("unexpected EOF")
+            yield entries
+
+    @contextmanager
+    def _aside(self, source: IO[bytes]) -> Iterator[tuple[Path, str]]:
+        """A file with the archive, uncompressed, and its digest; it is gone afterwards."""
+        aside = self._folder / f"{os.urandom(8).hex()}.new"
+        try:
+            with aside.open("xb") as target:
+                digest = copied(inflated(source), target)
+            yield aside, digest
+        finally:
+            aside.unlink(missing_ok=True)
 
     def get(self, layer_id: str) -> Layer | None:
         """A layer; None when it is not here."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from swarmlab.engine import Containers, Execs
+from swarmlab.engine.build import Builder
 from swarmlab.engine.byhand import ByHand
 from swarmlab.engine.connections import Connections
 from swarmlab.engine.errors import not_found
@@ -61,6 +62,7 @@ class Live:
         engine.removal = ImageRemoval(engine.images, lambda: engine.containers.list(all=True), self.events)
         engine.execs = Execs(engine.containers)
         engine.by_hand = ByHand("node-1", engine.containers, engine.images)
+        engine.builder = Builder(engine.images, engine.containers, engine.by_hand)
         self.placement = engine.containers.placement = HandPlacement(
             "node-1",
             self.events,

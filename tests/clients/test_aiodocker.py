@@ -221,3 +221,23 @@ def test_what_a_stream_of_attach_says(lab: ClientLab) -> None:
             await box.delete(force=True)
 
     asyncio.run(work())
+
+
+def test_an_image_is_built_and_run(lab: ClientLab) -> None:
+    async def work() -> None:
+        data = io.BytesIO()
+        with tarfile.open(fileobj=data, mode="w:gz") as tar:
+            for name, text in (("Dockerfile", b"FROM alpine\nARG A\nRUN echo $A > /x\nCOPY f /\n"), ("f", b"file\n")):
+                info = tarfile.TarInfo(name)
+                info.size = len(text)
+                tar.addfile(info, io.BytesIO(text))
+        data.seek(0)
+        async with connected(lab) as docker:
+            said = await docker.images.build(fileobj=data, encoding="gzip", tag="aio:1", buildargs={"A": "1"})
+            assert said[-1] == {"stream": "Successfully tagged aio:1\n"}
+            container = await docker.containers.run({"Image": "aio:1", "Cmd": ["cat", "/x", "/f"]})
+            await container.wait()
+            assert await container.log(stdout=True) == ["1\n", "file\n"]
+            await container.delete()
+
+    asyncio.run(work())

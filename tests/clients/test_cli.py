@@ -252,6 +252,25 @@ IMAGE = (
     fails("docker image prune --force --filter bogus=1", f"{_DAEMON}[Ii]nvalid filter 'bogus'"),
 )
 
+BUILD = (
+    Row("printf 'FROM alpine\\nRUN echo hi > /x\\nCMD cat /x' | docker build --tag built:1 -",
+        "(?s).*Step 2/3 : RUN echo hi > /x\n ---> Running in [0-9a-f]{12}\n.*Successfully tagged built:1"),
+    Row("docker run --rm built:1", "hi"),
+    Row("mkdir context; echo one > context/a; echo two > context/b; echo b > context/.dockerignore; "
+        "printf 'ARG V\\nFROM built:$V\\nCOPY . /c/\\nCMD cat /c/*' > context/Other; "
+        "docker image build --quiet --file context/Other --build-arg V=1 --label l=2 --iidfile id context",
+        "sha256:.*"),
+    Row("docker run --rm $(cat id)", "(?s)ARG V\n.*one"),
+    Row("docker image inspect --format '{{.Config.Labels.l}}' $(cat id)", "2"),
+    Row("tar c -C context . | gzip | docker build --quiet --file Other --build-arg V=1 --label l=2 -", "sha256:.*"),
+    Row("printf 'FROM alpine\\nCOPY a /' > Elsewhere; docker build --quiet --file Elsewhere context", "sha256:.*"),
+    fails("docker build --quiet nosuch", "(?s).*unable to prepare context: path \"nosuch\" not found"),
+    fails("echo FRM | docker build -", f"(?s).*{_DAEMON}dockerfile parse error line 1: unknown instruction: FRM"),
+    Row("printf 'FROM alpine\\nRUN exit 7' | docker build -",
+        "(?s).*The command '/bin/sh -c exit 7' returned a non-zero code: 7", 7),
+    Row("docker builder prune --force", "Total reclaimed space: 0B"),
+)  # fmt: skip
+
 VOLUME = (
     Row("docker volume create --label a=b data", "data"),
     fails("docker volume create --driver nosuch other", f"(?s){_DAEMON}.*nosuch.*"),
@@ -292,7 +311,8 @@ CONTEXT = (
 
 TABLES = {
     "swarm": SWARM, "node": NODE, "service": SERVICE, "stack": STACK, "config": CONFIG, "secret": SECRET,
-    "network": NETWORK, "container": CONTAINER, "image": IMAGE, "volume": VOLUME, "system": SYSTEM, "context": CONTEXT,
+    "network": NETWORK, "container": CONTAINER, "image": IMAGE, "build": BUILD,
+    "volume": VOLUME, "system": SYSTEM, "context": CONTEXT,
 }  # fmt: skip
 
 

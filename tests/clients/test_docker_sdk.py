@@ -16,9 +16,9 @@ from .sources import Source, unpacked
 _SDK = Source("docker", "7.0.0", "323736fb92cd9418fc5e7133bc953e11a9da04f4483f828b527db553f1e7e5a3")
 _HERE = Path(__file__).parent
 _IMAGE = "alpine:latest"
-#: Modules of tests about what a lab has; left out are building, plugins, registries and the SDK's own contexts.
+#: Modules of tests about what a lab has; left out are plugins, registries and the SDK's own contexts.
 _MODULES = (
-    "api_client", "api_config", "api_container", "api_exec", "api_healthcheck", "api_image", "api_network",
+    "api_build", "api_client", "api_config", "api_container", "api_exec", "api_healthcheck", "api_image", "api_network",
     "api_secret", "api_service", "api_swarm", "api_volume", "client", "errors", "models_containers", "models_images",
     "models_networks", "models_nodes", "models_resources", "models_services", "models_swarm", "models_volumes",
     "regression",

@@ -12,7 +12,7 @@ BASE = ImageConfig(env=("A=0", "Z=1"), labels={"old": "1"}, exposed_ports=("80/t
     [
         ('CMD ["a", "b c"]', "cmd", ("a", "b c")),
         ("cmd echo $A", "cmd", ("/bin/sh", "-c", "echo $A")),
-        ("CMD", "cmd", ()),
+        ("CMD", "cmd", ("/bin/sh", "-c")),
         ('ENTRYPOINT ["/run"]', "entrypoint", ("/run",)),
         ('ENV A=1 B="x y"', "env", ("A=1", "Z=1", "B=x y")),
         ("ENV B x y", "env", ("A=0", "Z=1", "B=x y")),

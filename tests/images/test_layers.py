@@ -160,3 +160,17 @@ def test_what_is_packed_is_what_is_read(store: LayerStore) -> None:
     assert pack(entries) == pack(entries)
     assert pack(entries, "apart") != pack(entries)
     assert [e.path for e in add(store, pack(entries, "apart")).entries] == [e.path for e in entries]
+
+
+def test_an_archive_can_be_looked_into_without_being_kept(store: LayerStore, tmp_path: Path) -> None:
+    data = tar(("a", b"hello"))
+    # The docker command ends a context like this when the Dockerfile comes from elsewhere.
+    for shortened in (data, gzip.compress(data), data[: 512 + 5]):
+        with store.unpacked(io.BytesIO(shortened)) as (entry,):
+            assert entry.content is not None
+            assert (entry.path, entry.content.read_bytes()) == ("/a", b"hello")
+    assert list((tmp_path / "layers").iterdir()) == []
+    for cut in (data[: 512 + 4], b"garbage"):
+        with pytest.raises(LayerError, match="unexpected EOF"), store.unpacked(io.BytesIO(cut)):
+            pass
+    assert list((tmp_path / "layers").iterdir()) == []

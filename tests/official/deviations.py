@@ -14,6 +14,7 @@ _NULLS = {
     "BlkioWeightDevice CapAdd CapDrop DeviceCgroupRules DeviceRequests Devices Dns DnsOptions DnsSearch ExtraHosts "
     "GroupAdd Links MemorySwappiness PortBindings SecurityOpt Ulimits VolumesFrom",
     "images": "Cmd Env Labels RepoDigests Tags",
+    "images without layers": r"GraphDriver\.Data",
     "info": "Authorization DefaultAddrPool GenericResources Warnings",
     "networks, volumes": "Containers Labels Options Warnings",
     "prunes": "BuildCache CachesDeleted ContainersDeleted ImagesDeleted NetworksDeleted VolumesDeleted",

@@ -1,5 +1,6 @@
 """Virtual containers: shells and files live in this process, nginx is a real process beside it."""
 
+from swarmlab.runtime.virtual.files import DIRECTORIES
 from swarmlab.runtime.virtual.runtime import VirtualRuntime
 
-__all__ = ["VirtualRuntime"]
+__all__ = ["DIRECTORIES", "VirtualRuntime"]

@@ -4,7 +4,7 @@ import fnmatch
 import hashlib
 import posixpath
 import shutil
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,12 +14,15 @@ from swarmlab.images import Content, Image, is_binary
 from swarmlab.runtime.base import File, Mount
 from swarmlab.runtime.virtual.mounts import BoundFile, Place
 
-_DIRECTORIES = (
-    "/bin", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/run/secrets",
-    "/sbin", "/srv", "/sys", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin", "/usr/sbin", "/var", "/var/cache",
-    "/var/lib", "/var/log", "/var/opt",
-)  # fmt: skip
-_WRITABLE_BY_ALL = ("/tmp", "/var/tmp")  # noqa: S108 (inside the container)
+#: Directories that every container has, and their modes.
+DIRECTORIES: Mapping[str, int] = dict.fromkeys(
+    (
+        "/bin", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/run/secrets",
+        "/sbin", "/srv", "/sys", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin", "/usr/sbin", "/var",
+        "/var/cache", "/var/lib", "/var/log",
+    ),
+    0o755,
+) | dict.fromkeys(("/tmp", "/var/tmp"), 0o1777)  # noqa: S108 (inside the container)  # fmt: skip
 
 #: Commands of the shell that scripts call by path; each gets a file there that hands over to it.
 _APPLETS = [
@@ -259,8 +262,8 @@ class RootFs:
     def from_image(self, path: str) -> bool:
         """Whether the image has a directory at that path."""
         below = path.rstrip("/") + "/"
-        return any(known.startswith(below) for known in (*self._image.files, *_DIRECTORIES)) or (
-            path in _DIRECTORIES and path != "/run/secrets"
+        return any(known.startswith(below) for known in (*self._image.files, *DIRECTORIES)) or (
+            path in DIRECTORIES and path != "/run/secrets"
         )
 
     def owner(self, path: str) -> tuple[int, int]:
@@ -340,11 +343,11 @@ class RootFs:
                 fs.write_file(path, data)
                 fs.chmod(path, mode)
 
-        for folder in (*_DIRECTORIES, *_WRITABLE_BY_ALL):
+        for folder, mode in DIRECTORIES.items():
             fs.mkdir(folder, recursive=True)
             made.add(folder)
-        for folder in _WRITABLE_BY_ALL:
-            fs.chmod(folder, 0o1777)
+            if mode != 0o755:
+                fs.chmod(folder, mode)
         for name in _APPLETS:
             if name not in self._image.absent:
                 write(f"/bin/{name}", _hand_over(name), 0o755)

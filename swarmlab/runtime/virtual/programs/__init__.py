@@ -11,6 +11,7 @@ from swarmlab.runtime.virtual.programs.ls import ls
 from swarmlab.runtime.virtual.programs.netcat import nc
 from swarmlab.runtime.virtual.programs.nginx import nginx
 from swarmlab.runtime.virtual.programs.ping import ping
+from swarmlab.runtime.virtual.programs.pip import pip
 from swarmlab.runtime.virtual.programs.remove import rm, rmdir
 from swarmlab.runtime.virtual.programs.sleep import sleep
 from swarmlab.runtime.virtual.programs.tail import tail
@@ -30,6 +31,8 @@ PROGRAMS: Mapping[str, Program] = {
     "nginx": nginx,
     "nslookup": nslookup,
     "ping": ping,
+    "pip": pip,
+    "pip3": pip,
     "route": route,
     "sleep": sleep,
     "tail": tail,

@@ -1,0 +1,332 @@
+"""One build: stages and steps (MB: builder/dockerfile/{builder,evaluator,dispatchers,internals}.go)."""
+
+import asyncio
+import io
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
+from http import HTTPStatus
+from typing import IO, BinaryIO
+
+import msgspec
+
+from swarmlab.engine.build.arguments import BuildArguments
+from swarmlab.engine.build.cache import BuildCache
+from swarmlab.engine.build.copying import Copier, absolute, find_sources, new_directory, source_digest
+from swarmlab.engine.build.files import Files
+from swarmlab.engine.build.options import BuildOptions, Message, Said, StageBuilt
+from swarmlab.engine.build.owners import check_owner
+from swarmlab.engine.build.steps import StepContainers
+from swarmlab.engine.errors import EngineError, bad_request, internal
+from swarmlab.engine.images import LocalImages
+from swarmlab.engine.signals import signal_number
+from swarmlab.images import Entry, HistoryEntry, Image, ImageConfig, check_reference, flatten, pack_into
+from swarmlab.images.dockerfile import (
+    DEFAULT_SHELL,
+    Configuration,
+    Dockerfile,
+    DockerfileError,
+    Instruction,
+    Stage,
+    expand,
+)
+from swarmlab.runtime.virtual import DIRECTORIES
+
+_replace = msgspec.structs.replace
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_NEEDS_BUILDKIT = (
+    "the --{} option requires BuildKit. Refer to https://docs.docker.com/go/buildkit/ to learn how to build images "
+    "with BuildKit enabled"
+)
+
+
+class Build:
+    """Carries out a Dockerfile. `say` is told of everything that happens."""
+
+    def __init__(
+        self,
+        options: BuildOptions,
+        dockerfile: Dockerfile,
+        context: Files,
+        images: LocalImages,
+        containers: StepContainers,
+        say: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        self._options = options
+        self._dockerfile = dockerfile
+        self._context = context
+        self._images = images
+        self._containers = containers
+        self._say = say
+        self._arguments = BuildArguments(options.arguments)
+        self._cache = BuildCache(images, off=options.no_cache, sources=options.cache_from)
+        #: The images of the stages so far, None for one that is still `scratch`; and those that have a name.
+        self._built: list[Image | None] = []
+        self._named: dict[str, Image | None] = {}
+        self._image: Image | None = None
+        self._state = Configuration(ImageConfig())
+        self._step = 0
+
+    async def run(self) -> Image:
+        """Build the last stage, and those before it. Raises EngineError."""
+        if self._dockerfile.warnings:
+            await self._say(Said(self._dockerfile.warnings, error=True))
+        for instruction in self._dockerfile.arguments:
+            await self._announce(instruction.original)
+            expanded = self._expanded(instruction, self._arguments.known())
+            self._arguments.declare_global(expanded.args)
+        for stage in self._dockerfile.stages:
+            await self._stage(stage)
+        unused = self._arguments.unused()
+        if unused:
+            await self._tell(f"[Warning] One or more build-args [{' '.join(unused)}] were not consumed\n")
+        if self._image is None:
+            raise internal("No image was generated. Is your Dockerfile empty?")
+        return self._image
+
+    # --- stages ----------------------------------------------------------------------------------------------------
+
+    async def _stage(self, stage: Stage) -> None:
+        if stage.name in self._named:
+            raise internal(f"{stage.name} stage name already used")
+        self._arguments.begin_stage()
+        await self._announce(stage.original)
+        self._cache.begin_stage()
+        await self._begin(stage.base)
+        await self._conclude()
+        for instruction in stage.instructions:
+            await self._announce(instruction.original)
+            done = False
+            try:
+                await self._carry_out(instruction)
+                done = True
+            finally:
+                if self._options.force_remove or (self._options.remove and done):
+                    for container_id in await self._containers.remove_all():
+                        await self._tell(f"Removing intermediate container {container_id[:12]}\n")
+            await self._conclude()
+        if self._image is not None:
+            await self._say(StageBuilt(self._image.id))
+        self._built.append(self._image)
+        if stage.name:
+            self._named[stage.name] = self._image
+
+    async def _begin(self, base: str) -> None:
+        try:
+            name = expand(base, self._arguments.for_from(), self._dockerfile.escape)
+        except DockerfileError as error:
+            raise internal(str(error)) from None
+        if not name:
+            raise internal(f"base name ({base}) should not be blank")
+        self._image = await self._base(name)
+        config = self._image.config if self._image is not None else ImageConfig()
+        if config.on_build:
+            raise no_triggers()
+        if not any(variable.startswith("PATH=") for variable in config.env):
+            config = _replace(config, env=(*config.env, f"PATH={_PATH}"))
+        self._state = Configuration(_replace(config, open_stdin=False, stdin_once=False))
+
+    async def _base(self, name: str) -> Image | None:
+        """The image of a FROM, pulled if it must be; None for `scratch`."""
+        if name.lower() in self._named:
+            return self._named[name.lower()]
+        return None if name == "scratch" else await self._obtain(name)
+
+    async def _obtain(self, name: str) -> Image:
+        image = None if self._options.pull else self._images.find(name)
+        if image is not None:
+            return image
+        try:
+            check_reference(name)
+        except ValueError as error:
+            raise bad_request(str(error)) from None
+        pulled = self._images.pull(name)
+        await self._say(pulled)
+        return pulled.image
+
+    async def _conclude(self) -> None:
+        """A step is done."""
+        image_id = self._image.id if self._image is not None else ""
+        self._state.config = _replace(self._state.config, image=image_id)
+        await self._tell(f" ---> {_short(image_id)}\n")
+
+    # --- instructions ----------------------------------------------------------------------------------------------
+
+    async def _carry_out(self, instruction: Instruction) -> None:
+        env = self._state.config.env
+        variables = dict(v.partition("=")[::2] for v in (*self._arguments.environment(env), *env))
+        instruction = self._expanded(instruction, variables)
+        if instruction.name == "run":
+            await self._run(instruction)
+        elif instruction.name in {"copy", "add"}:
+            await self._copy(instruction)
+        elif instruction.name == "workdir":
+            await self._work_dir(instruction)
+        else:
+            await self._configure(instruction)
+
+    async def _configure(self, instruction: Instruction) -> None:
+        before = self._state.config.healthcheck
+        if instruction.name == "healthcheck" and before is not None and before.test and before.test[0] != "NONE":
+            await self._tell(f"Note: overriding previous HEALTHCHECK: [{' '.join(before.test)}]\n")
+        if instruction.name == "stopsignal":
+            signal_number(instruction.args[0])
+        if instruction.name == "arg":
+            self._arguments.declare(instruction.args)
+            comment = f"ARG {' '.join(instruction.args)}"
+        else:
+            comment = self._applied(instruction)
+        noted = self._noted("#(nop) ", comment)
+        if not await self._is_cached(noted):
+            await self._commit(noted, await self._container(noted))
+
+    async def _work_dir(self, instruction: Instruction) -> None:
+        noted = self._noted(f"#(nop) {self._applied(instruction)}")
+        if await self._is_cached(noted):
+            return
+        made = new_directory(self._state.config.working_dir, self._target())
+        await self._commit(noted, await self._container(noted), made)
+
+    async def _copy(self, instruction: Instruction) -> None:
+        word, (*paths, dest) = instruction.name.upper(), instruction.args
+        if instruction.flags.get("chmod"):
+            raise internal(_NEEDS_BUILDKIT.format("chmod"))
+        origin = instruction.flags.get("from", "")
+        files = await self._from(origin) if origin else self._context
+        sources = await asyncio.to_thread(find_sources, word, paths, dest, files, is_context=not origin)
+        owner = instruction.flags.get("chown", "")
+        noted = self._noted(f"#(nop) {word} {owner and f'--chown={owner}'}{source_digest(sources)} in {dest} ")
+        if await self._is_cached(noted):
+            return
+        target = self._target()
+        if owner:
+            check_owner(owner, target)
+        unpack = self._images.store.layers.unpacked if word == "ADD" else None
+        with Copier(target, unpack) as copier:
+            entries = copier.entries(sources, absolute(dest, self._state.config.working_dir))
+            await self._commit(noted, "", entries)
+
+    async def _run(self, instruction: Instruction) -> None:
+        for flag in instruction.flags:
+            raise internal(_NEEDS_BUILDKIT.format(flag))
+        config = self._state.config
+        command = self._state.command(instruction)
+        environment = self._arguments.environment(config.env)
+        noted_arguments = self._arguments.noted(environment)
+        saved = (f"|{len(noted_arguments)}", *noted_arguments, *command) if environment else command
+        noted = _replace(config, cmd=saved, entrypoint=() if saved else config.entrypoint)
+        if await self._is_cached(noted):
+            return
+        container = await self._container(_replace(noted, cmd=command, env=(*config.env, *environment)))
+        layer = await self._containers.run(container, self._say)
+        await self._keep(noted, container, io.BytesIO(layer) if layer else None)
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _expanded(self, instruction: Instruction, variables: Mapping[str, str]) -> Instruction:
+        try:
+            return instruction.expanded(variables, self._dockerfile.escape)
+        except DockerfileError as error:
+            raise bad_request(str(error)) from None
+
+    def _applied(self, instruction: Instruction) -> str:
+        try:
+            return self._state.apply(instruction)
+        except DockerfileError as error:
+            raise bad_request(str(error)) from None
+
+    async def _from(self, origin: str) -> Files:
+        """The files of a stage, by name or number, or of another image."""
+        try:
+            image = await self._origin(origin)
+        except EngineError as error:
+            raise internal(f"invalid from flag value {origin}: {error}") from None
+        return self._files(image)
+
+    async def _origin(self, origin: str) -> Image | None:
+        if origin.lower() in self._named:
+            return self._named[origin.lower()]
+        if re.fullmatch(r"[+-]?\d+", origin, re.ASCII) is None:
+            return await self._obtain(origin)
+        number = int(origin)
+        if number == len(self._built):
+            raise internal("refers to current build stage")
+        if not 0 <= number < len(self._built):
+            raise internal("index out of bounds")
+        return self._built[number]
+
+    def _target(self) -> Files:
+        return self._files(self._image)
+
+    def _files(self, image: Image | None) -> Files:
+        if image is None:
+            return Files([])
+        try:
+            return Files.of(flatten(self._images.store.layers_of(image)), DIRECTORIES)
+        except LookupError as error:
+            raise internal(str(error)) from None
+
+    def _noted(self, *words: str) -> ImageConfig:
+        """The configuration that says in its command what a step has done."""
+        config = self._state.config
+        return _replace(config, cmd=(*(config.shell or DEFAULT_SHELL), *words))
+
+    async def _is_cached(self, noted: ImageConfig) -> bool:
+        found = self._cache.find(self._image.id if self._image is not None else "", noted)
+        if found is None:
+            return False
+        await self._tell(" ---> Using cache\n")
+        self._image = found
+        return True
+
+    async def _container(self, noted: ImageConfig) -> str:
+        container = self._containers.make(self._image, noted)
+        await self._tell(f" ---> Running in {_short(container)}\n")
+        return container
+
+    async def _commit(self, noted: ImageConfig, container: str, entries: Sequence[Entry] = ()) -> None:
+        """The image of this step, with a layer of these entries if there are any."""
+        if not entries:
+            await self._keep(noted, container, None)
+            return
+        with self._images.store.layers.spool() as layer:
+            await asyncio.to_thread(_write, entries, layer)
+            await self._keep(noted, container, layer)
+
+    async def _keep(self, noted: ImageConfig, container: str, layer: IO[bytes] | None) -> None:
+        with ExitStack() as stack:
+            kept = None
+            if layer is not None:
+                kept = await asyncio.to_thread(stack.enter_context, self._images.layer(layer))
+            self._image = self._images.create(
+                self._state.config,
+                HistoryEntry(created_by=" ".join(noted.cmd), author=self._state.author),
+                parent=self._image,
+                layer=kept,
+                author=self._state.author,
+                container=container,
+                container_config=_replace(noted, hostname=container[:12]),
+            )
+
+    async def _announce(self, original: str) -> None:
+        steps = len(self._dockerfile.arguments) + sum(1 + len(s.instructions) for s in self._dockerfile.stages)
+        self._step += 1
+        await self._tell(f"Step {self._step}/{steps} : {original.rstrip()}")
+        await self._tell("\n")
+
+    async def _tell(self, text: str) -> None:
+        await self._say(Said(text))
+
+
+def _write(entries: Sequence[Entry], layer: BinaryIO) -> None:
+    pack_into(layer, entries)
+    layer.seek(0)
+
+
+def _short(object_id: str) -> str:
+    return object_id.removeprefix("sha256:")[:12]
+
+
+def no_triggers() -> EngineError:
+    """ONBUILD is refused (501), in a Dockerfile as well as in an image that is built on."""
+    return EngineError(HTTPStatus.NOT_IMPLEMENTED, "ONBUILD is not available in swarmlab yet")

@@ -1,0 +1,114 @@
+"""A tree of files that is copied from or to: a build context, or an image's root file system."""
+
+import hashlib
+import posixpath
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from swarmlab.engine.errors import internal
+from swarmlab.images import Entry, Tree, with_parents
+
+_LINKS = 255
+
+
+class Files:
+    """Entries by absolute path, every directory among them. No path leads out of the tree, and no link either."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._entries = {entry.path: entry for entry in with_parents(entries)}
+
+    @classmethod
+    def of(cls, tree: Tree, directories: Mapping[str, int]) -> "Files":
+        """The root file system of an image, in which these directories are there anyway."""
+        folders = {**directories, **tree.directories}
+        return cls(
+            [
+                *(Entry(path, "directory", mode) for path, mode in folders.items()),
+                *(Entry(path, "file", tree.modes.get(path, 0o644), content) for path, content in tree.files.items()),
+                *(Entry(path, "link", 0o777, None, target) for path, target in tree.links.items()),
+            ]
+        )
+
+    def get(self, path: str) -> Entry | None:
+        """What is at a path, links not followed."""
+        return Entry("/", "directory", 0o755) if path == "/" else self._entries.get(path)
+
+    def resolve(self, path: str) -> str:
+        """The path with its links followed, whether something is there or not. Raises EngineError."""
+        todo = [part for part in path.split("/") if part]
+        done, followed = "/", 0
+        while todo:
+            done = posixpath.normpath(posixpath.join(done, todo.pop(0)))
+            found = self._entries.get(done)
+            if found is None or found.kind != "link":
+                continue
+            followed += 1
+            if followed > _LINKS:
+                raise internal(f"too many links in {path}")
+            todo = [part for part in found.target.split("/") if part] + todo
+            done = "/" if found.target.startswith("/") else posixpath.dirname(done)
+        return done
+
+    def below(self, path: str) -> list[Entry]:
+        """Everything in a directory, however deep, directories before what is in them."""
+        prefix = path.rstrip("/") + "/"
+        found = []
+        for other in self._paths[bisect_left(self._paths, prefix) :]:
+            if not other.startswith(prefix):
+                break
+            found.append(self._entries[other])
+        return found
+
+    def matching(self, pattern: str) -> list[str]:
+        """The paths, relative to the root, that a pattern matches as a whole (Go's filepath.Match)."""
+        expression = _expression(posixpath.normpath(pattern))
+        if expression is None:
+            return []
+        walked = sorted(self._paths, key=lambda path: path.split("/"))
+        return [path[1:] for path in walked if expression.fullmatch(path[1:])]
+
+    def digest(self, entry: Entry) -> str:
+        """What changes with an entry's name, mode and content, and with nothing else."""
+        found = hashlib.sha256(f"{entry.path}\0{entry.kind}\0{entry.mode:o}\0{entry.target}\0".encode())
+        if entry.content is not None:
+            found.update(entry.content.read_bytes())
+        return found.hexdigest()
+
+    @cached_property
+    def _paths(self) -> list[str]:
+        return sorted(self._entries)
+
+
+def has_wildcards(path: str) -> bool:
+    """Whether a path is a pattern."""
+    return re.search(r"[*?\[]", re.sub(r"\\.", "", path)) is not None
+
+
+def _expression(pattern: str) -> re.Pattern[str] | None:
+    """A pattern as a regular expression; None for a bad one, which matches nothing."""
+    found, at = "", 0
+    while at < len(pattern):
+        character = pattern[at]
+        at += 1
+        if character == "*":
+            found += "" if found.endswith("[^/]*") else "[^/]*"
+        elif character == "?":
+            found += "[^/]"
+        elif character == "[":
+            end = pattern.find("]", at + 1)
+            if end < 0:
+                return None
+            inside, at = pattern[at:end], end + 1
+            negated = inside.startswith("^")
+            members = re.sub(r"([\[\]^&~|])", r"\\\1", inside[1:] if negated else inside)
+            found += f"(?!/)[{'^' if negated else ''}{members}]"
+        else:
+            if character == "\\":
+                character, at = pattern[at : at + 1], at + 1
+            found += re.escape(character)
+    try:
+        return re.compile(found, re.DOTALL)
+    except re.error:
+        return None

@@ -1,0 +1,204 @@
+"""`pip`: packages for the container's Python, by the real pip of the lab's own environment.
+
+It works beside the container, in a folder of the lab's: nothing else of this machine is changed. Only wheels are
+installed, so no code of a package runs.
+"""
+
+import asyncio
+import os
+import posixpath
+import re
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.requirements import Asked, PipError, parse
+from swarmlab.runtime.virtual.wheels import add_installed
+
+#: Where a container's Python looks for packages, and where their commands are.
+SITE_PACKAGES = "/usr/local/lib/python3/site-packages"
+_BIN = "/usr/local/bin"
+_ITSELF = "/usr/local/bin/pip"
+_PYTHON = f"#!{_BIN}/python3\n".encode()
+
+#: Variables of the lab's own environment that lead pip to its index.
+_INHERITED = re.compile(
+    r"PATH|HOME|LANG|XDG_CONFIG_HOME|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|"
+    r"(?:HTTPS?|NO|ALL)_PROXY|(?:https?|no|all)_proxy|PIP_(?:INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|CERT|CONFIG_FILE)"
+)
+#: What the real pip says of the environment that it is from itself.
+_OF_THE_LAB = re.compile(
+    r"ERROR: pip's dependency resolver does not|\S+ \S+ requires .*(?:incompatible|not installed)\.$"
+)
+
+
+async def pip(context: Context) -> int:
+    """Install packages, or tell which there are."""
+    if not context.machine.root.exists(_ITSELF):
+        await context.err(f"sh: {context.argv[0]}: not found\n")
+        return 127
+    command, *arguments = context.argv[1:] or ("help",)
+    try:
+        if command == "install":
+            return await _install(context, arguments)
+        if command in {"list", "freeze"}:
+            return await _list(context, command)
+        if command in {"-V", "--version"}:
+            version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+            await context.out(f"pip {metadata.version('pip')} from {SITE_PACKAGES}/pip (python {version})\n")
+            return 0
+        raise PipError(f'"pip {command}" is not available in swarmlab: there are install, list and freeze')
+    except PipError as error:
+        await context.err(f"ERROR: {error}\n")
+        return 1
+
+
+async def _install(context: Context, arguments: Sequence[str]) -> int:
+    asked = parse(context, arguments)
+    if not asked.names and not asked.lines:
+        raise PipError('You must give at least one requirement to install (see "pip help install")')
+    folder = context.machine.processes.state / f"{context.machine.container_id[:12]}-{secrets.token_hex(4)}.pip"
+    try:
+        return await _Installation(context, folder, asked).run()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Installation:
+    """One call of the real pip that fetches wheels, and another that installs them."""
+
+    def __init__(self, context: Context, folder: Path, asked: Asked) -> None:
+        """`folder` is made, and is for this installation only; wheels are kept for those to come."""
+        self._context = context
+        self._folder = folder
+        self._asked = asked
+        kept = context.machine.processes.state / "pip"
+        self._wheels, self._cache = kept / "wheels", kept / "cache"
+        for path in (folder, self._wheels):
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    async def run(self) -> int:
+        """Do it; the exit code."""
+        asked = self._asked
+        wanted = [*asked.flags, *asked.names]
+        for flag, name, lines in (
+            ("-r", "requirements.txt", asked.lines),
+            ("-c", "constraints.txt", asked.constraints),
+        ):
+            if lines:
+                path = self._folder / name
+                path.write_text("".join(f"{line}\n" for line in lines))
+                wanted += [flag, str(path)]
+        download = ["download", "--dest", str(self._wheels), "--cache-dir", str(self._cache), "--retries", "0"]
+        if await self._pip([*download, *asked.sources, *wanted], lambda stream, line: None):
+            await asyncio.to_thread(add_installed, [*asked.names, *asked.lines], self._wheels)
+        target = self._folder / "target"
+        install = ["install", "--no-index", "--find-links", str(self._wheels), "--target", str(target), "--no-compile"]
+        return await self._said([*install, *wanted]) or await self._put(target)
+
+    async def _said(self, arguments: Sequence[str]) -> int:
+        """Run the real pip, and say what it says."""
+        said: asyncio.Queue[tuple[str, str] | None] = asyncio.Queue()
+        call = asyncio.ensure_future(self._pip(arguments, lambda stream, line: said.put_nowait((stream, line))))
+        call.add_done_callback(lambda done: said.put_nowait(None))
+        try:
+            while (item := await said.get()) is not None:
+                stream, line = item
+                if shown := self._as_inside(line):
+                    await self._context.output(stream, shown.encode())
+            return call.result()
+        finally:
+            call.cancel()
+
+    async def _pip(self, arguments: Sequence[str], tell: Callable[[str, str], None]) -> int:
+        """Run the real pip to its end; its exit code. `tell` gets each line of what it says."""
+        fixed = ["--only-binary=:all:", "--disable-pip-version-check", "--no-input", "--progress-bar=off"]
+        # The folder is named in any case, so that the process can be recognised as one of the lab's.
+        command = [sys.executable, "-I", "-m", "pip", arguments[0], *fixed, f"--src={self._folder}", *arguments[1:]]
+        if arguments[0] == "install":
+            command += ["--root-user-action=ignore", "--no-warn-script-location"]
+        rest = {"stdout": b"", "stderr": b""}
+
+        def output(stream: str, data: bytes) -> None:
+            *lines, rest[stream] = (rest[stream] + data).split(b"\n")
+            for line in lines:
+                tell(stream, line.decode("utf-8", "replace"))
+
+        child = self._context.machine.spawn(
+            command, executable=Path(sys.executable), directory=self._folder, env=self._environment(), on_output=output
+        )
+        try:
+            return await child.wait()
+        finally:
+            child.signal("SIGKILL")
+
+    def _environment(self) -> Mapping[str, str]:
+        inherited = {key: value for key, value in os.environ.items() if _INHERITED.fullmatch(key)}
+        own = {"TMPDIR": str(self._folder), "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "NO_COLOR": "1"}
+        return {**inherited, **own}
+
+    def _as_inside(self, line: str) -> str:
+        """A line as a container would show it: without the folders of this machine."""
+        if line.startswith("Looking in links: ") or _OF_THE_LAB.match(line):
+            return ""
+        processing = re.match(rf"Processing {re.escape(str(self._wheels))}/(([^-]+)-\S+)(.*)", line)
+        if processing is not None:
+            line = f"Collecting {processing[2]}{processing[3]}\n  Using cached {processing[1]}"
+        line = line.replace(f"{self._folder}/requirements.txt", "requirements.txt")
+        return line.replace(str(self._wheels), "/root/.cache/pip").replace(str(self._folder), "/root/.pip") + "\n"
+
+    async def _put(self, target: Path) -> int:
+        """Bring what was installed into the container."""
+        try:
+            for path in _files(target):
+                inside = path.relative_to(target)
+                if inside.parts[0] == "bin":
+                    data = re.sub(rb"\A#![^\n]*\n", _PYTHON, path.read_bytes())
+                    self._write(posixpath.join(_BIN, *inside.parts[1:]), data, 0o755)
+                else:
+                    self._write(posixpath.join(SITE_PACKAGES, *inside.parts), path.read_bytes(), 0o644)
+        except (RuntimeError, OSError):
+            # The container's file system takes no file of that size, or no more files.
+            await self._context.err(
+                "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n"
+            )
+            return 1
+        return 0
+
+    def _write(self, path: str, data: bytes, mode: int) -> None:
+        fs, inner = self._context.machine.root.at(path)
+        fs.mkdir(posixpath.dirname(inner), recursive=True)
+        fs.write_file(inner, data)
+        fs.chmod(inner, mode)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(found for found in folder.rglob("*") if found.is_file())
+
+
+async def _list(context: Context, command: str) -> int:
+    rows = sorted(_installed(context), key=lambda row: row[0].lower())
+    if command == "freeze":
+        await context.out("".join(f"{name}=={version}\n" for name, version in rows))
+    elif rows:
+        first, second = (max(len(row[column]) for row in [("Package", "Version"), *rows]) for column in (0, 1))
+        table = [("Package", "Version"), ("-" * first, "-" * second), *rows]
+        await context.out("".join(f"{name:{first}} {version}\n" for name, version in table))
+    return 0
+
+
+def _installed(context: Context) -> list[tuple[str, str]]:
+    """Names and versions."""
+    root = context.machine.root
+    found = []
+    fs, inner = root.at(SITE_PACKAGES)
+    for entry in fs.read_dir(inner) if fs.exists(inner) else ():
+        if entry["name"].endswith(".dist-info"):
+            text = root.read(posixpath.join(SITE_PACKAGES, entry["name"], "METADATA")).decode("utf-8", "replace")
+            fields = dict(line.partition(": ")[::2] for line in text.partition("\n\n")[0].splitlines())
+            found.append((fields.get("Name", "?"), fields.get("Version", "?")))
+    return found
