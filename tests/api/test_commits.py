@@ -11,12 +11,10 @@ from .live import Live, frames
 @pytest.fixture
 def live(client: Client, tmp_path: Path) -> Iterator[Live]:
     made = Live(client, tmp_path)
-    script = "echo hi > /new; rm /etc/passwd; mkdir -p /d/e; echo x >> /etc/group; sleep 1000"
+    script = "echo hi > /new; rm /etc/passwd; mkdir -p /d/e; echo x >> /etc/group; echo at rest; sleep 1000"
     made.run("sh", "-c", script, Env=["Q=1"], Labels={"cl": "1"})
-    # The script has come to its rest once its last command waits.
-    made.pass_until("start", 1)
-    while made.clock.next_due() is None:
-        made.client("GET", "/_ping")
+    while b"at rest" not in made.client("GET", "/containers/box/logs?stdout=1").body:
+        pass
     yield made
     made.close()
 
