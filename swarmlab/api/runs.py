@@ -10,7 +10,7 @@ from swarmlab.api.duration import parse_until
 from swarmlab.api.errors import ApiError, bad_request, internal
 from swarmlab.api.execs import sizes
 from swarmlab.engine import check_policy
-from swarmlab.engine.containers import Condition
+from swarmlab.engine.ends import Condition
 from swarmlab.objects.run import ContainerRequest, UpdateRequest
 
 #: The API with which a container may begin on several networks.

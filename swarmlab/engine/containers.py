@@ -3,11 +3,12 @@
 import asyncio
 import secrets
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from swarmlab.clock import Clock, Timer
+from swarmlab.engine.ends import Condition, Ends
 from swarmlab.engine.errors import EngineError, conflict, internal, not_found
 from swarmlab.engine.events import Events
 from swarmlab.engine.placement import Nowhere, Placement
@@ -23,8 +24,6 @@ _replace = msgspec.structs.replace
 #: What a container shows that was running when its engine lost power.
 EXIT_LOST = 255
 _DEFAULT_SIGNAL = "SIGTERM"
-Condition = Literal["not-running", "next-exit", "removed"]
-_CONDITIONS: tuple[Condition, ...] = ("not-running", "next-exit", "removed")
 
 
 def new_container_id() -> str:
@@ -47,9 +46,7 @@ class Containers:
         self._running: dict[str, base.Container] = {}
         #: Follow each running container until it ends.
         self._watchers: dict[str, asyncio.Task[None]] = {}
-        #: Done when a container has ended for good, that is, when it is not started again by its policy.
-        self._ended: dict[str, asyncio.Future[int]] = {}
-        self._waiters: dict[tuple[str, Condition], list[asyncio.Future[int]]] = {}
+        self._ends = Ends()
         #: Restarts to come, and the pause before each.
         self._restarts: dict[str, Timer] = {}
         self._pauses: dict[str, float] = {}
@@ -131,30 +128,21 @@ class Containers:
         state = ContainerState(
             status="running", pid=running.pid, started_at=self._clock.now(), finished_at=container.state.finished_at
         )
-        ended = self._ended.get(container_id)
-        if ended is None or ended.done():
-            self._ended[container_id] = asyncio.get_running_loop().create_future()
+        self._ends.began(container_id)
         self._change(container_id, state=state, stopped=False)
         self._publish("start", container)
         self._watchers[container_id] = asyncio.ensure_future(self._follow(container_id, running))
 
     async def wait(self, container_id: str) -> int:
         """The exit code, once the container has ended and its record says so. Raises EngineError when it is gone."""
-        ended = self._ended.get(container_id)
-        # Shielded: others may wait for the same end.
-        return self._record(container_id).state.exit_code if ended is None else await asyncio.shield(ended)
+        return await self._ends.for_good(container_id, self._record(container_id).state.exit_code)
 
     def waiter(self, container_id: str, condition: Condition) -> "asyncio.Future[int]":
         """Done with the exit code once the condition is met: not running, its next exit, or its removal."""
-        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         container = self._record(container_id)
+        found = self._ends.waiter(container_id, condition)
         if condition == "not-running" and not container.state.active:
             found.set_result(container.state.exit_code)
-        else:
-            waiters = self._waiters.setdefault((container_id, condition), [])
-            waiters.append(found)
-            # Whoever gives up waiting is forgotten.
-            found.add_done_callback(lambda _: waiters.remove(found) if found in waiters else None)
         return found
 
     async def stop(self, container_id: str, grace: float, name: str = "") -> None:
@@ -239,7 +227,7 @@ class Containers:
             await running.remove()
         if container_id in self._watchers:
             await self.wait(container_id)
-        self._ended.pop(container_id, None)
+        self._ends.forget(container_id)
         self._pauses.pop(container_id, None)
         container = self._store.tables.containers.get(container_id)
         if container is not None:
@@ -248,8 +236,7 @@ class Containers:
             if volumes:
                 self._volumes.release(container)
             self._publish("destroy", container)
-            for condition in _CONDITIONS:
-                self._wake(container_id, condition, container.state.exit_code)
+            self._ends.removed(container_id, container.state.exit_code)
 
     # --- the engine's life -----------------------------------------------------------------------------------------
 
@@ -274,16 +261,10 @@ class Containers:
             task.cancel()
         for timer in self._restarts.values():
             timer.cancel()
-        for waiter in (waiter for waiters in self._waiters.values() for waiter in waiters):
-            waiter.cancel()
-        for ended in self._ended.values():
-            # Nobody will ever tell those who wait for it.
-            ended.cancel()
+        self._ends.lost()
         self._watchers.clear()
         self._restarts.clear()
-        self._waiters.clear()
         self._running.clear()
-        self._ended.clear()
         self._pauses.clear()
         self._closing = False
 
@@ -367,17 +348,14 @@ class Containers:
             self.placement.displace(container)
             self._volumes.tell("unmount", container)
         self._watchers.pop(container_id, None)
-        self._wake(container_id, "next-exit", code)
+        self._ends.exited(container_id, code, again=again)
         if again and container is not None:
             ran = self._clock.now() - container.state.started_at
             pause = self._pauses[container_id] = next_pause(self._pauses.get(container_id, 0), ran)
             count = container.restart_count + 1
             restart = lambda: self._later(self._start_again(container_id, count))  # noqa: E731  (called once, later)
             self._restarts[container_id] = self._clock.call_later(pause, restart)
-            # It will run again, but for a moment it did not.
-            self._wake(container_id, "not-running", code)
             return
-        self._over(container_id, code)
         if container is not None and container.host is not None and container.host.auto_remove and not self._closing:
             self._later(self.remove(container_id, volumes=True))
 
@@ -389,19 +367,7 @@ class Containers:
         try:
             await self.start(container_id)
         except (base.StartError, EngineError):
-            self._over(container_id, self._record(container_id).state.exit_code)
-
-    def _over(self, container_id: str, code: int) -> None:
-        """The container has ended for good."""
-        ended = self._ended.get(container_id)
-        if ended is not None and not ended.done():
-            ended.set_result(code)
-        self._wake(container_id, "not-running", code)
-
-    def _wake(self, container_id: str, condition: Condition, code: int) -> None:
-        for waiter in self._waiters.pop((container_id, condition), ()):
-            if not waiter.done():
-                waiter.set_result(code)
+            self._ends.over(container_id, self._record(container_id).state.exit_code)
 
     def _stopped_by_hand(self, container_id: str) -> None:
         """No policy starts the container again."""
@@ -411,7 +377,7 @@ class Containers:
         state = container.state
         if self._forget_restart(container_id) and state.status == "restarting":
             state = _replace(state, status="exited")
-            self._over(container_id, state.exit_code)
+            self._ends.over(container_id, state.exit_code)
         self._change(container_id, stopped=True, state=state)
 
     def _forget_restart(self, container_id: str) -> bool:

@@ -71,7 +71,7 @@ def traces(live: Live) -> dict[str, int]:
     return {
         "tasks": len(asyncio.all_tasks(live.client.loop)),
         "subscribers": len(live.events._subscribers),
-        "waiters": sum(map(len, containers._waiters.values())),
+        "waiters": containers._ends.waiting(),
         "attached": len(box._output._pipes),
         "connections": len(live.client.server._http.connections),
     }
