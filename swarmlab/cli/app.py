@@ -243,6 +243,23 @@ def logs(
 
 
 @app.command()
+def images(
+    repository: Annotated[str | None, typer.Argument(help="Only this one, such as nginx.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the images that every engine of a lab has, and say what each is for."""
+    from swarmlab.cli import catalogue, render
+
+    found = catalogue.listed(repository)
+    if as_json:
+        _print_json(found)
+    elif found:
+        render.images(found)
+    else:
+        sys.exit(f'There is no image "{repository}". `swarmlab images` lists all.')
+
+
+@app.command()
 def doctor(name: Name = None, as_json: Json = False) -> None:
     """Look for what may keep labs from working on this machine, and say what to do. Exits with 1 on a problem."""
     from swarmlab.lab.doctor import examine

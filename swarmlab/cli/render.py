@@ -81,6 +81,23 @@ def doctor(checks: Sequence[Check]) -> None:
             console.print(Text(f"         {line}"))
 
 
+def images(found: Sequence[Mapping[str, Any]]) -> None:
+    """The images of the catalogue, and what they are for."""
+    console = Console(soft_wrap=True)
+    for entry in found:
+        console.print(Text(entry["repository"], style="bold"), f"({_facts(entry)})" if _facts(entry) else "")
+        console.print(f"  {entry['about']}", highlight=False)
+        tags = [tag for image in entry["images"] for tag in image["tags"]]
+        console.print(f"  Tags: {', '.join(tags)}", highlight=False)
+        for variable, meaning in entry["settings"].items():
+            console.print(f"  -e {variable}=…  {meaning}", highlight=False)
+
+
+def _facts(entry: Mapping[str, Any]) -> str:
+    ports = [f"port {port}" for port in entry["ports"]]
+    return ", ".join([*ports, *(f"volume {path}" for path in entry["volumes"])])
+
+
 def _table(*headings: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:

@@ -342,8 +342,17 @@ class Containers:
         again = container is not None and not self._closing and wants_restart(container, code)
         if container is not None:
             status = "restarting" if again else "exited"
-            state = _replace(container.state, status=status, exit_code=code, pid=0, finished_at=self._clock.now())
+            state = _replace(
+                container.state,
+                status=status,
+                exit_code=code,
+                pid=0,
+                oom_killed=running.oom_killed,
+                finished_at=self._clock.now(),
+            )
             self._change(container_id, state=state)
+            if running.oom_killed:
+                self._publish("oom", container)
             self._publish("die", container, exitCode=str(code))
             self.placement.displace(container)
             self._volumes.tell("unmount", container)

@@ -1,7 +1,7 @@
 """Images: the catalogue as data, and what engines make of it. See docs/images.md."""
 
 from swarmlab.images.base import Content, HistoryEntry, Image, ImageConfig, Images, Tree
-from swarmlab.images.catalogue import BUNDLED, Catalogue
+from swarmlab.images.catalogue import BUNDLED, About, Catalogue
 from swarmlab.images.document import compose, config_fields
 from swarmlab.images.layer import Bytes, Entry, Layer, LayerError, flatten, pack, pack_into, with_parents
 from swarmlab.images.links import is_binary
@@ -10,6 +10,7 @@ from swarmlab.images.store import ImageStore, chain_ids
 
 __all__ = [
     "BUNDLED",
+    "About",
     "Bytes",
     "Catalogue",
     "Content",

@@ -6,17 +6,21 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
-from swarmlab.images.base import HistoryEntry, Image, ImageConfig
+from swarmlab.images.base import Content, HistoryEntry, Image, ImageConfig
 from swarmlab.images.document import compose, read
-from swarmlab.images.layer import Entry, Layer, flatten, measured, pack, with_parents
+from swarmlab.images.layer import Bytes, Entry, Layer, flatten, measured, pack, with_parents
 from swarmlab.images.reference import parse_reference
 
 #: The folders that come with swarmlab.
 BUNDLED = Path(__file__).parent / "data"
+
+#: A value of the tag in a file.
+_PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
 
@@ -29,6 +33,7 @@ class _Tag(msgspec.Struct, forbid_unknown_fields=True):
     size: int
     config: dict[str, Any] = {}
     absent: list[str] = []
+    values: dict[str, str] = {}
 
 
 class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
@@ -40,6 +45,18 @@ class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
     config: dict[str, Any] = {}
     history: list[str] = []
     links: dict[str, str] = {}
+    about: str = ""
+    settings: dict[str, str] = {}
+    templates: list[str] = []
+    programs: list[str] = []
+    directories: list[str] = []
+
+
+class About(NamedTuple):
+    """What people are told of an image: a sentence, and what each variable does that it looks at."""
+
+    text: str
+    settings: Mapping[str, str]
 
 
 class Catalogue:
@@ -52,11 +69,13 @@ class Catalogue:
         self._by_name: dict[str, Image] = {}
         self._by_id: dict[str, Image] = {}
         self._layers: dict[str, Layer] = {}
+        self._about: dict[str, About] = {}
         for path, manifest in manifests.items():
             for image, layers in _images(path, manifest):
                 self._layers.update((layer.id, layer) for layer in layers)
                 self._by_id[image.id] = image
                 self._by_name.update(dict.fromkeys(image.tags, image))
+                self._about[image.id] = About(manifest.about, manifest.settings)
 
     def images(self) -> tuple[Image, ...]:
         """Every image once, newest first as `docker image ls` lists them."""
@@ -68,6 +87,10 @@ class Catalogue:
         As in Docker a name wins over an id prefix. None when there is no such image, and for a pinned digest.
         """
         return look_up(reference, self._by_name, self._by_id)
+
+    def about(self, image: Image) -> About:
+        """What the folder of one of the images says about it."""
+        return self._about[image.id]
 
     def layer(self, layer_id: str) -> Layer | None:
         """A layer of one of the images."""
@@ -102,14 +125,15 @@ def _images(folder: Path, manifest: _Manifest) -> list[tuple[Image, tuple[Layer,
     while (base := chain[0][1].base) != "":
         below = chain[0][0].parent / base
         chain.insert(0, (below, _read(below)))
-    bases = [_layer(path, part.links, part.tag[0].size) for path, part in chain[:-1]]
+    bases = [_layer(path, part, part.tag[0].size) for path, part in chain[:-1]]
     # What lies beneath is counted once.
     beneath = sum(layer.size for layer in bases)
     found = []
     for tag in manifest.tag:
         # Siblings have the same files: what sets their layers apart is their name.
         comment = f"{manifest.repository}:{tag.names[0]}" if len(manifest.tag) > 1 else ""
-        layers = (*bases, _layer(folder, manifest.links, max(tag.size - beneath, 0), comment))
+        filled = dict.fromkeys(manifest.templates, tag.values)
+        layers = (*bases, _layer(folder, manifest, max(tag.size - beneath, 0), comment, filled))
         history = (*(_base_row(part) for _, part in chain[:-1]), *_history(manifest, tag))
         found.append((_image(folder, manifest, tag, layers, history), layers))
     return found
@@ -159,16 +183,38 @@ def _rootfs(folder: Path) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def _layer(folder: Path, links: Mapping[str, str], size: int, comment: str = "") -> Layer:
-    """What the folder adds to the root file system, the same on every machine, said to be of this size."""
-    entries = [Entry(path, "link", 0o777, None, target) for path, target in links.items()]
+def _layer(
+    folder: Path,
+    manifest: _Manifest,
+    size: int,
+    comment: str = "",
+    filled: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> Layer:
+    """What the folder adds to the root file system, the same on every machine, said to be of this size.
+
+    `filled` are files, by path, in which `{{NAME}}` stands for a value.
+    """
+    entries = [Entry(path, "link", 0o777, None, target) for path, target in manifest.links.items()]
+    entries += [Entry(path, "directory", 0o755) for path in manifest.directories]
+    entries += [Entry(path, "file", 0o755, _stand_in(path)) for path in manifest.programs]
     for path, source in _rootfs(folder).items():
-        entries.append(Entry(path, "file", 0o755 if source.read_bytes().startswith(b"#!") else 0o644, source))
+        mode = 0o755 if source.read_bytes().startswith(b"#!") else 0o644
+        entries.append(Entry(path, "file", mode, _fill(source, filled[path]) if path in filled else source))
     entries = with_parents(entries)
     archive = pack(entries, comment)
     return Layer(
         "sha256:" + hashlib.sha256(archive).hexdigest(), size, entries, _Archive(tuple(entries), comment), len(archive)
     )
+
+
+def _stand_in(path: str) -> Content:
+    """What stands for a program that swarmlab plays."""
+    return Bytes(f'#!/bin/sh\nexec {Path(path).name} "$@"\n'.encode())
+
+
+def _fill(source: Path, values: Mapping[str, str]) -> Content:
+    text = source.read_text(encoding="utf-8")
+    return Bytes(_PLACE.sub(lambda match: values.get(match[1], match[0]), text).encode())
 
 
 class _Archive(NamedTuple):

@@ -132,13 +132,22 @@ def down(name: str | None = None, *, purge: bool = False) -> str:
         if launch.running(where):
             ended = f'The lab "{where.name}" has stopped' + ("" if launch.end(where) else " (it had to be killed)")
         else:
-            # A daemon that was killed has left its sockets.
+            # A daemon that was killed has left its sockets, and maybe processes of containers.
             remove_sockets(settings)
+            _end_left_behind(where)
             ended = f'The lab "{where.name}" was not running'
         if not purge:
             return f"{ended}; everything in it is kept for the next: {up_command(where.name)}"
         where.purge()
     return f"{ended} and is deleted."
+
+
+def _end_left_behind(where: Folder) -> None:
+    # Late, as it costs time that other commands need not pay.
+    from swarmlab.runtime.virtual.leftovers import kill_left_behind
+
+    for state in (where.path / "containers").glob("*"):
+        kill_left_behind(state)
 
 
 def status(name: str | None = None) -> dict[str, Any]:

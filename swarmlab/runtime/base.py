@@ -150,6 +150,10 @@ class Container(Protocol):
     def failing_streak(self) -> int:
         """How many probes have failed in a row."""
 
+    @property
+    def oom_killed(self) -> bool:
+        """Whether its last run ended because it had used up its memory."""
+
     def health_log(self) -> Sequence[ProbeResult]:
         """The last five probes, oldest first."""
 

@@ -455,3 +455,12 @@ def test_top_shows_itself_until_it_is_told_to_end(live: Live) -> None:
     assert live.client("POST", "/containers/box/stop?t=1000").status == 204
     assert status(live) == ("exited", 143)
     assert b"PID  PPID USER" in live.client("GET", "/containers/box/logs?stdout=1").body
+
+
+def test_a_container_that_uses_up_its_memory_is_killed(live: Live) -> None:
+    live.create(image="swarmlab/leaks", Env=["MIB_PER_SECOND=8"], HostConfig={"Memory": 16 << 20})
+    assert live.client("POST", "/containers/box/start").status == 204
+    live.pass_until("die", 10)
+    found = live.inspect()["State"]
+    assert (found["Status"], found["ExitCode"], found["OOMKilled"]) == ("exited", 137, True)
+    assert live.actions()[-4:] == ["start", "oom", "die", "disconnect"]

@@ -196,3 +196,14 @@ def test_a_reader_that_goes_away_is_no_traceback(home):
     command = f"{sys.executable} -m swarmlab.cli logs --name a -n 50000 | head -n 1"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=True)
     assert (done.stdout, done.stderr) == ("line\n", "")
+
+
+def test_the_images_are_listed_and_explained(run):
+    code, output, _ = run("images")
+    assert code == 0
+    assert "swarmlab/leaks (port 80/tcp)" in output
+    assert "-e MIB_PER_SECOND=…  how fast (8)" in output
+    (nginx,) = json.loads(run("images", "nginx", "--json")[1])
+    assert (nginx["repository"], nginx["ports"]) == ("nginx", ["80/tcp"])
+    assert "1.12-alpine" in {tag for image in nginx["images"] for tag in image["tags"]}
+    assert run("images", "nosuch")[::2] == (1, 'There is no image "nosuch". `swarmlab images` lists all.\n')

@@ -33,7 +33,8 @@ def write(folder: Path, name: str, manifest: str, files: dict[str, str] | None =
 
 @pytest.mark.parametrize(
     ("name", "env"),
-    [("nginx", "1.29.1"), ("nginx:alpine", "1.29.1"), ("nginx:1.25", "1.25.5"), ("nginx:1.25-alpine", "1.25.5"),
+    [("nginx", "1.29.1"), ("nginx:alpine", "1.29.1"), ("nginx:1.25", "1.25.5"), ("nginx:1.27", "1.27.5"),
+     ("nginx:1.25-alpine", "1.25.5"),
      ("nginx:1.13-alpine", "1.13.12"), ("docker.io/library/nginx:1.12-alpine", "1.12.2")],
 )  # fmt: skip
 def test_every_nginx_of_the_labs_is_bundled(name: str, env: str) -> None:
@@ -43,11 +44,13 @@ def test_every_nginx_of_the_labs_is_bundled(name: str, env: str) -> None:
     assert image.config.exposed_ports == ["80/tcp"]
     assert image.config.stop_signal == ("SIGTERM" if env.startswith("1.1") else "SIGQUIT")
     assert b"<title>Welcome to nginx!</title>" in image.files["/usr/share/nginx/html/index.html"].read_bytes()
+    assert f"nginx {env}".encode() in image.files["/usr/share/nginx/html/index.html"].read_bytes()
     assert image.links["/var/log/nginx/access.log"] == "/dev/stdout"
 
 
 @pytest.mark.parametrize(
-    "name", ["alpine", "busybox", "training/whoami", "fundamentalsofdocker/whoami", "traefik/whoami"]
+    "name",
+    ["alpine", "busybox", "debian", "ubuntu", "training/whoami", "fundamentalsofdocker/whoami", "traefik/whoami"],
 )
 def test_the_other_images_are_bundled(name: str) -> None:
     image = Catalogue().find(name)
@@ -59,7 +62,7 @@ def test_the_other_images_are_bundled(name: str) -> None:
 def test_ids_are_distinct_and_stable() -> None:
     first, second = Catalogue().images(), Catalogue().images()
     assert [image.id for image in first] == [image.id for image in second]
-    assert len({image.id for image in first}) == len(first) == 11
+    assert len({image.id for image in first}) == len(first) > 20
     assert list(first) == sorted(first, key=lambda image: -image.created)
 
 
@@ -107,3 +110,13 @@ def test_a_file_changes_the_id_and_a_base_gives_its_files(tmp_path: Path) -> Non
 def test_a_wrong_manifest_names_its_file(tmp_path: Path, wrong: str) -> None:
     with pytest.raises(ValueError, match=r"^demo/image.toml: "):
         Catalogue([write(tmp_path, "demo", wrong)])
+
+
+def test_every_image_says_what_it_is_for() -> None:
+    catalogue = Catalogue()
+    for image in catalogue.images():
+        about = catalogue.about(image)
+        assert about.text.endswith("."), image.tags
+        # What a variable of ours is said to do has a default in the image, which can be seen with `docker inspect`.
+        if image.tags[0].startswith("swarmlab/"):
+            assert {item.partition("=")[0] for item in image.config.env} >= about.settings.keys()

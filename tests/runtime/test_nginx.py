@@ -15,7 +15,8 @@ import pytest
 from swarmlab.clock import SECOND, ScaledClock
 from swarmlab.objects.container import HealthConfig
 from swarmlab.runtime.base import File
-from swarmlab.runtime.virtual.process import GUARD, PID_FILE, ProcessHost
+from swarmlab.runtime.virtual.leftovers import PIDS
+from swarmlab.runtime.virtual.process import GUARD, ProcessHost
 
 from .support import Lab, fetch, lab, output, run, wait_for_output
 
@@ -253,8 +254,8 @@ def killed_lab(state: Path, *, guard_too: bool) -> psutil.Process:
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as child, ends(child):
         assert child.stdout is not None
         assert child.stdout.readline() == b"up\n"
-        [pid_file] = state.glob(f"*/{PID_FILE}")
-        nginx = psutil.Process(int(pid_file.read_text()))
+        [pid_file] = state.glob(f"*/{PIDS}/*")
+        nginx = psutil.Process(int(pid_file.name))
         assert " ".join(nginx.cmdline()).startswith("nginx: master process")
         if guard_too:
             [guard] = [one for one in psutil.Process(child.pid).children() if one.name() in ("sh", "dash", "bash")]
@@ -290,8 +291,8 @@ def test_the_next_start_kills_what_even_the_guard_left(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 def test_a_stranger_with_a_recycled_number_is_left_alone(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
-        (tmp_path / "c1").mkdir()
-        (tmp_path / "c1" / PID_FILE).write_text(str(stranger.pid))
+        (tmp_path / "c1" / PIDS).mkdir(parents=True)
+        (tmp_path / "c1" / PIDS / str(stranger.pid)).write_text("12345.67\n")
         ProcessHost(tmp_path)
         assert stranger.poll() is None
         stranger.communicate(b"\n")

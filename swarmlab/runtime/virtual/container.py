@@ -78,6 +78,8 @@ class VirtualContainer:
         self._waiting: list[str] = []
         self._changed = asyncio.Event()
         self._monitor: HealthMonitor | None = None
+        machine.kill = self._kill_if_running
+        machine.report = lambda text: self._logs.write("stderr", text.encode())
         if config.healthcheck is not None and probe_command(config.healthcheck):
             self._monitor = HealthMonitor(clock, config.healthcheck, self._probe, lambda status: self._notify())
 
@@ -100,6 +102,11 @@ class VirtualContainer:
         """See `Container.health_log`."""
         return tuple(self._monitor.log) if self._monitor is not None else ()
 
+    @property
+    def oom_killed(self) -> bool:
+        """See `Container.oom_killed`."""
+        return self._machine.oom_killed
+
     def ports(self) -> Mapping[int, tuple[str, int]]:
         """See `Container.ports`."""
         return MappingProxyType(self._machine.ports)
@@ -118,6 +125,7 @@ class VirtualContainer:
             raise RuntimeError("the container is running" if self._running else "the container was removed")
         self._machine.thaw()
         self._machine.root.start()
+        self._machine.oom_killed = False
         try:
             invocation = self._invocation(self.config.command, tty=self.config.tty)
         except LookupError as error:
@@ -131,13 +139,14 @@ class VirtualContainer:
         self._helpers = tuple(self._machine.processes.next_pid() for _ in helpers)
         self._started = self._clock.now()
         self._logs.open()
-        terminal = Terminal(self._write) if self.config.tty else None
+        real = self.config.tty and invocation.wants_terminal
+        terminal = Terminal(self._write) if self.config.tty and not real else None
         stdin: AsyncIterator[bytes] = self._stdin if self.config.open_stdin else no_input
         if terminal is not None:
             self._machine.background(terminal.type(stdin))
             terminal.interrupted = self._interrupted
             stdin = terminal.lines if self.config.open_stdin else no_input
-        self._main = Supervisor(self._machine, invocation, stdin, terminal)
+        self._main = Supervisor(self._machine, invocation, stdin, terminal, has_terminal=real)
         self._main.task = loop.create_task(
             self._run(self._main, self._exit, self._write if terminal is None else terminal.write)
         )
@@ -190,6 +199,10 @@ class VirtualContainer:
             return
         self.unpause()
         self._main.deliver(name)
+
+    def _kill_if_running(self) -> None:
+        if self._running:
+            self.kill()
 
     def pause(self) -> None:
         """See `Container.pause`."""
@@ -298,13 +311,14 @@ class VirtualContainer:
 
     async def _run_command(self, invocation: Invocation, output: Output, stdin: AsyncIterator[bytes], tty: bool) -> int:
         loop = asyncio.get_running_loop()
-        terminal = Terminal(output) if tty else None
+        real = tty and invocation.wants_terminal
+        terminal = Terminal(output) if tty and not real else None
         typing = None
         interrupted = False
         if terminal is not None:
             typing = loop.create_task(terminal.type(stdin))
             stdin, output = (no_input if stdin is no_input else terminal.lines), terminal.write
-        context = invocation.context(output, stdin=stdin, signals=Signals())
+        context = invocation.context(output, stdin=stdin, signals=Signals(), has_terminal=real)
         work = loop.create_task(invocation.run(context, terminal))
         self._machine.adopt(work)
 

@@ -175,6 +175,29 @@ class RootFs:
             self._add(Place(path, target))
         return target
 
+    def make_real(self, path: str) -> Path:
+        """The same for a directory that need not be there yet."""
+        target = self.export(path)
+        target.mkdir(parents=True, exist_ok=True)
+        return target
+
+    def make_all_real(self) -> Path:
+        """Make the whole root file system real, for a process that may look anywhere."""
+        target = self._outside("/")
+        if not any(place.target == "/" for place in self._places):
+            target.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._unload("/", target)
+            for place in self._places:
+                self._link(place)
+            self._add(Place("/", target, read_only=self._read_only))
+            self.sync()
+        return target
+
+    def real_mounts(self) -> list[tuple[str, str]]:
+        """The directories that are mounted from elsewhere on this machine: (path in the container, path here)."""
+        found = [(mount.target, mount.source) for mount in self._mounts if mount.target not in self._bound]
+        return [(target, str(source)) for target, source in found if source is not None]
+
     def mount_in(self, shell: Bash) -> None:
         """Give a shell the container's files."""
         self.sync()
@@ -326,6 +349,26 @@ class RootFs:
             real.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             real.write_bytes(self.read(found))
         return path in below
+
+    def _unload(self, path: str, target: Path) -> None:
+        """Write what is in memory in a directory, with the permissions that it has there."""
+        memory = self.memory
+        for entry in memory.read_dir(path):
+            below, real = posixpath.join(path, entry["name"]), target / entry["name"]
+            if self._place(below) is not None or real.is_symlink():
+                continue
+            kind = entry["metadata"]["file_type"]
+            if kind == "directory":
+                real.mkdir(exist_ok=True)
+                self._unload(below, real)
+            elif kind == "symlink":
+                # An absolute target is one in the container.
+                link = str(memory.read_link(below))
+                real.symlink_to(self._outside(link) if link.startswith("/") else link)
+            else:
+                real.write_bytes(bytes(memory.read_file(below)))
+                secret = (file := self._extra.get(below)) is not None and file.secret
+                real.chmod(0o600 if secret else entry["metadata"]["mode"] & 0o777)
 
     def _build(self) -> FileSystem:
         fs = FileSystem()

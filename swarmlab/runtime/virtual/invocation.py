@@ -1,6 +1,7 @@
 """What a command line means in a container: a program of swarmlab's, a shell that is talked to, or a script."""
 
 import functools
+import os
 import posixpath
 import re
 import shlex
@@ -14,7 +15,8 @@ from swarmlab.runtime.streams import no_input
 from swarmlab.runtime.virtual.files import BIN
 from swarmlab.runtime.virtual.interactive import interact
 from swarmlab.runtime.virtual.machine import Context, Machine, Program, Signals, User
-from swarmlab.runtime.virtual.programs import PROGRAMS, SERVERS
+from swarmlab.runtime.virtual.programs import ENTRYPOINTS, OWN, PROGRAMS, REAL, SERVERS
+from swarmlab.runtime.virtual.programs.python import interpreter_of, is_script
 from swarmlab.runtime.virtual.shell import Shell
 from swarmlab.runtime.virtual.terminal import Terminal
 
@@ -62,17 +64,30 @@ class Invocation:
         return shlex.join(self.argv)
 
     @property
+    def wants_terminal(self) -> bool:
+        """Whether it is a real process that can have a real terminal."""
+        return self.program is not None and self.argv[0] in REAL and hasattr(os, "openpty")
+
+    @property
     def talks(self) -> bool:
         """Whether it is a shell that reads its commands from its input."""
         return posixpath.basename(self.argv[0]) in _SHELLS and _TALKS.issuperset(self.argv[1:])
 
     def context(
-        self, output: Output, *, stdin: AsyncIterator[bytes], signals: Signals, ready: Callable[[], None] = lambda: None
+        self,
+        output: Output,
+        *,
+        stdin: AsyncIterator[bytes],
+        signals: Signals,
+        ready: Callable[[], None] = lambda: None,
+        is_main: bool = False,
+        has_terminal: bool = False,
     ) -> Context:
         """What its program gets."""
         return Context(
             self.machine, self.argv, env=self.env, cwd=self.cwd, user=self.user, output=output, stdin=stdin,
-            signals=signals, ready=ready,
+            signals=signals, ready=ready, is_main=is_main,
+            has_terminal=has_terminal,
         )  # fmt: skip
 
     async def run(self, context: Context, terminal: Terminal | None = None) -> int:
@@ -127,15 +142,20 @@ def _file(machine: Machine, path: str, argv: tuple[str, ...]) -> tuple[tuple[str
         raise StartError(f'exec: "{argv[0]}": exec format error: unknown', CANNOT_RUN)
     # A file that only hands over to a program of ours costs no shell.
     match = _HANDS_OVER.fullmatch(machine.root.read(path))
+    if match is not None and (entrypoint := ENTRYPOINTS.get(match[1].decode())) is not None:
+        return _find(machine, entrypoint(argv[1:]), "/")
     if match is not None and (program := PROGRAMS.get(name := match[1].decode())) is not None:
         return (name, *argv[1:]), program
+    if is_script(machine.root.read(path)):
+        interpreter = interpreter_of(machine.root.read(path))
+        return _find(machine, (*interpreter, path, *argv[1:]), "/")
     return (path, *argv[1:]), None
 
 
 def _command_exists(machine: Machine, name: str) -> bool:
     if not name or name in machine.absent or name in _SHELL_ONLY:
         return False
-    return name in PROGRAMS or _is_builtin(name)
+    return name not in OWN and (name in PROGRAMS or _is_builtin(name))
 
 
 @functools.cache

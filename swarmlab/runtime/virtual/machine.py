@@ -3,18 +3,27 @@
 import asyncio
 import copy
 import errno
+import hashlib
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swarmlab.clock import Clock
 from swarmlab.network import VARIABLE, Egress, Sandbox, UnreachableError, egress, passage
 from swarmlab.runtime.base import Output
 from swarmlab.runtime.virtual.files import RootFs
+from swarmlab.runtime.virtual.leftovers import kill_marked
 from swarmlab.runtime.virtual.process import Child, ProcessHost
+
+if TYPE_CHECKING:
+    from swarmlab.runtime.virtual.bridge import Bridge
+
+
+class UnknownHostError(Exception):
+    """Raised when a name means nothing inside the container."""
 
 
 class User(NamedTuple):
@@ -60,7 +69,9 @@ class Machine:
         absent: frozenset[str] = frozenset(),
         sandboxes: Callable[[], Sandbox],
         exchange: Callable[[], str],
+        memory: int = 0,
     ) -> None:
+        """`memory` is the container's limit in bytes, 0 for none."""
         self.container_id = container_id
         self.hostname = hostname
         self.clock = clock
@@ -69,6 +80,18 @@ class Machine:
         self.processes = processes
         self.absent = absent
         self.signals = Signals()
+        self.memory = memory
+        #: Whether the program was killed because it had used up the container's memory, and what kills it.
+        self.oom_killed = False
+        #: Whether real processes that may make others have been started.
+        self.has_natives = False
+        self.kill: Callable[[], None] = lambda: None
+        #: Writes to the container's output what the lab has to say about it.
+        self.report: Callable[[str], None] = lambda text: None
+        #: Answers questions of real processes, once there are any that ask.
+        self.bridge: Bridge | None = None
+        #: Unix sockets that listen: where they really are, by their paths in the container.
+        self.sockets: dict[str, Path] = {}
         self._sandboxes = sandboxes
         self._exchange = exchange
         self._daemons: set[asyncio.Task[Any]] = set()
@@ -120,6 +143,22 @@ class Machine:
         finally:
             await way.end()
 
+    @asynccontextmanager
+    async def reached(self, host: str, port: int) -> AsyncIterator[tuple[str, tuple[str, int]]]:
+        """The address that `host` stands for, and where a program here connects to, to get to its `port`.
+
+        Raises UnknownHostError, and OSError as `connection` does.
+        """
+        if not (addresses := self.resolve(host)):
+            raise UnknownHostError(host)
+        async with self.connection(addresses[0], port) as real:
+            yield addresses[0], real
+
+    @property
+    def short_directory(self) -> Path:
+        """A directory for Unix sockets, whose paths must be short."""
+        return self.processes.state / f"{hashlib.sha256(self.container_id.encode()).hexdigest()[:12]}.s"
+
     def egress(self, host: str, port: int) -> Egress:
         """A way out for a real process."""
         return egress(self.sandbox, self.clock, host, port)
@@ -133,6 +172,23 @@ class Machine:
             return self.root.read("/etc/hosts").decode("utf-8", "replace")
         except FileNotFoundError:
             return ""
+
+    def use_memory(self, amount: int) -> None:
+        """The container's programs use so many bytes; beyond its limit they are killed, as the kernel does."""
+        if self.memory and amount > self.memory and not self.oom_killed:
+            self.oom_killed = True
+            self.kill()
+
+    def overrun(self, reason: str) -> None:
+        """The container's real processes are a danger to this machine: kill them all and say why."""
+        self.report(f"swarmlab: {reason}\n")
+        for child in self._children:
+            child.signal("SIGKILL")
+        self.kill()
+
+    def child_pids(self) -> list[int]:
+        """The real processes that were started for it; each leads a process group."""
+        return [child.pid for child in self._children if not child.exited.done()]
 
     def background(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run a daemon until it ends or the container does."""
@@ -148,6 +204,13 @@ class Machine:
         for task in (daemons := tuple(self._daemons)):
             task.cancel()
         await asyncio.gather(*daemons, return_exceptions=True)
+        if self.bridge is not None:
+            self.bridge.close()
+            self.bridge = None
+        if self.has_natives:
+            self.has_natives = False
+            self.processes.watch.discard(self)
+            await asyncio.to_thread(kill_marked, self.directory)
         self.ports.clear()
         self.signals = Signals()
         self._children.clear()
@@ -233,8 +296,13 @@ class Context:
         stdin: AsyncIterator[bytes],
         signals: Signals,
         ready: Callable[[], None] = lambda: None,
+        is_main: bool = False,
+        has_terminal: bool = False,
     ) -> None:
+        """`is_main`: the container's first process. `has_terminal`: its input is keys, its output is for a screen."""
         self.machine = machine
+        self.is_main = is_main
+        self.has_terminal = has_terminal
         self.argv = tuple(argv)
         self.env = env
         self.cwd = cwd
@@ -261,6 +329,24 @@ class Context:
         """The same, reading something else."""
         other = copy.copy(self)
         other.stdin = stdin
+        return other
+
+    def with_output(self, output: Output) -> "Context":
+        """The same, writing elsewhere."""
+        other = copy.copy(self)
+        other._output = output
+        return other
+
+    def with_argv(self, argv: Sequence[str]) -> "Context":
+        """The same surroundings for another command line."""
+        other = copy.copy(self)
+        other.argv = tuple(argv)
+        return other
+
+    def with_env(self, env: Mapping[str, str]) -> "Context":
+        """The same with other variables."""
+        other = copy.copy(self)
+        other.env = env
         return other
 
     def path(self, name: str) -> str:

@@ -14,7 +14,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import psutil
+from swarmlab.runtime.virtual import leftovers
+from swarmlab.runtime.virtual.watch import Watch
 
 #: Reads `+ GROUP` and `- GROUP` from the lab; when the lab is gone, however it went, it kills the groups that are left.
 #: A shell because it starts in a millisecond and needs a megabyte.
@@ -30,7 +31,8 @@ done
 for group in $groups; do kill -s KILL -- "-$group"; done 2>/dev/null
 """
 
-PID_FILE = "main.pid"
+#: Rows and columns of a terminal.
+_SCREEN = 24, 80
 _FOR_ALL = frozenset({"SIGKILL", "SIGSTOP", "SIGCONT"})
 
 
@@ -38,11 +40,19 @@ class Child:
     """A real process in a process group of its own."""
 
     def __init__(
-        self, host: "ProcessHost", popen: "subprocess.Popen[bytes]", on_output: Callable[[str, bytes], None]
+        self,
+        host: "ProcessHost",
+        popen: "subprocess.Popen[bytes]",
+        directory: Path,
+        on_output: Callable[[str, bytes], None],
+        slave: int | None = None,
     ) -> None:
+        """`slave` is a descriptor of its terminal, kept open until it has ended: so there is no end before."""
         loop = asyncio.get_running_loop()
         self._host = host
+        self.directory = directory
         self._popen = popen
+        self._slave = slave
         self._exit: asyncio.Future[int] = loop.create_future()
         self._drained: list[asyncio.Future[None]] = []
         self._transports: list[asyncio.ReadTransport] = []
@@ -50,9 +60,15 @@ class Child:
             *(
                 self._connect(pipe, stream, on_output)
                 for stream, pipe in (("stdout", popen.stdout), ("stderr", popen.stderr))
+                if pipe is not None
             )
         )
         self._watch(loop)
+
+    @property
+    def exited(self) -> "asyncio.Future[int]":
+        """Done with the exit code when the process has ended, whatever of its output is still to be read."""
+        return self._exit
 
     @property
     def pid(self) -> int:
@@ -78,6 +94,27 @@ class Child:
                 os.killpg(self.pid, signal.Signals[name])
             else:
                 self._popen.send_signal(signal.Signals[name])
+
+    def handles(self, name: str) -> bool:
+        """Whether it has a handler for a signal; True where the system does not tell."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return True
+        caught = next((line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")), "0")
+        return bool(int(caught, 16) >> (signal.Signals[name] - 1) & 1)
+
+    def write(self, data: bytes) -> None:
+        """Give it input. May block; to be called in a thread. Raises OSError once it reads no more."""
+        assert self._popen.stdin is not None
+        self._popen.stdin.write(data)
+        self._popen.stdin.flush()
+
+    def close_input(self) -> None:
+        """Its input has ended."""
+        if self._popen.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._popen.stdin.close()
 
     async def wait(self) -> int:
         """Return the exit code (128 + signal number when a signal ended it), once its output has been read."""
@@ -119,6 +156,10 @@ class Child:
         # The guard must forget the group while the number cannot have been given to anybody else: before wait().
         self._host.forget(self)
         code = self._popen.wait()
+        self.close_input()
+        if self._slave is not None:
+            os.close(self._slave)
+            self._slave = None
         if not self._exit.done():
             self._exit.set_result(code if code >= 0 else 128 - code)
         self.hold(False)
@@ -144,7 +185,7 @@ class ProcessHost:
     """Starts processes and makes sure that they end with the lab, even when it is killed.
 
     Two nets: a guard process that outlives the lab just long enough to kill what is left, and for the case that the
-    guard is killed too, a pid file in each process's directory, which the next host on the same state looks at.
+    guard is killed too, what `leftovers` writes down, which the next host on the same state looks at.
     """
 
     def __init__(self, state: Path) -> None:
@@ -153,7 +194,8 @@ class ProcessHost:
         self._guard: subprocess.Popen[bytes] | None = None
         self._children: set[Child] = set()
         self._pids = itertools.count(1000)
-        self._reap_left_behind()
+        self.watch = Watch()
+        leftovers.kill_left_behind(state)
 
     def spawn(
         self,
@@ -164,27 +206,47 @@ class ProcessHost:
         env: Mapping[str, str],
         sockets: Sequence[socket.socket] = (),
         on_output: Callable[[str, bytes], None],
+        cwd: Path | None = None,
+        has_input: bool = False,
+        has_terminal: bool = False,
+        hold_signals: bool = True,
     ) -> Child:
-        """Start a process in `directory`, which must lie in the state directory and be named in `argv`.
+        """Start a process for the container that has this `directory`, a folder of the state directory.
 
-        It inherits `sockets` under their own descriptor numbers, and blocked signals: one that comes before the program
-        is prepared for it waits, where it would otherwise kill. Raises OSError when the program cannot be started.
+        It works in `cwd`, by default that directory. It has an empty input, or one for `Child.write`. It inherits
+        `sockets` under their own descriptor numbers, and with `hold_signals` blocked signals: one that comes before the
+        program is prepared for it waits, where it would otherwise kill. (That is only for programs that unblock them.)
+        With `has_terminal` input and output are a terminal of its own; what comes of it is all `stdout`. Raises OSError
+        when the program cannot be started.
         """
-        with _signals_held():
+        if has_terminal:
+            made = {**env, leftovers.MARK: str(directory)}
+            popen, slave = _on_terminal([str(executable), *argv[1:]], cwd or directory, made)
+            return self._started(popen, directory, on_output, slave)
+        with _signals_held() if hold_signals else contextlib.nullcontext():
             popen = subprocess.Popen(
                 list(argv),
                 executable=executable,
-                cwd=directory,
-                env=dict(env),
-                stdin=subprocess.DEVNULL,
+                cwd=cwd or directory,
+                env={**env, leftovers.MARK: str(directory)},
+                stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 pass_fds=[item.fileno() for item in sockets],
                 process_group=None if sys.platform == "win32" else 0,
             )
+        return self._started(popen, directory, on_output)
+
+    def _started(
+        self,
+        popen: "subprocess.Popen[bytes]",
+        directory: Path,
+        on_output: Callable[[str, bytes], None],
+        slave: int | None = None,
+    ) -> Child:
         self._tell(f"+ {popen.pid}\n")
-        (directory / PID_FILE).write_text(f"{popen.pid}\n")
-        child = Child(self, popen, on_output)
+        leftovers.remember(directory, popen.pid)
+        child = Child(self, popen, directory, on_output, slave)
         self._children.add(child)
         return child
 
@@ -195,6 +257,7 @@ class ProcessHost:
     def forget(self, child: Child) -> None:
         """A child has ended and is about to be reaped."""
         self._tell(f"- {child.pid}\n")
+        leftovers.forget(child.directory, child.pid)
         self._children.discard(child)
 
     async def close(self) -> None:
@@ -224,15 +287,25 @@ class ProcessHost:
             with contextlib.suppress(BrokenPipeError):
                 self._guard.stdin.write(line.encode())
 
-    def _reap_left_behind(self) -> None:
-        for file in self.state.glob(f"*/{PID_FILE}"):
-            with contextlib.suppress(OSError, ValueError, psutil.Error):
-                process = psutil.Process(int(file.read_text()))
-                # Ours names its directory on its command line; a stranger with a recycled number does not.
-                if any(str(file.parent) in argument for argument in process.cmdline()):
-                    for one in [*process.children(recursive=True), process]:
-                        one.kill()
-            shutil.rmtree(file.parent, ignore_errors=True)
+
+def _on_terminal(argv: Sequence[str], directory: Path, env: Mapping[str, str]) -> tuple["subprocess.Popen[bytes]", int]:
+    """A process whose controlling terminal is a new one, with our end of that as its streams, and the other end."""
+    import termios
+
+    master, slave = os.openpty()
+    termios.tcsetwinsize(slave, _SCREEN)
+    # The first terminal that the leader of a session opens becomes its own.
+    script = 'exec "$@" <>"$0" >&0 2>&1'
+    popen = subprocess.Popen(
+        ["/bin/sh", "-c", script, os.ttyname(slave), *argv],
+        cwd=directory,
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    popen.stdin = os.fdopen(os.dup(master), "wb", buffering=0)
+    popen.stdout = os.fdopen(master, "rb", buffering=0)
+    return popen, slave
 
 
 @contextlib.contextmanager

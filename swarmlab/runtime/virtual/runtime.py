@@ -55,6 +55,7 @@ class VirtualRuntime:
             absent=image.absent,
             sandboxes=lambda: self._fabric.sandbox(config.id),
             exchange=lambda: self._exchange.admit(config.id),
+            memory=config.memory,
         )
 
         def forget() -> None:

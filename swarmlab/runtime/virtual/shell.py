@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import posixpath
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 from bashkit import Bash, CommandContext, ExecutionProfile
 
 from swarmlab.runtime.streams import no_input
+from swarmlab.runtime.virtual.files import BIN
 from swarmlab.runtime.virtual.machine import Context, Program
-from swarmlab.runtime.virtual.programs import MOUNTED, PROGRAMS
+from swarmlab.runtime.virtual.programs import MOUNTED, OWN, PROGRAMS
+from swarmlab.runtime.virtual.programs.python import is_script, script
 
 #: Seconds of real time for an interpreter to notice that it is cancelled.
 _PATIENCE = 1.0
@@ -40,11 +43,21 @@ class Shell:
             max_commands=_NO_LIMIT,
             max_loop_iterations=_NO_LIMIT,
         )
+        own = [name for name in OWN if any(machine.root.exists(f"{directory}/{name}") for directory in BIN)]
+        if "python" in own:
+            # Its files are real from the beginning: what a script writes Python sees, and the other way round.
+            machine.root.make_all_real()
         machine.root.mount_in(self._bash)
         for name, program in {**PROGRAMS, **(MOUNTED if machine.root.has_mounts else {})}.items():
+            if name in OWN and name not in own:
+                continue
             self._bash.add_command(name, self._command(program))
         for name in machine.absent:
             self._bash.add_command(name, _missing)
+        for path in machine.root.glob(f"{BIN[1]}/*") if "python" in own else ():
+            # Commands that packages have brought; the shell would read them as scripts of its own.
+            if is_script(machine.root.read(path)):
+                self._bash.add_command(posixpath.basename(path), self._command(script(path)))
         self._bash.add_command(".stdin", self._feed)
         self._bash.add_command(".done", self._done)
         #: Set when the script that is fed has ended, whether it has read everything or not.

@@ -22,11 +22,15 @@ class Supervisor:
         invocation: Invocation,
         stdin: AsyncIterator[bytes] = no_input,
         terminal: Terminal | None = None,
+        *,
+        has_terminal: bool = False,
     ) -> None:
+        """`terminal` is one that we play, `has_terminal` says that the program is to have a real one."""
         self._machine = machine
         self.invocation = invocation
         self._stdin = stdin
         self._terminal = terminal
+        self._has_terminal = has_terminal
         self._killed = False
         self._terminated = False
         self._work: asyncio.Task[int] | None = None
@@ -38,7 +42,10 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         shell = None
         invocation = self.invocation
-        context = invocation.context(output, stdin=self._stdin, signals=self._machine.signals, ready=self._is_ready)
+        context = invocation.context(
+            output, stdin=self._stdin, signals=self._machine.signals, ready=self._is_ready, is_main=True,
+            has_terminal=self._has_terminal,
+        )  # fmt: skip
         if invocation.program is not None or (invocation.talks and self._stdin is not no_input):
             work = invocation.run(context, self._terminal)
         else:

@@ -1,8 +1,9 @@
 """The programs that virtual containers run, by the name of their command."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from swarmlab.runtime.virtual.machine import Program
+from swarmlab.runtime.virtual.programs.faulty import faulty_web
 from swarmlab.runtime.virtual.programs.fetch import curl, wget
 from swarmlab.runtime.virtual.programs.identity import id_
 from swarmlab.runtime.virtual.programs.interfaces import hostname, ifconfig, ip, route
@@ -10,8 +11,14 @@ from swarmlab.runtime.virtual.programs.lookup import getent, nslookup
 from swarmlab.runtime.virtual.programs.ls import ls
 from swarmlab.runtime.virtual.programs.netcat import nc
 from swarmlab.runtime.virtual.programs.nginx import nginx
+from swarmlab.runtime.virtual.programs.pgclient import CLIENTS, client
 from swarmlab.runtime.virtual.programs.ping import ping
 from swarmlab.runtime.virtual.programs.pip import pip
+from swarmlab.runtime.virtual.programs.postgres import entrypoint as postgres_entrypoint
+from swarmlab.runtime.virtual.programs.postgres import postgres
+from swarmlab.runtime.virtual.programs.python import python
+from swarmlab.runtime.virtual.programs.redis import entrypoint as redis_entrypoint
+from swarmlab.runtime.virtual.programs.redis import redis_cli, redis_server
 from swarmlab.runtime.virtual.programs.remove import rm, rmdir
 from swarmlab.runtime.virtual.programs.sleep import sleep
 from swarmlab.runtime.virtual.programs.tail import tail
@@ -21,6 +28,7 @@ from swarmlab.runtime.virtual.programs.whoami import whoami_echo, whoami_plain
 #: Every program that is not the shell's own.
 PROGRAMS: Mapping[str, Program] = {
     "curl": curl,
+    "faulty-web": faulty_web,
     "getent": getent,
     "hostname": hostname,
     "id": id_,
@@ -29,10 +37,16 @@ PROGRAMS: Mapping[str, Program] = {
     "ls": ls,
     "nc": nc,
     "nginx": nginx,
-    "nslookup": nslookup,
+    **dict.fromkeys(CLIENTS, client),
     "ping": ping,
     "pip": pip,
     "pip3": pip,
+    "postgres-server": postgres,
+    "python": python,
+    "python3": python,
+    "redis-cli": redis_cli,
+    "redis-server": redis_server,
+    "nslookup": nslookup,
     "route": route,
     "sleep": sleep,
     "tail": tail,
@@ -45,10 +59,22 @@ PROGRAMS: Mapping[str, Program] = {
 #: What replaces the shell's own commands in containers with mounts.
 MOUNTED: Mapping[str, Program] = {"rm": rm, "rmdir": rmdir}
 
+#: Programs that only those images have in whose file systems they are.
+OWN = frozenset({*CLIENTS, "postgres-server", "python", "python3", "redis-cli", "redis-server"})
+
+#: Programs that are real processes, and at home at a terminal.
+REAL = frozenset({*CLIENTS, "python", "python3"})
+
+#: What an image's entrypoint makes of its arguments: the command line that is run in the end.
+ENTRYPOINTS: Mapping[str, Callable[[Sequence[str]], tuple[str, ...]]] = {
+    "postgres-entrypoint": postgres_entrypoint,
+    "redis-entrypoint": redis_entrypoint,
+}
+
 #: Those that call `Context.ready` once they listen; a container that runs one has started only then.
-SERVERS = frozenset({"nginx", "whoami-echo", "whoami-plain"})
+SERVERS = frozenset({"nginx", "redis-server", "whoami-echo", "whoami-plain"})
 
 #: What `docker top` shows of a program that names its processes itself; `{}` is the command line.
 TITLES = {"nginx": ("nginx: master process {}", "nginx: worker process")}
 
-__all__ = ["MOUNTED", "PROGRAMS", "SERVERS", "TITLES"]
+__all__ = ["ENTRYPOINTS", "MOUNTED", "OWN", "PROGRAMS", "REAL", "SERVERS", "TITLES"]

@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 from multidict import CIMultiDict
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.machine import Context, UnknownHostError
 from swarmlab.runtime.virtual.waiting import run_at_most
 
 _MAX_REDIRECTS = 20
@@ -25,10 +25,6 @@ class _Reply(NamedTuple):
     def head(self) -> str:
         lines = [f"HTTP/1.1 {self.status} {self.reason}", *(f"{name}: {value}" for name, value in self.headers.items())]
         return "\r\n".join(lines) + "\r\n\r\n"
-
-
-class UnknownHostError(Exception):
-    """Raised when a name means nothing inside the container."""
 
 
 async def curl(context: Context) -> int:

@@ -18,7 +18,7 @@ async def whoami_plain(context: Context) -> int:
     async def answer(request: web.BaseRequest) -> web.Response:
         return web.Response(text=f"I'm {context.machine.hostname}\n")
 
-    return await _serve(context, int(context.env.get("PORT") or 8000), answer)
+    return await serve(context, int(context.env.get("PORT") or 8000), answer)
 
 
 async def whoami_echo(context: Context) -> int:
@@ -42,7 +42,7 @@ async def whoami_echo(context: Context) -> int:
         ]
         return web.Response(text="\n".join(lines) + "\n\n")
 
-    return await _serve(context, int(port), answer)
+    return await serve(context, int(port), answer)
 
 
 def _source(context: Context, request: web.BaseRequest) -> str:
@@ -51,7 +51,7 @@ def _source(context: Context, request: web.BaseRequest) -> str:
     return f"{context.machine.sandbox.origins.get((host, port), host)}:{port}"
 
 
-async def _serve(context: Context, port: int, answer: _Answer) -> int:
+async def serve(context: Context, port: int, answer: _Answer) -> int:
     """Serve until SIGTERM, SIGINT or SIGQUIT; requests in progress are finished."""
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[None] = loop.create_future()

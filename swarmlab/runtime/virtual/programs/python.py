@@ -1,0 +1,139 @@
+"""Python: the lab's own interpreter in a process beside it, which sees the container's files and networks."""
+
+import asyncio
+import functools
+import json
+import posixpath
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from swarmlab.network import VARIABLE
+from swarmlab.runtime.virtual import native, shim
+from swarmlab.runtime.virtual.bridge import Bridge
+from swarmlab.runtime.virtual.machine import Context, Program
+from swarmlab.runtime.virtual.native import Native
+
+#: The names of the interpreter that images have.
+NAMES = ("python", "python3")
+_LAUNCH = Path(shim.__file__).parent / "launch.py"
+#: Options that the interpreter must be given itself.
+_OWN = frozenset("bBdOquv")
+
+
+async def python(context: Context) -> int:
+    """Run the interpreter as the command line says."""
+    machine = context.machine
+    # An image with many packages has thousands of files.
+    root = await asyncio.to_thread(machine.root.make_all_real)
+    try:
+        surroundings = await _surroundings(context, root)
+    except OSError as error:
+        await context.err(f"{context.argv[0]}: {error.strerror}\n")
+        return 126
+    arguments = list(context.argv[1:])
+    options = [word for word in _leading(arguments) if _OWN.issuperset(word[1:])]
+    argv = [str(interpreter()), "-s", "-S", *options, str(_LAUNCH), *arguments]
+    cwd = root / context.cwd.lstrip("/")
+    cwd.mkdir(parents=True, exist_ok=True)
+    env = {key: value for key, value in context.env.items() if key not in {"PYTHONHOME", "PYTHONSTARTUP"}}
+    env |= surroundings
+    pairs = [(str(machine.directory / "bin" / "python"), "/usr/local/bin/python"), *_paths(context, root)]
+    process = Native(context, argv, executable=interpreter(), env=env, cwd=cwd, rewrite=native.replacing(pairs))
+    return await process.run(as_init=context.is_main)
+
+
+@functools.cache
+def interpreter() -> Path:
+    """The interpreter, without the packages of the lab's own environment."""
+    return Path(getattr(sys, "_base_executable", "") or sys.executable)
+
+
+async def _surroundings(context: Context, root: Path) -> dict[str, str]:
+    """The variables that tell the process of its container. Raises OSError."""
+    machine = context.machine
+    bridge = machine.bridge
+    if bridge is None:
+        bridge = machine.bridge = Bridge(machine)
+        await bridge.start()
+    directory = machine.directory / "bin"
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings: dict[str, Any] = {
+        "root": str(root),
+        "mounts": machine.root.real_mounts(),
+        "keep": [],
+        "bridge": str(bridge.path),
+        "exchange": machine.network_variables()[VARIABLE],
+        "hostname": machine.hostname,
+        "address": next((host for place in machine.sandbox.places for host in place.hosts), "127.0.0.1"),
+        "uid": context.user.uid,
+        "gid": context.user.gid,
+        "bin": str(directory),
+        "python": str(directory / "python"),
+        "site": _sites(root),
+    }
+    file = directory / f"shim-{context.user.uid}-{context.user.gid}.json"
+    file.write_text(json.dumps(settings))
+    script = f'#!/bin/sh\nexec {shlex.quote(str(interpreter()))} -s -S {shlex.quote(str(_LAUNCH))} "$@"\n'
+    for name in (*NAMES, f"python{sys.version_info[0]}.{sys.version_info[1]}"):
+        path = directory / name
+        if not path.exists():
+            path.write_text(script)
+            path.chmod(0o700)
+    return {"SWARMLAB_SHIM": str(file)}
+
+
+def _sites(root: Path) -> list[str]:
+    """Where the container has packages, as it calls these directories."""
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    found = []
+    for parent in ("/usr/local/lib", "/usr/lib"):
+        for name in (version, "python3", *sorted(path.name for path in (root / parent[1:]).glob("python3.*"))):
+            for kind in ("site-packages", "dist-packages"):
+                path = f"{parent}/{name}/{kind}"
+                if (root / path[1:]).is_dir() and path not in found:
+                    found.append(path)
+    return found
+
+
+def _paths(context: Context, root: Path) -> list[tuple[str, str]]:
+    """What the process may say, and what the container calls it."""
+    mounts = [(source, target) for target, source in context.machine.root.real_mounts()]
+    return [(f"{root}/", "/"), (str(root), "/"), *((source, target) for source, target in mounts)]
+
+
+def script(path: str) -> Program:
+    """The program that a file is whose first line names Python."""
+
+    async def run(context: Context) -> int:
+        return await python(context.with_argv(("python3", path, *context.argv[1:])))
+
+    return run
+
+
+def _leading(arguments: list[str]) -> list[str]:
+    """The options before what is to be run."""
+    found = []
+    for word in arguments:
+        if not word.startswith("-") or word == "-" or word[1:2] in "cm" or word.startswith("--"):
+            break
+        found.append(word)
+    return found
+
+
+def is_python(name: str) -> bool:
+    """Whether a command (or a script's interpreter) is Python."""
+    base = posixpath.basename(name)
+    return base in NAMES or (base.startswith("python3.") and base[8:].isdigit())
+
+
+def interpreter_of(data: bytes) -> list[str]:
+    """The words of a script's first line after `#!`, without `env`; none for another file."""
+    words = data[2:].partition(b"\n")[0].decode("utf-8", "replace").split() if data.startswith(b"#!") else []
+    return words[1:] if words and posixpath.basename(words[0]) == "env" else words
+
+
+def is_script(data: bytes) -> bool:
+    """Whether a file is a script for Python."""
+    return is_python((interpreter_of(data) or [""])[0])

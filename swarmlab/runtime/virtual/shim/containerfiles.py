@@ -1,0 +1,223 @@
+"""Paths of the container for a Python process: absolute ones lead to where the container's files really are.
+
+The container's root file system is a real directory. A path means one in there when something is there, or could be
+made there; other paths (Python's own library, certificates) are those of this machine.
+"""
+
+import _imp
+import builtins
+import contextlib
+import copy
+import functools
+import io
+import os
+import posix
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+_NEVER = ("/dev", "/proc", "/sys")
+
+#: Functions whose first argument is a path, and those whose first two are.
+_ONE = (
+    "access", "chdir", "chmod", "chown", "lchown", "listdir", "listxattr", "lstat", "mkdir", "mkfifo", "open",
+    "pathconf", "readlink", "remove", "rmdir", "scandir", "stat", "statvfs", "truncate", "unlink", "utime",
+)  # fmt: skip
+_TWO = ("link", "rename", "replace")
+
+_root = ""
+_mounts: list[tuple[str, str]] = []
+_kept: tuple[str, ...] = ()
+_real: dict[str, Any] = {}
+
+
+def install(settings: dict[str, Any], here: str) -> None:
+    """Make the functions that open files look into the container."""
+    global _root, _mounts, _kept  # noqa: PLW0603 (one process, one container)
+    _root = settings["root"]
+    _mounts = [(target, source) for target, source in settings["mounts"]]
+    _kept = (_root, here, sys.base_prefix, sys.prefix, *settings["keep"], *(source for _, source in _mounts), *_NEVER)
+    _real.update({name: getattr(posix, name) for name in (*_ONE, *_TWO, "getcwd", "symlink") if hasattr(posix, name)})
+    for name, function in _real.items():
+        wrapper = _wrappers.get(name, _first if name in _ONE else _both)(function)
+        for module in (posix, os):
+            setattr(module, name, wrapper)
+    # So that a directory can still be asked whether functions take descriptors.
+    for group in ("supports_dir_fd", "supports_effective_ids", "supports_fd", "supports_follow_symlinks"):
+        found = getattr(os, group)
+        found |= {getattr(os, name) for name in _real if _real[name] in found}
+    for module, name in ((io, "open"), (builtins, "open"), (io, "open_code")):
+        setattr(module, name, _first(getattr(module, name)))
+    sys.modules["_io"].open = io.open  # type: ignore[attr-defined]
+    sys.modules["_io"].open_code = io.open_code  # type: ignore[attr-defined]
+    _patch_file_io()
+    _patch_libraries()
+    os.get_exec_path = _exec_path(os.get_exec_path, settings["bin"])
+    subprocess.Popen.__init__ = _popen(subprocess.Popen.__init__)  # type: ignore[method-assign]
+    for name in ("getuid", "geteuid"):
+        setattr(os, name, lambda: settings["uid"])
+    for name in ("getgid", "getegid"):
+        setattr(os, name, lambda: settings["gid"])
+
+
+def real_path(path: Any) -> Any:
+    """Where a path of the container is on this machine; what is no absolute path stays as it is."""
+    if isinstance(path, int) or path is None:
+        return path
+    text = os.fspath(path)
+    is_bytes = isinstance(text, bytes)
+    name = os.fsdecode(text)
+    if not name.startswith("/") or _below(name, _kept):
+        return path
+    found = _root + name
+    if not _there(found) and not _there(found.rstrip("/").rpartition("/")[0]):
+        return path
+    return os.fsencode(found) if is_bytes else found
+
+
+def container_path(path: str) -> str:
+    """What the container calls a path of this machine."""
+    for prefix, shown in ((_root, ""), *((source, target) for target, source in _mounts)):
+        if path == prefix or path.startswith(prefix + "/"):
+            return shown + path[len(prefix) :] or "/"
+    return path
+
+
+def _there(path: str) -> bool:
+    try:
+        _real["lstat"](path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _below(path: str, prefixes: tuple[str, ...]) -> bool:
+    return any(path == prefix or path.startswith(prefix + "/") for prefix in prefixes)
+
+
+def _first(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if args:
+            args = (real_path(args[0]), *args[1:])
+        for name in ("path", "file"):
+            if name in kwargs:
+                kwargs[name] = real_path(kwargs[name])
+        return _named(function, *args, **kwargs)
+
+    return call
+
+
+def _both(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(src: Any, dst: Any, **kwargs: Any) -> Any:
+        return _named(function, real_path(src), real_path(dst), **kwargs)
+
+    return call
+
+
+def _symlink(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(src: Any, dst: Any, *args: Any, **kwargs: Any) -> Any:
+        return _named(function, real_path(src), real_path(dst), *args, **kwargs)
+
+    return call
+
+
+def _readlink(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(path: Any, **kwargs: Any) -> Any:
+        real = real_path(path)
+        target = _named(function, real, **kwargs)
+        # Where a mount is, this machine has a link; the container has a directory.
+        if isinstance(target, str) and _is_mount_point(os.fspath(real)):
+            raise OSError(22, "Invalid argument", path)
+        return container_path(target) if isinstance(target, str) else target
+
+    return call
+
+
+def _lstat(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(path: Any, **kwargs: Any) -> Any:
+        real = real_path(path)
+        if isinstance(real, (str, os.PathLike)) and _is_mount_point(os.fspath(real)):
+            return _named(_real["stat"], real, **kwargs)
+        return _named(function, real, **kwargs)
+
+    return call
+
+
+def _is_mount_point(real: Any) -> bool:
+    return any(real == _root + target for target, _ in _mounts)
+
+
+def _getcwd(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call() -> Any:
+        return container_path(function())
+
+    return call
+
+
+_wrappers = {"readlink": _readlink, "lstat": _lstat, "getcwd": _getcwd, "symlink": _symlink}
+
+
+def _named(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call; an error names the path as the container does."""
+    try:
+        return function(*args, **kwargs)
+    except OSError as error:
+        if isinstance(error.filename, str):
+            error.filename = container_path(error.filename)
+        if isinstance(error.filename2, str):
+            error.filename2 = container_path(error.filename2)
+        raise
+
+
+def _patch_file_io() -> None:
+    class FileIO(io.FileIO):
+        def __init__(self, file: Any, *args: Any, **kwargs: Any) -> None:
+            super().__init__(real_path(file), *args, **kwargs)
+
+    io.FileIO = FileIO  # type: ignore[misc]
+
+
+def _patch_libraries() -> None:
+    """Compiled modules and libraries are loaded from where they really are."""
+    load: Callable[..., Any] = _imp.create_dynamic
+
+    def create_dynamic(spec: Any, file: Any = None) -> Any:
+        real = copy.copy(spec)
+        real.origin = real_path(spec.origin)
+        return load(real)
+
+    _imp.create_dynamic = create_dynamic
+    with contextlib.suppress(ImportError):
+        import ctypes
+
+        ctypes._dlopen = _first(ctypes._dlopen)  # type: ignore[attr-defined]
+
+
+def _exec_path(function: Callable[..., list[str]], directory: str) -> Callable[..., list[str]]:
+    def call(env: Any = None) -> list[str]:
+        return [directory, *(str(real_path(path)) for path in function(env))]
+
+    return call
+
+
+def _popen(function: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(function)
+    def call(self: Any, *args: Any, **kwargs: Any) -> None:
+        if kwargs.get("cwd") is not None:
+            kwargs["cwd"] = real_path(kwargs["cwd"])
+        if kwargs.get("env") is not None:
+            kwargs["env"] = {**kwargs["env"], **_inherited}
+        function(self, *args, **kwargs)
+
+    return call
+
+
+#: Variables that every child must have, whatever environment it is given.
+_inherited = {name: os.environ[name] for name in ("SWARMLAB_SHIM", "SWARMLAB_CONTAINER") if name in os.environ}

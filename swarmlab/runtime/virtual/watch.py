@@ -1,0 +1,83 @@
+"""Looks after real processes: a container that makes too many, or needs more memory than it may, is killed.
+
+One look at the machine's processes serves all containers of an engine.
+"""
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from swarmlab.runtime.virtual.leftovers import MARK
+
+if TYPE_CHECKING:
+    from swarmlab.runtime.virtual.machine import Machine
+
+#: So many processes one container may have.
+MOST_PROCESSES = 256
+#: Seconds of real time between two looks.
+_PAUSE = 0.5
+
+
+class Watch:
+    """Watches the containers that have real processes, as long as there are any."""
+
+    def __init__(self) -> None:
+        self._machines: set[Machine] = set()
+        self._task: asyncio.Task[None] | None = None
+        #: Whose each process is; told by the mark in its environment where its process group does not tell.
+        self._owners: dict[int, Machine | None] = {}
+
+    def add(self, machine: "Machine") -> None:
+        """A container has real processes from now on."""
+        self._machines.add(machine)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def discard(self, machine: "Machine") -> None:
+        """It has none any more."""
+        self._machines.discard(machine)
+        if not self._machines and self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(_PAUSE)
+            for machine, members in self._look().items():
+                if len(members) > MOST_PROCESSES:
+                    machine.overrun(f"more than {MOST_PROCESSES} processes in one container; all of them are killed")
+                elif machine.memory:
+                    machine.use_memory(sum(map(_own_memory, members)))
+
+    def _look(self) -> "dict[Machine, list[int]]":
+        """The processes of each container."""
+        groups = {pid: machine for machine in self._machines for pid in machine.child_pids()}
+        marks = {str(machine.directory): machine for machine in self._machines}
+        found: dict[Machine, list[int]] = {}
+        owners: dict[int, Machine | None] = {}
+        for pid in psutil.pids():
+            with contextlib.suppress(OSError, psutil.Error):
+                owner = groups.get(os.getpgid(pid))
+                if owner is None:
+                    # A process has the mark from its beginning; who had none at the last look never gets one.
+                    known = pid in self._owners
+                    owner = self._owners[pid] if known else marks.get(psutil.Process(pid).environ().get(MARK, ""))
+                owners[pid] = owner
+                if owner is not None:
+                    found.setdefault(owner, []).append(pid)
+        self._owners = owners
+        return found
+
+
+def _own_memory(pid: int) -> int:
+    """The bytes that a process shares with no other, as far as the system tells at no cost."""
+    try:
+        fields = Path(f"/proc/{pid}/statm").read_text().split()
+        return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        with contextlib.suppress(psutil.Error):
+            return int(psutil.Process(pid).memory_info().rss)
+    return 0

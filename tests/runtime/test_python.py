@@ -1,0 +1,246 @@
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from swarmlab.clock import ScaledClock
+from swarmlab.runtime.base import Container, File, Mount
+from swarmlab.runtime.virtual.logs import MAX_BYTES
+
+from .support import Lab, fetch, lab, output, run
+
+
+def within(state: Path, test: Any) -> None:
+    async def main() -> None:
+        async with lab(state, ScaledClock()) as made:
+            await asyncio.wait_for(test(made), 60)
+
+    asyncio.run(main())
+
+
+async def ran(made: Lab, *command: str, **changes: Any) -> tuple[int, str]:
+    """A container's life: its exit code and what it wrote."""
+    container = await made.start("python", *command, **changes)
+    return await container.wait(), (await output(container)).decode()
+
+
+async def listening(container: Container, port: int) -> None:
+    while port not in container.ports():  # noqa: ASYNC110 (a server in another process)
+        await asyncio.sleep(0.02)
+
+
+def test_a_program_sees_its_container(tmp_path: Path) -> None:
+    script = "import os, socket, sys; print(os.getcwd(), socket.gethostname(), os.uname().nodename, os.getuid(), "
+    script += "open('/run/secrets/key').read(), 'www-data' in open('/etc/passwd').read(), os.path.isdir('/var/lib'), "
+    script += "sys.argv, os.environ['GREETING'], 'SWARMLAB_SHIM' in os.environ, os.path.exists('/proc/self'))"
+
+    async def test(made: Lab) -> None:
+        found = await ran(
+            made, "python", "-c", script, "a", "b", env=("GREETING=hello",), user="www-data", working_dir="/srv",
+            files=(File("/run/secrets/key", b"geheim", secret=True),),
+        )  # fmt: skip
+        assert found == (0, "/srv host1 host1 33 geheim True True ['-c', 'a', 'b'] hello False True\n")
+
+    within(tmp_path, test)
+
+
+def test_a_script_and_the_shell_have_the_same_files(tmp_path: Path) -> None:
+    script = """
+mkdir /app && cd /app
+printf 'import helper\\nprint(__file__, helper.X)\\nopen("/app/out.txt", "w").write("written")\\n1/0\\n' > main.py
+echo X=5 > helper.py
+python main.py; echo "code $?"
+cat out.txt; ls
+python -m json.tool helper.py > /dev/null || echo "no JSON"
+echo 'print("from standard input")' | python
+python nosuch.py
+"""
+
+    async def test(made: Lab) -> None:
+        code, shown = await ran(made, "sh", "-c", script)
+        assert code == 2
+        assert shown.startswith("/app/main.py 5\nTraceback (most recent call last):\n")
+        assert '  File "/app/main.py", line 4, in <module>\n    1/0\n' in shown
+        assert "ZeroDivisionError: division by zero\ncode 1\nwritten" in shown
+        assert "helper.py\nmain.py\nout.txt\n" in shown
+        assert "no JSON\n" in shown
+        assert "from standard input\n" in shown
+        assert shown.endswith("python: can't open file '/app/nosuch.py': [Errno 2] No such file or directory\n")
+        assert str(tmp_path) not in shown
+
+    within(tmp_path, test)
+
+
+def test_mounted_folders_are_read_and_written(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "app.py").write_text(
+        "import os; os.makedirs('made/here'); print(os.getcwd(), sorted(os.listdir('/application')))"
+    )
+
+    async def test(made: Lab) -> None:
+        mount = Mount(target="/application", source=project)
+        found = await ran(made, "python", "app.py", mounts=(mount,), working_dir="/application")
+        assert found == (0, "/application ['app.py', 'made']\n")
+
+    within(tmp_path / "state", test)
+    assert (project / "made").is_dir()
+
+
+def test_errors_name_paths_as_the_container_does(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        code, shown = await ran(made, "python", "-c", "open('/etc/nosuch')")
+        assert (code, shown.splitlines()[-1]) == (
+            1,
+            "FileNotFoundError: [Errno 2] No such file or directory: '/etc/nosuch'",
+        )
+        assert "shim" not in shown
+        assert (await ran(made, "python", "-c", "import sys; sys.exit(7)"))[0] == 7
+        assert (await ran(made, "python", "--bad"))[0] == 2
+        assert (await ran(made, "python", "-c", "import aiohttp"))[1].splitlines()[-1] == (
+            "ModuleNotFoundError: No module named 'aiohttp'"
+        )
+
+    within(tmp_path, test)
+
+
+def test_serves_on_the_container_s_port(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        container = await made.start("python", "python", "-u", "-m", "http.server", "8000", working_dir="/etc")
+        await listening(container, 8000)
+        assert (await fetch(container, 8000, "/hostname"))[1] == b"host1\n"
+        assert (await run(container, "wget", "-qO-", "http://localhost:8000/hostname")) == (0, b"host1\n")
+        script = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000/hostname').read())"
+        assert await run(container, "python", "-c", script) == (0, b"b'host1\\n'\n")
+        assert b"Serving HTTP on 0.0.0.0 port 8000 (http://0.0.0.0:8000/) ..." in await output(container)
+        taken = await run(container, "python", "-c", "import socket; socket.create_server(('', 8000))")
+        assert taken[0] == 1
+        assert b"Address already in use" in taken[1]
+        script = "import socket; s = socket.create_server(('', 81)); print(s.getsockname())"
+        assert await run(container, "python", "-c", script) == (0, b"('0.0.0.0', 81)\n")
+        assert 81 not in container.ports()
+        script = "import socket; socket.create_connection(('localhost', 9))"
+        assert b"ConnectionRefusedError: [Errno 111]" in (await run(container, "python", "-c", script))[1]
+        script = "import socket; socket.getaddrinfo('nosuch', 80)"
+        assert (
+            b"socket.gaierror: [Errno -2] Name or service not known"
+            in (await run(container, "python", "-c", script))[1]
+        )
+
+    within(tmp_path, test)
+
+
+def test_the_first_process_ignores_what_it_does_not_handle(tmp_path: Path) -> None:
+    handler = (
+        "import signal, sys, time; signal.signal(15, lambda *a: sys.exit(3)); print('on', flush=True); time.sleep(60)"
+    )
+
+    async def test(made: Lab) -> None:
+        deaf = await made.start("python", "python", "-c", "print('on', flush=True); import time; time.sleep(60)")
+        polite = await made.start("python", "python", "-c", handler)
+        for container in (deaf, polite):
+            async for _ in container.logs(follow=True):
+                break
+        await polite.stop(10)
+        assert await polite.wait() == 3
+        await deaf.stop(0.2)
+        assert await deaf.wait() == 137
+
+    within(tmp_path, test)
+
+
+def test_nothing_runs_on_after_the_container_has_ended(tmp_path: Path) -> None:
+    script = "import os, subprocess, time\nchild = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+    script += "print(child.pid, flush=True)\nif os.fork() == 0: os.setsid(); time.sleep(600)\ntime.sleep(600)"
+
+    async def test(made: Lab) -> None:
+        container = await made.start("python", "python", "-c", script)
+        async for line in container.logs(follow=True):
+            child = psutil.Process(int(line.data))
+            break
+        family = [*psutil.Process(child.ppid()).children(recursive=True)]
+        assert child in family
+        container.kill()
+        assert await container.wait() == 137
+        assert psutil.wait_procs(family, timeout=5)[1] == []
+
+    within(tmp_path, test)
+
+
+def test_a_program_that_forks_for_ever_is_killed_and_nothing_else_is(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        # One at a time: the machine that runs this test has other work.
+        script = "import os, time\nwhile os.fork():\n    pass\nos.setsid()\ntime.sleep(600)"
+        bystander = await made.start("python", "python", "-c", "import time; time.sleep(600)")
+        container = await made.start("python", "python", "-c", script)
+        assert await container.wait() == 137
+        assert (await output(container)).endswith(
+            b"swarmlab: more than 256 processes in one container; all of them are killed\n"
+        )
+        assert bystander.pid
+
+    within(tmp_path, test)
+
+
+def test_a_program_that_needs_too_much_memory_is_killed(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        script = "import time; kept = bytearray(b'x') * (96 << 20); time.sleep(600)"
+        container = await made.start("python", "python", "-c", script, memory=64 << 20)
+        assert await container.wait() == 137
+        assert container.oom_killed
+        modest = await made.start("python", "python", "-c", "import time; time.sleep(1.2)", memory=64 << 20)
+        assert await modest.wait() == 0
+        assert not modest.oom_killed
+
+    within(tmp_path, test)
+
+
+def test_a_file_that_grows_for_ever_fails_as_on_a_full_disk(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        code, shown = await ran(made, "python", "-c", "import os; f = open('/tmp/f', 'wb'); f.truncate(2 << 30)")
+        assert (code, shown.splitlines()[-1]) == (1, "OSError: [Errno 27] File too large")
+
+    within(tmp_path, test)
+
+
+def test_a_flood_of_output_is_bounded(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        container = await made.start("python", "python", "-c", "while True: print('flood' * 20)")
+        loop = asyncio.get_running_loop()
+        worst = 0.0
+        for _ in range(20):
+            before = loop.time()
+            await asyncio.sleep(0.02)
+            worst = max(worst, loop.time() - before)
+        assert worst < 1
+        container.kill()
+        assert await container.wait() == 137
+        assert 0 < len(await output(container)) <= MAX_BYTES
+
+    within(tmp_path, test)
+
+
+def test_the_interpreter_at_a_terminal(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        container = await made.start("python", "sleep", "600")
+        keys = [b"import sys, os\r", b"print(sys.stdin.isatty(), 6 * 7)\r", b"exit()\r"]
+        code, shown = await run(container, "python", tty=True, stdin=keys)
+        assert code == 0
+        assert b">>> " in shown
+        assert b"True 42\r\n" in shown
+        code, shown = await run(container, "python", "-c", "import time; time.sleep(600)", tty=True, stdin=[b"\x03"])
+        assert code == 130
+
+    within(tmp_path, test)
+
+
+def test_commands_that_are_python_scripts(tmp_path: Path) -> None:
+    script = b"#!/usr/bin/env python3\nimport sys\nprint('ran', sys.argv[1:])\n"
+    files = (File("/usr/local/bin/tool", script, mode=0o755),)
+
+    async def test(made: Lab) -> None:
+        assert await ran(made, "tool", "a", files=files) == (0, "ran ['a']\n")
+        assert await ran(made, "sh", "-c", "tool b && echo well", files=files) == (0, "ran ['b']\nwell\n")
+
+    within(tmp_path, test)

@@ -1,0 +1,112 @@
+import asyncio
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swarmlab.clock import ScaledClock
+from swarmlab.network import Fabric, Member, Place
+from swarmlab.runtime.base import Container, Mount
+
+from .support import CATALOGUE, Lab, fetch, lab, output, run, wait_for_output
+
+SITE = Mount(target="/usr/local/lib/python3/site-packages", source=Path(sysconfig.get_path("purelib")), read_only=True)
+
+
+def on_network(made: Lab, container: Container, number: int, name: str) -> None:
+    """Put a container on a network, as an engine does when it starts."""
+    fabric: Fabric = made.runtime._fabric
+    at = Place("net", "net", (f"10.0.9.{number}/24",), names=(name,))
+    fabric.join(Member(container.config.id, "node", name, (at,)))
+
+
+async def listening(container: Container, port: int) -> None:
+    while port not in container.ports():  # noqa: ASYNC110 (a server in another process)
+        await asyncio.sleep(0.02)
+
+
+def within(state: Path, test: Any) -> None:
+    async def main() -> None:
+        async with lab(state, ScaledClock()) as made:
+            await asyncio.wait_for(test(made), 60)
+
+    asyncio.run(main())
+
+
+def test_programs_reach_one_another_by_name_and_know_who_calls(tmp_path: Path) -> None:
+    server = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(self.client_address[0].encode())
+http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()
+"""
+    client = """
+import asyncio, socket, urllib.request
+print(urllib.request.urlopen("http://web:8000").read().decode())
+print(socket.gethostbyname("web"), socket.gethostbyname("web.net"))
+with socket.create_connection(("web", 8000)) as connection:
+    print(connection.getpeername())
+async def main():
+    reader, writer = await asyncio.open_connection("10.0.9.2", 8000)
+    writer.write(b"GET / HTTP/1.0\\r\\n\\r\\n")
+    print((await reader.read()).splitlines()[-1].decode())
+asyncio.run(main())
+for port in (8001,):
+    try:
+        socket.create_connection(("web", port))
+    except ConnectionRefusedError as error:
+        print(error)
+"""
+
+    async def test(made: Lab) -> None:
+        web = await made.start("python", "python", "-c", server)
+        other = await made.start("python", "python", "-c", "import time; time.sleep(600)")
+        on_network(made, web, 2, "web")
+        on_network(made, other, 3, "other")
+        await listening(web, 8000)
+        code, shown = await run(other, "python", "-c", client)
+        assert (code, shown.decode().splitlines()) == (
+            0,
+            ["10.0.9.3", "10.0.9.2 10.0.9.2", "('10.0.9.2', 8000)", "10.0.9.3", "[Errno 111] Connection refused"],
+        )
+        assert (await fetch(web, 8000))[1] == b"127.0.0.1"
+
+    within(tmp_path, test)
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_drivers_connect_by_the_name_of_the_server(tmp_path: Path, driver: str) -> None:
+    good = f"import {driver}; c = {driver}.connect('postgresql://postgres:secret@db/postgres'); "
+    good += "k = c.cursor(); k.execute('SELECT 6 * 7'); print(k.fetchone()[0], c.info.host)"
+    wrong = f"import {driver}; {driver}.connect(host='%s', port=%d, user='postgres', password='%s', dbname='postgres')"
+
+    async def test(made: Lab) -> None:
+        image = CATALOGUE.find("postgres")
+        assert image is not None
+        db = await made.start("postgres", env=(*image.config.env, "POSTGRES_PASSWORD=secret"))
+        web = await made.start("python", "python", "-c", "import time; time.sleep(600)", mounts=(SITE,))
+        on_network(made, db, 2, "db")
+        on_network(made, web, 3, "web")
+        await wait_for_output(db, b"init process complete")
+        await listening(db, 5432)
+        while b"connections" not in (await run(db, "pg_isready"))[1]:
+            pass
+        assert await run(web, "python", "-c", good) == (0, b"42 db\n")
+        for host, port, password, text in (
+            (
+                "db",
+                5432,
+                "guessed",
+                'server at "db" (10.0.9.2), port 5432 failed: FATAL:  password authentication failed',
+            ),
+            ("db", 5433, "secret", 'server at "db" (10.0.9.2), port 5433 failed: Connection refused'),
+            ("nosuch", 5432, "secret", 'could not translate host name "nosuch" to address: Name or service not known'),
+        ):
+            code, shown = await run(web, "python", "-c", wrong % (host, port, password))
+            assert code == 1
+            assert text in shown.decode()
+        assert str(tmp_path).encode() not in await output(db)
+
+    within(tmp_path, test)
