@@ -76,6 +76,13 @@ def up(
         str | None,
         typer.Option(metavar="ADDRESS[:PORT]", help="The same at another address; node-2 has the port after node-1's."),
     ] = None,
+    instant: Annotated[
+        bool | None,
+        typer.Option(
+            "--instant/--no-instant",
+            help="Let containers of tasks start and stop at once, without the time that a real engine needs.",
+        ),
+    ] = None,
     generic_resource: Annotated[
         list[str] | None,
         typer.Option(
@@ -100,6 +107,7 @@ def up(
         hollow=hollow,
         tcp=tcp,
         bind=tcp_bind,
+        instant=instant,
         generic_resources=generic_resource or (),
         engine_labels=engine_label or (),
     )

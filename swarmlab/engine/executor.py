@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from swarmlab.clock import Clock
 from swarmlab.engine import taskcontainer
@@ -19,11 +19,22 @@ from swarmlab.runtime.controller import Step, StepInterruptedError, TaskError
 
 #: A task that leaves its networks gets no new connections for so many seconds before it is told to stop.
 LOAD_BALANCER_DRAIN = 2.0
-#: What a real engine needs at least to set up a container's namespaces, mounts and processes, in seconds of swarm time.
-#: Without it a task would never be seen STARTING, and an update would have no moment at which a replica is missing.
-START_TIME = 0.25
-#: The same to take them down, from the end of the processes on.
-STOP_TIME = 0.15
+
+
+class Pace(NamedTuple):
+    """Seconds of swarm time that an engine needs for a task's container beside what its program needs.
+
+    `start` sets up its namespaces, mounts and processes, `stop` takes them down again.
+    """
+
+    start: float
+    stop: float
+
+
+#: As measured on real engines that have nothing else to do. Without it a task would never be seen STARTING, and an
+#: update would have no moment at which a replica is missing.
+REAL_PACE = Pace(start=0.25, stop=0.15)
+INSTANT = Pace(start=0, stop=0)
 
 
 class ContainerExecutor:
@@ -38,6 +49,7 @@ class ContainerExecutor:
         fabric: Fabric,
         entrance: Callable[[str], str],
         describe: Callable[[], NodeDescription],
+        pace: Pace = REAL_PACE,
     ) -> None:
         """`entrance` is the address that connections seem to come from that the routing mesh takes at a node."""
         self.clock = clock
@@ -47,6 +59,7 @@ class ContainerExecutor:
         self.fabric = fabric
         self.entrance = entrance
         self.describe = describe
+        self.pace = pace
 
     def controller(
         self, task: Task, secrets: Mapping[str, Secret], configs: Mapping[str, Config]
@@ -169,7 +182,7 @@ class ContainerController:
         self._interrupt = asyncio.get_running_loop().create_future()
         try:
             if not running.pid:
-                await self._executor.clock.sleep(START_TIME)
+                await self._executor.clock.sleep(self._executor.pace.start)
                 await self._containers.start(self._container_id)
         except base.StartError as error:
             raise TaskError(f"starting container failed: {error}", 127) from None
@@ -287,7 +300,7 @@ class ContainerController:
         if self._task.networks:
             await self._executor.clock.sleep(LOAD_BALANCER_DRAIN)
         await self._containers.stop(container.id, taskcontainer.grace_period(self._task))
-        await self._executor.clock.sleep(STOP_TIME)
+        await self._executor.clock.sleep(self._executor.pace.stop)
 
     async def _remove(self) -> None:
         self._deactivate()

@@ -10,7 +10,7 @@ from swarmlab.clock import Clock
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.description import describe
 from swarmlab.engine.engine import VOLUMES_FOLDER, DockerEngine
-from swarmlab.engine.executor import ContainerExecutor
+from swarmlab.engine.executor import REAL_PACE, ContainerExecutor, Pace
 from swarmlab.engine.hollow import HollowFleet
 from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
 from swarmlab.images import Catalogue
@@ -45,8 +45,9 @@ class Lab:
         addresses: list[str],
         hollow: bool = False,
         settings: Mapping[str, EngineSettings] | None = None,
+        pace: Pace = REAL_PACE,
     ) -> None:
-        """`settings` are those of the nodes that have any, by name."""
+        """`settings` are those of the nodes that have any, by name; `pace` is that of all engines."""
         self.name = name
         self.engines: dict[str, DockerEngine] = {}
         self._clock = clock
@@ -55,6 +56,7 @@ class Lab:
         self._addresses = {f"node-{number}": address for number, address in enumerate(addresses[:nodes], 1)}
         self._hollow = hollow
         self._settings = settings or {}
+        self._pace = pace
         self._fleet = HollowFleet(clock, range(len(self._addresses) + 1, nodes + 1), self._settings)
         self._catalogue = Catalogue()
         self._swarms: dict[str, Swarm] = {}
@@ -235,6 +237,7 @@ class Lab:
             self.fabric,
             lambda node_id: self._entrance(swarm, node_id),
             description,
+            self._pace,
         )
 
     def containers(self, swarm: Swarm, node_id: str, engine: str) -> Containers | None:

@@ -48,6 +48,8 @@ class Settings(NamedTuple):
     #: What dockerd would be told of a node's generic resources and labels, by its name: `gpu=2`, `zone=a`.
     generic_resources: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     engine_labels: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    #: Whether containers start and stop without the time that a real engine needs for that.
+    instant: bool = False
 
     @property
     def node_names(self) -> list[str]:
@@ -121,6 +123,7 @@ class Folder:
                 tcp=(str(tcp[0]), int(tcp[1])) if (tcp := found.get("tcp")) else None,
                 generic_resources=_lists(found.get("generic_resources", {})),
                 engine_labels=_lists(found.get("engine_labels", {})),
+                instant=bool(found.get("instant", False)),
             )
         except (FileNotFoundError, NotADirectoryError):
             raise LabError(f'There is no lab "{self.name}"; start one with: {up_command(self.name)}') from None
@@ -172,6 +175,7 @@ class Folder:
             "sockets": str(settings.sockets),
             "hollow": settings.hollow,
             "tcp": settings.tcp,
+            "instant": settings.instant,
             "generic_resources": dict(settings.generic_resources),
             "engine_labels": dict(settings.engine_labels),
         }

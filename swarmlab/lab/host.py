@@ -16,6 +16,7 @@ from swarmlab.network import Published, node_addresses
 if TYPE_CHECKING:
     from swarmlab.api import Server
     from swarmlab.engine import Lab
+    from swarmlab.engine.executor import Pace
     from swarmlab.engine.settings import EngineSettings
 
 _log = logging.getLogger(__name__)
@@ -31,6 +32,12 @@ def _engines(settings: Settings) -> "dict[str, EngineSettings]":
         node: engine_settings(settings.engine_labels.get(node, ()), settings.generic_resources.get(node, ()))
         for node in dict.fromkeys(nodes)
     }
+
+
+def _pace(settings: Settings) -> "Pace":
+    from swarmlab.engine.executor import INSTANT, REAL_PACE
+
+    return INSTANT if settings.instant else REAL_PACE
 
 
 class Host:
@@ -55,6 +62,7 @@ class Host:
             addresses=[address.host for address in node_addresses(len(settings.node_names), settings.number)],
             hollow=settings.hollow,
             settings=_engines(settings),
+            pace=_pace(settings),
         )
         self._servers: dict[str, Server] = {}
         self._changing = asyncio.Lock()

@@ -32,6 +32,7 @@ def up(
     hollow: bool = False,
     tcp: bool | None = None,
     bind: str | None = None,
+    instant: bool | None = None,
     generic_resources: Sequence[str] = (),
     engine_labels: Sequence[str] = (),
 ) -> Up:
@@ -39,8 +40,9 @@ def up(
 
     `nodes` (1 to 99) and `speed` (swarm seconds a second) are by default those it has; a new lab has 3 nodes and
     speed 1. In a `hollow` lab containers do nothing, and there may be 10,000 nodes. With `tcp` its engines also listen
-    for TLS, at `bind` (`ADDRESS`, `ADDRESS:PORT`) and the next ports; by default as before. `generic_resources` are
-    `NODE:KIND=VALUE` and `engine_labels` `NODE:KEY=VALUE`, for a new lab. Raises LabError.
+    for TLS, at `bind` (`ADDRESS`, `ADDRESS:PORT`) and the next ports; by default as before. With `instant` containers
+    of tasks take no time to start and stop beside what their programs take; by default as before. `generic_resources`
+    are `NODE:KIND=VALUE` and `engine_labels` `NODE:KEY=VALUE`, for a new lab. Raises LabError.
     """
     where = folder(name)
     _check(nodes, speed, hollow=hollow or (where.exists() and where.settings().hollow))
@@ -74,13 +76,15 @@ def up(
             settings = settings._replace(speed=speed)
             where.write(settings)
         listen = settings.tcp if tcp is None and bind is None else listening(settings, tcp, bind)
-        if listen != settings.tcp:
+        changed = settings._replace(tcp=listen, instant=settings.instant if instant is None else instant)
+        if changed != settings:
             if launch.running(where):
+                what = "TCP ports" if listen != settings.tcp else "pace"
                 raise LabError(
-                    f'The lab "{where.name}" runs already; to change its TCP ports stop it: '
+                    f'The lab "{where.name}" runs already; to change its {what} stop it: '
                     f"swarmlab down --name {where.name}"
                 )
-            settings = settings._replace(tcp=listen)
+            settings = changed
             where.write(settings)
         if launch.answer(where, settings) is not None:
             if speed is not None:

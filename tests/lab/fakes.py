@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from aiohttp import web
 
 from swarmlab.clock import Clock
+from swarmlab.engine.executor import Pace
 from swarmlab.engine.settings import EngineSettings
 from swarmlab.journal import Journal
 from swarmlab.lab import daemon, launch
@@ -49,7 +50,9 @@ class FakeLab:
         addresses: list[str],
         hollow: bool,
         settings: dict[str, EngineSettings],
+        pace: Pace,
     ) -> None:
+        journal.set_meta("pace", json.dumps(pace))
         journal.set_meta("settings", json.dumps({n: (s.labels, len(s.generic)) for n, s in settings.items()}))
         self.engines: dict[str, FakeEngine] = {}
         self.nodes = min(nodes, len(addresses))

@@ -371,3 +371,23 @@ def test_nonsense_about_engines_makes_no_lab(home: Path, resources: list[str], l
         manage.up("a", nodes=2, generic_resources=resources, engine_labels=labels)
     assert str(refused.value) == text
     assert not (home / "a" / "lab.json").exists()
+
+
+def test_containers_take_the_time_of_real_ones_unless_they_shall_be_instant(home):
+    def pace() -> str:
+        return facts(home / "a" / "journal.sqlite")["pace"]
+
+    manage.up("a", nodes=1)
+    assert pace() == "[0.25, 0.15]"
+    with pytest.raises(LabError, match="to change its pace stop it: swarmlab down --name a"):
+        manage.up("a", instant=True)
+    manage.down("a")
+    manage.up("a", instant=True)
+    assert pace() == "[0, 0]"
+    manage.down("a")
+    manage.up("a")
+    assert pace() == "[0, 0]"
+    manage.up("a", instant=True)
+    manage.down("a")
+    manage.up("a", instant=False)
+    assert pace() == "[0.25, 0.15]"
