@@ -15,6 +15,7 @@ from swarmlab.dispatcher import Dispatcher
 from swarmlab.engine import addresses, swarmevents
 from swarmlab.engine.certificate import Validity, issued
 from swarmlab.engine.events import Events
+from swarmlab.engine.overlays import Overlays
 from swarmlab.engine.unlockkey import key_digest
 from swarmlab.manager import NO_LEADER, Code, ControlAPI, Standing, StatusError, Swarm
 from swarmlab.objects import Node, TLSInfo
@@ -43,6 +44,7 @@ class SwarmNode:
         clock: Clock,
         make_executor: Callable[[Callable[[], TLSInfo]], Executor],
         events: Events,
+        overlays: Overlays,
         *,
         remember: Callable[[Membership], None],
         on_rejected: Callable[[str], None],
@@ -52,6 +54,7 @@ class SwarmNode:
         self._member = member
         self._clock = clock
         self._events = events
+        self._overlays = overlays
         self._remember = remember
         self._tls = self._certificate()
         self._agent = Agent(
@@ -78,6 +81,7 @@ class SwarmNode:
             store.watch(self._on_commit, Kind.NODE, Kind.CLUSTER),
             self.swarm.on_quorum(self._quorum_changed),
             swarmevents.report(store, self._events, self._hears_as_manager),
+            self._overlays.follow(store, self.node_id, self._hears),
         ]
         if self.manages and node is not None and node.manager_status is not None:
             self.swarm.raft.online(self.node_id)
