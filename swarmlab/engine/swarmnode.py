@@ -72,6 +72,7 @@ class SwarmNode:
         #: When the certificate is to be renewed, for it is getting old.
         self._aging: Timer | None = None
         self._was_ready = False
+        self._registered = False
         self._ends: list[Callable[[], None]] = []
 
     def start(self) -> None:
@@ -143,7 +144,11 @@ class SwarmNode:
         return self.dispatcher is not None
 
     def _hears_as_manager(self) -> bool:
-        return self._takes_part() and self._hears()
+        """Whether it tells of the swarm's events; the first is that it is ready itself."""
+        if not self._registered:
+            node = self.swarm.store.tables.nodes.get(self.node_id)
+            self._registered = node is not None and node.status.state == "ready"
+        return self._registered and self._takes_part() and self._hears()
 
     def _quorum_changed(self) -> None:
         """There is another leader, or none, or the network is another: agents look for a dispatcher that they reach."""
