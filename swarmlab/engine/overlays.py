@@ -14,8 +14,11 @@ from swarmlab.objects import Network
 from swarmlab.objects.local import Container, Overlay
 from swarmlab.store import Actor, Commit, Kind, Store
 
-#: A node has its end of the ingress network so many seconds of swarm time after it has begun to work.
-INGRESS_SETUP = 0.8
+#: What a real engine needs at least to make the ingress network, in seconds of swarm time from the beginning of its
+#: work as a node: one that has made the swarm, and one that has joined it.
+INGRESS_OF_FIRST, INGRESS_OF_JOINED = 0.05, 0.6
+#: From then on to its own end of that network, with the bridge to the outside.
+SANDBOX_SETUP = 0.25
 #: A network that nothing is on any more is taken down after so many seconds.
 TEARDOWN = 0.15
 
@@ -56,8 +59,8 @@ class Overlays:
 
     # --- life ------------------------------------------------------------------------------------------------------
 
-    def follow(self, swarm: Store, node_id: str, hears: Callable[[], bool]) -> Callable[[], None]:
-        """Be this node of a swarm, from now until the function that is returned is called.
+    def follow(self, swarm: Store, node_id: str, hears: Callable[[], bool], *, joined: bool) -> Callable[[], None]:
+        """Be this node of a swarm, which it has made or `joined`, until the function that is returned is called.
 
         What happens in the swarm while the node does not hear of it (`hears()`) changes nothing here.
         """
@@ -66,7 +69,7 @@ class Overlays:
             swarm.watch(self._on_swarm, Kind.NODE),
             self._store.watch(lambda _: self._later(TEARDOWN, self._tear_down), Kind.CONTAINER),
         )
-        self._later(INGRESS_SETUP, self._set_up_ingress)
+        self._later(INGRESS_OF_JOINED if joined else INGRESS_OF_FIRST, self._make_ingress)
         self._later(TEARDOWN, self._tear_down)
 
         def end() -> None:
@@ -84,8 +87,10 @@ class Overlays:
         for network_id in network_ids:
             network = self._swarm.tables.networks.get(network_id) if self._swarm is not None else None
             # One without a state of its driver is the engine's own, which the swarm knows by name only.
-            if network is not None and network.driver_state is not None and self.find(network_id) is None:
-                self._make(network)
+            if network is None or network.driver_state is None or self.find(network_id) is not None:
+                continue
+            self._gateway_bridge()
+            self._tell("create", self._make(network, self._attachments().get(network.id, "")))
 
     def clear(self) -> None:
         """The node has left its swarm: nothing is left of its networks, and no event tells of it."""
@@ -115,20 +120,30 @@ class Overlays:
             address = attachments.get(overlay.id)
             if address is None:
                 self._later(TEARDOWN, self._tear_down)
-            elif address != overlay.address:
-                with self._store.transaction(self._actor) as tx:
-                    tx.update(Kind.OVERLAY, msgspec.structs.replace(overlay, address=address))
-        if any(network_id in attachments and self.find(network_id) is None for network_id in self._ingress()):
-            self._later(INGRESS_SETUP, self._set_up_ingress)
+            elif address != overlay.address and not overlay.network.spec.ingress:
+                self._change(overlay, address)
+        if self._missing_ingress():
+            self._later(INGRESS_OF_FIRST, self._make_ingress)
 
-    def _ingress(self) -> Iterable[str]:
+    def _missing_ingress(self) -> tuple[Network, ...]:
+        """The ingress network, when the node shall be on it and is not."""
         assert self._swarm is not None
-        return [network.id for network in self._swarm.tables.networks if network.spec.ingress]
+        attachments = self._attachments()
+        networks = [network for network in self._swarm.tables.networks if network.spec.ingress]
+        return tuple(network for network in networks if network.id in attachments and self.find(network.id) is None)
 
-    def _set_up_ingress(self) -> None:
-        self._gateway_bridge()
+    def _make_ingress(self) -> None:
         if self._hears():
-            self.need(network_id for network_id in self._ingress() if network_id in self._attachments())
+            for network in self._missing_ingress():
+                self._make(network, "")
+        self._later(SANDBOX_SETUP, self._enter_ingress)
+
+    def _enter_ingress(self) -> None:
+        self._gateway_bridge()
+        attachments = self._attachments()
+        for overlay in self.list():
+            if overlay.network.spec.ingress and not overlay.address and overlay.id in attachments:
+                self._tell("create", self._change(overlay, attachments[overlay.id]))
 
     def _tear_down(self) -> None:
         if not self._hears():
@@ -140,12 +155,13 @@ class Overlays:
                 self._delete(overlay)
                 self._tell("destroy", overlay)
 
-    def _make(self, network: Network) -> None:
-        self._gateway_bridge()
-        overlay = Overlay(id=network.id, network=network, address=self._attachments().get(network.id, ""))
+    def _make(self, network: Network, address: str) -> Overlay:
         with self._store.transaction(self._actor) as tx:
-            tx.create(Kind.OVERLAY, overlay)
-        self._tell("create", overlay)
+            return tx.create(Kind.OVERLAY, Overlay(id=network.id, network=network, address=address))
+
+    def _change(self, overlay: Overlay, address: str) -> Overlay:
+        with self._store.transaction(self._actor) as tx:
+            return tx.update(Kind.OVERLAY, msgspec.structs.replace(overlay, address=address))
 
     def _delete(self, overlay: Overlay) -> None:
         with self._store.transaction(self._actor) as tx:

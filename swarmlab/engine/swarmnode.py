@@ -82,7 +82,7 @@ class SwarmNode:
             store.watch(self._on_commit, Kind.NODE, Kind.CLUSTER),
             self.swarm.on_quorum(self._quorum_changed),
             swarmevents.report(store, self._events, self._hears_as_manager),
-            self._overlays.follow(store, self.node_id, self._hears),
+            self._overlays.follow(store, self.node_id, self._hears, joined=bool(self._member.remote)),
         ]
         if self.manages and node is not None and node.manager_status is not None:
             self.swarm.raft.online(self.node_id)
