@@ -95,12 +95,7 @@ class TaskManager:
     def remove(self) -> None:
         """The task is gone from the store: stop its container if need be, and remove it."""
         self.close()
-        self._background(self._remove())
-
-    async def _remove(self) -> None:
-        if not self.status.state.terminal:
-            await _finish(self.controller.shutdown())
-        await _finish(self.controller.remove())
+        self._background(_finish(self.controller.remove()))
 
     # --- steps -----------------------------------------------------------------------------------------------------
 

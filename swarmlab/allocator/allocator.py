@@ -111,6 +111,7 @@ class Allocator:
             self._pending_networks.pop(old.id, None)
             self._nodes_lacking.pop(old.id, None)
             self._networks.release(old)
+            self._pending_nodes.update((n.id, None) for n in self._store.tables.nodes if old.id in n.attachments)
             return True
         if not self._networks.known(new.id):
             self._pending_networks[new.id] = None
@@ -131,7 +132,8 @@ class Allocator:
         if new is not None and not new.state.terminal:
             if new.state == TaskState.NEW:
                 self._pending_tasks[new.id] = None
-            elif old is not None and new.node_id != old.node_id and new.networks:
+            elif new.networks and new.node_id and (old is None or old.node_id != new.node_id or not old.networks):
+                # A global service's task has its node before it has its networks, others the other way round.
                 self._pending_nodes[new.node_id] = None
             return False
         # A task that stopped gives its addresses back at once, although its record keeps showing them.

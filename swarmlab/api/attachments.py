@@ -44,9 +44,10 @@ def _of_version(addresses: Iterable[str], version: int) -> str:
 
 
 def known_networks(call: Call) -> dict[str, Known]:
-    """The networks that this engine knows, by id: its own, and on a manager the swarm's."""
+    """The networks that this engine knows, by id: its own, those of the swarm here, and on a manager all of those."""
     own = call.engine.networks.list()
     known = {network.id: Known(network.name, tuple(pool.router for pool in network.pools)) for network in own}
+    known.update((overlay.id, Known(overlay.network.spec.name)) for overlay in call.engine.overlays.list())
     with suppress(EngineError, StatusError):
         known.update((network.id, Known(network.spec.name)) for network in call.control.networks())
     return known
@@ -94,6 +95,10 @@ def _of_task(container: Container, endpoint: ContainerNetwork, known: Mapping[st
         aliases=(*endpoint.aliases, container.id[:12]),
     )
     network = known.get(endpoint.network_id, Known(endpoint.network_id))
+    if endpoint.gateways:
+        # The engine's own bridge, where tasks are that the swarm puts on no network.
+        there = endpoint if container.state.runs else ContainerNetwork()
+        return Place(network.name, endpoint.network_id, there, EndpointSettings())
     where = msgspec.structs.replace(endpoint, gateways=network.gateways)
     return Place(network.name, endpoint.network_id, where if container.state.runs else ContainerNetwork(), settings)
 

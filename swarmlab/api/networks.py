@@ -15,7 +15,7 @@ from swarmlab.api.resolve import find_network
 from swarmlab.engine import EngineError
 from swarmlab.manager.errors import StatusError
 from swarmlab.objects import Driver, IPAMConfig, IPAMOptions, Network, NetworkSpec, Spec
-from swarmlab.objects.local import LocalNetwork, LocalPool
+from swarmlab.objects.local import LocalNetwork, LocalPool, Overlay
 from swarmlab.objects.network import ConfigFrom
 from swarmlab.objects.requests import NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest
 from swarmlab.objects.run import EndpointSettings
@@ -59,6 +59,7 @@ def _pool(subnet: str, range_: str, gateway: str) -> dict[str, str]:
 
 
 def _swarm_view(network: Network) -> _View:
+    """A network as the swarm's managers show it: they do not know what is on it."""
     spec, ipam, state = network.spec, network.ipam, network.driver_state
     configs = ipam.configs if ipam is not None else ()
     return _View(
@@ -81,6 +82,22 @@ def _swarm_view(network: Network) -> _View:
         containers=None,
         options=sorted_map(state.options) if state is not None and state.options else None,
         labels=sorted_map(spec.labels) or None,
+    )
+
+
+def _overlay_view(call: Call, overlay: Overlay) -> _View:
+    """A network of the swarm as it exists on this engine: with those nodes on which it exists as well."""
+    view = _swarm_view(overlay.network)
+    return msgspec.structs.replace(
+        view,
+        created=instant(overlay.created_at),
+        containers={},
+        options=view.options or {},
+        labels=view.labels or {},
+        peers=[
+            {"Name": endpoint_id("peer", node_id)[:12], "IP": address}
+            for node_id, address in call.engine.peers(overlay.id)
+        ],
     )
 
 
@@ -114,40 +131,41 @@ def _local_pool(pool: LocalPool) -> dict[str, Any]:
 
 
 def _swarm_networks(call: Call) -> list[Network]:
-    """The swarm's networks that users may see; on an engine that is no manager, those that exist on the node."""
+    """The swarm's networks that users may see; none on an engine that is no manager."""
     try:
         return [n for n in call.control.networks() if n.spec.labels.get(_PREDEFINED_LABEL) != "true"]
     except (EngineError, StatusError):
-        return call.engine.cluster.node_networks()
+        return []
 
 
-def _views(call: Call) -> list[_View]:
-    """Every network this engine knows, the swarm's first."""
+def _own_views(call: Call) -> list[_View]:
+    """The networks that exist on this engine: those of the swarm, then its own."""
     return [
-        *(_swarm_view(network) for network in _swarm_networks(call)),
+        *(_overlay_view(call, overlay) for overlay in call.engine.overlays.list()),
         *(_local_view(network) for network in call.engine.networks.list()),
     ]
 
 
+def _views(call: Call) -> list[_View]:
+    """Every network once: the swarm's as its managers show them, then those that this engine alone knows of."""
+    found = [_swarm_view(network) for network in _swarm_networks(call)]
+    ids = {view.id for view in found}
+    return [*found, *(view for view in _own_views(call) if view.id not in ids)]
+
+
 def _attached_view(call: Call, view: _View) -> _View:
-    """The view of one network with what is on it here, as soon as it has been made on this node."""
+    """The view of one network with what is on it here; as the engine has it, if it has it."""
+    overlay = call.engine.overlays.find(view.id)
+    if overlay is None and view.scope == "swarm":
+        return view
     containers = attached(call.engine.containers.list(all=False), view.id, known_networks(call))
-    if view.scope == "local":
-        return msgspec.structs.replace(view, containers=containers)
-    with suppress(EngineError, StatusError):
-        nodes = call.control.nodes()
-        own_id = call.engine.cluster.info().node_id
-        address = next((node.attachments.get(view.id, "") for node in nodes if node.id == own_id), "")
-        if (view.ingress and address) or containers:
-            key = "ingress-sbox" if view.ingress else f"lb-{view.name}"
-            containers[key] = endpoint_resource(f"{view.name}-endpoint", address, key, own_id, view.id)
-            peers = [
-                {"Name": endpoint_id("peer", node.id)[:12], "IP": node.status.addr}
-                for node in nodes
-                if view.id in node.attachments
-            ]
-            return msgspec.structs.replace(view, containers=containers, labels=view.labels or {}, peers=peers)
-    return msgspec.structs.replace(view, containers=containers) if containers else view
+    if overlay is not None:
+        view = _overlay_view(call, overlay)
+        key = "ingress-sbox" if view.ingress else f"lb-{view.name}"
+        if overlay.address:
+            own_id = call.engine.cluster.info().node_id
+            containers[key] = endpoint_resource(f"{view.name}-endpoint", overlay.address, key, own_id, view.id)
+    return msgspec.structs.replace(view, containers=containers)
 
 
 def list_networks(call: Call) -> Answer:
@@ -281,7 +299,8 @@ def remove_network(call: Call) -> Answer:
     """`DELETE /networks/{id}`."""
     view = _find(call, call.name)
     if view.scope == "swarm":
-        call.control.remove_network(view.id, call.actor)
+        # One that only this engine still knows cannot be removed by anyone.
+        call.control.remove_network(find_network(call.control, view.id).id, call.actor)
         return NO_CONTENT
     network = call.engine.networks.find(view.id)
     assert network is not None

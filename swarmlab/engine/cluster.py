@@ -13,12 +13,13 @@ from swarmlab.engine import addresses, swarmtexts
 from swarmlab.engine.certificate import Validity, issued
 from swarmlab.engine.errors import EngineError, bad_request, internal, unavailable
 from swarmlab.engine.events import Events
+from swarmlab.engine.overlays import Overlays
 from swarmlab.engine.patience import patiently
 from swarmlab.engine.swarmnode import SwarmNode
 from swarmlab.engine.swarms import SwarmInfo, Swarms
 from swarmlab.engine.unlockkey import is_key, key_digest
 from swarmlab.manager import ControlAPI, FirstNode, StatusError, Swarm
-from swarmlab.objects import Network, new_id
+from swarmlab.objects import new_id
 from swarmlab.objects.local import Engine, Membership
 from swarmlab.objects.requests import InitRequest, JoinRequest
 from swarmlab.store import Actor, Commit, Kind, Store
@@ -36,7 +37,15 @@ class ClusterComponent:
     """Makes, joins and leaves swarms for one engine, and says what it may ask of its swarm."""
 
     def __init__(
-        self, engine_id: str, name: str, address: str, store: Store, clock: Clock, swarms: Swarms, events: Events
+        self,
+        engine_id: str,
+        name: str,
+        address: str,
+        store: Store,
+        clock: Clock,
+        swarms: Swarms,
+        events: Events,
+        overlays: Overlays,
     ) -> None:
         self._engine_id = engine_id
         self._name = name
@@ -45,6 +54,7 @@ class ClusterComponent:
         self._clock = clock
         self._swarms = swarms
         self._events = events
+        self._overlays = overlays
         #: The node at work; none while the engine is off, locked or in no swarm.
         self._node: SwarmNode | None = None
         self._pending: JoinRequest | None = None
@@ -153,14 +163,6 @@ class ClusterComponent:
         except StatusError as error:
             return self.info()._replace(error=str(error))
 
-    def node_networks(self) -> list[Network]:
-        """The swarm's networks that exist on this node: ingress, and those that its tasks are on."""
-        if self._node is None:
-            return []
-        tables = self._node.swarm.store.tables
-        node = tables.nodes.get(self._node.node_id)
-        return [network for network in tables.networks if node is not None and network.id in node.attachments]
-
     # --- making, joining, leaving ----------------------------------------------------------------------------------
 
     async def init(self, request: InitRequest) -> str:
@@ -248,6 +250,7 @@ class ClusterComponent:
         swarm = self._swarms.get(member.swarm)
         if swarm is not None:
             await self._swarms.left(swarm, member.node_id, self._name)
+        self._overlays.clear()
 
     async def unlock(self, key: str) -> None:
         """Unlock a locked manager; return when it has found its swarm, or after 20 s. Raises EngineError."""
@@ -396,6 +399,7 @@ class ClusterComponent:
             self._clock,
             partial(self._swarms.executor, swarm, self._name),
             self._events,
+            self._overlays,
             remember=self._remember,
             on_rejected=lambda reason: self._rejected(node, reason),
         )

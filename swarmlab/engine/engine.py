@@ -22,6 +22,7 @@ from swarmlab.engine.imageremoval import ImageRemoval
 from swarmlab.engine.images import LocalImages
 from swarmlab.engine.localipam import prefix_length
 from swarmlab.engine.localnetworks import GATEWAY_BRIDGE, PREDEFINED, LocalNetworks
+from swarmlab.engine.overlays import Overlays
 from swarmlab.engine.placement import HandNetwork, HandPlacement
 from swarmlab.engine.servicelogs import LogBroker, TaskContainers
 from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
@@ -115,6 +116,9 @@ class DockerEngine:
             lambda: self.containers.list(all=False),
             lambda: self.cluster.membership is not None,
         )
+        self.overlays = Overlays(
+            name, store, clock, self.events, lambda: self.containers.list(all=False), self.networks.gateway_bridge
+        )
         self.execs = Execs(self.containers)
         self.removal = ImageRemoval(self.images, lambda: self.containers.list(all=True), self.events)
         kept.sweep({container.image_id for container in self.containers.list(all=True)})
@@ -127,6 +131,7 @@ class DockerEngine:
             self._network,
             self._service_ports,
             self.containers.find,
+            self.overlays,
             self._swarm_used,
         )
         self.wiring = self.containers.placement = Wiring(
@@ -139,7 +144,9 @@ class DockerEngine:
             _BRIDGE.gateway,
         )
         self.connections = Connections(self.containers, self.placement, self._network)
-        self.cluster = ClusterComponent(self._record.id, name, address, store, clock, swarms, self.events)
+        self.cluster = ClusterComponent(
+            self._record.id, name, address, store, clock, swarms, self.events, self.overlays
+        )
 
     @property
     def id(self) -> str:
@@ -156,6 +163,10 @@ class DockerEngine:
     def side(self) -> int:
         """The side of the network that it is on: it reaches the engines on the same one."""
         return self._engine().side
+
+    def peers(self, network_id: str) -> list[tuple[str, str]]:
+        """See `Swarms`: the nodes on which a network of the swarm exists, as this engine hears from them."""
+        return self._swarms.peers(network_id, self.name)
 
     def task_logs(self) -> LogBroker:
         """What the tasks of the swarm write. Raises EngineError (503) unless this node is a manager with a leader."""
@@ -219,7 +230,10 @@ class DockerEngine:
         swarm = self._swarm()
         network = swarm.store.tables.networks.get(network_id) if swarm is not None else None
         if network is None:
-            return None
+            overlay = self.overlays.find(network_id)
+            if overlay is None:
+                return None
+            network = overlay.network
         spec = network.spec
         return NetworkFacts(network.id, spec.name, "ingress" if spec.ingress else "overlay", spec.internal)
 
@@ -252,10 +266,6 @@ class DockerEngine:
         endpoints = (service.endpoint for service in swarm.store.tables.services)
         ports = (port for endpoint in endpoints if endpoint is not None for port in endpoint.ports)
         return [port.published_port for port in ports if port.publish_mode != "host"]
-
-    def joined_swarm(self) -> None:
-        """The bridge through which tasks on overlay networks reach the outside exists from now on."""
-        self.networks.gateway_bridge()
 
     def set_power(self, power: str) -> None:
         """Remember that the machine was switched on, stopped or cut off."""

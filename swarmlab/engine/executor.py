@@ -9,6 +9,7 @@ from swarmlab.engine import taskcontainer
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.errors import EngineError
 from swarmlab.engine.images import LocalImages
+from swarmlab.engine.overlays import Overlays
 from swarmlab.engine.wiring import binding
 from swarmlab.network import Door, Endpoint, Fabric, Mesh, PortBinding
 from swarmlab.objects import Config, ContainerStatus, NodeDescription, PortConfig, Secret, Task
@@ -48,6 +49,7 @@ class ContainerExecutor:
         mesh: Mesh,
         fabric: Fabric,
         entrance: Callable[[str], str],
+        overlays: Overlays,
         describe: Callable[[], NodeDescription],
         pace: Pace = REAL_PACE,
     ) -> None:
@@ -58,6 +60,7 @@ class ContainerExecutor:
         self.mesh = mesh
         self.fabric = fabric
         self.entrance = entrance
+        self.overlays = overlays
         self.describe = describe
         self.pace = pace
 
@@ -98,6 +101,7 @@ class ContainerController:
         """See `Controller`. A container that an earlier life of the lab made is used again."""
         if self._record() is not None:
             return None
+        self._executor.overlays.need(network.network_id for network in self._task.networks)
         spec = taskcontainer.container_spec(self._task)
         image = self._executor.images.obtain(spec.image)
         if image is None:
@@ -294,16 +298,19 @@ class ContainerController:
 
     async def _shutdown(self) -> None:
         self._deactivate()
-        container = self._record()
-        if container is None or not container.state.runs:
+        if self._record() is None:
             return
         if self._task.networks:
             await self._executor.clock.sleep(LOAD_BALANCER_DRAIN)
+        container = self._record()
+        if container is None or not container.state.runs:
+            return
         await self._containers.stop(container.id, taskcontainer.grace_period(self._task))
         await self._executor.clock.sleep(self._executor.pace.stop)
 
     async def _remove(self) -> None:
-        self._deactivate()
+        # As on engines, the networks are given their time even when the container has ended long ago.
+        await self._shutdown()
         container = self._record()
         if container is not None:
             await self._containers.remove(container.id, volumes=True)

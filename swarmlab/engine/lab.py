@@ -236,6 +236,7 @@ class Lab:
             self._mesh(swarm),
             self.fabric,
             lambda node_id: self._entrance(swarm, node_id),
+            docker.overlays,
             description,
             self._pace,
         )
@@ -254,9 +255,18 @@ class Lab:
                 return other.containers
         return None
 
+    def peers(self, network_id: str, engine: str) -> list[tuple[str, str]]:
+        """See `Swarms`."""
+        side = self.engines[engine].side
+        there = (e for e in self.engines.values() if e.power == "on" and e.side == side)
+        return [
+            (member.node_id, member.advertise_addr.partition(":")[0])
+            for e in there
+            if (member := e.cluster.membership) is not None and e.overlays.find(network_id) is not None
+        ]
+
     async def joined(self, swarm: Swarm, node_id: str, engine: str) -> None:
         """See `Swarms`."""
-        self.engines[engine].joined_swarm()
         await self._mesh(swarm).join(node_id, NodeAddress(self.engines[engine].address))
         if engine == next(iter(self.engines)):
             self._fleet.join(swarm)

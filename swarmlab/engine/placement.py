@@ -9,6 +9,7 @@ import msgspec
 from swarmlab.engine.errors import EngineError, bad_request, conflict, internal
 from swarmlab.engine.events import Events
 from swarmlab.engine.localipam import contains, free_address, prefix_length, version
+from swarmlab.engine.overlays import Overlays
 from swarmlab.network import Endpoint, Mesh, NodeAddress, PortBinding
 from swarmlab.objects import PortConfig
 from swarmlab.objects.local import Container, ContainerNetwork, LocalPool
@@ -17,6 +18,8 @@ from swarmlab.runtime import base
 
 #: Where the engine looks for a port that nobody has asked for by number.
 _FIRST_PORT, _LAST_PORT = 32768, 60999
+#: Where a container is that was not told where to be.
+_DEFAULT = "bridge"
 _SHARED = frozenset({"host", "none"})
 
 
@@ -69,7 +72,7 @@ class HandNetwork(NamedTuple):
 class HandPlacement:
     """Places what was run by hand: on a network of the engine, its ports on the node's own address.
 
-    Containers of tasks are placed by their executor.
+    Containers of tasks are where the swarm wants them; one that it wants nowhere is on the engine's first bridge.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class HandPlacement:
         networks: Callable[[str], HandNetwork],
         taken: Callable[[], Iterable[int]],
         find: Callable[[str], Container],
+        overlays: Overlays,
         swarm_used: Callable[[str], set[str]] = lambda network_id: set(),
     ) -> None:
         """`containers` run now, `networks` finds one by name or id, `taken` are ports that services publish here.
@@ -93,6 +97,7 @@ class HandPlacement:
         self._taken = taken
         self._find = find
         self._swarm_used = swarm_used
+        self._overlays = overlays
         self.mesh = Mesh()
 
     async def open(self, address: str) -> None:
@@ -106,7 +111,7 @@ class HandPlacement:
     def place(self, container: Container, runs: base.Container) -> Container:
         """See `Placement`. Raises EngineError (404, 400, 403, 409, 500)."""
         if container.host is None:
-            return container
+            return self._place_task(container)
         attachments, endpoints = {}, []
         for reference, settings in container.attachments.items():
             network = self._networks(reference)
@@ -128,6 +133,7 @@ class HandPlacement:
 
     def endpoint(self, network: HandNetwork, settings: EndpointSettings, container: Container) -> ContainerNetwork:
         """A place for a container on a network. Raises EngineError (400, 403, 500)."""
+        self._overlays.need((network.id,))
         wanted = settings.ipam_config or EndpointIPAMConfig()
         asked = {4: wanted.ipv4_address, 6: wanted.ipv6_address}
         used = self._used(network, container.id)
@@ -141,13 +147,20 @@ class HandPlacement:
 
     def displace(self, container: Container) -> None:
         """See `Placement`."""
-        if container.host is None:
-            return
         self.mesh.deactivate(container.id)
         for endpoint in container.endpoints:
             self.tell("disconnect", endpoint.network_id, container)
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _place_task(self, container: Container) -> Container:
+        endpoints = container.endpoints
+        bridge = self._networks(_DEFAULT)
+        if not endpoints or endpoints[0].network_id == bridge.id:
+            endpoints = (self.endpoint(bridge, EndpointSettings(), container),)
+        for endpoint in endpoints:
+            self.tell("connect", endpoint.network_id, container)
+        return msgspec.structs.replace(container, endpoints=endpoints)
 
     def _used(self, network: HandNetwork, container_id: str) -> set[str]:
         if network.driver == "overlay":
@@ -208,13 +221,18 @@ class HandPlacement:
 
     def tell(self, action: str, network_id: str, container: Container) -> None:
         """A container was put on a network (`connect`) or taken off it (`disconnect`)."""
-        try:
-            network = self._networks(network_id)
-        except EngineError:
-            # It has been removed meanwhile.
-            return
-        attributes = {"container": container.id, "name": network.name, "type": network.driver}
-        self._events.publish("network", action, network.id, attributes)
+        overlay = self._overlays.find(network_id)
+        if overlay is not None:
+            name, driver = overlay.network.spec.name, "overlay"
+        else:
+            try:
+                network = self._networks(network_id)
+            except EngineError:
+                # It has been removed meanwhile.
+                return
+            name, driver = network.name, network.driver
+        attributes = {"container": container.id, "name": name, "type": driver}
+        self._events.publish("network", action, network_id, attributes)
 
 
 def attached(network: HandNetwork, settings: EndpointSettings, container: Container) -> EndpointSettings:

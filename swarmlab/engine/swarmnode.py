@@ -15,6 +15,7 @@ from swarmlab.dispatcher import Dispatcher
 from swarmlab.engine import addresses, swarmevents
 from swarmlab.engine.certificate import Validity, issued
 from swarmlab.engine.events import Events
+from swarmlab.engine.overlays import Overlays
 from swarmlab.engine.unlockkey import key_digest
 from swarmlab.manager import NO_LEADER, Code, ControlAPI, Standing, StatusError, Swarm
 from swarmlab.objects import Node, TLSInfo
@@ -43,6 +44,7 @@ class SwarmNode:
         clock: Clock,
         make_executor: Callable[[Callable[[], TLSInfo]], Executor],
         events: Events,
+        overlays: Overlays,
         *,
         remember: Callable[[Membership], None],
         on_rejected: Callable[[str], None],
@@ -52,6 +54,7 @@ class SwarmNode:
         self._member = member
         self._clock = clock
         self._events = events
+        self._overlays = overlays
         self._remember = remember
         self._tls = self._certificate()
         self._agent = Agent(
@@ -69,6 +72,7 @@ class SwarmNode:
         #: When the certificate is to be renewed, for it is getting old.
         self._aging: Timer | None = None
         self._was_ready = False
+        self._registered = False
         self._ends: list[Callable[[], None]] = []
 
     def start(self) -> None:
@@ -78,6 +82,7 @@ class SwarmNode:
             store.watch(self._on_commit, Kind.NODE, Kind.CLUSTER),
             self.swarm.on_quorum(self._quorum_changed),
             swarmevents.report(store, self._events, self._hears_as_manager),
+            self._overlays.follow(store, self.node_id, self._hears, joined=bool(self._member.remote)),
         ]
         if self.manages and node is not None and node.manager_status is not None:
             self.swarm.raft.online(self.node_id)
@@ -139,7 +144,11 @@ class SwarmNode:
         return self.dispatcher is not None
 
     def _hears_as_manager(self) -> bool:
-        return self._takes_part() and self._hears()
+        """Whether it tells of the swarm's events; the first is that it is ready itself."""
+        if not self._registered:
+            node = self.swarm.store.tables.nodes.get(self.node_id)
+            self._registered = node is not None and node.status.state == "ready"
+        return self._registered and self._takes_part() and self._hears()
 
     def _quorum_changed(self) -> None:
         """There is another leader, or none, or the network is another: agents look for a dispatcher that they reach."""

@@ -46,6 +46,9 @@ class Swarms(Protocol):
     def executor(self, swarm: Swarm, engine: str, tls: Callable[[], TLSInfo]) -> Executor:
         """What runs a swarm's tasks on an engine; `tls` is what the node reports of its certificate."""
 
+    def peers(self, network_id: str, engine: str) -> list[tuple[str, str]]:
+        """The nodes on which a network of the swarm exists and that an engine reaches: their ids and addresses."""
+
     async def joined(self, swarm: Swarm, node_id: str, engine: str) -> None:
         """An engine became a node: the routing mesh reaches it."""
 

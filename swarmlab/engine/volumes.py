@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from swarmlab.engine import tmpfs
 from swarmlab.engine.errors import EngineError, bad_request, conflict, internal, not_found
 from swarmlab.engine.events import Events
 from swarmlab.objects.local import ANONYMOUS_LABEL, Container, MountPoint, Volume
@@ -139,12 +140,14 @@ class Volumes:
                 source=self._source(mount),
                 read_only=not mount.rw,
                 copy=mount.copy_data,
+                options=tmpfs.of_mount(mount.spec.tmpfs_options) if mount.type == "tmpfs" else (),
             )
             for mount in container.mounts
             if mount.destination != "/"
         ]
         found += [
-            base.Mount(target=target, read_only=_reads_only(options)) for target, options in container.tmpfs.items()
+            base.Mount(target=target, read_only=_reads_only(options), options=tmpfs.of_run(options))
+            for target, options in container.tmpfs.items()
         ]
         return tuple(sorted(found, key=lambda mount: mount.target))
 

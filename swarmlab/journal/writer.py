@@ -11,7 +11,7 @@ import msgspec
 from swarmlab.journal.schema import FORMAT, SCHEMA
 from swarmlab.journal.seal import Seal
 from swarmlab.objects import Cluster, Config, Network, Node, Object, Secret, Service, Task
-from swarmlab.objects.local import Container, Engine, LocalImage, LocalNetwork, Volume
+from swarmlab.objects.local import Container, Engine, LocalImage, LocalNetwork, Overlay, Volume
 from swarmlab.store import Commit, Kind, Store
 
 S = TypeVar("S")
@@ -21,6 +21,7 @@ _TYPES: dict[Kind, type[Object]] = {
     Kind.IMAGE: LocalImage,
     Kind.VOLUME: Volume,
     Kind.LOCAL_NETWORK: LocalNetwork,
+    Kind.OVERLAY: Overlay,
 }  # fmt: skip
 #: How many commits of a scope may follow its snapshot before a new one is due.
 SNAPSHOT_INTERVAL = 10_000

@@ -156,17 +156,18 @@ class Swarm:
             role = "worker"
         else:
             raise invalid_argument("A valid join token is necessary to join this cluster")
+        node = Node(
+            id=new_id(),
+            spec=NodeSpec(role=role, availability=availability or "active"),
+            role=role,
+            status=NodeStatus(addr=address),
+            manager_status=ManagerStatus(addr=f"{address}:{PORT}") if role == "manager" else None,
+            certificate="pending",
+        )
         with self.store.transaction(actor) as tx:
-            return tx.create(
-                Kind.NODE,
-                Node(
-                    id=new_id(),
-                    spec=NodeSpec(role=role, availability=availability or "active"),
-                    role=role,
-                    status=NodeStatus(addr=address),
-                    manager_status=ManagerStatus(addr=f"{address}:{PORT}") if role == "manager" else None,
-                ),
-            )
+            node = tx.create(Kind.NODE, node)
+        with self.store.transaction(actor) as tx:
+            return tx.update(Kind.NODE, msgspec.structs.replace(node, certificate="issued"))
 
     def close(self) -> None:
         """Stop everything; the store stays as it is."""

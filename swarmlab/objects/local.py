@@ -6,7 +6,7 @@ import msgspec
 
 from swarmlab.objects.base import Labels, Object, Spec, Strings
 from swarmlab.objects.container import HealthConfig, Mount
-from swarmlab.objects.network import PortConfig
+from swarmlab.objects.network import Network, PortConfig
 from swarmlab.objects.run import EndpointSettings, HostConfig
 
 #: Seconds that a container may take to stop that says nothing of it.
@@ -164,6 +164,16 @@ class LocalNetwork(Object, frozen=True):
     labels: Labels = msgspec.field(default_factory=dict)
     config_only: bool = False
     config_from: str = ""
+
+
+class Overlay(Object, frozen=True):
+    """A network of the swarm, with the same id, as it exists on this engine; it may outlive the swarm's own.
+
+    `address` is the node's own end, that of its load balancer, with prefix length; empty while it has none.
+    """
+
+    network: Network
+    address: str = ""
 
 
 class ContainerNetwork(Spec, frozen=True):

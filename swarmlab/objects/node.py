@@ -100,7 +100,7 @@ class ManagerStatus(Spec, frozen=True):
 class Node(Object, frozen=True):
     """A node. `role` is the observed role, which follows `spec.role` once the raft membership has changed.
 
-    `certificate` is `issued`, or `rotate` when the node is to get a new one.
+    `certificate` is `pending` in a new node for a moment, then `issued`, or `rotate` when the node is to get a new one.
     `attachments` are the load balancer's addresses on the node, by network id, with prefix length.
     """
 

@@ -30,13 +30,15 @@ class File(msgspec.Struct, frozen=True):
 class Mount(msgspec.Struct, frozen=True):
     """Something mounted at `target`: a directory or file of this machine, or without `source` an empty tmpfs.
 
-    With `copy` a directory that is empty gets what the image has in its place.
+    With `copy` a directory that is empty gets what the image has in its place. `options` of a tmpfs are as the kernel
+    shows them: `size=980k`, `mode=700`.
     """
 
     target: str
     source: Path | None = None
     read_only: bool = False
     copy: bool = False
+    options: tuple[str, ...] = ()
 
 
 class ContainerConfig(msgspec.Struct, frozen=True):

@@ -53,7 +53,7 @@ class Controller(Protocol):
         """Stop the container in good order."""
 
     def remove(self) -> Step:
-        """Remove the container and all that belongs to it."""
+        """Stop the container in good order if it runs, then remove it and all that belongs to it."""
 
     def container_status(self) -> ContainerStatus | None:
         """What is known of the container; None before there is one."""

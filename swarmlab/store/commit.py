@@ -23,6 +23,7 @@ class Kind(StrEnum):
     IMAGE = "image"
     VOLUME = "volume"
     LOCAL_NETWORK = "local_network"
+    OVERLAY = "overlay"
 
 
 class Actor(msgspec.Struct, frozen=True, omit_defaults=True):

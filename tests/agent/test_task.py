@@ -279,10 +279,10 @@ def test_a_shutdown_that_fails_is_a_failure() -> None:
     assert [(s.state, s.err) for s in bench.reports] == [(S.FAILED, "stuck")]
 
 
-def test_removal_stops_what_lives_and_cleans_up() -> None:
+def test_removal_is_one_step_of_the_controllers() -> None:
     bench = Bench().run()
     bench.manager.remove()
-    assert bench.controller.calls[-2:] == ["shutdown", "remove"]
+    assert bench.controller.calls[-2:] == ["wait", "remove"]
     assert bench.states[-1] == "running", "nobody is told of a task that is gone"
 
 

@@ -234,6 +234,22 @@ def test_a_node_is_on_other_networks_while_it_has_a_task_there(allocating: World
     assert dict(node.attachments) == {"ingress": "10.0.0.2/24"}
 
 
+def test_a_node_leaves_a_network_that_is_removed_at_once(allocating: World) -> None:
+    allocating.node("n1")
+    allocating.network(network("one"))
+    # A task of a global service has its node from the beginning.
+    allocating.service(service_spec(networks=("one",), mode="dnsrr"))
+    task = allocating.task(allocating.of(), slot=1, state=S.NEW, node="n1").id
+    node = allocating.tables.nodes.get("n1")
+    assert node is not None
+    assert "one" in node.attachments
+    allocating.delete(Kind.NETWORK, "one")
+    node = allocating.tables.nodes.get("n1")
+    assert node is not None
+    assert dict(node.attachments) == {"ingress": "10.0.0.2/24"}
+    assert not allocating.get(task).state.terminal
+
+
 # --- starting again --------------------------------------------------------------------------------------------------
 
 

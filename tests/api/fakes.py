@@ -12,6 +12,7 @@ from swarmlab.engine.events import Event
 from swarmlab.engine.imageremoval import ImageRemoval
 from swarmlab.engine.images import LocalImages
 from swarmlab.engine.localnetworks import LocalNetworks
+from swarmlab.engine.overlays import Overlays
 from swarmlab.engine.settings import engine_settings
 from swarmlab.engine.volumes import Volumes
 from swarmlab.images import Catalogue, ImageStore
@@ -82,9 +83,6 @@ class FakeCluster:
             cluster=next(iter(self.store.tables.clusters)) if manager else None,
             warnings=[],
         )
-
-    def node_networks(self) -> list[Network]:
-        return [network for network in self.store.tables.networks if network.spec.ingress]
 
     def status(self) -> str:
         if not self._active:
@@ -218,8 +216,12 @@ class FakeEngine:
         )
         self.removal = ImageRemoval(self.images, lambda: self.containers.list(all=True), cast(Any, self.events))
         self.networks = local_networks(self)
+        self.overlays = overlays(self)
         # One that somebody has made; put there without a transaction, so that versions begin with the tests' own.
         self.store.tables.local_networks.put(LocalNetwork(id="8" * 64, name="mine", pools=(_MINE,)), None)
+
+    def peers(self, network_id: str) -> list[tuple[str, str]]:
+        return [(NODE_ID, "127.0.0.1")]
 
     def put(self, kind: Kind, *objects: Object) -> None:
         """Store objects as some loop would."""
@@ -232,6 +234,12 @@ def local_networks(engine: Any) -> LocalNetworks:
     """The networks of an engine that is in no swarm."""
     running = lambda: engine.containers.list(all=False)  # noqa: E731
     return LocalNetworks(engine.name, engine.store, engine.events, lambda: NETWORKS, running, lambda: False)
+
+
+def overlays(engine: Any) -> Overlays:
+    """The networks of the swarm on an engine."""
+    running = lambda: engine.containers.list(all=False)  # noqa: E731
+    return Overlays(engine.name, engine.store, engine.clock, engine.events, running, lambda: None)
 
 
 class FakeJournal:

@@ -21,7 +21,7 @@ from swarmlab.objects.local import Container
 from swarmlab.runtime.virtual import VirtualRuntime
 
 from .conftest import Client
-from .fakes import local_networks
+from .fakes import local_networks, overlays
 
 
 class Raw:
@@ -56,6 +56,7 @@ class Live:
         self.runtime = client.run(self._make(state))
         self.events = engine.events = Events(engine.clock)
         engine.networks = local_networks(engine)
+        engine.overlays = overlays(engine)
         engine.volumes = Volumes("node-1", engine.store, state / "volumes", self.events)
         engine.containers = Containers("node-1", engine.store, engine.clock, self.runtime, self.events, engine.volumes)
         engine.images = LocalImages(engine.images.store, engine.clock, self.events)
@@ -70,6 +71,7 @@ class Live:
             self._network,
             lambda: [8099],
             engine.containers.find,
+            engine.overlays,
         )
         engine.connections = Connections(engine.containers, self.placement, self._network)
         client.run(self.placement.open("127.0.0.1"))

@@ -1,12 +1,11 @@
 import pytest
 
 from swarmlab.objects import Driver, IPAMConfig, IPAMOptions, Network, NetworkSpec
-from swarmlab.objects.local import ContainerNetwork
+from swarmlab.objects.local import ContainerNetwork, Overlay
 from swarmlab.store import Kind
 
 from .conftest import Client
-from .fakes import NODE_ID, TEST
-from .test_containers import NETWORK, container, replace
+from .test_containers import NETWORK, container
 
 BACK = Network(
     id=NETWORK,
@@ -82,10 +81,7 @@ def test_wrong_filters(client: Client, filters: dict[str, list[str]], status: in
 
 
 def test_a_network_with_containers_here_shows_them_and_its_peers(swarm: Client) -> None:
-    with swarm.engine.store.transaction(TEST) as tx:
-        node = tx.tables.nodes.get(NODE_ID)
-        assert node is not None
-        tx.update(Kind.NODE, replace(node, attachments={NETWORK: "10.0.1.9/24"}))
+    here(swarm, NETWORK, "10.0.1.9/24")
     endpoint = ContainerNetwork(network_id=NETWORK, addresses=("10.0.1.3/24",))
     swarm.engine.containers.every = [container(endpoints=(endpoint,))]
     shown = swarm("GET", "/networks/back").json
@@ -93,6 +89,29 @@ def test_a_network_with_containers_here_shows_them_and_its_peers(swarm: Client) 
         "a" * 64: "10.0.1.3/24", "lb-back": "10.0.1.9/24",
     }  # fmt: skip
     assert [peer["IP"] for peer in shown["Peers"]] == ["127.0.0.1"]
+
+
+def here(client: Client, network_id: str, address: str = "") -> None:
+    """A network of the swarm exists on the engine."""
+    network = client.engine.store.tables.networks.get(network_id)
+    assert network is not None
+    client.engine.put(Kind.OVERLAY, Overlay(id=network_id, network=network, address=address))
+
+
+def test_a_network_that_only_the_node_still_knows(swarm: Client) -> None:
+    here(swarm, NETWORK, "10.0.1.9/24")
+    listed = {network["Name"]: network for network in swarm("GET", "/networks").json}
+    assert (listed["back"]["Containers"], "Peers" in listed["back"]) == (None, False)
+    assert swarm("DELETE", "/networks/back").status == 204
+    listed = {network["Name"]: network for network in swarm("GET", "/networks").json}
+    assert (listed["back"]["Scope"], listed["back"]["Driver"], listed["back"]["Containers"]) == ("swarm", "overlay", {})
+    assert [peer["IP"] for peer in listed["back"]["Peers"]] == ["127.0.0.1"]
+    shown = swarm("GET", "/networks/back").json
+    assert list(shown["Containers"]) == ["lb-back"]
+    gone = swarm("DELETE", "/networks/back")
+    assert (gone.status, gone.message) == (404, f"network {NETWORK} not found")
+    taken = swarm("POST", "/networks/create", {"Name": "back", "Driver": "overlay", "CheckDuplicate": True})
+    assert taken.status == 409
 
 
 def test_arguments(swarm: Client) -> None:
@@ -144,6 +163,8 @@ def test_what_cannot_be_created(client: Client) -> None:
 def test_a_worker_lists_the_swarms_networks_that_are_on_it(client: Client) -> None:
     client.init()
     client.engine.cluster.worker = True
+    assert client("GET", "/networks/ingress").status == 404
+    here(client, "i" * 25)
     names = [network["Name"] for network in client("GET", "/networks").json]
     assert "ingress" in names
     assert client("GET", "/networks/ingress").status == 200

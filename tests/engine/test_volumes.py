@@ -91,6 +91,8 @@ def test_the_gateway_bridge_takes_the_next_free_subnet_and_stays(make: Make) -> 
     engine = lab.engine(1)
     engine.networks.create(NetworkCreateRequest(name="net"))
     lab.swarm(1)
+    assert engine.networks.find("docker_gwbridge") is None
+    lab.advance(1)
     bridge = engine.networks.find("docker_gwbridge")
     assert bridge is not None
     assert bridge.pools[0].subnet == "172.19.0.0/16"

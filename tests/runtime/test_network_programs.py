@@ -30,6 +30,14 @@ def test_names_addresses_and_interfaces_as_busybox_shows_them(tmp_path: Path) ->
             0, "10: eth0@if11: <BROADCAST,MULTICAST,UP,LOWER_UP,M-DOWN> mtu 1500 qdisc noqueue \n"
                "    inet 10.0.0.2/24 brd 10.0.0.255 scope global eth0\n"
                "       valid_lft forever preferred_lft forever\n"),
+        ("ip", "-o", "-4", "addr", "show", "eth0"): (
+            0, "10: eth0    inet 10.0.0.2/24 brd 10.0.0.255 scope global eth0\\"
+            "       valid_lft forever preferred_lft forever\n",
+        ),
+        ("ip", "-o", "link", "show", "lo"): (
+            0, "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue qlen 1000\\"
+            "    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00\n",
+        ),
         ("ip", "route"): (0, "default via 10.0.0.1 dev eth0 \n10.0.0.0/24 dev eth0 scope link  src 10.0.0.2 \n"),
         ("ip", "addr", "show", "eth9"): (1, "ip: can't find device 'eth9'\n"),
         ("nc", "web", "80"): (1, "nc: can't connect to remote host (10.0.0.3): Connection refused\n"),

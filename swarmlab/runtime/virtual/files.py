@@ -28,10 +28,10 @@ DIRECTORIES: Mapping[str, int] = dict.fromkeys(
 _APPLETS = [
     "awk", "base64", "basename", "bash", "cat", "chmod", "chown", "cp", "curl", "cut", "date", "dd", "df",
     "diff", "dirname", "du", "echo", "env", "expr", "false", "find", "grep", "gunzip", "gzip", "head",
-    "hostname", "id", "kill", "ln", "ls", "md5sum", "mkdir", "mktemp", "mv", "nginx", "nohup", "od", "paste",
+    "hostname", "id", "kill", "ln", "ls", "md5sum", "mkdir", "mktemp", "mount", "mv", "nginx", "nohup", "od", "paste",
     "ping", "printenv", "printf", "ps", "pwd", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "sh",
     "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee", "test", "timeout", "top", "touch", "tr", "true",
-    "uname", "uniq", "wc", "wget", "which", "whoami", "xargs", "yes",
+    "umount", "uname", "uniq", "wc", "wget", "which", "whoami", "xargs", "yes",
 ]  # fmt: skip
 
 #: Directories in which an executable may be.

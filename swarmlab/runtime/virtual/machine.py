@@ -16,6 +16,7 @@ from swarmlab.network import VARIABLE, Egress, Sandbox, UnreachableError, egress
 from swarmlab.runtime.base import Output
 from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.leftovers import kill_marked
+from swarmlab.runtime.virtual.mounttable import MountEntry
 from swarmlab.runtime.virtual.process import Child, ProcessHost
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Machine:
         sandboxes: Callable[[], Sandbox],
         exchange: Callable[[], str],
         memory: int = 0,
+        mounts: Sequence[MountEntry] = (),
     ) -> None:
         """`memory` is the container's limit in bytes, 0 for none."""
         self.container_id = container_id
@@ -79,6 +81,7 @@ class Machine:
         self.directory = directory
         self.processes = processes
         self.absent = absent
+        self.mounts = mounts
         self.signals = Signals()
         self.memory = memory
         #: Whether the program was killed because it had used up the container's memory, and what kills it.

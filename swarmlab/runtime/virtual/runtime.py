@@ -10,6 +10,7 @@ from swarmlab.runtime.base import ContainerConfig, File
 from swarmlab.runtime.virtual.container import VirtualContainer
 from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.machine import Machine
+from swarmlab.runtime.virtual.mounttable import mount_table
 from swarmlab.runtime.virtual.process import ProcessHost
 
 #: What is there until the engine has put the container on its networks.
@@ -56,6 +57,7 @@ class VirtualRuntime:
             sandboxes=lambda: self._fabric.sandbox(config.id),
             exchange=lambda: self._exchange.admit(config.id),
             memory=config.memory,
+            mounts=mount_table(config, image),
         )
 
         def forget() -> None:

@@ -9,6 +9,7 @@ from swarmlab.runtime.virtual.programs.identity import id_
 from swarmlab.runtime.virtual.programs.interfaces import hostname, ifconfig, ip, route
 from swarmlab.runtime.virtual.programs.lookup import getent, nslookup
 from swarmlab.runtime.virtual.programs.ls import ls
+from swarmlab.runtime.virtual.programs.mount import mount, umount
 from swarmlab.runtime.virtual.programs.netcat import nc
 from swarmlab.runtime.virtual.programs.nginx import nginx
 from swarmlab.runtime.virtual.programs.pgclient import CLIENTS, client
@@ -35,6 +36,7 @@ PROGRAMS: Mapping[str, Program] = {
     "ifconfig": ifconfig,
     "ip": ip,
     "ls": ls,
+    "mount": mount,
     "nc": nc,
     "nginx": nginx,
     **dict.fromkeys(CLIENTS, client),
@@ -51,6 +53,7 @@ PROGRAMS: Mapping[str, Program] = {
     "sleep": sleep,
     "tail": tail,
     "top": top,
+    "umount": umount,
     "wget": wget,
     "whoami-echo": whoami_echo,
     "whoami-plain": whoami_plain,

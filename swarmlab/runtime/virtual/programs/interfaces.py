@@ -60,7 +60,7 @@ async def ip(context: Context) -> int:
         text = "".join(_links(known, device, addresses="address".startswith(what)))
         if "-4" in context.argv and "address".startswith(what):
             text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("    link/"))
-        await context.out(text)
+        await context.out(_one_line_each(text, addresses="address".startswith(what)) if "-o" in context.argv else text)
     else:
         await context.err(
             "BusyBox v1.37.0 multi-call binary.\n\nUsage: ip [OPTIONS] address|route|link [ARGS]\n\n"
@@ -69,6 +69,20 @@ async def ip(context: Context) -> int:
         )
         return 1
     return 0
+
+
+def _one_line_each(text: str, *, addresses: bool) -> str:
+    """What belongs to one interface, or to one address of it, on one line (`-o`)."""
+    name, found = "", []
+    for line in text.splitlines():
+        if not line.startswith(" "):
+            name = line.partition(": <")[0].partition("@")[0]
+            found += [] if addresses else [line]
+        elif addresses and line.startswith("    inet "):
+            found.append(name + line)
+        elif found and (not addresses or line.startswith("       ")):
+            found[-1] += "\\" + line
+    return "".join(f"{line}\n" for line in found)
 
 
 async def ifconfig(context: Context) -> int:
