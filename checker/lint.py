@@ -22,7 +22,7 @@ def lint(text: str, name: str) -> list[str]:
 
 
 def _free_points(exercise: Exercise, document: Document) -> list[DocumentError]:
-    untouched = grade(exercise, [])
+    untouched = grade(exercise, None)
     return [
         document.error(
             f"$.steps[{i}].conditions[{j}]",
