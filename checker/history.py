@@ -32,7 +32,10 @@ BEGINNING = Marker()
 
 
 class History:
-    """A journal, for grading. Raises NoJournalError, here and while it is read, when the file is none that can be used."""
+    """A journal, for grading.
+
+    Raises NoJournalError, here and while it is read, when the file is none that can be used.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -152,6 +152,6 @@ def union(watches: Iterable[Watch | None]) -> frozenset[str]:
 Answers = Mapping[str, Sequence[str]]
 
 
-def _rank(reading: Reading) -> tuple[float, bool]:
+def _rank(reading: Reading) -> tuple[float, bool, bool]:
     """Nearer first; of two equally near ones the one with something to tell, else the later one."""
-    return reading.score, bool(reading.value)
+    return reading.score, reading.value is not None, bool(reading.value)

@@ -42,7 +42,8 @@ def nearest(service: Fields, kind: str, wanted: Given) -> tuple[float, str]:
     folder = KINDS[kind][0]
     best = (0.0, "")
     for source, path, mode in given(service, kind):
-        checks = [source == wanted.source]
+        # Which one it is tells more than where it is.
+        checks = [source == wanted.source] * 2
         if wanted.target is not None:
             checks.append(path == _path(wanted.target, folder))
         if wanted.mode is not None:

@@ -13,9 +13,9 @@ _SECTIONS = {"availability": "Spec", "state": "Status"}
 class Node(Fact, frozen=True, tag="node"):
     """Nodes are so. What is not given does not matter.
 
-    `which` says how many: `any` (one is enough), `every`, or `none`. `count` asks for at least so many and `exactly` for
-    so many, instead of `which`. `name` is the host's, `role` is `manager` or `worker`, `availability` is `active`, `pause`
-    or `drain`, `state` is `ready` or `down`; `label` is `name=value`.
+    `which` says how many: `any` (one is enough), `every`, or `none`. `count` asks for at least so many and `exactly`
+    for so many, instead of `which`. `name` is the host's, `role` is `manager` or `worker`, `availability` is `active`,
+    `pause` or `drain`, `state` is `ready` or `down`; `label` is `name=value`.
     """
 
     which: Literal["any", "every", "none"] = "any"
@@ -93,7 +93,7 @@ def _property(node: Fields, name: str, wanted: dict[str, str]) -> str:
     if name == "name":
         return _hostname(node)
     if name == "role":
-        return str(node.get("Role") or "unknown")
+        return str(node.get("Role") or "worker")
     if name == "label":
         key = wanted["label"].partition("=")[0]
         labels = (node.get("Spec") or {}).get("Labels") or {}

@@ -95,6 +95,12 @@ def _policy(prefix: str, key: str) -> dict[str, Property]:
     }
 
 
+def _env(service: Fields) -> list[str]:
+    """Each variable with its value, and by its name alone."""
+    variables = container(service).get("Env") or ()
+    return [*variables, *(variable.partition("=")[0] for variable in variables)]
+
+
 #: By the names that facts have for them.
 PROPERTIES: dict[str, Property] = {
     "mode": Property("mode", _mode),
@@ -119,7 +125,7 @@ PROPERTIES: dict[str, Property] = {
 }
 
 MEMBERS: dict[str, Members] = {
-    "env": Members("environment variable", lambda s: list(container(s).get("Env") or ())),
+    "env": Members("environment variable", _env),
     "constraint": Members(
         "constraint",
         lambda s: list(map(values.constraint, at(s, "Spec", "TaskTemplate", "Placement", "Constraints") or ())),

@@ -22,12 +22,13 @@ Number = str | int | float
 class Service(Fact, frozen=True, tag="service"):
     """A service exists and is so. What is not given does not matter.
 
-    `image` without a tag means `latest`, as for Docker; the tag `*` fits every tag. `published` and `target` are one port
-    of the routing mesh, or of the task's own node with `publish-mode: host`. `replicas` is the number asked for;
-    `running` (of this `image`, if given), `waiting` (pending because of `reason`), `stopped` (shut down, kept as history)
-    and `failed` are tasks, at least so many; `on-nodes` is on how many nodes they run. `config` and `secret` are lists of
-    `source`, `target` and `mode`; `no-config`, `no-secret` and `no-env` are names that must not be there. `network` is a
-    list of names, `constraint`, `env`, `label` and `mount` (targets) are lists. All others are the docker command's options.
+    `image` without a tag means `latest`, as for Docker; the tag `*` fits every tag. `published` and `target` are one
+    port of the routing mesh, or of the task's own node with `publish-mode: host`. `replicas` is the number asked for;
+    `running` (of this `image`, if given), `waiting` (pending because of `reason`), `stopped` (shut down, kept as
+    history) and `failed` are tasks, at least so many; `on-nodes` is on how many nodes they run. `config` and `secret`
+    are lists of `source`, `target` and `mode`; `no-config`, `no-secret` and `no-env` are names that must not be there.
+    `network` (names), `constraint`, `env` (`NAME=value` or `NAME`), `label` and `mount` (targets) are lists. All others
+    are the docker command's options.
     """
 
     name: str
@@ -176,7 +177,7 @@ class Service(Fact, frozen=True, tag="service"):
                 lambda t: len(t.nodes()), self.on_nodes, lambda v: f"tasks of {name} ran on {plural(v or 0, 'node')}"
             )
         if self.waiting is not None:
-            yield self._clause(self._waits, lambda v: f'{name} had no task pending with "{self.reason}"{v}')
+            yield self._clause(self._waits, lambda v: f'{name} had no task pending with "{self.reason}"{v or ""}')
         if self.stopped is not None:
             yield self._tasks(lambda t: t.stopped, self.stopped, lambda v: _at_most(name, v, "task") + " shut down")
         if self.failed is not None:
@@ -208,7 +209,9 @@ class Service(Fact, frozen=True, tag="service"):
 
         def read(service: Fields, _: Swarm) -> Reading:
             found = members.read(service)
-            return Reading(float(wanted in found), ", ".join(found))
+            # Values of variables stay unsaid: they may be passwords.
+            told = [one for one in found if field != "env" or "=" not in one]
+            return Reading(float(wanted in found), ", ".join(told))
 
         return self._clause(
             read, lambda v: f"{self.name} had no {members.label} {wanted}" + (f" (only {v})" if v else "")
