@@ -16,14 +16,12 @@ from checker.grader import Attempt
 from checker.history import BEGINNING, Marker
 from checker.source import NoJournalError
 
-_FOLDER = "checker"
+#: The folder beside a journal.
+FOLDER = "checker"
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is kept of an attempt. `hints` counts the tiers shown of each step; `given_up` says `solved` or `skipped`.
-
-    `past` are the journals' last transactions at which it began; the latest counts.
-    """
+    """What is kept of an attempt. `hints` counts each step's tiers shown; `given_up` says `solved` or `skipped`."""
 
     format: int = 1
     exercise: str
@@ -39,7 +37,7 @@ class Attempts:
     """The attempts that belong to one journal. Raises NoJournalError for a file that is damaged."""
 
     def __init__(self, journal: Path) -> None:
-        self._folder = journal.parent / _FOLDER
+        self._folder = journal.parent / FOLDER
 
     def get(self, exercise: str) -> Record:
         """The attempt at an exercise; one that begins with the journal if none was started."""
@@ -66,6 +64,10 @@ class Attempts:
             with suppress(FileNotFoundError):
                 os.unlink(name)
             raise
+
+    def started(self, exercise: str) -> bool:
+        """Whether there is an attempt at an exercise."""
+        return self._file(exercise).exists()
 
     def all(self) -> list[Record]:
         """Every attempt that was started."""

@@ -101,7 +101,9 @@ def parse(
         if variable not in values:
             raise VariableError(f"{name} has no variable {variable!r} (it has {', '.join(values) or 'none'})")
         values[variable] = _like(values[variable], variable, given)
-    exercise = document.convert(Exercise, _fill(document, value, values, "$"))
+    exercise = msgspec.structs.replace(
+        document.convert(Exercise, _fill(document, value, values, "$")), variables=dict(values)
+    )
     seen: set[str] = set()
     for i, step in enumerate(exercise.steps):
         if step.id in seen:
