@@ -96,6 +96,8 @@ def _report(result: Result) -> None:
         state = mark(step)
         points = f"{step.points}/{step.possible}"
         console.print(Text.assemble((f"{state:<10}", styles.get(state[0], "")), f"{points:>7}  ", step.step.title))
+        if step.full and step.step.explanation:
+            console.print(Padding(Text(f"note: {plain(step.step.explanation)}"), (0, 0, 0, 19)))
         for mistake in step.mistakes:
             console.print(Padding(Text(f"known mistake: {plain(mistake)}", style="yellow"), (0, 0, 0, 19)))
         for verdict in failed(step):

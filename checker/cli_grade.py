@@ -1,4 +1,4 @@
-"""Commands for records of gradings: grade, report, submit, grade-all."""
+"""Commands for records of gradings: grade, report, submit, record, grade-all."""
 
 import getpass
 import json
@@ -44,16 +44,16 @@ def grade(
 
 
 def report(
-    record: Annotated[Path, typer.Argument(help="A record that `checker grade` made.")],
+    graded: Annotated[Path, typer.Argument(metavar="RECORD", help="A record that `checker grade` made.")],
     form: Annotated[Form, typer.Option("--format", "-f", help="The form of the report.")] = Form.markdown,  # type: ignore[attr-defined]
     output: Output = None,
 ) -> None:
     """Show a record as JSON, CSV (a row per condition), JUnit XML, Markdown or HTML."""
     with telling():
         try:
-            write(FORMS[form](_read(record)), output)
+            write(FORMS[form](_read(graded)), output)
         except (ValueError, KeyError, TypeError) as error:
-            fail(ValueError(f"{record} is no record of a grading: {error}"))
+            fail(ValueError(f"{graded} is no record of a grading: {error}"))
 
 
 def submit(
@@ -100,11 +100,29 @@ def grade_all(
     raise typer.Exit(Exit.NOT_YET if any(one.error for one in graded) else Exit.FULL)
 
 
+def record(
+    file: Annotated[Path, typer.Argument(help="The journal to write; one that is there is gone on with.")],
+    host: Annotated[str | None, typer.Option("--host", "-H", help="A manager. [default: $DOCKER_HOST]")] = None,
+    every: Annotated[float, typer.Option(min=0.1, help="Look so often at least, in seconds.")] = 1.0,
+    seconds: Annotated[float | None, typer.Option("--for", help="End after so many seconds.")] = None,
+) -> None:
+    """Write down what happens on a real engine, to be checked with --journal."""
+    from checker.recorder import RecorderError
+    from checker.recorder import record as record_engine
+
+    with telling():
+        try:
+            record_engine(file, host=host, every=every, seconds=seconds, say=lambda text: typer.echo(text, err=True))
+        except RecorderError as error:
+            fail(error)
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(grade)
     app.command()(report)
     app.command()(submit)
+    app.command()(record)
     app.command("grade-all")(grade_all)
 
 

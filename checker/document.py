@@ -37,8 +37,9 @@ class Document:
         document = cls(name)
         if len(text) > _MOST_CHARACTERS:
             raise DocumentError(name, 1, f"the file has {len(text):,} characters, more than {_MOST_CHARACTERS:,}")
-        loader = yaml.SafeLoader(text)
+        loader = None
         try:
+            loader = yaml.SafeLoader(text)
             root = loader.get_single_node()
             if root is None:
                 raise DocumentError(name, 1, "the file is empty")
@@ -49,7 +50,8 @@ class Document:
         except (yaml.YAMLError, RecursionError, ValueError) as error:
             raise DocumentError(name, 1, f"no YAML that can be read: {error}") from None
         finally:
-            loader.dispose()
+            if loader is not None:
+                loader.dispose()
         return document
 
     def error(self, path: str, message: str) -> DocumentError:

@@ -201,7 +201,7 @@ def _window(call: _Call) -> int:
 def _call(row: RequestRecord) -> _Call:
     parts = row.path.strip("/").split("/")
     reference = ""
-    if len(parts) > 1 and parts[0] in _COLLECTIONS and parts[1] != "create":
+    if len(parts) > 1 and parts[0] in _COLLECTIONS and parts[1] not in {"create", "json"}:
         reference, parts[1] = unquote(parts[1]), "{}"
     return _Call(row, f"{row.method} /{'/'.join(parts)}", reference, _filters(row.query), row.times)
 

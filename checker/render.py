@@ -30,6 +30,8 @@ def mark(step: StepResult) -> str:
     """Whether a step is done, as a sign that comes with words."""
     if step.given_up:
         return f"– {step.given_up}"
+    if not step.possible:
+        return "? unknown"
     if step.full:
         return "✔ done"
     return "◐ partly" if step.points else "✘ not yet"
@@ -56,6 +58,8 @@ def text(result: Result) -> str:
     lines = [f"{result.exercise.id}  {result.exercise.title}", summary(result), ""]
     for step in result.steps:
         lines.append(f"{mark(step):<10} {step.points:>4}/{step.possible:<3} {step.step.title}")
+        if step.full and step.step.explanation:
+            lines += _indented("note:     ", step.step.explanation)
         for mistake in step.mistakes:
             lines += _indented("mistake:  ", mistake)
         for verdict in failed(step):
@@ -84,6 +88,8 @@ def html(result: Result) -> str:
 
 def _row(step: StepResult) -> str:
     details = "".join(f"<p>Known mistake: {_code(mistake)}</p>" for mistake in step.mistakes)
+    if step.full and step.step.explanation:
+        details += f"<p>{_code(step.step.explanation)}</p>"
     details += "".join(_details(verdict) for verdict in failed(step))
     return (
         f'<tr><th scope="row">{escape(step.step.title)}{details}</th><td>{mark(step)}</td>'

@@ -42,6 +42,8 @@ class Asked(Condition, frozen=True, tag="asked"):
     question that the engine refused, `engines` for so many engines that were asked.
     """
 
+    needs_full_journal = True
+
     command: Command
     facts: Moment
     of: str | int = ""

@@ -92,7 +92,8 @@ class Service(Fact, frozen=True, tag="service"):
             parts.append(f"image {self.image}")
         if self.published is not None:
             own = " on its own node only" if self.publish_mode == "host" else ""
-            parts.append(f"port {self.published} published to {self.target}{own}")
+            target = f" to {self.target}" if self.target is not None else ""
+            parts.append(f"port {self.published} published{target}{own}")
         if self.replicas is not None:
             parts.append(plural(self.replicas, "replica"))
         parts += [f"{PROPERTIES[name].label} {_text(name, wanted)}" for name, wanted in self._asked()]

@@ -31,6 +31,8 @@ _DETACH = re.compile(r"docker service (create|update|scale|rollback) (?!-d |--de
 _URL = re.compile(r"swarmlab url (\d+)(?: (node-\d+))?")
 _POWER = re.compile(r"swarmlab node (kill|stop|start) (node-\d+)")
 _SLEEP = re.compile(r"sleep (\d+)")
+#: What happens inside images and containers has no part in it: containers do nothing here, whatever they are made of.
+_OFFSTAGE = re.compile(r"docker (build|run) ")
 _GOING_ON = {"updating", "rollback_started"}
 
 
@@ -136,9 +138,10 @@ class Stage:
             if action == "start":
                 self._servers[node] = Server(self.lab.engines[node], self._journal)
                 await self._servers[node].start(self.settings.socket(node))
-            self.clock.advance(40)
         elif match := _SLEEP.fullmatch(line):
             self.clock.advance(int(match[1]))
+        elif not self._containers and _OFFSTAGE.match(line):
+            return
         elif match := _URL.search(line):
             self._open(int(match[1]), match[2] or "node-1")
         else:

@@ -151,3 +151,35 @@ def test_an_observer_that_cannot_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lint(GOOD, "T1.yaml") == ["T1.yaml:11: grader error, not your fault: KeyError: 'nothing'"]
     result = grade(exercise, None)
     assert (result.points, result.possible, result.full) == (0, 0, False)
+
+
+def test_a_solution_that_is_given_away_is_a_mistake() -> None:
+    told = GOOD.replace("why: Because.", "why: Run `docker service create --name web`.")
+    told += "    solution: [docker service create --name web]\n"
+
+    assert lint(told, "T1.yaml") == ["T1.yaml:12: step 'one': this gives the solution away; only the second hint may"]
+    assert lint(told.replace("Run `docker service create --name web`", "Use `docker service create`"), "T1.yaml") == []
+
+
+#: Thirty lines that stand for a billion values.
+BOMB = "b0: &b0 [x, x]\n" + "".join(f"b{i}: &b{i} [*b{i - 1}, *b{i - 1}]\n" for i in range(1, 30))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (BOMB, "more than"),
+        ("&a [*a]\n", "nested more than"),
+        ("x" * (2 << 20), "characters"),
+        ("[" * 5000, "no YAML that can be read"),
+        ("? [a, b]\n: c\n", "cannot be a name"),
+        ("\x00", "no YAML"),
+        ("a: !!python/object/apply:os.system [ls]\n", "unknown field `a`"),
+    ],
+    ids=["bomb", "loop", "long", "deep", "key", "binary", "code"],
+)  # fmt: skip
+def test_yaml_that_means_harm(text: str, says: str) -> None:
+    (mistake,) = lint(text, "T1.yaml")
+
+    assert mistake.startswith("T1.yaml:")
+    assert says in mistake

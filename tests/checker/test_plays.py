@@ -1,5 +1,7 @@
 """Both sides of every exercise's gate, with the genuine docker command in virtual time: solutions, routes, mutants."""
 
+from pathlib import Path
+
 import pytest
 from plays import Mutant, Play, every_play, missed, perform, plays, words
 
@@ -48,3 +50,13 @@ def test_there_are_enough_plays(exercise: str) -> None:
 
     assert len(found.mutants) >= (3 if question else 8)
     assert len(found.equivalents) >= (0 if question else 3)
+
+
+def test_the_table_is_up_to_date() -> None:
+    table = (Path(__file__).parents[2] / "docs" / "mutants.md").read_text(encoding="utf-8")
+    for name in available():
+        exercise, found = load(name), plays(name)
+        row = next(line for line in table.splitlines() if line.startswith(f"| {name}: "))
+        mutants = len(found.mutants)
+        assert row.startswith(f"| {name}: {exercise.title} | {exercise.possible} |")
+        assert row.endswith(f"| {len(found.equivalents)} of {len(found.equivalents)} | {mutants} | {mutants} |")

@@ -161,7 +161,7 @@ def test_solving_runs_the_lines_and_gives_no_credit(tmp_path: Path, monkeypatch:
     with Story(tmp_path) as story:
         story.init()
     docker = tmp_path / "docker"
-    docker.write_text(f"#!/bin/sh\necho \"$@\" >> {tmp_path}/calls\n")
+    docker.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n')
     docker.chmod(0o755)
     monkeypatch.setattr(lab, "environment", lambda name=None: {"PATH": f"{tmp_path}:/usr/bin:/bin"})
     solved = run.invoke(cli.app, ["solve", "B1", "--step", "network", "--journal", str(story.path)])

@@ -127,7 +127,9 @@ def test_a_journal_of_another_format(journal: Path) -> None:
     assert "a journal of format 7, and this checker reads format 1" in answer.stderr
 
 
-@pytest.mark.parametrize("changes", ["[[", '[["u"]]', '{"a": 1}', '[["c", "node", "x", 7]]', '[["c", "task", "x", null]]'])
+@pytest.mark.parametrize(
+    "changes", ["[[", '[["u"]]', '{"a": 1}', '[["c", "node", "x", 7]]', '[["c", "task", "x", null]]']
+)
 def test_a_damaged_journal(journal: Path, changes: str) -> None:
     with closing(sqlite3.connect(journal)) as db:
         db.execute("UPDATE commits SET changes = ? WHERE seq = 4", (changes,))
