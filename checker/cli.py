@@ -1,9 +1,7 @@
 """The command `checker`: what exercises there are, and how far you are."""
 
-import json
-from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -13,26 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from checker import check as grade_exercise
+from checker import cli_grade, cli_work
+from checker.cli_common import Assignments, Exit, Id, JournalFile, Json, Name, assignments, fail, print_json, telling
 from checker.conditions import AnyCondition
-from checker.document import DocumentError
-from checker.exercise import UnknownExerciseError, Variable, VariableError, available, load
+from checker.conditions.answer import Answer
+from checker.exercise import available, load
 from checker.lint import lint as lint_text
 from checker.render import failed, mark, plain, summary
 from checker.result import Result
-from checker.source import NoJournalError
 from checker.world import Swarm
 
 app = typer.Typer(name="checker", no_args_is_help=True, add_completion=False, help=__doc__)
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Id = Annotated[str, typer.Argument(metavar="EXERCISE", help="The exercise's id, such as A1.")]
-
-
-class Exit(IntEnum):
-    """Exit codes: full marks (or no mistakes), not yet, and when no judgement was possible."""
-
-    FULL = 0
-    NOT_YET = 1
-    ERROR = 2
 
 
 @app.command("list")
@@ -41,7 +30,7 @@ def list_(json_: Json = False) -> None:
     exercises = [load(name) for name in available()]
     if json_:
         rows = [{"id": e.id, "title": e.title, "chapter": e.chapter, "possible": e.possible} for e in exercises]
-        _json(rows)
+        print_json(rows)
         return
     table = Table("ID", "TITLE", "CHAPTER", "POINTS", box=None, pad_edge=False)
     for exercise in exercises:
@@ -52,32 +41,29 @@ def list_(json_: Json = False) -> None:
 @app.command()
 def show(exercise: Id) -> None:
     """Show what an exercise asks for, step by step."""
-    try:
+    with telling():
         loaded = load(exercise)
-    except UnknownExerciseError as error:
-        _fail(error)
     lines = [f"# {loaded.id}: {loaded.title}", f"{loaded.about} ({loaded.chapter}; {loaded.possible} points)"]
     for step in loaded.steps:
         lines.append(f"**{step.title}** ({step.points})")
-        lines += [f"* {_expected(condition)}\n\n  {condition.why}" for condition in step.conditions]
+        for condition in step.conditions:
+            lines.append(f"* {_expected(condition)}\n\n  {condition.why}")
+            if isinstance(condition, Answer):
+                lines.append(condition.question)
+                lines += [f"* {key}: {statement.text}" for key, statement in condition.statements.items()]
     Console().print(Markdown("\n\n".join(lines)))
 
 
 @app.command()
 def check(
-    exercise: Id,
-    json_: Json = False,
-    journal: Annotated[Path | None, typer.Option(help="Grade from this journal file.")] = None,
-    name: Annotated[str | None, typer.Option(help="The lab to grade. [default: $SWARMLAB_LAB, else default]")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a variable.")] = None,
+    exercise: Id, json_: Json = False, journal: JournalFile = None, name: Name = None, set_: Assignments = None
 ) -> None:
     """Grade an exercise from what happened in the lab. Exit code 0: full marks, 1: not yet, 2: could not be judged."""
-    try:
-        result = grade_exercise(exercise, journal=journal, lab=name, variables=dict(map(_assignment, set_ or [])))
-    except (UnknownExerciseError, NoJournalError, VariableError, DocumentError) as error:
-        _fail(error)
+    values = assignments(set_)
+    with telling():
+        result = grade_exercise(exercise, journal=journal, lab=name, variables=values)
     if json_:
-        _json(result.to_dict())
+        print_json(result.to_dict())
     else:
         _report(result)
     raise typer.Exit(Exit.ERROR if result.errors else Exit.FULL if result.full else Exit.NOT_YET)
@@ -91,7 +77,7 @@ def lint(
     try:
         texts = {str(file): file.read_text(encoding="utf-8") for file in files or []}
     except (OSError, UnicodeDecodeError) as error:
-        _fail(error)
+        fail(error)
     texts = texts or {f"{name}.yaml": text for name, text in available().items()}
     mistakes = [mistake for name, text in texts.items() for mistake in lint_text(text, name)]
     for mistake in mistakes:
@@ -109,7 +95,11 @@ def _report(result: Result) -> None:
     for step in result.steps:
         state = mark(step)
         points = f"{step.points}/{step.possible}"
-        console.print(Text.assemble((f"{state:<10}", styles[state[0]]), f"{points:>7}  ", step.step.title))
+        console.print(Text.assemble((f"{state:<10}", styles.get(state[0], "")), f"{points:>7}  ", step.step.title))
+        if step.full and step.step.explanation:
+            console.print(Padding(Text(f"note: {plain(step.step.explanation)}"), (0, 0, 0, 19)))
+        for mistake in step.mistakes:
+            console.print(Padding(Text(f"known mistake: {plain(mistake)}", style="yellow"), (0, 0, 0, 19)))
         for verdict in failed(step):
             grid = Table.grid(padding=(0, 1))
             for title, value in (("found", verdict.found), ("expected", verdict.expected), ("why", verdict.why)):
@@ -122,20 +112,8 @@ def _expected(condition: AnyCondition) -> str:
     return condition.observe().finding(Swarm()).expected
 
 
-def _assignment(text: str) -> tuple[str, Variable]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise typer.BadParameter(f"{text!r} is not NAME=VALUE")
-    return name, value
-
-
-def _json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2))
-
-
-def _fail(error: Exception) -> NoReturn:
-    typer.echo(f"checker: {error}", err=True)
-    raise typer.Exit(Exit.ERROR)
+cli_work.register(app)
+cli_grade.register(app)
 
 
 def main() -> None:

@@ -1,12 +1,15 @@
 """Grading: one pass over what happened, every condition watching each swarm that there was."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from checker.conditions import AnyCondition, Finding
+import msgspec
+
+from checker.conditions import AnyCondition, Finding, Observer
+from checker.conditions.answer import AnswerObserver
 from checker.exercise import Exercise, Step
-from checker.history import Event
+from checker.history import BEGINNING, History, Marker
 from checker.reads import Read
 from checker.result import Result, StepResult, Verdict
 from checker.world import Swarm
@@ -15,22 +18,44 @@ from swarmlab.journal.reader import Entry
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _ENGINE = "engine:"
-#: The kinds of objects that facts look at.
-_KINDS = frozenset({"cluster", "node", "service", "task"})
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """A learner's attempt at an exercise: when it began, what was answered, which steps do not count and why."""
+
+    exercise: Exercise
+    marker: Marker = BEGINNING
+    answers: Mapping[str, Sequence[str]] = {}
+    given_up: Mapping[str, str] = {}
+    seed: int = 0
 
 
 class _Guard:
     """An observer whose exceptions stay its own: the other conditions are judged as if nothing had happened."""
 
-    def __init__(self, condition: AnyCondition) -> None:
+    def __init__(
+        self, condition: AnyCondition, swarm: Swarm, answers: Sequence[str] | None, recorded: str | None
+    ) -> None:
         self._condition = condition
         self._error = ""
-        self._observer = self._guarded(condition.observe)
+        self._observer: Observer | None = self._guarded(condition.observe)
+        self.interests = self._observer.interests if self._observer is not None else frozenset[str]()
+        if recorded is not None and condition.needs_full_journal:
+            self._give_up(f"final state only: what {recorded} wrote down does not hold every moment")
+            return
+        observer = self._observer
+        if isinstance(observer, AnswerObserver) and answers is not None:
+            observer.answered(answers)
+        if observer is not None:
+            self._guarded(lambda: observer.begin(swarm))
 
     def changed(self, swarm: Swarm) -> None:
         observer = self._observer
         if observer is not None:
-            self._guarded(lambda: observer.changed(swarm))
+            try:
+                observer.changed(swarm)
+            except Exception as error:
+                self._fail(error)
 
     def asked(self, swarm: Swarm, read: Read) -> None:
         observer = self._observer
@@ -41,68 +66,158 @@ class _Guard:
         condition, observer = self._condition, self._observer
         finding = self._guarded(lambda: observer.finding(swarm)) if observer is not None else None
         if finding is None:
-            finding = Finding(False, f"grader error, not your fault: {self._error}", "that the grader can judge this")
-        return Verdict(finding.met, finding.found, finding.expected, condition.why, condition.weight, self._error)
+            finding = Finding(False, f"could not be checked: {self._error}", "that the checker can judge this")
+        return Verdict(
+            met=finding.met,
+            found=finding.found,
+            expected=finding.expected,
+            why=condition.why,
+            weight=condition.weight,
+            error=self._error or finding.unknown,
+            at=finding.at,
+        )
+
+    def met(self, swarm: Swarm) -> bool:
+        """Whether the condition is met, without words."""
+        observer = self._observer
+        finding = self._guarded(lambda: observer.finding(swarm)) if observer is not None else None
+        return finding is not None and finding.met
 
     def _guarded(self, call: Callable[[], T]) -> T | None:
         try:
             return call()
         except Exception as error:
-            _log.exception("grading a condition failed")
-            self._error = f"{type(error).__name__}: {error}"
-            self._observer = None
+            self._fail(error)
             return None
+
+    def _fail(self, error: Exception) -> None:
+        _log.exception("grading a condition failed")
+        self._give_up(f"grader error, not your fault: {type(error).__name__}: {error}")
+
+    def _give_up(self, why: str) -> None:
+        self._error = why
+        self._observer = None
 
 
 class _Try:
     """One swarm that a learner made, and what the exercise's conditions saw of it."""
 
-    def __init__(self, exercise: Exercise) -> None:
-        self.swarm = Swarm()
-        self._steps = [(step, [_Guard(condition) for condition in step.conditions]) for step in exercise.steps]
-        self._guards = [guard for _, guards in self._steps for guard in guards]
+    def __init__(self, attempt: Attempt, swarm: Swarm, recorded: str | None) -> None:
+        self.swarm = swarm
+        self._attempt = attempt
+        self._steps: list[tuple[Step, list[_Guard], list[_Guard]]] = []
+        for step in attempt.exercise.steps:
+            answers = attempt.answers.get(step.id)
+            guards = [_Guard(condition, swarm, answers, recorded) for condition in step.conditions]
+            signs = [_Guard(mistake.sign, swarm, answers, recorded) for mistake in step.mistakes]
+            self._steps.append((step, guards, signs))
+        self._guards = [guard for _, guards, signs in self._steps for guard in (*guards, *signs)]
+        self._index: dict[str, list[_Guard]] = {}
+        for guard in self._guards:
+            for key in guard.interests:
+                self._index.setdefault(key, []).append(guard)
 
-    def take(self, entry: Entry) -> None:
-        for change in entry.changes:
-            self.swarm.apply(change)
-        if any(change.kind in _KINDS for change in entry.changes):
-            for guard in self._guards:
-                guard.changed(self.swarm)
+    def changed(self, keys: Iterable[str]) -> None:
+        touched: dict[int, _Guard] = {}
+        for key in keys:
+            for guard in self._index.get(key, ()):
+                touched[id(guard)] = guard
+        for guard in touched.values():
+            guard.changed(self.swarm)
 
     def asked(self, read: Read) -> None:
         for guard in self._guards:
             guard.asked(self.swarm, read)
 
     def results(self) -> list[StepResult]:
-        return [self._result(step, guards) for step, guards in self._steps]
+        return [self._result(*step) for step in self._steps]
 
-    def _result(self, step: Step, guards: list[_Guard]) -> StepResult:
-        return StepResult(step, [guard.verdict(self.swarm) for guard in guards])
+    def _result(self, step: Step, guards: list[_Guard], signs: list[_Guard]) -> StepResult:
+        verdicts = [guard.verdict(self.swarm) for guard in guards]
+        mistakes: list[str] = []
+        if not all(verdict.met for verdict in verdicts):
+            pairs = zip(step.mistakes, signs, strict=True)
+            mistakes = [f"{mistake.name}: {mistake.says}" for mistake, sign in pairs if sign.met(self.swarm)]
+        return StepResult(step, verdicts, mistakes, self._attempt.given_up.get(step.id, ""))
 
 
-def grade(exercise: Exercise, events: Iterable[Event]) -> Result:
-    """Judge everything that happened.
+class _Group:
+    """The attempt at one exercise, over all swarms of a journal."""
 
-    A learner may leave a swarm and make another. Each step counts where it went best, so neither an attempt that went
-    wrong nor anything done later takes marks away.
-    """
-    tries: dict[str, _Try] = {}
+    def __init__(self, attempt: Attempt, history: History | None) -> None:
+        self.attempt = attempt
+        self._recorded = history.recorded if history is not None else None
+        self._reads = history.reads(attempt.marker) if history is not None else []
+        self._position = 0
+        self._begun = False
+        self._tries: dict[str, _Try] = {}
+
+    def before(self, entry: Entry | None, swarms: Mapping[str, Swarm], membership: Mapping[str, str]) -> None:
+        """What belongs before a transaction (or, for None, to the end): the beginning, and what was asked."""
+        if not self._begun and (entry is None or entry.seq > self.attempt.marker.seq):
+            self._begun = True
+            for scope, swarm in swarms.items():
+                self._tries[scope] = _Try(self.attempt, swarm, self._recorded)
+        while self._position < len(self._reads):
+            read = self._reads[self._position]
+            if entry is not None and read.after >= entry.seq:
+                return
+            self._position += 1
+            scope = membership.get(read.engine, "")
+            if scope in self._tries:
+                self._tries[scope].asked(read)
+
+    def appears(self, scope: str, swarm: Swarm) -> None:
+        """There is a new swarm, empty as yet."""
+        if self._begun:
+            self._tries[scope] = _Try(self.attempt, swarm, self._recorded)
+
+    def changed(self, scope: str, keys: Iterable[str]) -> None:
+        found = self._tries.get(scope)
+        if found is not None:
+            found.changed(keys)
+
+    def result(self) -> Result:
+        """A learner may leave a swarm and make another. Each step counts where it went best.
+
+        So neither an attempt that went wrong nor anything done later takes marks away. Of equally good ones the latest
+        counts: that is the one the learner remembers.
+        """
+        tries = list(self._tries.values()) or [_Try(self.attempt, Swarm(), self._recorded)]
+        results = [one.results() for one in tries]
+        best = [max(reversed(ones), key=lambda one: one.earned) for ones in zip(*results, strict=True)]
+        return Result(self.attempt.exercise, best, self.attempt.seed)
+
+
+def grade_attempts(attempts: Sequence[Attempt], history: History | None) -> list[Result]:
+    """Judge everything that happened, for several exercises at once. Raises NoJournalError for a damaged journal."""
+    groups = [_Group(attempt, history) for attempt in attempts]
+    swarms: dict[str, Swarm] = {}
     membership: dict[str, str] = {}
-    for event in events:
-        if isinstance(event, Read):
-            swarm = membership.get(event.engine)
-            if swarm in tries:
-                tries[swarm].asked(event)
-        elif event.scope.startswith(_ENGINE):
-            _follow(event, membership)
-        else:
-            if event.scope not in tries:
-                tries[event.scope] = _Try(exercise)
-            tries[event.scope].take(event)
-    results = [one.results() for one in tries.values() or [_Try(exercise)]]
-    # Of equally good ones the latest: that is the one the learner remembers.
-    best = [max(reversed(ones), key=lambda one: one.points) for ones in zip(*results, strict=True)]
-    return Result(exercise, best)
+    for entry in history.entries() if history is not None else ():
+        for group in groups:
+            group.before(entry, swarms, membership)
+        if entry.scope.startswith(_ENGINE):
+            _follow(entry, membership)
+            continue
+        swarm = swarms.get(entry.scope)
+        if swarm is None:
+            swarm = swarms[entry.scope] = Swarm()
+            for group in groups:
+                group.appears(entry.scope, swarm)
+        swarm.at, swarm.by_client = entry.at, not entry.actor.get("loop")
+        keys = {key for change in entry.changes for key in swarm.apply(change)}
+        for group in groups:
+            group.changed(entry.scope, keys)
+    for group in groups:
+        group.before(None, swarms, membership)
+    return [group.result() for group in groups]
+
+
+def grade(attempt: Attempt | Exercise, history: History | None) -> Result:
+    """Judge one attempt, or the exercise from the journal's beginning on. Without a history nothing has happened."""
+    whole = attempt if isinstance(attempt, Attempt) else Attempt(attempt)
+    return grade_attempts([whole], history)[0]
 
 
 def _follow(entry: Entry, membership: dict[str, str]) -> None:

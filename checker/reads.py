@@ -24,7 +24,8 @@ _OWN = "swarmlab"
 #: command makes its calls at once; longer, and the next command of a script would be taken for a part of this one.
 _NEAR = 250_000_000
 _FULL_ID = 25
-_COLLECTIONS = ("nodes", "services", "tasks", "published")
+_COLLECTIONS = ("nodes", "services", "tasks", "published", "configs", "secrets", "containers")
+_STACK = "com.docker.stack.namespace"
 
 
 class Read(NamedTuple):
@@ -41,6 +42,7 @@ class Read(NamedTuple):
     times: int
     engine: str
     client: str
+    refused: bool = False
 
 
 @dataclass
@@ -71,7 +73,7 @@ class _Rule(NamedTuple):
 
     `command` is None when nobody asked anything (progress bars, changes). `calls` is how often one command makes the
     telling call. `every` claims from each matching call, not from the nearest. `required`: without its claim it is not
-    that command.
+    that command. `refusable`: being refused teaches something too.
     """
 
     pattern: str
@@ -82,6 +84,13 @@ class _Rule(NamedTuple):
     calls: int = 1
     every: bool = False
     required: bool = False
+    refusable: bool = False
+
+
+def _labelled(call: "_Call", *, whole: bool) -> bool:
+    """Whether a list is of stacks: of one (`whole`), or of all."""
+    labels = call.filters.get("label", frozenset())
+    return any(label.startswith(_STACK) and ("=" in label) == whole for label in labels)
 
 
 _NODE = "GET /nodes/{}"
@@ -89,7 +98,7 @@ _RULES = (
     _Rule("GET /tasks", None, (_Claim("GET /nodes"),), when=lambda call: "_up-to-date" in call.filters),
     _Rule("POST /nodes/{}/update", None, (_Claim(_NODE, before=True),)),
     _Rule("POST /swarm/init", None, (_Claim(_NODE),)),
-    _Rule("GET /swarm", None, (_Claim("GET /info"), _Claim(_NODE)), calls=2),
+    _Rule("GET /swarm", "swarm join-token", (_Claim("GET /info"), _Claim(_NODE)), calls=2),
     _Rule(
         "GET /tasks", "service ps", (_Claim(_NODE, full_id=True),), lambda call: "service" in call.filters, "service",
         every=True,
@@ -98,11 +107,27 @@ _RULES = (
         "GET /tasks", None, (_Claim(_NODE, before=True), _Claim("GET /info", before=True)),
         lambda call: "node" in call.filters,
     ),
+    _Rule(
+        "GET /tasks", "stack ps", (_Claim(_NODE, full_id=True),), lambda call: _labelled(call, whole=True), "label",
+        every=True,
+    ),
     _Rule("GET /nodes", "node ls", (_Claim("GET /info"),), required=True),
     _Rule(_NODE, "node inspect", (_Claim("GET /info", before=True),), lambda call: len(call.reference) == _FULL_ID),
     _Rule(_NODE, "node inspect"),
     _Rule("GET /info", "info"),
     _Rule("GET /services", "service ls", when=lambda call: not call.filters or "status" in parse_qs(call.row.query)),
+    _Rule("GET /services", "stack ls", when=lambda call: _labelled(call, whole=False)),
+    _Rule("GET /services", "stack services", (), lambda call: _labelled(call, whole=True), "label"),
+    _Rule("GET /services/{}/logs", "service logs"),
+    _Rule("GET /configs", "config ls", when=lambda call: not call.filters),
+    _Rule("GET /configs/{}", "config inspect"),
+    _Rule("DELETE /configs/{}", "config rm", refusable=True),
+    _Rule("GET /secrets", "secret ls", when=lambda call: not call.filters),
+    _Rule("GET /secrets/{}", "secret inspect"),
+    _Rule("DELETE /secrets/{}", "secret rm", refusable=True),
+    _Rule("GET /containers/json", "ps"),
+    _Rule("POST /containers/create", "run"),
+    _Rule("POST /containers/{}/exec", "exec"),
     _Rule("CONNECT /published/{}", "connect"),
 )  # fmt: skip
 
@@ -130,10 +155,12 @@ def _apply(rule: _Rule, calls: _Calls, *, claims: bool) -> list[Read]:
         claimed = sum(_claim(claim, call, calls, times, every=rule.every) for claim in rule.claims) if claims else times
         if rule.required:
             times = min(times, claimed)
-        if rule.command is not None and times and call.row.status < 400:
+        refused = call.row.status >= 400
+        if rule.command is not None and times and (rule.refusable or not refused):
             row = call.row
             subjects = call.filters[rule.subject] if rule.subject else frozenset({call.reference} - {""})
-            reads.append(Read(rule.command, subjects, row.after, row.at, times, row.engine, row.client))
+            names = frozenset(subject.removeprefix(f"{_STACK}=") for subject in subjects)
+            reads.append(Read(rule.command, names, row.after, row.at, times, row.engine, row.client, refused))
     return reads
 
 
@@ -174,7 +201,7 @@ def _window(call: _Call) -> int:
 def _call(row: RequestRecord) -> _Call:
     parts = row.path.strip("/").split("/")
     reference = ""
-    if len(parts) > 1 and parts[0] in _COLLECTIONS and parts[1] != "create":
+    if len(parts) > 1 and parts[0] in _COLLECTIONS and parts[1] not in {"create", "json"}:
         reference, parts[1] = unquote(parts[1]), "{}"
     return _Call(row, f"{row.method} /{'/'.join(parts)}", reference, _filters(row.query), row.times)
 

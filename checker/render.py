@@ -28,6 +28,10 @@ def plain(text: str) -> str:
 
 def mark(step: StepResult) -> str:
     """Whether a step is done, as a sign that comes with words."""
+    if step.given_up:
+        return f"– {step.given_up}"
+    if not step.possible:
+        return "? unknown"
     if step.full:
         return "✔ done"
     return "◐ partly" if step.points else "✘ not yet"
@@ -35,6 +39,8 @@ def mark(step: StepResult) -> str:
 
 def failed(step: StepResult) -> list[Verdict]:
     """The verdicts that a step needs to explain."""
+    if step.given_up:
+        return []
     return [verdict for verdict in step.verdicts if not verdict.met]
 
 
@@ -43,9 +49,7 @@ def summary(result: Result) -> str:
     done = sum(step.full for step in result.steps)
     line = f"{result.points} of {result.possible} points, {done} of {len(result.steps)} steps done"
     if result.errors:
-        line += (
-            f"; {len(result.errors)} conditions could not be judged, which is the checker's fault and costs you nothing"
-        )
+        line += f"; {len(result.errors)} conditions could not be checked, which is not your fault and costs you nothing"
     return line
 
 
@@ -54,6 +58,10 @@ def text(result: Result) -> str:
     lines = [f"{result.exercise.id}  {result.exercise.title}", summary(result), ""]
     for step in result.steps:
         lines.append(f"{mark(step):<10} {step.points:>4}/{step.possible:<3} {step.step.title}")
+        if step.full and step.step.explanation:
+            lines += _indented("note:     ", step.step.explanation)
+        for mistake in step.mistakes:
+            lines += _indented("mistake:  ", mistake)
         for verdict in failed(step):
             lines += _indented("found:    ", verdict.found)
             lines += _indented("expected: ", verdict.expected)
@@ -79,7 +87,10 @@ def html(result: Result) -> str:
 
 
 def _row(step: StepResult) -> str:
-    details = "".join(_details(verdict) for verdict in failed(step))
+    details = "".join(f"<p>Known mistake: {_code(mistake)}</p>" for mistake in step.mistakes)
+    if step.full and step.step.explanation:
+        details += f"<p>{_code(step.step.explanation)}</p>"
+    details += "".join(_details(verdict) for verdict in failed(step))
     return (
         f'<tr><th scope="row">{escape(step.step.title)}{details}</th><td>{mark(step)}</td>'
         f'<td class="points">{step.points} / {step.possible}</td></tr>'

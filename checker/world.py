@@ -1,12 +1,15 @@
 """The state of a swarm at an instant: what facts look at."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from checker.values import same_image
 from swarmlab.journal.reader import ChangeRecord
 
 Fields = Mapping[str, Any]
+#: What changed, as facts name their interests: a kind (`node`), or one service and its tasks (`service:web`).
+Keys = frozenset[str]
 #: The desired states of a task that is to run; a replacement is only to be ready until its predecessor has stopped.
 _WANTED = ("ready", "running")
 
@@ -15,18 +18,20 @@ class Tally:
     """The tasks of one service, counted by desired and observed state, and why the pending ones wait."""
 
     def __init__(self) -> None:
+        self.all: dict[str, Fields] = {}
         self._states: Counter[tuple[str, str]] = Counter()
+        self._running: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
-
-    @property
-    def running(self) -> int:
-        """Tasks that run and are meant to."""
-        return self._states["running", "running"]
 
     @property
     def stopped(self) -> int:
         """Tasks that were shut down and are kept as history."""
         return self._states["shutdown", "shutdown"]
+
+    @property
+    def failed(self) -> int:
+        """Tasks whose container ended badly or never began, kept as history."""
+        return sum(count for (_, state), count in self._states.items() if state in {"failed", "rejected"})
 
     @property
     def pending(self) -> int:
@@ -38,49 +43,125 @@ class Tally:
         """What the scheduler says of pending tasks, most frequent first."""
         return [reason for reason, count in self._reasons.most_common() if count > 0]
 
+    def running(self, image: str | None = None) -> int:
+        """Tasks that run and are meant to; with `image` only those of this image."""
+        if image is None:
+            return self._states["running", "running"]
+        return sum(count for found, count in self._running.items() if count and same_image(found, image))
+
+    def nodes(self) -> set[str]:
+        """The ids of the nodes on which a task runs."""
+        return {task.get("NodeID", "") for task in self.all.values() if _state(task) == ("running", "running")}
+
     def waiting(self, reason: str) -> int:
         """Pending tasks whose explanation contains `reason`."""
         return sum(count for text, count in self._reasons.items() if reason in text)
 
     def count(self, task: Fields, number: int) -> None:
         """Add a task `number` times; -1 takes it away."""
-        status = task.get("Status") or {}
-        state, desired = status.get("State", "new"), task.get("DesiredState") or "running"
+        desired, state = _state(task)
         self._states[desired, state] += number
-        if state == "pending" and desired in _WANTED and status.get("Err"):
-            self._reasons[status["Err"]] += number
+        if (desired, state) == ("running", "running"):
+            self._running[task_image(task)] += number
+        err = (task.get("Status") or {}).get("Err")
+        if state == "pending" and desired in _WANTED and err:
+            self._reasons[err] += number
 
 
 class Swarm:
-    """One swarm, from its beginning on. Objects are as the journal has them, with the Engine API's names."""
+    """One swarm, from its beginning on. Objects are as the journal has them, with the Engine API's names.
+
+    `at` is the instant of the last transaction in Unix nanoseconds, 0 before the first. `by_client` says whether a
+    client asked for it, rather than one of the swarm's own loops.
+    """
 
     def __init__(self) -> None:
+        self.at = 0
+        self.by_client = False
         self.cluster: Fields | None = None
-        self.nodes: dict[str, Fields] = {}
-        self.services: dict[str, Fields] = {}
+        self.tables: dict[str, dict[str, Fields]] = {
+            kind: {} for kind in ("node", "service", "network", "config", "secret")
+        }
         self._tallies: dict[str, Tally] = {}
+        self._names: dict[str, str] = {}
+        self._by_name: dict[str, str] = {}
+
+    @property
+    def nodes(self) -> dict[str, Fields]:
+        """The nodes by id."""
+        return self.tables["node"]
+
+    @property
+    def services(self) -> dict[str, Fields]:
+        """The services by id."""
+        return self.tables["service"]
+
+    def named(self, kind: str, name: str) -> Fields | None:
+        """The network, config or secret with that name."""
+        return next((found for found in self.tables[kind].values() if name_of(found) == name), None)
 
     def service(self, name: str) -> Fields | None:
         """The service with that name."""
-        return next((s for s in self.services.values() if s["Spec"].get("Name") == name), None)
+        return self.services.get(self._by_name.get(name, ""))
+
+    def service_name(self, service_id: str) -> str:
+        """The name of a service, also of one that is gone."""
+        return self._names.get(service_id, service_id)
+
+    def stack(self, name: str) -> Iterator[Fields]:
+        """The services of a stack."""
+        for service in self.services.values():
+            if (service["Spec"].get("Labels") or {}).get("com.docker.stack.namespace") == name:
+                yield service
 
     def tasks(self, service_id: str) -> Tally:
         """The tasks of a service."""
-        return self._tallies.setdefault(service_id, Tally())
+        found = self._tallies.get(service_id)
+        if found is None:
+            found = self._tallies[service_id] = Tally()
+        return found
 
-    def apply(self, change: ChangeRecord) -> None:
-        """Take over one change of an object."""
-        match change.kind:
-            case "cluster":
-                self.cluster = change.new
-            case "node":
-                _put(self.nodes, change)
-            case "service":
-                _put(self.services, change)
-            case "task":
-                for task, number in ((change.old, -1), (change.new, 1)):
-                    if task is not None:
-                        self.tasks(task.get("ServiceID", "")).count(task, number)
+    def apply(self, change: ChangeRecord) -> tuple[str, ...]:
+        """Take over one change of an object; return what it touches, as facts name their interests."""
+        kind = change.kind
+        if kind == "task":
+            for task, number in ((change.old, -1), (change.new, 1)):
+                if task is not None:
+                    self.tasks(task.get("ServiceID", "")).count(task, number)
+            task = change.new or change.old or {}
+            service_id = task.get("ServiceID", "")
+            _put(self.tasks(service_id).all, change)
+            return ("task", f"service:{self.service_name(service_id)}")
+        if kind == "cluster":
+            self.cluster = change.new
+            return ("cluster",)
+        if kind not in self.tables:
+            return ()
+        _put(self.tables[kind], change)
+        if kind != "service":
+            return (kind,)
+        name = name_of(change.new or change.old or {})
+        self._names[change.id] = name
+        if change.new is not None:
+            self._by_name[name] = change.id
+        elif self._by_name.get(name) == change.id:
+            del self._by_name[name]
+        named = () if change.operation == "update" else ("service names",)
+        return ("service", f"service:{name}", *named)
+
+
+def name_of(obj: Fields) -> str:
+    """The name in an object's spec; a network's is its own."""
+    return str((obj.get("Spec") or {}).get("Name") or obj.get("Name") or "")
+
+
+def task_image(task: Fields) -> str:
+    """The image that a task is made of."""
+    return str(((task.get("Spec") or {}).get("ContainerSpec") or {}).get("Image") or "")
+
+
+def _state(task: Fields) -> tuple[str, str]:
+    return task.get("DesiredState") or "running", (task.get("Status") or {}).get("State", "new")
 
 
 def _put(table: dict[str, Fields], change: ChangeRecord) -> None:

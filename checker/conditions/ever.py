@@ -1,6 +1,6 @@
-"""Something was so at some moment."""
+"""Something came to be so at some moment."""
 
-from checker.conditions.base import Condition, Finding, Moment, Observer, Watch
+from checker.conditions.base import Condition, Finding, Moment, Observer, Watch, at
 from checker.world import Swarm
 
 
@@ -17,6 +17,10 @@ class Ever(Condition, frozen=True, tag="ever"):
 class _Observer(Observer):
     def __init__(self, condition: Ever) -> None:
         self._watch = Watch(condition.facts)
+        self.interests = self._watch.interests
+
+    def begin(self, swarm: Swarm) -> None:
+        self._watch.begin(swarm)
 
     def changed(self, swarm: Swarm) -> None:
         if not self._watch.held:
@@ -24,5 +28,6 @@ class _Observer(Observer):
 
     def finding(self, swarm: Swarm) -> Finding:
         watch = self._watch
-        found = f"the swarm had {watch.phrase}" if watch.held else watch.shortfall()
-        return Finding(watch.held, found, f"at some moment the swarm has {watch.phrase}")
+        found = at(watch.held_at, f"the swarm had {watch.phrase}") if watch.held else watch.shortfall()
+        instant = watch.held_at if watch.held else watch.nearest_at
+        return Finding(watch.held, found, f"at some moment the swarm has {watch.phrase}", instant)

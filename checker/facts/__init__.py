@@ -2,10 +2,13 @@
 
 from checker.facts.base import Fact
 from checker.facts.manager import Manager
+from checker.facts.named import Config, Network, NoConfig, NoNetwork, NoSecret, NoStack, Secret, Stack
 from checker.facts.node import Node
 from checker.facts.service import NoService, Service
 
 #: Every kind of fact that an exercise may name.
-AnyFact = Manager | Node | Service | NoService
+AnyFact = (
+    Manager | Node | Service | NoService | Config | NoConfig | Secret | NoSecret | Network | NoNetwork | Stack | NoStack
+)
 
-__all__ = ["AnyFact", "Fact", "Manager", "NoService", "Node", "Service"]
+__all__ = ["AnyFact", "Fact"]

@@ -25,7 +25,9 @@ class Clause(NamedTuple):
     shortfall: Callable[[Any], str]
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="fact"):
+class Fact(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="fact", rename="kebab", dict=True
+):
     """Something that is or is not so in a swarm at an instant."""
 
     def phrase(self) -> str:
@@ -34,6 +36,10 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def clauses(self) -> tuple[Clause, ...]:
         """The parts that must all hold. Without the first there is nothing to say about the others."""
+        raise NotImplementedError
+
+    def interests(self) -> frozenset[str]:
+        """Which changes can make it hold or not, in the words of `Swarm.apply`."""
         raise NotImplementedError
 
 

@@ -15,6 +15,10 @@ class Manager(Fact, frozen=True, tag="manager"):
         """See `Fact.clauses`."""
         return (Clause(_managed, lambda _: "no swarm was ever initialised"),)
 
+    def interests(self) -> frozenset[str]:
+        """See `Fact.interests`."""
+        return frozenset({"cluster", "node"})
+
 
 def _managed(swarm: Swarm) -> Reading:
     managers = sum(node.get("Role") == "manager" for node in swarm.nodes.values())

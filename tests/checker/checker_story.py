@@ -128,7 +128,7 @@ class Story:
         self._progress(service)
 
     def update(self, name: str = "web", *, image: str | None = None, replicas: int | None = None) -> None:
-        """`docker service update` or `scale`. A new image only changes the spec here."""
+        """`docker service update` or `scale`. A new image changes the tasks in place."""
         service = self.service(name)
         spec = service.spec
         if image is not None:
@@ -140,6 +140,9 @@ class Story:
         with self.swarm.transaction(self._actor("POST /services/{id}/update")) as tx:
             service = tx.update(Kind.SERVICE, _replace(service, spec=spec))
         self.call("POST", f"/services/{service.id}/update", "version=1")
+        if image is not None:
+            template = service.spec.task_template
+            self._each(service, lambda t: t.state == TaskState.RUNNING, lambda t: _replace(t, spec=template))
         self._start(service, range(before + 1, service.replicas + 1))
         self._progress(service)
 

@@ -151,7 +151,9 @@ def test_a_wrong_service_says_what_is_wrong(tmp_path: Path, arguments: dict[str,
     assert says in found(result, "create")
 
 
-@pytest.mark.parametrize("image", ["nginx", "nginx:latest", "nginx:alpine", "docker.io/library/nginx:1@sha256:1f"])
+@pytest.mark.parametrize(
+    "image", ["nginx", "nginx:latest", "library/nginx", "docker.io/library/nginx:latest@sha256:1f"]
+)
 def test_spellings_of_the_image(tmp_path: Path, image: str) -> None:
     def act(story: Story) -> None:
         story.init()

@@ -56,13 +56,13 @@ def test_check_as_json(begun: Path) -> None:
     result = json.loads(answer.stdout)
 
     assert answer.exit_code == 1
-    assert set(result) == {"exercise", "points", "possible", "steps"}
+    assert set(result) == {"exercise", "points", "possible", "seed", "steps"}
     assert (result["exercise"], result["possible"]) == ("A1", 34)
     assert result["points"] == sum(step["points"] for step in result["steps"])
     for step in result["steps"]:
-        assert set(step) == {"id", "title", "points", "possible", "conditions"}
+        assert set(step) == {"id", "title", "points", "possible", "given_up", "mistakes", "conditions"}
         for condition in step["conditions"]:
-            assert set(condition) == {"met", "found", "expected", "why"}
+            assert set(condition) == {"met", "found", "expected", "why", "weight", "at", "error"}
             assert all(condition[text] for text in ("found", "expected", "why"))
 
 

@@ -5,15 +5,14 @@ from pathlib import Path
 import pytest
 from checker_story import Story
 
-from checker.conditions import Ever
-from checker.conditions.base import Observer, Watch
+from checker.conditions import Ever, Finding, Observer
+from checker.conditions.base import Watch
 from checker.document import Document, DocumentError
 from checker.exercise import UnknownExerciseError, VariableError, available, load, parse
 from checker.grader import grade
-from checker.history import events
+from checker.history import History
 from checker.lint import lint
 from checker.world import Swarm
-from swarmlab.journal import JournalReader
 
 GOOD = """\
 id: T1
@@ -66,11 +65,20 @@ def test_the_good_exercise_is_good() -> None:
     assert lint(GOOD, "T1.yaml") == []
 
 
-def test_points_for_nothing_are_a_mistake() -> None:
+def test_what_is_so_without_doing_anything_earns_nothing() -> None:
     facts = GOOD.replace('{fact: service, name: "${name}", replicas: "${count}"}', "{fact: no-service, name: web}")
-    (mistake,) = lint(facts.replace("check: ever", "check: now"), "T1.yaml")
+    exercise, _ = parse(facts.replace("check: ever", "check: now"), "T1.yaml")
+    result = grade(exercise, None)
 
-    assert mistake == "T1.yaml:11: step 'one' gives points although nothing was done"
+    assert result.points == 0
+    assert "already when you began" in result.steps[0].verdicts[0].found
+
+
+def test_points_for_nothing_are_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Observer, "finding", lambda *_: Finding(True, "found", "expected"))
+    monkeypatch.setattr(Ever, "observe", lambda _: Observer())
+
+    assert lint(GOOD, "T1.yaml") == ["T1.yaml:11: step 'one' gives points although nothing was done"]
 
 
 def test_the_file_is_named_after_the_exercise() -> None:
@@ -115,20 +123,20 @@ def test_an_error_of_the_grader_costs_nothing(tmp_path: Path, monkeypatch: pytes
   - {id: two, title: Two, points: 3, conditions: [{check: ever, why: w, facts: [{fact: manager}]}]}
 """
     exercise, _ = parse(GOOD + two, "T1.yaml")
-    look = Watch.look
+    holds = Watch.holds
 
     def broken(watch: Watch, swarm: object) -> bool:
         if "service" in watch.phrase:
             raise ZeroDivisionError("boom")
-        return look(watch, swarm)  # type: ignore[arg-type]
+        return holds(watch, swarm)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Watch, "look", broken)
+    monkeypatch.setattr(Watch, "holds", broken)
     with Story(tmp_path) as story:
         story.init()
-    with JournalReader(story.path) as reader:
-        result = grade(exercise, events(reader))
+    with History(story.path) as history:
+        result = grade(exercise, history)
 
-    assert result.errors == ["ZeroDivisionError: boom"]
+    assert result.errors == ["grader error, not your fault: ZeroDivisionError: boom"]
     assert (result.points, result.possible) == (4, 4)
     assert "grader error" in result.steps[0].verdicts[0].found
 
@@ -140,6 +148,38 @@ def test_an_observer_that_cannot_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Ever, "observe", broken)
     exercise, _ = parse(GOOD, "T1.yaml")
 
-    assert lint(GOOD, "T1.yaml") == ["T1.yaml:11: KeyError: 'nothing'"]
-    result = grade(exercise, [])
+    assert lint(GOOD, "T1.yaml") == ["T1.yaml:11: grader error, not your fault: KeyError: 'nothing'"]
+    result = grade(exercise, None)
     assert (result.points, result.possible, result.full) == (0, 0, False)
+
+
+def test_a_solution_that_is_given_away_is_a_mistake() -> None:
+    told = GOOD.replace("why: Because.", "why: Run `docker service create --name web`.")
+    told += "    solution: [docker service create --name web]\n"
+
+    assert lint(told, "T1.yaml") == ["T1.yaml:12: step 'one': this gives the solution away; only the second hint may"]
+    assert lint(told.replace("Run `docker service create --name web`", "Use `docker service create`"), "T1.yaml") == []
+
+
+#: Thirty lines that stand for a billion values.
+BOMB = "b0: &b0 [x, x]\n" + "".join(f"b{i}: &b{i} [*b{i - 1}, *b{i - 1}]\n" for i in range(1, 30))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (BOMB, "more than"),
+        ("&a [*a]\n", "nested more than"),
+        ("x" * (2 << 20), "characters"),
+        ("[" * 5000, "no YAML that can be read"),
+        ("? [a, b]\n: c\n", "cannot be a name"),
+        ("\x00", "no YAML"),
+        ("a: !!python/object/apply:os.system [ls]\n", "unknown field `a`"),
+    ],
+    ids=["bomb", "loop", "long", "deep", "key", "binary", "code"],
+)  # fmt: skip
+def test_yaml_that_means_harm(text: str, says: str) -> None:
+    (mistake,) = lint(text, "T1.yaml")
+
+    assert mistake.startswith("T1.yaml:")
+    assert says in mistake

@@ -100,7 +100,8 @@ def test_node_ps_is_another_command() -> None:
 def test_join_token_is_another_command() -> None:
     swarm = row("GET", "/swarm", times=2)
 
-    assert commands(swarm, row("GET", "/info", at=0.1), row("GET", f"/nodes/{NODE}", at=0.2)) == {}
+    calls = commands(swarm, row("GET", "/info", at=0.1), row("GET", f"/nodes/{NODE}", at=0.2))
+    assert calls == {"swarm join-token": 1}
     assert commands(row("GET", "/swarm"), row("GET", "/info", at=0.1)) == {"info": 1}
 
 

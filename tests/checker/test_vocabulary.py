@@ -6,9 +6,8 @@ from checker_story import Story
 
 from checker.exercise import parse
 from checker.grader import grade
-from checker.history import events
+from checker.history import History
 from checker.result import Result, Verdict
-from swarmlab.journal import JournalReader
 
 HEAD = """
 id: T1
@@ -26,8 +25,8 @@ steps:
 def judge(story: Story, conditions: str) -> Result:
     """The result of one step with these conditions (YAML list items, indented by six)."""
     exercise, _ = parse(HEAD + conditions, "T1.yaml")
-    with JournalReader(story.path) as reader:
-        return grade(exercise, events(reader))
+    with History(story.path) as history:
+        return grade(exercise, history)
 
 
 def only(story: Story, condition: str) -> Verdict:
@@ -58,7 +57,8 @@ def test_ever_needs_all_at_once(tmp_path: Path) -> None:
     )
 
     assert not verdict.met
-    assert verdict.found.startswith("not all at the same time; at the nearest moment web had 1 replica, not 2")
+    assert verdict.found.startswith("not all at the same time; at the nearest moment (")
+    assert ") web had 1 replica, not 2" in verdict.found
 
 
 def test_sequence_goes_on_from_the_earliest_moment(tmp_path: Path) -> None:
@@ -81,7 +81,8 @@ def test_sequence_goes_on_from_the_earliest_moment(tmp_path: Path) -> None:
         story.rm()
         done = only(story, sequence)
 
-    assert "after the swarm had service web with 2 tasks running, no node had availability drain" in early.found
+    assert "after the swarm had service web with 2 tasks running (at " in early.found
+    assert ", no node had availability drain" in early.found
     assert undone.found.endswith("service web was still there")
     assert done.met
 
@@ -108,7 +109,7 @@ def test_asked_counts_only_what_fits(tmp_path: Path) -> None:
         story.service_ps()
         both = only(story, asked)
 
-    assert few.found == "`docker service ps web` was asked, but web never had more than 2 running tasks"
+    assert few.found[12:] == "`docker service ps web` was asked, but web never had more than 2 running tasks"
     assert (one.met, both.met) == (False, True)
     assert "was asked 1 time while" in one.found
 

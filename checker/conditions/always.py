@@ -1,0 +1,75 @@
+"""Something was so all the time while something else went on."""
+
+import msgspec
+
+from checker.conditions.base import Condition, Finding, Moment, Observer, Watch, at
+from checker.world import Swarm
+
+
+class Always(Condition, frozen=True, tag="always"):
+    """From a moment when `from` came about until one when `until` held, `facts` held without a break.
+
+    One such stretch of time is enough: a learner may try again.
+    """
+
+    needs_full_journal = True
+
+    from_: Moment = msgspec.field(name="from")
+    until: Moment
+    facts: Moment
+
+    def observe(self) -> Observer:
+        """See `Condition.observe`."""
+        return _Observer(self)
+
+
+class _Observer(Observer):
+    def __init__(self, condition: Always) -> None:
+        self._begin = Watch(condition.from_)
+        self._end = Watch(condition.until, fresh=False)
+        self._facts = condition.facts
+        self._kept = Watch(condition.facts, fresh=False)
+        self.interests = self._begin.interests | self._end.interests | self._kept.interests
+        self._open = False
+        self._was = False
+        self._broken = ""
+        self._broken_at = 0
+        self._failure: tuple[str, int] | None = None
+        self._done_at = 0
+
+    def begin(self, swarm: Swarm) -> None:
+        self._begin.begin(swarm)
+        self._was = self._begin.holds(swarm)
+
+    def changed(self, swarm: Swarm) -> None:
+        if self._done_at:
+            return
+        now = self._begin.look(swarm)
+        if now and not self._was and not self._open:
+            self._open, self._broken, self._broken_at = True, "", 0
+        self._was = now
+        if not self._open:
+            return
+        if not self._broken and not self._kept.holds(swarm):
+            watch = Watch(self._facts, fresh=False)
+            watch.look(swarm)
+            self._broken, self._broken_at = watch.shortfall(), swarm.at
+        if self._end.look(swarm):
+            self._open = False
+            if self._broken:
+                self._failure = (self._broken, self._broken_at)
+            else:
+                self._done_at = swarm.at
+
+    def finding(self, swarm: Swarm) -> Finding:
+        kept, begin, end = self._kept.phrase, self._begin.phrase, self._end.phrase
+        expected = f"the swarm has {kept} all the time from {begin} until {end}"
+        if self._done_at:
+            return Finding(True, at(self._done_at, f"it was over, and the swarm had {kept} all along"), expected)
+        if self._failure is not None:
+            text, when = self._failure
+            return Finding(False, at(when, f"meanwhile {text}"), expected, when)
+        if self._open:
+            found = at(self._broken_at, f"meanwhile {self._broken}") if self._broken else self._end.shortfall()
+            return Finding(False, f"it began, but is not over yet: {found}", expected)
+        return Finding(False, f"it never began: {self._begin.shortfall()}", expected, self._begin.nearest_at)

@@ -1,0 +1,101 @@
+"""Grading many submissions from their journals, in parallel, without running anything that learners wrote."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from checker.attempts import Attempts, prepared
+from checker.document import DocumentError
+from checker.exercise import UnknownExerciseError, VariableError, available
+from checker.grader import grade_attempts
+from checker.history import History
+from checker.record import grade_record
+from checker.source import NoJournalError
+from checker.submission import SubmissionError, unpack
+
+#: Submissions end so.
+SUFFIX = ".zip"
+
+
+class Graded(NamedTuple):
+    """One submission: its file's name, its new record and the one it came with; or why it could not be graded."""
+
+    file: str
+    record: dict[str, Any] | None
+    handed_in: dict[str, Any] | None
+    error: str = ""
+
+
+def grade_all(folder: Path, exercises: Sequence[str] = (), workers: int | None = None) -> list[Graded]:
+    """Grade every submission of a folder, in the order of their names. One that is broken stops no other.
+
+    Raises NotADirectoryError, and UnknownExerciseError for an exercise that does not exist.
+    """
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is no folder")
+    for exercise in exercises:
+        if exercise not in available():
+            raise UnknownExerciseError(f"there is no exercise {exercise!r} (there are {', '.join(available())})")
+    files = sorted(folder.glob(f"*{SUFFIX}"))
+    with ProcessPoolExecutor(max_workers=workers) as pool:
+        return list(pool.map(grade_file, files, [tuple(exercises)] * len(files), chunksize=4))
+
+
+def grade_file(file: Path, exercises: Sequence[str] = ()) -> Graded:
+    """Grade one submission: every exercise, or these."""
+    try:
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            manifest, handed_in = unpack(file, folder)
+            journal = folder / "journal.sqlite"
+            known = Attempts(journal)
+            attempts = [prepared(known.get(exercise)) for exercise in exercises or available()]
+            with History(journal) as history:
+                results = grade_attempts(attempts, history)
+                engine = history.recorded or "swarmlab"
+            record = grade_record(attempts, results, engine=engine, learner=manifest.learner)
+            return Graded(file.name, record, handed_in)
+    except (SubmissionError, NoJournalError, VariableError, DocumentError) as error:
+        return Graded(file.name, None, None, str(error))
+    except Exception as error:  # One file must not stop the others, whatever is wrong with it.
+        return Graded(file.name, None, None, f"could not be graded: {type(error).__name__}: {error}")
+
+
+def gradebook(graded: Sequence[Graded]) -> list[dict[str, Any]]:
+    """A row for each submission, with a column for each exercise. Where there is an error there are no points."""
+    names = list(dict.fromkeys(e["exercise"] for g in graded if g.record for e in g.record["exercises"]))
+    rows = []
+    for one in graded:
+        record = one.record
+        points = {e["exercise"]: e["points"] for e in record["exercises"]} if record else {}
+        unchecked = (
+            sum(bool(c["error"]) for e in record["exercises"] for s in e["steps"] for c in s["conditions"])
+            if record
+            else 0
+        )
+        rows.append(
+            {
+                "file": one.file,
+                "learner": record["learner"] if record else "",
+                **{name: points.get(name, "") for name in names},
+                "points": record["points"] if record else "",
+                "possible": record["possible"] if record else "",
+                "unchecked": unchecked,
+                "error": one.error,
+            }
+        )
+    return rows
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
+    """What two records of one submission do not agree about, a line for each step."""
+    before = {(e["exercise"], s["id"]): s for e in old["exercises"] for s in e["steps"]}
+    for exercise in new["exercises"]:
+        for step in exercise["steps"]:
+            was = before.get((exercise["exercise"], step["id"]))
+            if was is not None and was["points"] != step["points"]:
+                found = [c["found"] for c in step["conditions"] if not c["met"]]
+                reason = f" ({found[0]})" if found else ""
+                yield f"{exercise['exercise']} {step['id']}: {was['points']} -> {step['points']}{reason}"

@@ -1,0 +1,205 @@
+"""Writing down what happens on real engines, in the form of a lab's journal: `checker record`.
+
+A manager is asked for everything whenever it tells of an event, and from time to time anyway. What came and went in
+between was not seen, nobody knows who asked for a change, and questions (`docker service ls`) leave no trace.
+Conditions that need those say so, and cost nothing.
+"""
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import docker
+import requests
+from docker.errors import APIError, DockerException
+from docker.utils import kwargs_from_env
+
+from checker.history import RECORDED
+from swarmlab.journal.schema import FORMAT, SCHEMA
+
+Fields = dict[str, Any]
+#: SwarmKit's numbers of the states of tasks, as journals have them (api/types.proto).
+_STATES = {
+    "new": 0, "pending": 64, "assigned": 192, "accepted": 256, "preparing": 320, "ready": 384, "starting": 448,
+    "running": 512, "complete": 576, "shutdown": 640, "failed": 704, "rejected": 768, "remove": 800, "orphaned": 832,
+}  # fmt: skip
+#: What an engine that is no manager, or in no swarm, answers.
+_NO_MANAGER = {503, 406}
+#: How long an engine may take to answer, in seconds; a stream of events that is silent for longer is begun anew.
+_PATIENCE = 60
+_ALWAYS_NEW = {"Version", "UpdatedAt"}
+
+
+class RecorderError(Exception):
+    """Raised when there is nothing to record: no engine answers, or the file is no recording."""
+
+
+class Recorder:
+    """Writes one journal. A recording that exists is gone on with.
+
+    `client` is the docker SDK's low-level client of a manager. Raises RecorderError, sqlite3.Error.
+    """
+
+    def __init__(self, client: Any, file: Path) -> None:
+        self._client = client
+        fresh = not file.exists()
+        self._db = sqlite3.connect(file, isolation_level=None)
+        try:
+            if fresh:
+                file.chmod(0o600)
+                self._db.executescript(SCHEMA)
+            self._db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(FORMAT),))
+            if fresh:
+                self._db.execute("INSERT INTO meta VALUES (?, ?)", (RECORDED, self._engine()))
+            if not self._db.execute("SELECT 1 FROM meta WHERE key = ?", (RECORDED,)).fetchone():
+                raise RecorderError(f"{file} is a lab's own journal; record to another file")
+            self._seq: int = self._db.execute("SELECT coalesce(max(seq), 0) FROM commits").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise RecorderError(f"{file} is no recording: {error}") from None
+        except RecorderError:
+            self.close()
+            raise
+        self._index = self._seq
+        self._known: dict[str, dict[tuple[str, str], Fields]] = {}
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def look(self, now: int) -> int:
+        """Write down what is new, as one transaction at `now` (Unix nanoseconds); return how many changes there are."""
+        found = self._objects()
+        if found is None:
+            return 0
+        scope, objects = found
+        known = self._known.setdefault(scope, self._fold(scope))
+        changes: list[list[Any]] = []
+        for (kind, object_id), fields in objects.items():
+            old = known.get((kind, object_id))
+            if old is None:
+                changes.append(["c", kind, object_id, fields])
+            elif changed := _difference(old, fields):
+                changes.append(["u", kind, object_id, changed])
+        changes += [["d", *key] for key in known if key not in objects]
+        if changes:
+            self._seq += 1
+            self._index += 1
+            row = (self._seq, scope, self._index, now, json.dumps({"loop": "recorder"}), json.dumps(changes))
+            self._db.execute("INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?)", row)
+            self._known[scope] = objects
+        return len(changes)
+
+    def _engine(self) -> str:
+        version = self._client.version()
+        return f"Docker Engine {version.get('Version')}, API {version.get('ApiVersion')}"
+
+    def _objects(self) -> tuple[str, dict[tuple[str, str], Fields]] | None:
+        """The swarm's id and all its objects; None when the engine is no manager now."""
+        try:
+            cluster = self._client.inspect_swarm()
+            parts = {
+                "node": map(_node, self._client.nodes()),
+                "service": map(dict, self._client.services()),
+                "task": map(_task, self._client.tasks()),
+                "network": (_network(n) for n in self._client.networks() if n.get("Scope") == "swarm"),
+                "config": map(_blob, self._client.configs()),
+                "secret": map(_blob, self._client.secrets()),
+            }
+            objects = {(kind, str(one["ID"])): _plain(one) for kind, ones in parts.items() for one in ones}
+        except APIError as error:
+            if error.status_code in _NO_MANAGER:
+                return None
+            raise
+        # Whoever has the tokens may join, so they are not written down.
+        own = {key: value for key, value in cluster.items() if key in {"ID", "Spec", "CreatedAt"}}
+        return str(cluster["ID"]), {("cluster", str(cluster["ID"])): _plain(own), **objects}
+
+    def _fold(self, scope: str) -> dict[tuple[str, str], Fields]:
+        """What the recording knows of a swarm already."""
+        known: dict[tuple[str, str], Fields] = {}
+        for (text,) in self._db.execute("SELECT changes FROM commits WHERE scope = ? ORDER BY seq", (scope,)):
+            for operation, kind, object_id, *fields in json.loads(text):
+                if operation == "d":
+                    known.pop((kind, object_id), None)
+                else:
+                    known.setdefault((kind, object_id), {}).update(fields[0])
+        return {key: {k: v for k, v in fields.items() if v is not None} for key, fields in known.items()}
+
+
+def record(file: Path, *, host: str | None, every: float, seconds: float | None, say: Callable[[str], None]) -> None:
+    """Record until interrupted, or for so many seconds; look at every event, and `every` so many seconds.
+
+    Raises RecorderError when no engine answers at first. Later it is waited for.
+    """
+    try:
+        place = {"base_url": host} if host else kwargs_from_env()
+        client = docker.APIClient(**place, version="auto", timeout=_PATIENCE)
+        recorder = Recorder(client, file)
+    except (DockerException, requests.RequestException, ValueError) as error:
+        raise RecorderError(f"no engine answers: {error}") from None
+    happened, ended = threading.Event(), threading.Event()
+    threading.Thread(target=_listen, args=(client, happened, ended), daemon=True).start()
+    end = None if seconds is None else time.monotonic() + seconds
+    say(f"recording to {file}; Ctrl-C ends it")
+    try:
+        while end is None or time.monotonic() < end:
+            try:
+                count = recorder.look(time.time_ns())
+            except (DockerException, requests.RequestException) as error:
+                say(f"the engine did not answer ({error}); what happens meanwhile is not seen")
+                count = 0
+            if count:
+                say(f"{count} changes")
+            happened.wait(every if end is None else max(0, min(every, end - time.monotonic())))
+            happened.clear()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        ended.set()
+        recorder.close()
+
+
+def _listen(client: Any, happened: threading.Event, ended: threading.Event) -> None:
+    """Tell of every event; begin again when the engine has been away."""
+    while not ended.is_set():
+        try:
+            stream: Iterator[Any] = client.events()
+            for _ in stream:
+                happened.set()
+                if ended.is_set():
+                    return
+        except (DockerException, requests.RequestException):
+            pass
+        ended.wait(1)
+
+
+def _node(node: Mapping[str, Any]) -> Fields:
+    return {**node, "Role": (node.get("Spec") or {}).get("Role")}
+
+
+def _task(task: Mapping[str, Any]) -> Fields:
+    status = dict(task.get("Status") or {})
+    status["State"] = _STATES.get(str(status.get("State")), 0)
+    return {**task, "Status": status, "DesiredState": _STATES.get(str(task.get("DesiredState")), 512)}
+
+
+def _network(network: Mapping[str, Any]) -> Fields:
+    spec = {"Name": network.get("Name"), "DriverConfiguration": {"Name": network.get("Driver")}}
+    return {"ID": network["Id"], "Spec": spec}
+
+
+def _blob(blob: Mapping[str, Any]) -> Fields:
+    return {**blob, "Spec": {key: value for key, value in (blob.get("Spec") or {}).items() if key != "Data"}}
+
+
+def _plain(fields: Mapping[str, Any]) -> Fields:
+    return {key: value for key, value in fields.items() if key not in _ALWAYS_NEW and value is not None}
+
+
+def _difference(old: Fields, new: Fields) -> Fields:
+    return {key: new.get(key) for key in {**old, **new} if old.get(key) != new.get(key)}

@@ -1,0 +1,115 @@
+"""What a learner does with an exercise: start it, check it, take hints, answer, let it be solved, skip steps."""
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from checker.attempts import Attempts, Record, prepared, with_answer
+from checker.conditions.answer import Answer
+from checker.exercise import Exercise, Step, Variable, load
+from checker.grader import Attempt, grade
+from checker.history import History
+from checker.result import Result
+from checker.source import find_journal
+
+_replace = msgspec.structs.replace
+#: Seeds are short enough to be told to somebody.
+_SEEDS = 10_000
+
+
+class UnknownStepError(LookupError):
+    """Raised when an exercise has no such step."""
+
+
+class Session:
+    """One exercise in one lab. Everything that lasts is in files; making this object changes nothing.
+
+    `journal` is a journal file; without it the lab's own is read: that of the lab named `lab`, else $SWARMLAB_LAB, else
+    `default`. Raises UnknownExerciseError, NoJournalError.
+    """
+
+    def __init__(self, exercise: str, *, journal: Path | None = None, lab: str | None = None) -> None:
+        self.id = load(exercise).id
+        self.journal = find_journal(journal, lab)
+        self._attempts = Attempts(self.journal)
+
+    @property
+    def record(self) -> Record:
+        """What is kept of the attempt."""
+        return self._attempts.get(self.id)
+
+    def attempt(self, variables: Mapping[str, Variable] | None = None) -> Attempt:
+        """The attempt for the grader. Raises VariableError, DocumentError."""
+        return prepared(self.record, dict(variables or {}))
+
+    def exercise(self) -> Exercise:
+        """The exercise with the attempt's values."""
+        return self.attempt().exercise
+
+    def start(
+        self, seed: int | None = 0, variables: Mapping[str, Variable] | None = None, *, again: bool = True
+    ) -> Record:
+        """Begin anew: what happened before does not count any more. Seed 0 has the book's values, None takes any.
+
+        With `again=False` an attempt that was started already goes on, so that a notebook can be run again.
+        """
+        if not again and self._attempts.started(self.id):
+            return self.record
+        chosen = random.randrange(1, _SEEDS) if seed is None else seed  # noqa: S311  (variety, not secrecy)
+        load(self.id, variables, chosen)
+        with History(self.journal) as history:
+            record = Record(exercise=self.id, seed=chosen, variables=dict(variables or {}), marker=history.marker())
+        self._attempts.put(record)
+        return record
+
+    def check(self, variables: Mapping[str, Variable] | None = None) -> Result:
+        """Grade the attempt."""
+        attempt = self.attempt(variables)
+        with History(self.journal) as history:
+            return grade(attempt, history)
+
+    def step(self, reference: str) -> Step:
+        """A step by its id or its number from 1. Raises UnknownStepError."""
+        steps = self.exercise().steps
+        if reference.isdecimal() and 1 <= int(reference) <= len(steps):
+            return steps[int(reference) - 1]
+        found = self.exercise().step(reference)
+        if found is None:
+            ids = ", ".join(step.id for step in steps)
+            raise UnknownStepError(f"{self.id} has no step {reference!r} (there are {ids})")
+        return found
+
+    def next_step(self) -> Step | None:
+        """The first step that is neither done nor given up."""
+        return next((r.step for r in self.check().steps if not r.full and not r.given_up), None)
+
+    def hint(self, reference: str = "") -> tuple[Step | None, int, str]:
+        """The step, the tier and the text of the next hint for a step, by default the next one to do.
+
+        The first tier says where to look; asking again for the same step gives the second, which has the answer.
+        """
+        step = self.step(reference) if reference else self.next_step()
+        if step is None or not step.hints:
+            return step, 0, ""
+        record = self.record
+        tier = min(record.hints.get(step.id, 0) + 1, len(step.hints))
+        self._attempts.put(_replace(record, hints={**record.hints, step.id: tier}))
+        return step, tier, step.hints[tier - 1]
+
+    def answer(self, chosen: Sequence[str], reference: str = "") -> None:
+        """Answer a question; the last answer counts. Raises UnknownStepError, and ValueError for what is no choice."""
+        step = self.step(reference) if reference else self._question()
+        self._attempts.put(with_answer(self.record, self.exercise(), step.id, chosen))
+
+    def give_up(self, step: Step, how: str) -> None:
+        """Note that a step was `solved` by the checker, or `skipped`: it gives no credit in this attempt."""
+        record = self.record
+        self._attempts.put(_replace(record, given_up={**record.given_up, step.id: how}))
+
+    def _question(self) -> Step:
+        for step in self.exercise().steps:
+            if any(isinstance(condition, Answer) for condition in step.conditions):
+                return step
+        raise UnknownStepError(f"{self.id} asks no question")

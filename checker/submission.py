@@ -1,0 +1,144 @@
+"""Handing in: one file with the journal, the attempts and the grade record; and opening such files safely.
+
+The journal's rows are chained by hashes: each link covers the row and all before it. A row that is changed, added or
+taken away after the file was packed breaks the chain. That shows that the file is as it was packed. It does not show
+who did the work, nor that the journal had not been edited before: who has a lab has its journal.
+"""
+
+import hashlib
+import json
+import sqlite3
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+
+from checker.attempts import FOLDER, Attempts, prepared
+from checker.grader import grade_attempts
+from checker.history import History
+from checker.record import grade_record
+
+_FORMAT = 1
+_JOURNAL, _MANIFEST, _GRADE = "journal.sqlite", "manifest.json", "grade.json"
+#: A term's journal has some megabytes. What is larger was made to be large.
+_LARGEST = 256 << 20
+_MOST_FILES = 200
+_TABLES = {
+    "commits": "SELECT seq, scope, idx, at, actor, changes FROM commits ORDER BY seq",
+    "requests": (
+        "SELECT after, at, last_at, times, engine, method, path, query, status, client FROM requests ORDER BY id"
+    ),
+}
+
+
+class SubmissionError(Exception):
+    """Raised when a file is no submission that can be graded. The message says why."""
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a submission says of itself. `chain` has the last link of each table, and how many rows it covers."""
+
+    format: int
+    learner: str
+    packed: str
+    chain: dict[str, tuple[str, int]]
+
+
+def pack(journal: Path, target: Path, learner: str) -> dict[str, Any]:
+    """Write a submission, whole or not at all; return its grade record. Raises NoJournalError, OSError."""
+    History(journal).close()
+    attempts = [prepared(record) for record in Attempts(journal).all()]
+    with TemporaryDirectory() as folder:
+        copy = Path(folder, _JOURNAL)
+        # A copy of one instant, even while the lab writes; without what only shortens a lab's start.
+        uri = f"{journal.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as source, closing(sqlite3.connect(copy)) as destination:
+            source.backup(destination)
+            destination.execute("PRAGMA journal_mode = DELETE")
+            destination.execute("DELETE FROM snapshots")
+            destination.commit()
+            destination.execute("VACUUM")
+        with History(copy) as history:
+            record = grade_record(
+                attempts, grade_attempts(attempts, history), engine=history.recorded or "swarmlab", learner=learner
+            )
+        manifest = Manifest(
+            format=_FORMAT, learner=learner, packed=datetime.now(UTC).isoformat(timespec="seconds"), chain=chain(copy)
+        )
+        partial = target.with_name(f".{target.name}.part")
+        try:
+            with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.write(copy, _JOURNAL)
+                for file in sorted((journal.parent / FOLDER).glob("*.json")):
+                    archive.write(file, f"{FOLDER}/{file.name}")
+                archive.writestr(_GRADE, json.dumps(record, indent=2))
+                archive.writestr(_MANIFEST, msgspec.json.encode(manifest))
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+    return record
+
+
+def unpack(file: Path, folder: Path) -> tuple[Manifest, dict[str, Any]]:
+    """Open a submission in an empty folder; return what it says of itself, and the grade record that it came with.
+
+    Raises SubmissionError for what is none, too large, or was changed.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            _extract(archive, folder)
+        manifest = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=Manifest)
+        record: dict[str, Any] = json.loads((folder / _GRADE).read_text(encoding="utf-8"))
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, msgspec.MsgspecError, NotImplementedError) as error:
+        raise SubmissionError(f"is no submission that can be read: {error}") from None
+    if manifest.format != _FORMAT:
+        raise SubmissionError(f"has format {manifest.format}, and this checker reads format {_FORMAT}")
+    try:
+        found = chain(folder / _JOURNAL)
+    except sqlite3.DatabaseError as error:
+        raise SubmissionError(f"has a damaged journal: {error}") from None
+    for table, link in found.items():
+        if manifest.chain.get(table) != link:
+            raise SubmissionError(f"has a journal that was changed after it was packed ({table})")
+    return manifest, record
+
+
+def chain(journal: Path) -> dict[str, tuple[str, int]]:
+    """The last link of each table's chain, and its length. Raises sqlite3.DatabaseError."""
+    with closing(sqlite3.connect(f"{journal.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        return {table: _last_link(db.execute(query)) for table, query in _TABLES.items()}
+
+
+def _last_link(rows: Iterator[tuple[Any, ...]] | sqlite3.Cursor) -> tuple[str, int]:
+    link, count = b"", 0
+    for row in rows:
+        link = hashlib.sha256(link + json.dumps(row).encode()).digest()
+        count += 1
+    return link.hex(), count
+
+
+def _extract(archive: zipfile.ZipFile, folder: Path) -> None:
+    members = archive.infolist()
+    if len(members) > _MOST_FILES or sum(member.file_size for member in members) > _LARGEST:
+        raise SubmissionError(f"is larger than {_LARGEST >> 20} MB, or has more than {_MOST_FILES} files")
+    (folder / FOLDER).mkdir()
+    left = _LARGEST
+    for member in members:
+        place = folder / member.filename
+        wanted = member.filename in {_JOURNAL, _MANIFEST, _GRADE} or (
+            place.parent == folder / FOLDER and place.suffix == ".json" and not place.name.startswith(".")
+        )
+        if not wanted:
+            raise SubmissionError(f"has a file that does not belong in it: {member.filename!r}")
+        with archive.open(member) as source, place.open("wb") as target:
+            # What a member says of its size may be a lie.
+            while block := source.read(1 << 16):
+                left -= len(block)
+                if left < 0:
+                    raise SubmissionError(f"is larger than {_LARGEST >> 20} MB")
+                target.write(block)

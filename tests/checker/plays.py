@@ -1,0 +1,105 @@
+"""How each exercise is played on stage: its solution, other routes to it (equivalents), and ways to miss it (mutants).
+
+A play changes the lines of some steps of the solution. Those of an equivalent must earn full marks. A mutant must miss:
+its first missed step is the one that it names, and the report there says what the mutant says.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from stage import Stage
+
+from checker.conditions.answer import Answer
+from checker.document import Document
+from checker.exercise import Exercise, Variable, available, load
+from checker.grader import Attempt, grade
+from checker.history import History
+from checker.result import Result
+
+_FOLDER = Path(__file__).with_name("plays")
+
+
+class Play(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`edits` are other lines for steps, `answers` other answers. `seed` and `variables` are those of the attempt."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    edits: dict[str, tuple[str, ...]] = {}
+    answers: dict[str, tuple[str, ...]] = {}
+    seed: int = 0
+    variables: dict[str, Variable] = {}
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Mutant(Play, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`fails` is the first step that is missed; what the report says there contains `says`."""
+
+    fails: str
+    says: str
+    mistake: str = ""
+
+
+class Plays(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The plays of an exercise."""
+
+    #: Whether containers have to run, as for `docker exec`.
+    containers: bool = False
+    equivalents: tuple[Play, ...] = ()
+    mutants: tuple[Mutant, ...] = ()
+
+
+@cache
+def plays(exercise: str) -> Plays:
+    """Those of an exercise."""
+    file = _FOLDER / f"{exercise}.yaml"
+    document = Document.parse(file.read_text(encoding="utf-8"), file.name)
+    return document.convert(Plays, document.value)
+
+
+def every_play() -> Iterator[tuple[str, Play]]:
+    """All of them, each with its exercise."""
+    for exercise in available():
+        found = plays(exercise)
+        for play in (*found.equivalents, *found.mutants):
+            yield exercise, play
+
+
+def perform(exercise_id: str, play: Play, *, lines: bool = True) -> Result:
+    """The result of a play; without `lines` nothing is done once the stage is set."""
+    exercise = load(exercise_id, play.variables, play.seed)
+    answers = {**_right_answers(exercise), **play.answers} if lines else {}
+    if not any((step.solution or play.edits.get(step.id)) for step in exercise.steps) and not exercise.start.commands:
+        # A question: there is nothing to do in a lab.
+        return grade(Attempt(exercise, answers=answers), None)
+    with Stage(exercise.start.nodes, containers=plays(exercise.id).containers) as stage:
+        stage.play(exercise.start.commands)
+        with History(stage.path) as history:
+            marker = history.marker()
+        for step in exercise.steps if lines else ():
+            stage.play(play.edits.get(step.id, step.solution))
+        with History(stage.path) as history:
+            return grade(Attempt(exercise, marker, answers), history)
+
+
+def missed(result: Result) -> list[str]:
+    """The steps without full marks, in order."""
+    return [step.step.id for step in result.steps if not step.full]
+
+
+def words(result: Result, step_id: str) -> str:
+    """What the report says of a missed step."""
+    (step,) = (step for step in result.steps if step.step.id == step_id)
+    return " | ".join(verdict.found for verdict in step.verdicts if not verdict.met)
+
+
+def _right_answers(exercise: Exercise) -> dict[str, tuple[str, ...]]:
+    return {
+        step.id: tuple(key for key, statement in condition.statements.items() if statement.right)
+        for step in exercise.steps
+        for condition in step.conditions
+        if isinstance(condition, Answer)
+    }

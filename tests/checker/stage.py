@@ -1,0 +1,208 @@
+"""A lab in this process on virtual time, in which shell lines with the genuine docker command are played.
+
+Containers do nothing, and hours of swarm time pass in no time: a whole exercise is played within a second. The journal
+that comes of it is what a lab's would be.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from swarmlab.api import Server
+from swarmlab.clock import SECOND, VirtualClock
+from swarmlab.engine import Lab
+from swarmlab.journal import Journal, Seal
+from swarmlab.lab.environ import environment, write_contexts
+from swarmlab.lab.folder import Folder, Settings
+from swarmlab.manager import Swarm
+from swarmlab.network import node_addresses
+from swarmlab.objects import Task
+from swarmlab.runtime.hollow import HollowExecutor
+
+#: No lab of this machine has this number, so nodes' addresses are nobody else's.
+_NUMBER = 253
+_DETACH = re.compile(r"docker service (create|update|scale|rollback) (?!-d |--detach)")
+_URL = re.compile(r"swarmlab url (\d+)(?: (node-\d+))?")
+_POWER = re.compile(r"swarmlab node (kill|stop|start) (node-\d+)")
+_SLEEP = re.compile(r"sleep (\d+)")
+#: What happens inside images and containers has no part in it: containers do nothing here, whatever they are made of.
+_OFFSTAGE = re.compile(r"docker (build|run) ")
+_GOING_ON = {"updating", "rollback_started"}
+
+
+class PlayError(AssertionError):
+    """Raised when a line fails that was to succeed, or the other way round."""
+
+
+def fails(task: Task, step: str) -> str:
+    """How containers fail on stage: images that are nowhere, and health checks that say so."""
+    spec = task.spec.container_spec
+    assert spec is not None
+    if step == "prepare" and ":no-such" in spec.image:
+        return f"No such image: {spec.image}"
+    test = " ".join((spec.healthcheck.test if spec.healthcheck is not None else ()) or ())
+    if step == "start" and re.search(r"exit 1|\bfalse\b", test):
+        return "task: non-zero exit (1): unhealthy container"
+    return ""
+
+
+class StageClock(VirtualClock):
+    """What is to be done at once is done at once, also between two calls of one command."""
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        super().call_soon(callback)
+        with suppress(RuntimeError):
+            asyncio.get_running_loop().call_soon(self.run_ready)
+
+
+class StageLab(Lab):
+    """A hollow lab whose containers fail as `fails` says."""
+
+    def executor(self, swarm: Swarm, engine: str, tls: Any) -> Any:
+        made = super().executor(swarm, engine, tls)
+        if isinstance(made, HollowExecutor):
+            made.plan = fails
+        return made
+
+
+class Stage:
+    """Engines node-1, node-2, … that the docker command talks to, node-1 by default."""
+
+    def __init__(self, nodes: int = 1, *, containers: bool = False) -> None:
+        """With `containers` they really run, which takes longer; `exec` and `docker ps` then have something to do."""
+        self._containers = containers
+        self.clock = StageClock()
+        # The path of a socket is short; pytest's own folders are not.
+        self.home = Path(tempfile.mkdtemp(prefix="stage-"))
+        self.folder = Folder(self.home, "stage")
+        self.folder.path.mkdir()
+        self.path = self.folder.journal
+        self.settings = Settings("stage", _NUMBER, nodes, 1.0, self.folder.path / "run", hollow=True)
+        self.settings.sockets.mkdir()
+        write_contexts(self.folder, self.settings)
+        self.env = {"PATH": os.environ["PATH"], "HOME": str(self.home), **environment(self.folder, self.settings)}
+        self.work = self.home / "work"
+        self.work.mkdir()
+        self._journal = Journal(self.path, Seal(self.folder.key))
+        self._runner = asyncio.Runner()
+        self.lab = StageLab(
+            name="stage",
+            nodes=nodes,
+            clock=self.clock,
+            journal=self._journal,
+            state_dir=self.folder.path,
+            addresses=[address.host for address in node_addresses(nodes, _NUMBER)],
+            hollow=not containers,
+        )
+        self._servers: dict[str, Server] = {}
+        self._runner.run(self._start())
+
+    def __enter__(self) -> "Stage":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._stop())
+        self._journal.close()
+        self._runner.close()
+        shutil.rmtree(self.home)
+
+    def play(self, lines: Sequence[str]) -> None:
+        """Carry out shell lines, each to its end. A line that begins with `! ` must fail, all others must not."""
+        for line in lines:
+            self._runner.run(self._play(line))
+
+    async def _start(self) -> None:
+        await self.lab.start()
+        for name, engine in self.lab.engines.items():
+            self._servers[name] = Server(engine, self._journal)
+            await self._servers[name].start(self.settings.socket(name))
+
+    async def _stop(self) -> None:
+        for server in self._servers.values():
+            await server.close()
+        await self.lab.stop()
+
+    async def _play(self, line: str) -> None:
+        if match := _POWER.fullmatch(line):
+            action, node = match.groups()
+            server = self._servers[node]
+            if action != "start":
+                await server.close()
+            await self.lab.power(node, action)  # type: ignore[arg-type]
+            if action == "start":
+                self._servers[node] = Server(self.lab.engines[node], self._journal)
+                await self._servers[node].start(self.settings.socket(node))
+        elif match := _SLEEP.fullmatch(line):
+            self.clock.advance(int(match[1]))
+        elif not self._containers and _OFFSTAGE.match(line):
+            return
+        elif match := _URL.search(line):
+            self._open(int(match[1]), match[2] or "node-1")
+        else:
+            await self._shell(line)
+        await self._rest(line)
+
+    async def _shell(self, line: str) -> None:
+        refused = line.startswith("! ")
+        command = _DETACH.sub(r"docker service \1 --detach ", line.removeprefix("! "))
+        process = await asyncio.create_subprocess_shell(
+            command, env=self.env, cwd=self.work, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        work = asyncio.ensure_future(process.communicate())
+        while not work.done():
+            # Calls that wait for swarm time, as `swarm join` does, wait for this.
+            self.clock.advance(0.01)
+            await asyncio.wait({work}, timeout=0.002)
+        output = work.result()[0].decode()
+        if (process.returncode != 0) != refused:
+            raise PlayError(f"{line!r} ended with {process.returncode}: {output}")
+
+    async def _rest(self, line: str) -> None:
+        """Until nothing is on its way any more; a command that was told to detach is not waited for."""
+        # Nobody types faster; the checker tells commands apart by such gaps.
+        await self._pass(1)
+        self.clock.settle(limit=60, quiet=1.5)
+        end = self.clock.now() + 300 * SECOND
+        while not re.search(r" (-d|--detach)\b", line) and self._goes_on() and self.clock.now() < end:
+            await self._pass(0.5)
+        await self._pass(0)
+        self.clock.settle(limit=60, quiet=1.5)
+
+    async def _pass(self, seconds: float) -> None:
+        """Let time pass; containers that really run need some of our time, too."""
+        if not self._containers:
+            self.clock.advance(seconds)
+            await asyncio.sleep(0)
+            return
+        for _ in range(6):
+            self.clock.advance(seconds / 6 or 0.1)
+            await asyncio.sleep(0.004)
+
+    def _goes_on(self) -> bool:
+        stores = [store for scope, store in self.lab._stores.items() if not scope.startswith("engine:")]
+        services = [service for store in stores for service in store.tables.services]
+        return any(s.update_status is not None and s.update_status.state in _GOING_ON for s in services)
+
+    def _open(self, port: int, node: str) -> None:
+        """Open a published port, if anything answers there."""
+        member = self.lab.engines[node].cluster.membership
+        swarm = self.lab.get(member.swarm) if member is not None else None
+        assert member is not None
+        assert swarm is not None
+        for service in swarm.store.tables.services:
+            ports = service.endpoint.ports if service.endpoint is not None else ()
+            running = [
+                t for t in swarm.store.tables.tasks.by("service", service.id) if t.status.state.text == "running"
+            ]
+            here = [task for task in running if task.node_id == member.node_id]
+            for published in ports:
+                if published.published_port == port and (here if published.publish_mode == "host" else running):
+                    self.lab._note_connection(swarm, member.node_id, port)
+                    return
+        raise PlayError(f"nothing answers at port {port} of {node}")

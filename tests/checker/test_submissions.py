@@ -1,0 +1,196 @@
+"""Handing in, grading many, records and reports; and files that were made to do harm."""
+
+import csv
+import io
+import json
+import sqlite3
+import zipfile
+from contextlib import closing
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from checker_story import A1_STEPS, Story
+from typer.testing import CliRunner
+
+from checker import cli, gradeall
+from checker.gradeall import differences, grade_all, grade_file, gradebook
+from checker.session import Session
+from checker.submission import SubmissionError, chain, pack, unpack
+
+run = CliRunner()
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """The journal of somebody who did A1, and answered a question."""
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    with Story(folder) as story:
+        for act in A1_STEPS.values():
+            act(story)
+    Session("Q1", journal=story.path).answer(["a", "c", "e"])
+    return story.path
+
+
+@pytest.fixture
+def submission(journal: Path, tmp_path: Path) -> Path:
+    """What they hand in."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    pack(journal, folder / "ann.zip", "ann")
+    return folder / "ann.zip"
+
+
+def rewrite(file: Path, name: str, content: bytes) -> None:
+    """Put other content into a submission."""
+    with zipfile.ZipFile(file) as archive:
+        members = {member: archive.read(member) for member in archive.namelist()}
+    members[name] = content
+    with zipfile.ZipFile(file, "w") as archive:
+        for member, data in members.items():
+            archive.writestr(member, data)
+
+
+def test_a_submission_is_graded_from_its_journal(submission: Path) -> None:
+    graded = grade_file(submission, ("A1", "Q1", "B1"))
+
+    assert graded.error == ""
+    assert graded.record is not None
+    assert {e["exercise"]: e["points"] for e in graded.record["exercises"]} == {"A1": 34, "Q1": 4, "B1": 0}
+    assert graded.record["learner"] == "ann"
+
+
+def test_a_broken_file_stops_nothing(submission: Path) -> None:
+    (submission.parent / "bob.zip").write_bytes(b"PK\x03\x04 not really")
+    (submission.parent / "cat.zip").write_bytes(submission.read_bytes()[:-200])
+    graded = grade_all(submission.parent, ("A1",), 2)
+
+    assert [one.file for one in graded] == ["ann.zip", "bob.zip", "cat.zip"]
+    rows = gradebook(graded)
+    assert [row["points"] for row in rows] == [34, "", ""]
+    assert all("is no submission that can be read" in row["error"] for row in rows[1:])
+
+
+def test_a_changed_journal_is_noticed(submission: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(submission) as archive:
+        archive.extract("journal.sqlite", tmp_path)
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite")) as db:
+        db.execute("UPDATE commits SET at = at + 1 WHERE seq = 3")
+        db.commit()
+    rewrite(submission, "journal.sqlite", (tmp_path / "journal.sqlite").read_bytes())
+
+    assert "changed after it was packed (commits)" in grade_file(submission).error
+
+
+def test_a_row_taken_away_or_moved_breaks_the_chain(journal: Path) -> None:
+    whole = chain(journal)
+    with closing(sqlite3.connect(journal)) as db:
+        db.execute("DELETE FROM requests WHERE id = (SELECT max(id) FROM requests)")
+        db.commit()
+    changed = chain(journal)
+
+    assert changed["commits"] == whole["commits"]
+    assert changed["requests"] != whole["requests"]
+
+
+@pytest.mark.parametrize("name", ["../evil.json", "/etc/evil", "checker/../../evil.json", "other.txt"])
+def test_files_that_do_not_belong_are_refused(submission: Path, tmp_path: Path, name: str) -> None:
+    rewrite(submission, name, b"{}")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    with pytest.raises(SubmissionError, match="does not belong"):
+        unpack(submission, folder)
+
+
+def test_what_is_too_large_is_refused(submission: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("checker.submission._LARGEST", 1000)
+    with pytest.raises(SubmissionError, match="is larger than"):
+        unpack(submission, tmp_path)
+
+
+def test_another_format(submission: Path) -> None:
+    with zipfile.ZipFile(submission) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+    rewrite(submission, "manifest.json", json.dumps({**manifest, "format": 9}).encode())
+
+    assert grade_file(submission).error == "has format 9, and this checker reads format 1"
+
+
+def test_a_journal_of_another_format(journal: Path) -> None:
+    with closing(sqlite3.connect(journal)) as db:
+        db.execute("UPDATE meta SET value = '7' WHERE key = 'format'")
+        db.commit()
+    answer = run.invoke(cli.app, ["check", "A1", "--journal", str(journal)])
+
+    assert answer.exit_code == 2
+    assert "a journal of format 7, and this checker reads format 1" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "changes", ["[[", '[["u"]]', '{"a": 1}', '[["c", "node", "x", 7]]', '[["c", "task", "x", null]]']
+)
+def test_a_damaged_journal(journal: Path, changes: str) -> None:
+    with closing(sqlite3.connect(journal)) as db:
+        db.execute("UPDATE commits SET changes = ? WHERE seq = 4", (changes,))
+        db.commit()
+    answer = run.invoke(cli.app, ["check", "A1", "--journal", str(journal)])
+
+    assert answer.exit_code == 2
+    assert "cannot be read as a journal" in answer.stderr
+
+
+def test_regrading_prints_the_differences(submission: Path, tmp_path: Path) -> None:
+    records = tmp_path / "records.json"
+    arguments = ["grade-all", str(submission.parent), "-e", "A1", "-e", "Q1", "--workers", "1"]
+    first = run.invoke(cli.app, [*arguments, "--records", str(records)])
+    assert first.exit_code == 0, first.output
+    old = json.loads(records.read_text())
+    old["ann.zip"]["exercises"][0]["steps"][0]["points"] = 1
+    records.write_text(json.dumps(old))
+    second = run.invoke(cli.app, [*arguments, "--against", str(records)])
+
+    assert "ann.zip: A1 init: 1 -> 3" in second.stderr
+    assert list(differences(old["ann.zip"], old["ann.zip"])) == []
+    (row,) = csv.DictReader(io.StringIO(second.stdout))
+    assert (row["learner"], row["A1"], row["Q1"]) == ("ann", "34", "4")
+
+
+def test_no_partial_gradebook(submission: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = tmp_path / "book.csv"
+    book.write_text("old")
+    monkeypatch.setattr(cli.cli_grade, "grade_folder", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    answer = run.invoke(cli.app, ["grade-all", str(submission.parent), "-o", str(book)])
+
+    assert answer.exit_code == 2
+    assert book.read_text() == "old"
+
+
+def test_an_unexpected_error_is_one_file_s(submission: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradeall, "grade_attempts", lambda *_: 1 / 0)
+
+    assert "ZeroDivisionError" in grade_file(submission).error
+
+
+def test_records_and_reports(journal: Path, tmp_path: Path) -> None:
+    record = tmp_path / "grade.json"
+    made = run.invoke(cli.app, ["grade", "A1", "B1", "--learner", "=1+1", "--journal", str(journal), "-o", str(record)])
+    assert made.exit_code == 0, made.output
+    content = json.loads(record.read_text())
+    assert (content["schema"], content["points"], content["engine"]) == (1, 34, "swarmlab")
+
+    def report(form: str) -> str:
+        answer = run.invoke(cli.app, ["report", str(record), "--format", form])
+        assert answer.exit_code == 0, answer.output
+        return answer.stdout
+
+    rows = list(csv.DictReader(io.StringIO(report("csv"))))
+    assert sum(float(row["points"]) for row in rows) == 34
+    assert rows[0]["learner"] == "'=1+1"
+    root = ET.fromstring(report("junit"))
+    assert [(suite.get("name"), suite.get("failures")) for suite in root] == [("A1", "0"), ("B1", "8")]
+    assert "| 1. Initialise the swarm | 3 / 3 |" in report("markdown")
+    assert "<h2>B1: The routing mesh</h2>" in report("html")
+    assert json.loads(report("json")) == content
+    record.write_text('{"schema": 99}')
+    assert run.invoke(cli.app, ["report", str(record)]).exit_code == 2
