@@ -85,7 +85,7 @@ def has_solution(source: str) -> bool:
 
 
 def build() -> None:
-    """Write all pictures and notebooks. Outputs that a solved notebook has are kept while its cells stay the same."""
+    """Write all pictures and notebooks. Outputs that a solved notebook has are kept while its code stays the same."""
     IMAGES.mkdir(exist_ok=True)
     for name, draw in PICTURES.items():
         (IMAGES / f"{name}.svg").write_text(draw(), encoding="utf-8")
@@ -94,8 +94,17 @@ def build() -> None:
         _write(notebook(source, "learner"), LABS / f"{path.stem}.ipynb")
         if has_solution(source):
             solved, target = notebook(source, "solution"), SOLUTIONS / f"{path.stem}.ipynb"
-            if not target.exists() or sources(_FORMAT.read(target, as_version=4)) != sources(solved):
-                _write(solved, target)
+            if target.exists():
+                keep_outputs(solved, _FORMAT.read(target, as_version=4))
+            _write(solved, target)
+
+
+def keep_outputs(made: Any, stored: Any) -> None:
+    """Give a notebook the outputs of a stored one, when the code cells of both are the same; text may differ."""
+    now, before = ([cell for cell in book.cells if cell.cell_type == "code"] for book in (made, stored))
+    if [(cell.source, cell.metadata) for cell in now] == [(cell.source, cell.metadata) for cell in before]:
+        for cell, old in zip(now, before, strict=True):
+            cell.outputs, cell.execution_count = old.outputs, old.execution_count
 
 
 def run(names: Sequence[str] = ()) -> None:

@@ -25,7 +25,9 @@ class Drawing:
             f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="5" fill="{fill}" stroke="{outline}"/>'
         )
 
-    def text(self, x: float, y: float, text: str, *, size: int = 14, anchor: str = "middle", bold: bool = False) -> None:
+    def text(
+        self, x: float, y: float, text: str, *, size: int = 14, anchor: str = "middle", bold: bool = False
+    ) -> None:
         """A line of text; `anchor` is `start`, `middle` or `end`."""
         weight = ' font-weight="bold"' if bold else ""
         self._parts.append(
@@ -66,8 +68,8 @@ def batches(replicas: int = 10, parallelism: int = 2, delay: int = 10, restart: 
         height,
         "A rolling update, batch after batch",
         f"{replicas} replicas in {replicas} rows, time from left to right. At first all rows show the old version. "
-        f"Every {restart + delay} seconds {parallelism} rows stop, and go on with the new version about {restart} seconds "
-        f"later; then the update waits for {delay} seconds. After {count} batches all rows show the new version. "
+        f"Every {restart + delay} seconds {parallelism} rows stop, and go on with the new version about {restart} "
+        f"seconds later; then the update waits for {delay} seconds. After {count} batches all rows are new. "
         f"At every moment at least {replicas - parallelism} replicas run.",
     )
     drawing.box(left, 14, 16, 16, _OLD)
@@ -86,7 +88,8 @@ def batches(replicas: int = 10, parallelism: int = 2, delay: int = 10, restart: 
             drawing.box(left - 26, y, start - left + 26, row - 6, _OLD)
             begin = start + restart * second
             drawing.box(begin, y, left + end * second - begin + 10, row - 6, _NEW)
-    drawing.text(left, height - 16, f"time; between two batches the update waits for {delay} s", size=12, anchor="start")
+    caption = f"time; between two batches the update waits for {delay} s"
+    drawing.text(left, height - 16, caption, size=12, anchor="start")
     return drawing.svg()
 
 
@@ -97,8 +100,8 @@ def routing_mesh() -> str:
         400,
         "The routing mesh",
         "Three nodes, each of which listens on port 81. A client opens port 81 of node-3, which runs no task of the "
-        "service. The node knows port 81 as that of the service whoami, picks one of its two tasks, which are on node-1 "
-        "and node-2, and sends the connection there over the ingress network, which spans all three nodes.",
+        "service. The node knows port 81 as that of the service whoami, picks one of its two tasks, which are on "
+        "node-1 and node-2, and sends the connection there over the ingress network, which spans all three nodes.",
     )
     drawing.box(20, 318, 720, 48, _SERVICE)
     drawing.text(380, 348, "ingress network: an overlay over all nodes", bold=True)
@@ -120,7 +123,7 @@ def routing_mesh() -> str:
     drawing.text(620, 36, "client")
     drawing.line([(620, 48), (620, 90)], arrow=True)
     drawing.line([(620, 120), (620, 144)], arrow=True)
-    drawing.line([(704, 176), (716, 190), (716, 330), (500, 330), (500, 232), (472, 232)], arrow=True)
+    drawing.line([(695, 161), (716, 161), (716, 330), (500, 330), (500, 232), (472, 232)], arrow=True)
     drawing.line([(500, 330), (260, 330), (260, 232), (232, 232)], arrow=True, dashed=True)
     drawing.text(20, 388, "solid: the task picked for this connection; dashed: the next one", size=12, anchor="start")
     return drawing.svg()
@@ -154,8 +157,9 @@ def cluster() -> str:
         drawing.text(x + 105, 236, f"task web.{index + 1}")
         drawing.text(x + 105, 256, "container: nginx", size=12)
     drawing.line([(215, 160), (240, 160), (240, 230), (268, 230)], arrow=True)
-    drawing.line([(240, 200), (475, 200), (475, 230), (503, 230)], arrow=True)
-    drawing.text(20, 316, "arrows: managers give tasks to nodes; nodes report how the tasks are", size=12, anchor="start")
+    drawing.line([(240, 162), (240, 88), (475, 88), (475, 230), (503, 230)], arrow=True)
+    caption = "arrows: managers give tasks to nodes; nodes report how the tasks are"
+    drawing.text(20, 316, caption, size=12, anchor="start")
     return drawing.svg()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from checker.notebooks import LABS, SOLUTIONS, SOURCES, blocks, has_solution, notebook, sources
+from checker.notebooks import LABS, SOLUTIONS, SOURCES, blocks, has_solution, keep_outputs, notebook, sources
 
 NAMES = sorted(path.stem for path in SOURCES.glob("*.md"))
 SOLVED = [name for name in NAMES if has_solution((SOURCES / f"{name}.md").read_text(encoding="utf-8"))]
@@ -67,6 +67,18 @@ def test_each_audience_has_its_cells() -> None:
         None,
         ["nbval-ignore-output"],
     ]
+
+
+def test_outputs_are_kept_while_the_code_is_the_same() -> None:
+    stored = notebook(EXAMPLE, "solution")
+    for number, cell in enumerate((cell for cell in stored.cells if cell.cell_type == "code"), 1):
+        cell.execution_count = number
+    other_text, other_code = EXAMPLE.replace("Text.", "Better text.\n\nMore."), EXAMPLE.replace("node ls", "ps")
+
+    for source, counts in ((other_text, [1, 2]), (other_code, [None, None])):
+        made = notebook(source, "solution")
+        keep_outputs(made, stored)
+        assert [cell.execution_count for cell in made.cells if cell.cell_type == "code"] == counts
 
 
 def test_unknown_kinds_are_refused() -> None:
