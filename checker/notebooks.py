@@ -2,19 +2,25 @@
 
 A source is a Markdown file in `solutions/src/`. Fenced blocks marked `cell` become code cells, everything else
 Markdown. A block marked `cell learner` is only in the learner's notebook (`labs/`), one marked `cell solution` only in
-the solved one (`solutions/`). A source without either has no solved notebook.
+the solved one (`solutions/`). A source without either has no solved notebook. What a cell marked `varies` too shows
+differs between two runs in more than ids and ages (where tasks are placed, say), so tests run it and don't compare.
 
-`python -m checker.notebooks run` runs the solved notebooks in the lab that SWARMLAB_LAB names and stores their outputs.
+Pictures are SVG files in `labs/images/`, drawn by `checker.pictures`; a source names them `images/NAME.svg`.
+
+`python -m checker.notebooks run` runs the solved notebooks in the lab that SWARMLAB_LAB names and stores their outputs;
+names after `run` choose some.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import nbformat
 from markdown_it import MarkdownIt
 from nbclient import NotebookClient
+
+from checker.pictures import PICTURES
 
 #: nbformat has no types.
 _FORMAT: Any = nbformat
@@ -24,15 +30,17 @@ _METADATA = {
 }
 _ROOT = Path(__file__).parent.parent
 LABS, SOLUTIONS, SOURCES = _ROOT / "labs", _ROOT / "solutions", _ROOT / "solutions" / "src"
+IMAGES = LABS / "images"
 #: The longest that a cell may take, in seconds.
 _TIMEOUT = 120
 
 
 class Block(NamedTuple):
-    """A piece of a source: `kind` is `markdown`, `cell`, `learner` or `solution`."""
+    """A piece of a source: `kind` is `markdown`, `cell`, `learner` or `solution`; `varies` says what it shows does."""
 
     kind: str
     text: str
+    varies: bool = False
 
 
 def blocks(source: str) -> Iterator[Block]:
@@ -45,10 +53,12 @@ def blocks(source: str) -> Iterator[Block]:
         assert token.map is not None
         if text := "\n".join(lines[start : token.map[0]]).strip():
             yield Block("markdown", text)
-        kind = " ".join(token.info.split()[1:]) or "cell"
+        words = token.info.split()[1:]
+        varies = words[-1:] == ["varies"]
+        kind = " ".join(words[: len(words) - varies]) or "cell"
         if kind not in {"cell", "learner", "solution"}:
             raise ValueError(f"line {token.map[0] + 1}: a cell is for `learner`, `solution` or both, not {kind!r}")
-        yield Block(kind, token.content.rstrip("\n"))
+        yield Block(kind, token.content.rstrip("\n"), varies)
         start = token.map[1]
     if text := "\n".join(lines[start:]).strip():
         yield Block("markdown", text)
@@ -59,8 +69,13 @@ def notebook(source: str, audience: str) -> Any:
     cells: list[Any] = []
     for block in blocks(source):
         if block.kind in {"markdown", "cell", audience}:
-            make = _FORMAT.v4.new_markdown_cell if block.kind == "markdown" else _FORMAT.v4.new_code_cell
-            cells.append(make(block.text, id=f"cell-{len(cells) + 1}"))
+            name = f"cell-{len(cells) + 1}"
+            if block.kind == "markdown":
+                text = block.text if audience == "learner" else block.text.replace("](images/", "](../labs/images/")
+                cells.append(_FORMAT.v4.new_markdown_cell(text, id=name))
+            else:
+                metadata = {"tags": ["nbval-ignore-output"]} if block.varies else {}
+                cells.append(_FORMAT.v4.new_code_cell(block.text, id=name, metadata=metadata))
     return _FORMAT.v4.new_notebook(cells=cells, metadata=_METADATA)
 
 
@@ -70,19 +85,33 @@ def has_solution(source: str) -> bool:
 
 
 def build() -> None:
-    """Write all notebooks. Outputs that a solved notebook has are kept as long as its cells stay the same."""
+    """Write all pictures and notebooks. Outputs that a solved notebook has are kept while its code stays the same."""
+    IMAGES.mkdir(exist_ok=True)
+    for name, draw in PICTURES.items():
+        (IMAGES / f"{name}.svg").write_text(draw(), encoding="utf-8")
     for path in sorted(SOURCES.glob("*.md")):
         source = path.read_text(encoding="utf-8")
         _write(notebook(source, "learner"), LABS / f"{path.stem}.ipynb")
         if has_solution(source):
             solved, target = notebook(source, "solution"), SOLUTIONS / f"{path.stem}.ipynb"
-            if not target.exists() or sources(_FORMAT.read(target, as_version=4)) != sources(solved):
-                _write(solved, target)
+            if target.exists():
+                keep_outputs(solved, _FORMAT.read(target, as_version=4))
+            _write(solved, target)
 
 
-def run() -> None:
-    """Run the solved notebooks and store their outputs."""
+def keep_outputs(made: Any, stored: Any) -> None:
+    """Give a notebook the outputs of a stored one, when the code cells of both are the same; text may differ."""
+    now, before = ([cell for cell in book.cells if cell.cell_type == "code"] for book in (made, stored))
+    if [(cell.source, cell.metadata) for cell in now] == [(cell.source, cell.metadata) for cell in before]:
+        for cell, old in zip(now, before, strict=True):
+            cell.outputs, cell.execution_count = old.outputs, old.execution_count
+
+
+def run(names: Sequence[str] = ()) -> None:
+    """Run the solved notebooks, all or those whose file names begin with one of `names`, and store their outputs."""
     for path in sorted(SOLUTIONS.glob("*.ipynb")):
+        if names and not path.stem.startswith(tuple(names)):
+            continue
         solved = _FORMAT.read(path, as_version=4)
         NotebookClient(solved, timeout=_TIMEOUT, record_timing=False, coalesce_streams=True).execute(
             cwd=str(path.parent)
@@ -91,9 +120,9 @@ def run() -> None:
         _write(solved, path)
 
 
-def sources(book: Any) -> list[tuple[str, str, str]]:
-    """What a notebook says, without what it showed: kind, id and text of each cell."""
-    return [(cell.cell_type, cell.id, cell.source) for cell in book.cells]
+def sources(book: Any) -> list[tuple[str, str, str, list[str]]]:
+    """What a notebook says, without what it showed: kind, id, text and tags of each cell."""
+    return [(cell.cell_type, cell.id, cell.source, list(cell.metadata.get("tags", ()))) for cell in book.cells]
 
 
 def _write(book: Any, path: Path) -> None:
@@ -105,7 +134,12 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description="Make the labs' notebooks from their sources.")
     parser.add_argument("action", choices=("build", "run"))
-    {"build": build, "run": run}[parser.parse_args().action]()
+    parser.add_argument("names", nargs="*", help="with run: how the names of the notebooks to run begin")
+    arguments = parser.parse_args()
+    if arguments.action == "build":
+        build()
+    else:
+        run(arguments.names)
 
 
 if __name__ == "__main__":

@@ -102,6 +102,7 @@ class _View:
         self.container = container
         running = engine.containers.runtime_container(container.id)
         self.health = running.health if running is not None else ""
+        self._running = running
         self.places = places(container, known)
 
     def matches(self, filters: Filters) -> bool:
@@ -294,8 +295,15 @@ class _View:
             "StartedAt": instant(state.started_at),
             "FinishedAt": instant(state.finished_at),
         }
-        if self.health:
-            found["Health"] = {"Status": self.health, "FailingStreak": 0, "Log": []}
+        if self._running is not None and self.health:
+            found["Health"] = {
+                "Status": self.health,
+                "FailingStreak": self._running.failing_streak,
+                "Log": [
+                    {"Start": instant(r.start), "End": instant(r.end), "ExitCode": r.exit_code, "Output": r.output}
+                    for r in self._running.health_log()
+                ],
+            }
         return found
 
     def _network_settings(self) -> dict[str, Any]:

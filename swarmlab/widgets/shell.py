@@ -16,7 +16,10 @@ from IPython.utils import process
 
 _UP = re.compile(r"\x1b\[\d*A")
 _TOKEN = re.compile(r"\x1b\[([\d;?]*)([@-~])|(\r)|(\n)|([^\x1b\r\n]+)|\x1b")
-_UNFINISHED = re.compile(r"\x1b(\[[\d;?]*)?\Z")
+_UNFINISHED = re.compile(r"(\x1b(\[[\d;?]*)?|\r+)\Z")
+#: Lines of a protocol, such as HTTP's, that end with a carriage return of their own before the terminal's. Front ends
+#: that take every carriage return for the begin of a redrawn line would show nothing of them.
+_LINE_END = re.compile(r"\r+\n")
 #: Exactly two braces: who writes four has already doubled them for IPython.
 _TEMPLATE = re.compile(r"(?<!\{)\{\{(?!\{)(.*?)(?<!\})\}\}(?!\})")
 
@@ -104,7 +107,7 @@ class Cell(TextIOBase):
         whole = self._held + text
         unfinished = _UNFINISHED.search(whole)
         self._held = unfinished[0] if unfinished else ""
-        whole = whole.removesuffix(self._held)
+        whole = _LINE_END.sub("\r\n", whole.removesuffix(self._held))
         if self._screen is None:
             up = _UP.search(whole)
             if up is None:

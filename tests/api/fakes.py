@@ -1,6 +1,6 @@
 """An engine without loops or containers' programs: a real store and control API, and everything else held in lists."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,7 +32,7 @@ from swarmlab.objects import (
 )
 from swarmlab.objects.local import Container, LocalNetwork, LocalPool
 from swarmlab.objects.requests import InitRequest, JoinRequest
-from swarmlab.runtime.base import LogLine
+from swarmlab.runtime.base import LogLine, ProbeResult
 from swarmlab.store import Actor, Commit, Kind, Store
 
 NOT_A_MANAGER = "This node is not a swarm manager."
@@ -136,7 +136,12 @@ class FakeProgram:
 
     lines: list[LogLine] = field(default_factory=list)
     health: str = ""
+    failing_streak: int = 0
+    probes: Sequence[ProbeResult] = ()
     asked: dict[str, Any] = field(default_factory=dict)
+
+    def health_log(self) -> Sequence[ProbeResult]:
+        return self.probes
 
     async def logs(self, **asked: Any) -> AsyncIterator[LogLine]:
         self.asked = asked

@@ -8,7 +8,7 @@ from swarmlab.clock import SECOND
 from swarmlab.objects import Network, NetworkSpec, PortConfig
 from swarmlab.objects.container import HealthConfig
 from swarmlab.objects.local import Container, ContainerNetwork, ContainerState
-from swarmlab.runtime.base import LogLine
+from swarmlab.runtime.base import LogLine, ProbeResult
 from swarmlab.store import Kind
 
 from .conftest import Client
@@ -159,9 +159,12 @@ def test_inspect(client: Client) -> None:
     client.engine.containers.every = [
         container(endpoints=(endpoint,), memory=7, healthcheck=HealthConfig(test=("CMD", "true"), retries=3))
     ]
-    client.engine.containers.programs["a" * 64] = FakeProgram(health="healthy")
+    client.engine.containers.programs["a" * 64] = FakeProgram(
+        health="healthy", failing_streak=1, probes=(ProbeResult(1_500_000_000, 2_000_000_000, 1, "refused\n"),)
+    )
     details = client("GET", f"/containers/{'a' * 12}/json").json
-    assert details["State"]["Health"] == {"Status": "healthy", "FailingStreak": 0, "Log": []}
+    probe = {"Start": "1970-01-01T00:00:01.5Z", "End": "1970-01-01T00:00:02Z", "ExitCode": 1, "Output": "refused\n"}
+    assert details["State"]["Health"] == {"Status": "healthy", "FailingStreak": 1, "Log": [probe]}
     assert details["State"]["FinishedAt"] == "0001-01-01T00:00:00Z"
     assert details["Config"]["Healthcheck"] == {"Test": ["CMD", "true"], "Retries": 3}
     assert (details["Config"]["Entrypoint"], details["HostConfig"]["Memory"]) == (None, 7)

@@ -77,6 +77,10 @@ def test_progress_bars_leave_their_last_state() -> None:
     assert settled(text) == "id\n\noverall progress: 2 out of 2 tasks\n1/2: running\n"
 
 
+def test_lines_that_end_with_a_carriage_return_of_their_own_stay() -> None:
+    assert written("Server: nginx\r", "\r", "\nAge: 1\r\r\n") == "Server: nginx\r\nAge: 1\r\n"
+
+
 def test_an_unfinished_sequence_is_not_lost() -> None:
     assert written("text\x1b[") == "text\x1b["
 
