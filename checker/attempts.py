@@ -80,7 +80,7 @@ class Attempts:
 def prepared(record: Record, variables: dict[str, Variable] | None = None) -> Attempt:
     """The attempt as the grader needs it, with `variables` over those that it was started with."""
     exercise = load(record.exercise, {**record.variables, **(variables or {})}, record.seed)
-    return Attempt(exercise, record.marker, record.answers, record.given_up, record.seed)
+    return Attempt(exercise, record.marker, record.answers, record.given_up, seed=record.seed)
 
 
 def with_answer(record: Record, exercise: Exercise, step: str, chosen: Sequence[str]) -> Record:

@@ -8,6 +8,7 @@ import msgspec
 
 from checker.conditions import AnyCondition, Finding, Observer
 from checker.conditions.answer import AnswerObserver
+from checker.conditions.probe import Outcome, ProbeObserver
 from checker.exercise import Exercise, Step
 from checker.history import BEGINNING, History, Marker
 from checker.reads import Read
@@ -21,12 +22,16 @@ _ENGINE = "engine:"
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """A learner's attempt at an exercise: when it began, what was answered, which steps do not count and why."""
+    """A learner's attempt at an exercise: when it began, what was answered, which steps do not count and why.
+
+    `probes` are outcomes by step and number of the condition, from 0.
+    """
 
     exercise: Exercise
     marker: Marker = BEGINNING
     answers: Mapping[str, Sequence[str]] = {}
     given_up: Mapping[str, str] = {}
+    probes: Mapping[tuple[str, int], Outcome] = {}
     seed: int = 0
 
 
@@ -48,6 +53,10 @@ class _Guard:
             observer.answered(answers)
         if observer is not None:
             self._guarded(lambda: observer.begin(swarm))
+
+    def told(self, outcome: Outcome | None) -> None:
+        if outcome is not None and isinstance(self._observer, ProbeObserver):
+            self._observer.told(outcome)
 
     def changed(self, swarm: Swarm) -> None:
         observer = self._observer
@@ -109,6 +118,8 @@ class _Try:
         for step in attempt.exercise.steps:
             answers = attempt.answers.get(step.id)
             guards = [_Guard(condition, swarm, answers, recorded) for condition in step.conditions]
+            for number, guard in enumerate(guards):
+                guard.told(attempt.probes.get((step.id, number)))
             signs = [_Guard(mistake.sign, swarm, answers, recorded) for mistake in step.mistakes]
             self._steps.append((step, guards, signs))
         self._guards = [guard for _, guards, signs in self._steps for guard in (*guards, *signs)]

@@ -11,6 +11,7 @@ from checker.conditions.answer import Answer
 from checker.exercise import Exercise, Step, Variable, load
 from checker.grader import Attempt, grade
 from checker.history import History
+from checker.probes import lab_access, run_probes
 from checker.result import Result
 from checker.source import find_journal
 
@@ -34,6 +35,9 @@ class Session:
         self.id = load(exercise).id
         self.journal = find_journal(journal, lab)
         self._attempts = Attempts(self.journal)
+        self._lab = lab
+        #: A journal alone has nothing that could be probed.
+        self._probing = journal is None
 
     @property
     def record(self) -> Record:
@@ -67,6 +71,9 @@ class Session:
     def check(self, variables: Mapping[str, Variable] | None = None) -> Result:
         """Grade the attempt."""
         attempt = self.attempt(variables)
+        if self._probing:
+            outcomes = run_probes(attempt.exercise, lambda: lab_access(self._lab))
+            attempt = _replace(attempt, probes=outcomes)
         with History(self.journal) as history:
             return grade(attempt, history)
 

@@ -12,6 +12,8 @@ Fields = Mapping[str, Any]
 Keys = frozenset[str]
 #: The desired states of a task that is to run; a replacement is only to be ready until its predecessor has stopped.
 _WANTED = ("ready", "running")
+#: An unhealthy container is stopped, and one that then exits with 0 leaves a task that is complete.
+_ENDED = frozenset({"complete", "failed", "rejected"})
 
 
 class Tally:
@@ -29,9 +31,9 @@ class Tally:
         return self._states["shutdown", "shutdown"]
 
     @property
-    def failed(self) -> int:
-        """Tasks whose container ended badly or never began, kept as history."""
-        return sum(count for (_, state), count in self._states.items() if state in {"failed", "rejected"})
+    def ended(self) -> int:
+        """Tasks that nobody stopped: their container ended by itself, was unhealthy, or never began."""
+        return sum(count for (_, state), count in self._states.items() if state in _ENDED)
 
     @property
     def pending(self) -> int:

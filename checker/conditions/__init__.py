@@ -9,9 +9,10 @@ from checker.conditions.ever import Ever
 from checker.conditions.gone import Gone
 from checker.conditions.now import Now
 from checker.conditions.pace import Pace
+from checker.conditions.probe import Probe
 from checker.conditions.sequence import Sequence
 
 #: Every kind of condition that an exercise may name.
-AnyCondition = Ever | Now | Sequence | Asked | Always | Cause | Gone | Pace | Answer
+AnyCondition = Ever | Now | Sequence | Asked | Always | Cause | Gone | Pace | Answer | Probe
 
 __all__ = ["AnyCondition", "Condition", "Ever", "Finding", "Observer"]

@@ -79,7 +79,7 @@ class Watch:
         self.interests = frozenset[str]().union(*(fact.interests() for fact in facts))
         self.stale = False
         self._fresh = fresh
-        self._facts: list[tuple[Clause, ...]] = [fact.clauses() for fact in facts]
+        self._facts: list[tuple[Clause, ...]] = [fact.known_clauses() for fact in facts]
         self._best: list[list[Reading]] = [[Reading(-1.0, None)] * len(clauses) for clauses in self._facts]
         self._nearest: list[list[Reading]] = self._best
         self._nearness = -1.0

@@ -38,6 +38,13 @@ class Fact(
         """The parts that must all hold. Without the first there is nothing to say about the others."""
         raise NotImplementedError
 
+    def known_clauses(self) -> tuple[Clause, ...]:
+        """The same, made once: they hold nothing of a swarm, and many swarms are looked at."""
+        found: tuple[Clause, ...] | None = self.__dict__.get("known")
+        if found is None:
+            found = self.__dict__["known"] = self.clauses()
+        return found
+
     def interests(self) -> frozenset[str]:
         """Which changes can make it hold or not, in the words of `Swarm.apply`."""
         raise NotImplementedError

@@ -25,10 +25,10 @@ class Service(Fact, frozen=True, tag="service"):
     `image` without a tag means `latest`, as for Docker; the tag `*` fits every tag. `published` and `target` are one
     port of the routing mesh, or of the task's own node with `publish-mode: host`. `replicas` is the number asked for;
     `running` (of this `image`, if given), `waiting` (pending because of `reason`), `stopped` (shut down, kept as
-    history) and `failed` are tasks, at least so many; `on-nodes` is on how many nodes they run. `config` and `secret`
-    are lists of `source`, `target` and `mode`; `no-config`, `no-secret` and `no-env` are names that must not be there.
-    `network` (names), `constraint`, `env` (`NAME=value` or `NAME`), `label` and `mount` (targets) are lists. All others
-    are the docker command's options.
+    history) and `ended` (by themselves) are tasks, at least so many; `on-nodes` is on how many nodes they run.
+    `config` and `secret` are lists of `source`, `target` and `mode`; `no-config`, `no-secret` and `no-env` are names
+    that must not be there. `network` (names), `constraint`, `env` (`NAME=value` or `NAME`), `label` and `mount`
+    (targets) are lists. All others are the docker command's options.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Service(Fact, frozen=True, tag="service"):
     waiting: Count | None = None
     reason: str = ""
     stopped: Count | None = None
-    failed: Count | None = None
+    ended: Count | None = None
     on_nodes: Count | None = None
     mode: Literal["replicated", "global"] | None = None
     update_parallelism: int | None = None
@@ -110,8 +110,8 @@ class Service(Fact, frozen=True, tag="service"):
             parts.append(f'{plural(self.waiting, "task")} pending with "{self.reason}"')
         if self.stopped is not None:
             parts.append(f"{plural(self.stopped, 'older task')} shut down")
-        if self.failed is not None:
-            parts.append(f"{plural(self.failed, 'task')} failed")
+        if self.ended is not None:
+            parts.append(f"{plural(self.ended, 'task')} ended by itself")
         return f"service {self.name}" + (f" with {', '.join(parts)}" if parts else "")
 
     def clauses(self) -> tuple[Clause, ...]:
@@ -181,8 +181,10 @@ class Service(Fact, frozen=True, tag="service"):
             yield self._clause(self._waits, lambda v: f'{name} had no task pending with "{self.reason}"{v or ""}')
         if self.stopped is not None:
             yield self._tasks(lambda t: t.stopped, self.stopped, lambda v: _at_most(name, v, "task") + " shut down")
-        if self.failed is not None:
-            yield self._tasks(lambda t: t.failed, self.failed, lambda v: _at_most(name, v, "failed task"))
+        if self.ended is not None:
+            yield self._tasks(
+                lambda t: t.ended, self.ended, lambda v: _at_most(name, v, "task") + " that ended by itself"
+            )
 
     def _clause(self, read: Callable[[Fields, Swarm], Reading], shortfall: Callable[[Any], str]) -> Clause:
         """A clause about a service that exists; without one there is nothing to read."""
