@@ -11,12 +11,10 @@ from bashkit import FileSystem
 from swarmlab.images import Bytes, Entry, pack
 from swarmlab.runtime.base import Change, PathStat
 from swarmlab.runtime.virtual.files import RootFs
+from swarmlab.runtime.virtual.roots import NOT_KEPT
 
 _LINKS = 40
 _KINDS = {"file": "file", "directory": "directory", "symlink": "link"}
-
-#: What the kernel, and not the image, puts there.
-_NOT_KEPT = frozenset({"/dev", "/proc", "/sys"})
 
 
 class Archive:
@@ -65,10 +63,12 @@ class Archive:
 
     def changes(self) -> Sequence[Change]:
         """See `Container.changes`."""
-        before = dict(_contents(self._root.pristine(), "/"))
-        now = dict(self._now("/"))
-        found = dict.fromkeys(now.keys() - before.keys(), 1) | dict.fromkeys(before.keys() - now.keys(), 2)
-        found |= {path: 0 for path in now.keys() & before.keys() if now[path] != before[path]}
+        found = self._root.changes()
+        if found is None:
+            before = dict(_contents(self._root.pristine(), "/"))
+            now = dict(self._now("/"))
+            found = dict.fromkeys(now.keys() - before.keys(), 1) | dict.fromkeys(before.keys() - now.keys(), 2)
+            found |= {path: 0 for path in now.keys() & before.keys() if now[path] != before[path]}
         for path in list(found):
             for parent in _parents(path):
                 found.setdefault(parent, 0)
@@ -95,7 +95,7 @@ class Archive:
     def _now(self, path: str) -> Iterator[tuple[str, bytes | str | None]]:
         for name in self._names(path):
             below = posixpath.join(path, name)
-            if below in _NOT_KEPT:
+            if below in NOT_KEPT:
                 continue
             found = self._lstat(below)
             if self._root.is_mount_point(below):
@@ -123,7 +123,7 @@ class Archive:
             size=4096 if kind == "directory" else found["size"],
             mode=found["mode"] & 0o7777,
             modified=int(found["modified"] * 1_000_000_000),
-            target=fs.read_link(inner) if kind == "link" else "",
+            target=self._root.read_link(path) if kind == "link" else "",
         )
 
     def _names(self, path: str) -> list[str]:
@@ -242,7 +242,7 @@ def _contents(fs: FileSystem, path: str) -> Iterator[tuple[str, bytes | str | No
     """Everything below a path: a file's bytes, a link's target, None for a directory."""
     for entry in fs.read_dir(path):
         below, kind = posixpath.join(path, entry["name"]), entry["metadata"]["file_type"]
-        if below in _NOT_KEPT:
+        if below in NOT_KEPT:
             continue
         if kind == "directory":
             yield below, None

@@ -18,6 +18,8 @@ import psutil
 #: The variable that says which container's directory a process belongs to.
 MARK = "SWARMLAB_CONTAINER"
 PIDS = "pids"
+#: What the names of directories end in that are being removed.
+GONE = ".gone"
 
 #: Seconds by which the system's account of a process's start may change, as when the machine's clock is set.
 _TOLERANCE = 2.0
@@ -49,7 +51,7 @@ def kill_left_behind(state: Path) -> None:
                     one.kill()
     if any(state.glob(f"*/{PIDS}")):
         kill_marked(state)
-    for directory in (*(pids.parent for pids in state.glob(f"*/{PIDS}")), *state.glob("*.s")):
+    for directory in (*(pids.parent for pids in state.glob(f"*/{PIDS}")), *state.glob("*.s"), *state.glob(f"*{GONE}")):
         shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -154,13 +154,7 @@ class _Installation:
     async def _put(self, target: Path) -> int:
         """Bring what was installed into the container."""
         try:
-            for path in _files(target):
-                inside = path.relative_to(target)
-                if inside.parts[0] == "bin":
-                    data = re.sub(rb"\A#![^\n]*\n", _PYTHON, path.read_bytes())
-                    self._write(posixpath.join(_BIN, *inside.parts[1:]), data, 0o755)
-                else:
-                    self._write(posixpath.join(SITE_PACKAGES, *inside.parts), path.read_bytes(), 0o644)
+            await asyncio.to_thread(self._put_all, target)
         except (RuntimeError, OSError):
             # The container's file system takes no file of that size, or no more files.
             await self._context.err(
@@ -168,6 +162,15 @@ class _Installation:
             )
             return 1
         return 0
+
+    def _put_all(self, target: Path) -> None:
+        for path in _files(target):
+            inside = path.relative_to(target)
+            if inside.parts[0] == "bin":
+                data = re.sub(rb"\A#![^\n]*\n", _PYTHON, path.read_bytes())
+                self._write(posixpath.join(_BIN, *inside.parts[1:]), data, 0o755)
+            else:
+                self._write(posixpath.join(SITE_PACKAGES, *inside.parts), path.read_bytes(), 0o644)
 
     def _write(self, path: str, data: bytes, mode: int) -> None:
         fs, inner = self._context.machine.root.at(path)
