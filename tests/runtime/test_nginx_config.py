@@ -17,7 +17,7 @@ def planned(tmp_path: Path, site: str = "", *globals_: str, **files: str) -> Pla
     given = {"/etc/nginx/conf.d/default.conf": site, **files} if site else files
     extra = [File(path, text.encode()) for path, text in given.items()]
     return plan(
-        RootFs(NGINX, extra, tmp_path, roots=Roots(tmp_path / "roots")),
+        RootFs(NGINX, extra, tmp_path, roots=Roots(tmp_path / "roots"), private=lambda: tmp_path / "private"),
         globals_,
         ["daemon off;"],
         ["more_set_headers x;"],

@@ -21,7 +21,12 @@ def rewritten(tmp_path: Path, site: str) -> str:
     """What becomes of a site, in one line, without what is always there."""
     assert NGINX is not None
     file = File("/etc/nginx/conf.d/default.conf", site.encode())
-    planned = plan(RootFs(NGINX, [file], tmp_path, roots=Roots(tmp_path / "roots")), (), [], [])
+    planned = plan(
+        RootFs(NGINX, [file], tmp_path, roots=Roots(tmp_path / "roots"), private=lambda: tmp_path / "private"),
+        (),
+        [],
+        [],
+    )
 
     def servers(host: str, port: int, late: bool) -> Sequence[tuple[str, int]]:
         return [("127.0.0.1", 9)] if late else FOUND[host, port]

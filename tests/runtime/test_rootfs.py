@@ -6,17 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from swarmlab.images import Tree
 from swarmlab.images.layer import Bytes
 from swarmlab.runtime.base import File
 from swarmlab.runtime.virtual.archive import Archive
 from swarmlab.runtime.virtual.files import RootFs
+from swarmlab.runtime.virtual.leftovers import kill_left_behind
+from swarmlab.runtime.virtual.private import private_folder, remove_private_folders
 from swarmlab.runtime.virtual.roots import Roots
 
 from .support import CATALOGUE
 
 SECRET = File("/run/secrets/key", b"hush", secret=True)
+ODD = File("/app/odd", b"pst", secret=True)
 CONFIG = File("/etc/app.conf", b"conf")
 HOSTS = File("/etc/hosts", b"127.0.0.1 localhost\n", mode=0o644)
 
@@ -32,7 +36,14 @@ def root(tmp_path: Path, tree: Tree | None = None) -> RootFs:
     if tree is not None:
         image = type(image)(id="sha256:1", document=b"", config=image.config, created=0, size=0, layers=(), history=(),
                             tree=lambda: tree)  # fmt: skip
-    return RootFs(image, (SECRET, CONFIG), tmp_path, roots=Roots(tmp_path / "roots"), identity=(HOSTS,))
+    return RootFs(
+        image,
+        (SECRET, CONFIG),
+        tmp_path,
+        roots=Roots(tmp_path / "roots"),
+        private=lambda: tmp_path / "private",
+        identity=(HOSTS,),
+    )
 
 
 def test_what_the_engine_puts_in_is_in_neither(tmp_path: Path) -> None:
@@ -92,7 +103,8 @@ def packaged(tmp_path: Path, number: int, roots: Roots, tree: Tree) -> RootFs:
     image = CATALOGUE.find("python")
     assert image is not None
     image = msgspec.structs.replace(image, id="sha256:1", tree=lambda: tree)
-    return RootFs(image, (SECRET,), tmp_path / str(number), roots=roots, identity=(HOSTS,))
+    private = tmp_path / "private"
+    return RootFs(image, (SECRET, ODD), tmp_path / str(number), roots=roots, private=lambda: private, identity=(HOSTS,))
 
 
 PACKAGE = "/usr/local/lib/python3/site-packages/p/__init__.py"
@@ -146,3 +158,39 @@ def test_an_image_shares_files_with_the_one_that_it_was_made_of(tmp_path: Path) 
     assert (target / "a").read_bytes() == b"b"
     roots.clear()
     assert (target / PACKAGE[1:]).read_bytes() == b"1"
+
+
+def test_secrets_are_real_only_as_long_as_the_container_runs(tmp_path: Path) -> None:
+    fs = packaged(tmp_path, 1, Roots(tmp_path / "roots"), Tree({}, {}, {}, {}))
+    root = fs.make_all_real()
+    for _ in range(2):
+        assert (root / "run/secrets/key").read_bytes() == fs.read("/run/secrets/key") == b"hush"
+        assert (root / "app/odd").read_bytes() == fs.read("/app/odd") == b"pst"
+        assert {path.stat().st_mode & 0o777 for path in (root / "run/secrets/key", root / "app/odd")} == {0o600}
+        assert (root / "run/secrets").resolve().is_relative_to(tmp_path / "private")
+        assert (root / "run/secrets").stat().st_mode & 0o777 == 0o700
+        assert Archive(fs).layer() == b""
+        fs.stop()
+        assert not any(b"hush" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+        assert not (root / "app/odd").exists()
+        fs.start()
+
+
+def test_secrets_are_in_memory_where_there_is_a_folder_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "state"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    found = private_folder(state)
+    if Path("/dev/shm").is_dir():
+        assert found.parent == tmp_path
+        found.chmod(0o755)
+        other = private_folder(state)
+        assert other != found
+        assert other.stat().st_mode & 0o777 == 0o700
+    (private_folder(state) / "key").write_bytes(b"hush")
+    # As the next life does, whatever ended this one.
+    kill_left_behind(state)
+    assert not found.exists()
+    assert not (private_folder(state) / "key").exists()
+    remove_private_folders(state)

@@ -2,10 +2,11 @@
 
 import fnmatch
 import hashlib
+import os
 import posixpath
 import shutil
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from swarmlab.runtime.base import File, Mount
 from swarmlab.runtime.virtual.contents import DIRECTORIES, contents
 from swarmlab.runtime.virtual.mounts import BoundFile, Place, empty
 from swarmlab.runtime.virtual.roots import Copy, Roots
+
+#: Where Docker puts secrets; nothing else is there.
+_SECRETS = "/run/secrets"
 
 
 class RootFs:
@@ -31,6 +35,7 @@ class RootFs:
         directory: Path,
         *,
         roots: Roots,
+        private: Callable[[], Path],
         identity: Sequence[File] = (),
         mounts: Sequence[Mount] = (),
         read_only: bool = False,
@@ -38,13 +43,16 @@ class RootFs:
         """`files` are configs and secrets, `identity` is what only this container has, such as its /etc/hostname.
 
         `directory` is where `export` puts files that a real process must see, and `roots` has those of images for
-        them. With `read_only` only mounts are written.
+        them. `private` gives a folder for secrets of all containers. With `read_only` only mounts are written.
         """
         self._image = image
         self._files = files
         self._extra = {posixpath.normpath(file.path): file for file in (*identity, *files)}
         self._directory = directory
         self._roots = roots
+        self._private = private
+        #: Whether its secrets have been needed in real files.
+        self._shows_secrets = False
         self._read_only = read_only
         #: The copy of the image that the whole root file system began as, if it did.
         self._copy: Copy | None = None
@@ -147,6 +155,7 @@ class RootFs:
     def export(self, path: str) -> Path:
         """Make a directory (or file) of the container real, for a process that must read it; changes go both ways."""
         path = posixpath.normpath(path)
+        self._show_secrets()
         target = self._outside(path)
         place = self._place(path)
         if place is not None:
@@ -176,6 +185,7 @@ class RootFs:
         with self._realising:
             if not self.is_all_real:
                 target.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._show_secrets()
                 if self._memory is None and not any(target.iterdir()):
                     self._copy = self._roots.copy(self._image, target, self._is_not_the_images)
                     self._put_in(target)
@@ -195,7 +205,8 @@ class RootFs:
     def real_mounts(self) -> list[tuple[str, str]]:
         """The directories that are mounted from elsewhere on this machine: (path in the container, path here)."""
         found = [(mount.target, mount.source) for mount in self._mounts if mount.target not in self._bound]
-        return [(target, str(source)) for target, source in found if source is not None]
+        found += [(place.target, place.source) for place in self._places if place.target == _SECRETS]
+        return list(dict.fromkeys((target, str(source)) for target, source in found if source is not None))
 
     def mount_in(self, shell: Bash) -> None:
         """Give a shell the container's files."""
@@ -264,9 +275,27 @@ class RootFs:
                     real.chmod(tree.modes.get(path, 0o644))
 
     def start(self) -> None:
-        """The container starts: what was in a tmpfs is gone."""
+        """The container starts: what was in a tmpfs is gone, secrets are there (again)."""
         for place in self._places:
             place.clear()
+        if self._shows_secrets:
+            self._shows_secrets = False
+            self._show_secrets()
+            for path, real in self._odd_secrets():
+                _write_private(real, self._extra[path].data)
+
+    def stop(self) -> None:
+        """The container has ended: its secrets are in no real file any more."""
+        for _, real in self._odd_secrets():
+            real.unlink(missing_ok=True)
+        for place in [place for place in self._places if self._is_of_secrets(place)]:
+            self._places.remove(place)
+            assert place.source is not None
+            shutil.rmtree(place.source, ignore_errors=True)
+            outside = self._outside(_SECRETS)
+            if outside.is_symlink():
+                outside.unlink()
+                outside.mkdir()
 
     @property
     def memory(self) -> FileSystem:
@@ -311,7 +340,8 @@ class RootFs:
         """What is not as it was at first, as `Copy.changes` tells it; None when nobody knows but who compares."""
         if self._copy is None:
             return None
-        return self._copy.changes(self._extra, {mount.target for mount in self._mounts} - self._bound.keys())
+        elsewhere = {mount.target for mount in self._mounts} - self._bound.keys()
+        return self._copy.changes(self._extra, elsewhere | {_SECRETS})
 
     def pristine(self) -> FileSystem:
         """The files as they were at first, without what is mounted."""
@@ -334,6 +364,33 @@ class RootFs:
         """Where a real process finds a path of the container."""
         return self._directory / "root" / path.lstrip("/")
 
+    def _show_secrets(self) -> None:
+        """Put the secrets in the private folder, for real processes; once for each life of the container."""
+        if self._shows_secrets or not any(file.secret for file in self._extra.values()):
+            return
+        self._shows_secrets = True
+        below = {path: file for path, file in self._extra.items() if path.startswith(f"{_SECRETS}/")}
+        if not below or (self._place(_SECRETS) is not None and not self.is_real(_SECRETS)):
+            return
+        folder = self._private() / hashlib.sha256(os.fsencode(self._directory)).hexdigest()[:16]
+        for path, file in below.items():
+            _write_private(folder / path[len(_SECRETS) + 1 :], file.data)
+        place = Place(_SECRETS, folder)
+        if self.is_all_real:
+            self._link(place)
+        self._add(place)
+
+    def _is_of_secrets(self, place: Place) -> bool:
+        return place.target == _SECRETS and not self.is_mount_point(_SECRETS)
+
+    def _odd_secrets(self) -> Iterable[tuple[str, Path]]:
+        """Secrets that are elsewhere and real: their paths in the container, and on this machine."""
+        for path, file in self._extra.items():
+            place = self._place(path)
+            source = place.source if place is not None else None
+            if file.secret and place is not None and source is not None and source.is_relative_to(self._directory):
+                yield path, source / place.inner(path).lstrip("/")
+
     def _is_not_the_images(self, path: str) -> bool:
         return path in self._extra or path in self._bound or self._place(path) is not None
 
@@ -343,16 +400,17 @@ class RootFs:
             if self._place(path) is None:
                 real = target / path.lstrip("/")
                 real.parent.mkdir(parents=True, exist_ok=True)
-                real.touch(mode=0o600)
-                real.write_bytes(file.data)
-                real.chmod(0o600 if file.secret else file.mode & 0o777)
+                _write_private(real, file.data)
+                if not file.secret:
+                    real.chmod(file.mode & 0o777)
         for path in self._bound:
             (target / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
 
     def _link(self, place: Place) -> None:
         """Let real processes see a mounted directory; one inside another mounted directory they do not see."""
         outside = self._outside(place.target)
-        if place.source == outside or any(other is not place and other.holds(place.target) for other in self._places):
+        others = (other for other in self._places if other is not place and other.target != "/")
+        if place.source == outside or any(other.holds(place.target) for other in others):
             return
         if place.source is None:
             place.make_real(outside)
@@ -376,7 +434,10 @@ class RootFs:
                 continue
             real = target / found[len(path) :].lstrip("/") if found != path else target
             real.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            real.write_bytes(self.read(found))
+            if (file := self._extra.get(found)) is not None and file.secret:
+                _write_private(real, self.read(found))
+            else:
+                real.write_bytes(self.read(found))
         return path in below
 
     def _unload(self, path: str, target: Path) -> None:
@@ -395,9 +456,9 @@ class RootFs:
                 link = str(memory.read_link(below))
                 real.symlink_to(self._outside(link) if link.startswith("/") else link)
             else:
-                real.write_bytes(bytes(memory.read_file(below)))
-                secret = (file := self._extra.get(below)) is not None and file.secret
-                real.chmod(0o600 if secret else entry["metadata"]["mode"] & 0o777)
+                _write_private(real, bytes(memory.read_file(below)))
+                if (file := self._extra.get(below)) is None or not file.secret:
+                    real.chmod(entry["metadata"]["mode"] & 0o777)
 
     def _build(self) -> FileSystem:
         fs = FileSystem()
@@ -423,6 +484,13 @@ class RootFs:
             fs.mkdir(posixpath.dirname(path), recursive=True)
             write(path, file.data, file.mode)
         return fs
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    """Write a file that nobody else could read at any time."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    path.write_bytes(data)
 
 
 def _walk(fs: FileSystem, path: str) -> Iterable[str]:

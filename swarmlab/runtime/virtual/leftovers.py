@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from swarmlab.runtime.virtual.private import remove_private_folders
+
 #: The variable that says which container's directory a process belongs to.
 MARK = "SWARMLAB_CONTAINER"
 PIDS = "pids"
@@ -42,7 +44,7 @@ def forget(directory: Path, pid: int) -> None:
 
 
 def kill_left_behind(state: Path) -> None:
-    """Kill everything that runs for a container whose directory is in `state`, and remove the directories."""
+    """Kill everything that runs for a container whose directory is in `state`, and remove what is left of it."""
     for file in state.glob(f"*/{PIDS}/*"):
         with contextlib.suppress(OSError, ValueError, psutil.Error):
             process = psutil.Process(int(file.name))
@@ -53,6 +55,7 @@ def kill_left_behind(state: Path) -> None:
         kill_marked(state)
     for directory in (*(pids.parent for pids in state.glob(f"*/{PIDS}")), *state.glob("*.s"), *state.glob(f"*{GONE}")):
         shutil.rmtree(directory, ignore_errors=True)
+    remove_private_folders(state)
 
 
 def kill_marked(directory: Path) -> None:

@@ -14,6 +14,7 @@ from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.leftovers import GONE
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.mounttable import mount_table
+from swarmlab.runtime.virtual.private import private_folder, remove_private_folders
 from swarmlab.runtime.virtual.process import ProcessHost
 from swarmlab.runtime.virtual.roots import Roots
 
@@ -61,6 +62,7 @@ class VirtualRuntime:
                 config.files,
                 directory,
                 roots=self._roots,
+                private=lambda: private_folder(self._state),
                 identity=identity,
                 mounts=config.mounts,
                 read_only=config.read_only,
@@ -100,4 +102,5 @@ class VirtualRuntime:
         await asyncio.gather(*(container.remove() for container in tuple(self._containers)))
         await asyncio.gather(*self._removals)
         await self._processes.close()
+        remove_private_folders(self._state)
         await self._exchange.close()
