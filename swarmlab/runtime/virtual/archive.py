@@ -88,7 +88,8 @@ class Archive:
         # A directory that only holds what has changed is told for its mode, not for itself.
         told = {entry.path for entry, kind in entries if kind or entry.kind != "directory"}
         above = {parent for path in told for parent in _parents(path)}
-        return pack(entry for entry, _ in entries if entry.path in told | above) if told else b""
+        needed = told | above
+        return pack(entry for entry, _ in entries if entry.path in needed) if told else b""
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -155,6 +156,8 @@ class Archive:
         """A change as a layer has it."""
         if change.kind == 2:
             return Entry(change.path, "whiteout", 0), change.kind
+        if (entry := self._root.entry(change.path)) is not None:
+            return entry, change.kind
         found = self._lstat(change.path)
         content = Bytes(self._root.read(change.path)) if found.kind == "file" else None
         return Entry(change.path, found.kind, found.mode, content, found.target), change.kind

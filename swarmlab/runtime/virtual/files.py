@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bashkit import Bash, FileSystem
 
-from swarmlab.images import Image
+from swarmlab.images import Entry, Image
 from swarmlab.runtime.base import File, Mount
 from swarmlab.runtime.virtual.contents import DIRECTORIES, contents
 from swarmlab.runtime.virtual.mounts import BoundFile, Place, empty
@@ -110,6 +110,21 @@ class RootFs:
         except (RuntimeError, OSError):
             raise FileNotFoundError(path) from None
         self.sync()
+
+    def take(self, path: str, source: Path, mode: int) -> None:
+        """Move a file of this machine into the container; its directories are made. Raises RuntimeError, OSError."""
+        fs, inner = self.at(path)
+        real = self._outside(path)
+        # A link of the container may lead out of it; what goes through bashkit does not.
+        inside = real.parent.resolve().is_relative_to(self._outside("/").resolve())
+        if inside and self.is_all_real and not self.is_mounted(path):
+            real.parent.mkdir(parents=True, exist_ok=True)
+            source.chmod(mode)
+            source.replace(real)
+            return
+        fs.mkdir(posixpath.dirname(inner), recursive=True)
+        fs.write_file(inner, source.read_bytes())
+        fs.chmod(inner, mode)
 
     def exists(self, path: str) -> bool:
         """Whether a regular file is there."""
@@ -342,6 +357,10 @@ class RootFs:
             return None
         elsewhere = {mount.target for mount in self._mounts} - self._bound.keys()
         return self._copy.changes(self._extra, elsewhere | {_SECRETS})
+
+    def entry(self, path: str) -> Entry | None:
+        """A path that `changes` has named and that is not gone, for a layer; None when `changes` is None."""
+        return self._copy.entry(path) if self._copy is not None else None
 
     def pristine(self) -> FileSystem:
         """The files as they were at first, without what is mounted."""

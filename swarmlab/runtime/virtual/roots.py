@@ -4,13 +4,14 @@ import os
 import posixpath
 import re
 import shutil
+import stat
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from swarmlab.images import Content, Image
+from swarmlab.images import Content, Entry, Image
 from swarmlab.runtime.base import File
 from swarmlab.runtime.virtual.contents import Node, contents, runs_on_a_processor
 
@@ -64,6 +65,19 @@ class Copy:
         hidden = (*NOT_KEPT, *mounts)
         gone = (path for path in before.keys() - seen if not any(f"{path}/".startswith(f"{one}/") for one in hidden))
         return found | dict.fromkeys(gone, 2)
+
+    def entry(self, path: str) -> Entry:
+        """What there is at a path now. Its content is to be read before it changes."""
+        real = self._folder / path.lstrip("/")
+        found = real.lstat()
+        mode = stat.S_IMODE(found.st_mode)
+        if stat.S_ISLNK(found.st_mode):
+            return Entry(path, "link", 0o777, None, self.inside(os.readlink(real)))
+        return Entry(path, "directory", mode) if real.is_dir() else Entry(path, "file", mode, real)
+
+    def inside(self, target: str) -> str:
+        """The target of a link as the container calls it."""
+        return target[len(str(self._folder)) :] if target.startswith(f"{self._folder}/") else target
 
     def _walk(self, path: str, mounts: Collection[str]) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
         with os.scandir(f"{self._folder}{path}") as entries:

@@ -164,19 +164,14 @@ class _Installation:
         return 0
 
     def _put_all(self, target: Path) -> None:
+        take = self._context.machine.root.take
         for path in _files(target):
             inside = path.relative_to(target)
             if inside.parts[0] == "bin":
-                data = re.sub(rb"\A#![^\n]*\n", _PYTHON, path.read_bytes())
-                self._write(posixpath.join(_BIN, *inside.parts[1:]), data, 0o755)
+                path.write_bytes(re.sub(rb"\A#![^\n]*\n", _PYTHON, path.read_bytes()))
+                take(posixpath.join(_BIN, *inside.parts[1:]), path, 0o755)
             else:
-                self._write(posixpath.join(SITE_PACKAGES, *inside.parts), path.read_bytes(), 0o644)
-
-    def _write(self, path: str, data: bytes, mode: int) -> None:
-        fs, inner = self._context.machine.root.at(path)
-        fs.mkdir(posixpath.dirname(inner), recursive=True)
-        fs.write_file(inner, data)
-        fs.chmod(inner, mode)
+                take(posixpath.join(SITE_PACKAGES, *inside.parts), path, 0o644)
 
 
 def _files(folder: Path) -> list[Path]:
