@@ -34,7 +34,7 @@ from swarmlab.manager import StatusError, Swarm
 from swarmlab.network import Fabric
 from swarmlab.objects import Network
 from swarmlab.objects.local import Engine, LocalNetwork, LocalPool
-from swarmlab.runtime.virtual import VirtualRuntime
+from swarmlab.runtime.virtual import Roots, VirtualRuntime
 from swarmlab.store import Actor, Kind, Store
 
 _NETWORKS = {"bridge": "bridge", "host": "host", "none": "null"}
@@ -71,6 +71,8 @@ class Neighbours(Swarms, Protocol):
     """The swarms of the lab, and what their nodes let each other see."""
 
     fabric: Fabric
+    #: The files of images, for containers that need them on disk.
+    roots: Roots
 
     def containers(self, swarm: Swarm, node_id: str, engine: str) -> TaskContainers | None:
         """The containers of a node; None when its engine does not answer the one with this name."""
@@ -105,7 +107,7 @@ class DockerEngine:
         self._record = next(iter(store.tables.engines))
         #: A private folder of the engine's own, for temporary files too.
         self.scratch = state / CONTAINERS_FOLDER / name
-        self.runtime = VirtualRuntime(clock, kept.kept, self.scratch, swarms.fabric)
+        self.runtime = VirtualRuntime(clock, kept.kept, self.scratch, swarms.fabric, swarms.roots)
         self.volumes = Volumes(name, store, state / VOLUMES_FOLDER / name, self.events)
         self.containers = Containers(name, store, clock, self.runtime, self.events, self.volumes)
         self.networks = LocalNetworks(

@@ -1,5 +1,6 @@
 """All engines of a lab and the swarms they form, on one journal."""
 
+import asyncio
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -21,6 +22,7 @@ from swarmlab.objects import NodeDescription, TLSInfo, new_id
 from swarmlab.objects.requests import InitRequest
 from swarmlab.runtime.controller import Executor
 from swarmlab.runtime.hollow import HollowExecutor
+from swarmlab.runtime.virtual import Roots
 from swarmlab.store import Actor, Commit, Store
 
 _ENGINE_SCOPE = "engine:"
@@ -64,6 +66,7 @@ class Lab:
         self._stores: dict[str, Store] = {}
         self._recording = True
         self.fabric = Fabric(self)
+        self.roots = Roots(state_dir / "roots")
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -105,6 +108,7 @@ class Lab:
             await engine.placement.mesh.close()
         for mesh in self._meshes.values():
             await mesh.close()
+        await asyncio.to_thread(self.roots.clear)
         if self._recording:
             for store in self._stores.values():
                 self._journal.snapshot(store)

@@ -6,6 +6,7 @@ from swarmlab.images import Catalogue
 from swarmlab.runtime.base import File
 from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.nginx_config import ConfigError, Plan, listen_port, plan
+from swarmlab.runtime.virtual.roots import Roots
 
 NGINX = Catalogue().find("nginx")
 assert NGINX is not None
@@ -15,7 +16,12 @@ def planned(tmp_path: Path, site: str = "", *globals_: str, **files: str) -> Pla
     assert NGINX is not None
     given = {"/etc/nginx/conf.d/default.conf": site, **files} if site else files
     extra = [File(path, text.encode()) for path, text in given.items()]
-    return plan(RootFs(NGINX, extra, tmp_path), globals_, ["daemon off;"], ["more_set_headers x;"])
+    return plan(
+        RootFs(NGINX, extra, tmp_path, roots=Roots(tmp_path / "roots"), private=lambda: tmp_path / "private"),
+        globals_,
+        ["daemon off;"],
+        ["more_set_headers x;"],
+    )
 
 
 def words(text: str) -> str:

@@ -9,6 +9,7 @@ from swarmlab.network import Fabric, Member, Place
 from swarmlab.runtime.base import Container, File
 from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.nginx_config import plan
+from swarmlab.runtime.virtual.roots import Roots
 
 from .support import fetch, lab, output, wait_for_output
 
@@ -20,7 +21,12 @@ def rewritten(tmp_path: Path, site: str) -> str:
     """What becomes of a site, in one line, without what is always there."""
     assert NGINX is not None
     file = File("/etc/nginx/conf.d/default.conf", site.encode())
-    planned = plan(RootFs(NGINX, [file], tmp_path), (), [], [])
+    planned = plan(
+        RootFs(NGINX, [file], tmp_path, roots=Roots(tmp_path / "roots"), private=lambda: tmp_path / "private"),
+        (),
+        [],
+        [],
+    )
 
     def servers(host: str, port: int, late: bool) -> Sequence[tuple[str, int]]:
         return [("127.0.0.1", 9)] if late else FOUND[host, port]

@@ -2,13 +2,17 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 
 from swarmlab.clock import ScaledClock
+from swarmlab.images import Image
+from swarmlab.images.layer import Bytes
 from swarmlab.runtime.base import Container, File, Mount
+from swarmlab.runtime.virtual import VirtualRuntime
 from swarmlab.runtime.virtual.logs import MAX_BYTES
 
-from .support import Lab, fetch, lab, output, run
+from .support import CATALOGUE, Lab, fetch, lab, output, run
 
 
 def within(state: Path, test: Any) -> None:
@@ -244,3 +248,37 @@ def test_commands_that_are_python_scripts(tmp_path: Path) -> None:
         assert await ran(made, "sh", "-c", "tool b && echo well", files=files) == (0, "ran ['b']\nwell\n")
 
     within(tmp_path, test)
+
+
+def test_a_program_that_writes_a_package_writes_its_own(tmp_path: Path) -> None:
+    package = "/usr/local/lib/python3/site-packages/shared.py"
+    image = CATALOGUE.find("python")
+    assert image is not None
+    tree = image.tree()
+    tree = tree._replace(files={**tree.files, package: Bytes(b"X = 1\n")})
+    image = msgspec.structs.replace(image, id="sha256:1", tree=lambda: tree)
+    ways = (
+        f"open({package!r}, 'a').write('X = 2')",
+        f"import os; os.truncate({package!r}, 0)",
+        f"import os; os.write(os.open({package!r}, os.O_WRONLY), b'Y')",
+        f"import pathlib; pathlib.Path({package!r}).chmod(0o600)",
+    )
+
+    class Only:
+        def find(self, reference: str) -> Image | None:
+            return image
+
+    async def test() -> None:
+        runtime = VirtualRuntime(ScaledClock(), Only(), tmp_path)
+        made = Lab(runtime)
+        for way in ways:
+            container = await made.start("python", "python", "-c", way)
+            assert await container.wait() == 0, await output(container)
+            assert [change.path for change in container.changes()][-1:] == [package] or "chmod" in way
+            code, found = await ran(
+                made, "python", "-c", f"import shared, os; print(shared.X, os.stat({package!r}).st_mode)"
+            )
+            assert (code, found) == (0, f"1 {0o100644}\n")
+        await runtime.close()
+
+    asyncio.run(asyncio.wait_for(test(), 60))

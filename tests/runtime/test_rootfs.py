@@ -5,15 +5,22 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from swarmlab.images import Tree
 from swarmlab.images.layer import Bytes
 from swarmlab.runtime.base import File
 from swarmlab.runtime.virtual.archive import Archive
 from swarmlab.runtime.virtual.files import RootFs
+from swarmlab.runtime.virtual.leftovers import kill_left_behind
+from swarmlab.runtime.virtual.private import private_folder, remove_private_folders
+from swarmlab.runtime.virtual.roots import Roots
 
 from .support import CATALOGUE
 
 SECRET = File("/run/secrets/key", b"hush", secret=True)
+ODD = File("/app/odd", b"pst", secret=True)
 CONFIG = File("/etc/app.conf", b"conf")
 HOSTS = File("/etc/hosts", b"127.0.0.1 localhost\n", mode=0o644)
 
@@ -29,7 +36,14 @@ def root(tmp_path: Path, tree: Tree | None = None) -> RootFs:
     if tree is not None:
         image = type(image)(id="sha256:1", document=b"", config=image.config, created=0, size=0, layers=(), history=(),
                             tree=lambda: tree)  # fmt: skip
-    return RootFs(image, (SECRET, CONFIG), tmp_path, identity=(HOSTS,))
+    return RootFs(
+        image,
+        (SECRET, CONFIG),
+        tmp_path,
+        roots=Roots(tmp_path / "roots"),
+        private=lambda: tmp_path / "private",
+        identity=(HOSTS,),
+    )
 
 
 def test_what_the_engine_puts_in_is_in_neither(tmp_path: Path) -> None:
@@ -83,3 +97,100 @@ def test_programs_for_a_processor_have_the_shells_in_their_places(tmp_path: Path
 def test_a_file_that_is_too_large_is_left_out(tmp_path: Path) -> None:
     fs = root(tmp_path, Tree({"/huge": Bytes(bytes(11_000_000)), "/small": Bytes(b"s")}, {}, {}, {})).memory
     assert (fs.exists("/huge"), fs.exists("/small")) == (False, True)
+
+
+def packaged(tmp_path: Path, number: int, roots: Roots, tree: Tree) -> RootFs:
+    image = CATALOGUE.find("python")
+    assert image is not None
+    image = msgspec.structs.replace(image, id="sha256:1", tree=lambda: tree)
+    private = tmp_path / "private"
+    return RootFs(image, (SECRET, ODD), tmp_path / str(number), roots=roots, private=lambda: private, identity=(HOSTS,))
+
+
+PACKAGE = "/usr/local/lib/python3/site-packages/p/__init__.py"
+
+
+def test_real_files_of_one_image_are_shared_until_somebody_changes_them(tmp_path: Path) -> None:
+    roots = Roots(tmp_path / "roots")
+    tree = Tree(
+        {PACKAGE: Bytes(b"X = 1\n"), "/app/main.py": Bytes(b"1\n"), "/app/old": Bytes(b"o")},
+        {"/app/link": "/app/main.py"}, {"/app/main.py": 0o750}, {"/tmp": 0o1777},
+    )  # fmt: skip
+    one, other = (packaged(tmp_path, number, roots, tree) for number in (1, 2))
+    first, second = one.make_all_real(), other.make_all_real()
+    assert (first / PACKAGE[1:]).samefile(second / PACKAGE[1:])
+    assert not (first / "app/main.py").samefile(second / "app/main.py")
+    assert (first / "app/main.py").stat().st_mode & 0o777 == 0o750
+    assert (first / "run/secrets/key").stat().st_mode & 0o777 == 0o600
+    assert Archive(one).layer() == Archive(other).layer() == b""
+    one.write(PACKAGE, b"X = 2\n")
+    one.write("/app/main.py", b"2\n")
+    one.write("/etc/hosts", b"mine\n")
+    (first / "app/old").unlink()
+    (first / "app/new").symlink_to(first / "app/main.py")
+    assert (other.read(PACKAGE), other.read("/app/main.py")) == (b"X = 1\n", b"1\n")
+    found = files(Archive(one).layer())
+    assert {"app/main.py", "app/.wh.old", "app/new", PACKAGE[1:]} < set(found)
+    assert not {"run/secrets/key", "etc/hosts", "app/link"} & set(found)
+    assert found["app/new"].linkname == "/app/main.py"
+    assert Archive(other).layer() == b""
+
+
+def test_what_is_made_real_later_has_what_was_written_before(tmp_path: Path) -> None:
+    fs = packaged(tmp_path, 1, Roots(tmp_path / "roots"), Tree({PACKAGE: Bytes(b"")}, {}, {}, {}))
+    fs.write("/etc/motd", b"hello\n")
+    assert (fs.make_all_real() / "etc/motd").read_bytes() == b"hello\n"
+    assert [change.path for change in Archive(fs).changes()] == ["/etc", "/etc/motd"]
+
+
+def test_an_image_shares_files_with_the_one_that_it_was_made_of(tmp_path: Path) -> None:
+    roots = Roots(tmp_path / "roots")
+    below = Tree({PACKAGE: Bytes(b"1"), "/a": Bytes(b"a")}, {}, {}, {})
+    packaged(tmp_path, 1, roots, below).make_all_real()
+    image = CATALOGUE.find("python")
+    assert image is not None
+    above = Tree({PACKAGE: Bytes(b"1"), "/a": Bytes(b"b")}, {}, {}, {})
+    derived = msgspec.structs.replace(image, id="sha256:2", layers=(*image.layers, "top"), tree=lambda: above)
+    target = tmp_path / "2"
+    target.mkdir()
+    roots.copy(derived, target, lambda path: False)
+    assert (target / PACKAGE[1:]).samefile(tmp_path / "1/root" / PACKAGE[1:])
+    assert (target / "a").read_bytes() == b"b"
+    roots.clear()
+    assert (target / PACKAGE[1:]).read_bytes() == b"1"
+
+
+def test_secrets_are_real_only_as_long_as_the_container_runs(tmp_path: Path) -> None:
+    fs = packaged(tmp_path, 1, Roots(tmp_path / "roots"), Tree({}, {}, {}, {}))
+    root = fs.make_all_real()
+    for _ in range(2):
+        assert (root / "run/secrets/key").read_bytes() == fs.read("/run/secrets/key") == b"hush"
+        assert (root / "app/odd").read_bytes() == fs.read("/app/odd") == b"pst"
+        assert {path.stat().st_mode & 0o777 for path in (root / "run/secrets/key", root / "app/odd")} == {0o600}
+        assert (root / "run/secrets").resolve().is_relative_to(tmp_path / "private")
+        assert (root / "run/secrets").stat().st_mode & 0o777 == 0o700
+        assert Archive(fs).layer() == b""
+        fs.stop()
+        assert not any(b"hush" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+        assert not (root / "app/odd").exists()
+        fs.start()
+
+
+def test_secrets_are_in_memory_where_there_is_a_folder_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "state"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    found = private_folder(state)
+    if Path("/dev/shm").is_dir():
+        assert found.parent == tmp_path
+        found.chmod(0o755)
+        other = private_folder(state)
+        assert other != found
+        assert other.stat().st_mode & 0o777 == 0o700
+    (private_folder(state) / "key").write_bytes(b"hush")
+    # As the next life does, whatever ended this one.
+    kill_left_behind(state)
+    assert not found.exists()
+    assert not (private_folder(state) / "key").exists()
+    remove_private_folders(state)

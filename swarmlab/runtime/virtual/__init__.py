@@ -1,6 +1,7 @@
 """Virtual containers: shells and files live in this process, nginx is a real process beside it."""
 
-from swarmlab.runtime.virtual.files import DIRECTORIES
+from swarmlab.runtime.virtual.contents import DIRECTORIES
+from swarmlab.runtime.virtual.roots import Roots
 from swarmlab.runtime.virtual.runtime import VirtualRuntime
 
-__all__ = ["DIRECTORIES", "VirtualRuntime"]
+__all__ = ["DIRECTORIES", "Roots", "VirtualRuntime"]

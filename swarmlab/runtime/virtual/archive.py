@@ -11,12 +11,10 @@ from bashkit import FileSystem
 from swarmlab.images import Bytes, Entry, pack
 from swarmlab.runtime.base import Change, PathStat
 from swarmlab.runtime.virtual.files import RootFs
+from swarmlab.runtime.virtual.roots import NOT_KEPT
 
 _LINKS = 40
 _KINDS = {"file": "file", "directory": "directory", "symlink": "link"}
-
-#: What the kernel, and not the image, puts there.
-_NOT_KEPT = frozenset({"/dev", "/proc", "/sys"})
 
 
 class Archive:
@@ -65,10 +63,12 @@ class Archive:
 
     def changes(self) -> Sequence[Change]:
         """See `Container.changes`."""
-        before = dict(_contents(self._root.pristine(), "/"))
-        now = dict(self._now("/"))
-        found = dict.fromkeys(now.keys() - before.keys(), 1) | dict.fromkeys(before.keys() - now.keys(), 2)
-        found |= {path: 0 for path in now.keys() & before.keys() if now[path] != before[path]}
+        found = self._root.changes()
+        if found is None:
+            before = dict(_contents(self._root.pristine(), "/"))
+            now = dict(self._now("/"))
+            found = dict.fromkeys(now.keys() - before.keys(), 1) | dict.fromkeys(before.keys() - now.keys(), 2)
+            found |= {path: 0 for path in now.keys() & before.keys() if now[path] != before[path]}
         for path in list(found):
             for parent in _parents(path):
                 found.setdefault(parent, 0)
@@ -88,14 +88,15 @@ class Archive:
         # A directory that only holds what has changed is told for its mode, not for itself.
         told = {entry.path for entry, kind in entries if kind or entry.kind != "directory"}
         above = {parent for path in told for parent in _parents(path)}
-        return pack(entry for entry, _ in entries if entry.path in told | above) if told else b""
+        needed = told | above
+        return pack(entry for entry, _ in entries if entry.path in needed) if told else b""
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _now(self, path: str) -> Iterator[tuple[str, bytes | str | None]]:
         for name in self._names(path):
             below = posixpath.join(path, name)
-            if below in _NOT_KEPT:
+            if below in NOT_KEPT:
                 continue
             found = self._lstat(below)
             if self._root.is_mount_point(below):
@@ -123,7 +124,7 @@ class Archive:
             size=4096 if kind == "directory" else found["size"],
             mode=found["mode"] & 0o7777,
             modified=int(found["modified"] * 1_000_000_000),
-            target=fs.read_link(inner) if kind == "link" else "",
+            target=self._root.read_link(path) if kind == "link" else "",
         )
 
     def _names(self, path: str) -> list[str]:
@@ -155,6 +156,8 @@ class Archive:
         """A change as a layer has it."""
         if change.kind == 2:
             return Entry(change.path, "whiteout", 0), change.kind
+        if (entry := self._root.entry(change.path)) is not None:
+            return entry, change.kind
         found = self._lstat(change.path)
         content = Bytes(self._root.read(change.path)) if found.kind == "file" else None
         return Entry(change.path, found.kind, found.mode, content, found.target), change.kind
@@ -242,7 +245,7 @@ def _contents(fs: FileSystem, path: str) -> Iterator[tuple[str, bytes | str | No
     """Everything below a path: a file's bytes, a link's target, None for a directory."""
     for entry in fs.read_dir(path):
         below, kind = posixpath.join(path, entry["name"]), entry["metadata"]["file_type"]
-        if below in _NOT_KEPT:
+        if below in NOT_KEPT:
             continue
         if kind == "directory":
             yield below, None

@@ -2,40 +2,24 @@
 
 import fnmatch
 import hashlib
+import os
 import posixpath
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from bashkit import Bash, FileSystem
 
-from swarmlab.images import Content, Image, is_binary
+from swarmlab.images import Entry, Image
 from swarmlab.runtime.base import File, Mount
-from swarmlab.runtime.virtual.mounts import BoundFile, Place
+from swarmlab.runtime.virtual.contents import DIRECTORIES, contents
+from swarmlab.runtime.virtual.mounts import BoundFile, Place, empty
+from swarmlab.runtime.virtual.roots import Copy, Roots
 
-#: Directories that every container has, and their modes.
-DIRECTORIES: Mapping[str, int] = dict.fromkeys(
-    (
-        "/bin", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/run/secrets",
-        "/sbin", "/srv", "/sys", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin", "/usr/sbin", "/var",
-        "/var/cache", "/var/lib", "/var/log",
-    ),
-    0o755,
-) | dict.fromkeys(("/tmp", "/var/tmp"), 0o1777)  # noqa: S108 (inside the container)  # fmt: skip
-
-#: Commands of the shell that scripts call by path; each gets a file there that hands over to it.
-_APPLETS = [
-    "awk", "base64", "basename", "bash", "cat", "chmod", "chown", "cp", "curl", "cut", "date", "dd", "df",
-    "diff", "dirname", "du", "echo", "env", "expr", "false", "find", "grep", "gunzip", "gzip", "head",
-    "hostname", "id", "kill", "ln", "ls", "md5sum", "mkdir", "mktemp", "mount", "mv", "nginx", "nohup", "od", "paste",
-    "ping", "printenv", "printf", "ps", "pwd", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "sh",
-    "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee", "test", "timeout", "top", "touch", "tr", "true",
-    "umount", "uname", "uniq", "wc", "wget", "which", "whoami", "xargs", "yes",
-]  # fmt: skip
-
-#: Directories in which an executable may be.
-BIN = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+#: Where Docker puts secrets; nothing else is there.
+_SECRETS = "/run/secrets"
 
 
 class RootFs:
@@ -50,19 +34,29 @@ class RootFs:
         files: Sequence[File],
         directory: Path,
         *,
+        roots: Roots,
+        private: Callable[[], Path],
         identity: Sequence[File] = (),
         mounts: Sequence[Mount] = (),
         read_only: bool = False,
     ) -> None:
         """`files` are configs and secrets, `identity` is what only this container has, such as its /etc/hostname.
 
-        `directory` is where `export` puts files that a real process must see. With `read_only` only mounts are written.
+        `directory` is where `export` puts files that a real process must see, and `roots` has those of images for
+        them. `private` gives a folder for secrets of all containers. With `read_only` only mounts are written.
         """
         self._image = image
         self._files = files
         self._extra = {posixpath.normpath(file.path): file for file in (*identity, *files)}
         self._directory = directory
+        self._roots = roots
+        self._private = private
+        #: Whether its secrets have been needed in real files.
+        self._shows_secrets = False
         self._read_only = read_only
+        #: The copy of the image that the whole root file system began as, if it did.
+        self._copy: Copy | None = None
+        self._realising = threading.Lock()
         self._memory: FileSystem | None = None
         self._mounts = mounts
         #: What is kept elsewhere, the longest path first; those that were exported are in the container's directory.
@@ -82,7 +76,7 @@ class RootFs:
     @property
     def key(self) -> tuple[object, ...] | None:
         """Equal for two containers with the same files (identity apart); None once they may have been changed."""
-        if self._memory is not None or self._mounts:
+        if self._memory is not None or self._copy is not None or self._mounts:
             return None
         # Digests, as the key may live longer than the container and its secrets.
         return (self._image.id, *((file.path, hashlib.sha256(file.data).digest()) for file in self._files))
@@ -116,6 +110,21 @@ class RootFs:
         except (RuntimeError, OSError):
             raise FileNotFoundError(path) from None
         self.sync()
+
+    def take(self, path: str, source: Path, mode: int) -> None:
+        """Move a file of this machine into the container; its directories are made. Raises RuntimeError, OSError."""
+        fs, inner = self.at(path)
+        real = self._outside(path)
+        # A link of the container may lead out of it; what goes through bashkit does not.
+        inside = real.parent.resolve().is_relative_to(self._outside("/").resolve())
+        if inside and self.is_all_real and not self.is_mounted(path):
+            real.parent.mkdir(parents=True, exist_ok=True)
+            source.chmod(mode)
+            source.replace(real)
+            return
+        fs.mkdir(posixpath.dirname(inner), recursive=True)
+        fs.write_file(inner, source.read_bytes())
+        fs.chmod(inner, mode)
 
     def exists(self, path: str) -> bool:
         """Whether a regular file is there."""
@@ -161,6 +170,7 @@ class RootFs:
     def export(self, path: str) -> Path:
         """Make a directory (or file) of the container real, for a process that must read it; changes go both ways."""
         path = posixpath.normpath(path)
+        self._show_secrets()
         target = self._outside(path)
         place = self._place(path)
         if place is not None:
@@ -182,26 +192,41 @@ class RootFs:
         return target
 
     def make_all_real(self) -> Path:
-        """Make the whole root file system real, for a process that may look anywhere."""
+        """Make the whole root file system real, for a process that may look anywhere; to be called in a thread.
+
+        Raises OSError.
+        """
         target = self._outside("/")
-        if not any(place.target == "/" for place in self._places):
-            target.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._unload("/", target)
-            for place in self._places:
-                self._link(place)
-            self._add(Place("/", target, read_only=self._read_only))
-            self.sync()
+        with self._realising:
+            if not self.is_all_real:
+                target.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._show_secrets()
+                if self._memory is None and not any(target.iterdir()):
+                    self._copy = self._roots.copy(self._image, target, self._is_not_the_images)
+                    self._put_in(target)
+                else:
+                    self._unload("/", target)
+                for place in self._places:
+                    self._link(place)
+                self._add(Place("/", target, read_only=self._read_only))
+                self.sync()
         return target
+
+    @property
+    def is_all_real(self) -> bool:
+        """Whether the whole root file system is real."""
+        return any(place.target == "/" for place in self._places)
 
     def real_mounts(self) -> list[tuple[str, str]]:
         """The directories that are mounted from elsewhere on this machine: (path in the container, path here)."""
         found = [(mount.target, mount.source) for mount in self._mounts if mount.target not in self._bound]
-        return [(target, str(source)) for target, source in found if source is not None]
+        found += [(place.target, place.source) for place in self._places if place.target == _SECRETS]
+        return list(dict.fromkeys((target, str(source)) for target, source in found if source is not None))
 
     def mount_in(self, shell: Bash) -> None:
         """Give a shell the container's files."""
         self.sync()
-        shell.mount("/", self.memory, read_only=self._read_only)
+        shell.mount("/", empty() if self.is_all_real else self.memory, read_only=self._read_only)
         for place in reversed(self._places):
             shell.mount(place.target, place.fs, read_only=place.read_only)
 
@@ -244,7 +269,10 @@ class RootFs:
         """Write files that only this container has; to `changes` they are as they were."""
         for file in files:
             self._extra[file.path] = file
-            if self._memory is not None:
+            if self.is_all_real and not self.is_mounted(file.path):
+                fs, inner = self.at(file.path)
+                fs.write_file(inner, file.data)
+            elif self._memory is not None:
                 self._memory.write_file(file.path, file.data)
 
     def populate(self) -> None:
@@ -262,9 +290,27 @@ class RootFs:
                     real.chmod(tree.modes.get(path, 0o644))
 
     def start(self) -> None:
-        """The container starts: what was in a tmpfs is gone."""
+        """The container starts: what was in a tmpfs is gone, secrets are there (again)."""
         for place in self._places:
             place.clear()
+        if self._shows_secrets:
+            self._shows_secrets = False
+            self._show_secrets()
+            for path, real in self._odd_secrets():
+                _write_private(real, self._extra[path].data)
+
+    def stop(self) -> None:
+        """The container has ended: its secrets are in no real file any more."""
+        for _, real in self._odd_secrets():
+            real.unlink(missing_ok=True)
+        for place in [place for place in self._places if self._is_of_secrets(place)]:
+            self._places.remove(place)
+            assert place.source is not None
+            shutil.rmtree(place.source, ignore_errors=True)
+            outside = self._outside(_SECRETS)
+            if outside.is_symlink():
+                outside.unlink()
+                outside.mkdir()
 
     @property
     def memory(self) -> FileSystem:
@@ -299,15 +345,32 @@ class RootFs:
         place = self._place(path)
         return place is not None and place.source is not None and place.target != path
 
+    def read_link(self, path: str) -> str:
+        """The target of a symbolic link, as the container calls it."""
+        fs, inner = self.at(path)
+        target, root = str(fs.read_link(inner)), f"{self._outside('/')}/"
+        return target[len(root) - 1 :] if target.startswith(root) else target
+
+    def changes(self) -> dict[str, int] | None:
+        """What is not as it was at first, as `Copy.changes` tells it; None when nobody knows but who compares."""
+        if self._copy is None:
+            return None
+        elsewhere = {mount.target for mount in self._mounts} - self._bound.keys()
+        return self._copy.changes(self._extra, elsewhere | {_SECRETS})
+
+    def entry(self, path: str) -> Entry | None:
+        """A path that `changes` has named and that is not gone, for a layer; None when `changes` is None."""
+        return self._copy.entry(path) if self._copy is not None else None
+
     def pristine(self) -> FileSystem:
         """The files as they were at first, without what is mounted."""
         return self._build()
 
     def forget(self) -> None:
-        """Drop everything but what is mounted, the exported files too."""
+        """Drop everything but what is mounted; the exported files are left in the container's directory."""
         self._memory = None
+        self._copy = None
         self._places = [place for place in self._places if self.is_mount_point(place.target)]
-        shutil.rmtree(self._directory, ignore_errors=True)
 
     def _place(self, path: str) -> Place | None:
         return next((place for place in self._places if place.holds(path)), None)
@@ -320,10 +383,53 @@ class RootFs:
         """Where a real process finds a path of the container."""
         return self._directory / "root" / path.lstrip("/")
 
+    def _show_secrets(self) -> None:
+        """Put the secrets in the private folder, for real processes; once for each life of the container."""
+        if self._shows_secrets or not any(file.secret for file in self._extra.values()):
+            return
+        self._shows_secrets = True
+        below = {path: file for path, file in self._extra.items() if path.startswith(f"{_SECRETS}/")}
+        if not below or (self._place(_SECRETS) is not None and not self.is_real(_SECRETS)):
+            return
+        folder = self._private() / hashlib.sha256(os.fsencode(self._directory)).hexdigest()[:16]
+        for path, file in below.items():
+            _write_private(folder / path[len(_SECRETS) + 1 :], file.data)
+        place = Place(_SECRETS, folder)
+        if self.is_all_real:
+            self._link(place)
+        self._add(place)
+
+    def _is_of_secrets(self, place: Place) -> bool:
+        return place.target == _SECRETS and not self.is_mount_point(_SECRETS)
+
+    def _odd_secrets(self) -> Iterable[tuple[str, Path]]:
+        """Secrets that are elsewhere and real: their paths in the container, and on this machine."""
+        for path, file in self._extra.items():
+            place = self._place(path)
+            source = place.source if place is not None else None
+            if file.secret and place is not None and source is not None and source.is_relative_to(self._directory):
+                yield path, source / place.inner(path).lstrip("/")
+
+    def _is_not_the_images(self, path: str) -> bool:
+        return path in self._extra or path in self._bound or self._place(path) is not None
+
+    def _put_in(self, target: Path) -> None:
+        """Write what only this container has."""
+        for path, file in self._extra.items():
+            if self._place(path) is None:
+                real = target / path.lstrip("/")
+                real.parent.mkdir(parents=True, exist_ok=True)
+                _write_private(real, file.data)
+                if not file.secret:
+                    real.chmod(file.mode & 0o777)
+        for path in self._bound:
+            (target / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+
     def _link(self, place: Place) -> None:
         """Let real processes see a mounted directory; one inside another mounted directory they do not see."""
         outside = self._outside(place.target)
-        if place.source == outside or any(other is not place and other.holds(place.target) for other in self._places):
+        others = (other for other in self._places if other is not place and other.target != "/")
+        if place.source == outside or any(other.holds(place.target) for other in others):
             return
         if place.source is None:
             place.make_real(outside)
@@ -347,7 +453,10 @@ class RootFs:
                 continue
             real = target / found[len(path) :].lstrip("/") if found != path else target
             real.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            real.write_bytes(self.read(found))
+            if (file := self._extra.get(found)) is not None and file.secret:
+                _write_private(real, self.read(found))
+            else:
+                real.write_bytes(self.read(found))
         return path in below
 
     def _unload(self, path: str, target: Path) -> None:
@@ -366,65 +475,41 @@ class RootFs:
                 link = str(memory.read_link(below))
                 real.symlink_to(self._outside(link) if link.startswith("/") else link)
             else:
-                real.write_bytes(bytes(memory.read_file(below)))
-                secret = (file := self._extra.get(below)) is not None and file.secret
-                real.chmod(0o600 if secret else entry["metadata"]["mode"] & 0o777)
+                _write_private(real, bytes(memory.read_file(below)))
+                if (file := self._extra.get(below)) is None or not file.secret:
+                    real.chmod(entry["metadata"]["mode"] & 0o777)
 
     def _build(self) -> FileSystem:
         fs = FileSystem()
-        made: set[str] = set()
-
-        def make(folder: str) -> None:
-            if folder not in made:
-                fs.mkdir(folder, recursive=True)
-                made.add(folder)
 
         def write(path: str, data: bytes, mode: int) -> None:
-            make(posixpath.dirname(path))
             # A file that is too large for the shell's file system, or one too many, is left out.
             with suppress(RuntimeError):
                 fs.write_file(path, data)
                 fs.chmod(path, mode)
 
-        for folder, mode in DIRECTORIES.items():
-            fs.mkdir(folder, recursive=True)
-            made.add(folder)
-            if mode != 0o755:
-                fs.chmod(folder, mode)
-        for name in _APPLETS:
-            if name not in self._image.absent:
-                write(f"/bin/{name}", _hand_over(name), 0o755)
-        tree = self._image.tree()
-        for folder, mode in sorted(tree.directories.items()):
-            make(folder)
-            fs.chmod(folder, mode)
-        binaries: dict[Content, str] = {}
-        for path, source in tree.files.items():
-            if not is_binary(data := source.read_bytes()):
-                write(path, data, tree.modes.get(path, 0o644))
-            elif (name := posixpath.basename(path)) in _APPLETS and posixpath.dirname(path) in BIN:
-                # A program for a processor cannot run here, but the shell has one of that name.
-                write(path, _hand_over(name), 0o755)
-            elif (first := binaries.setdefault(source, path)) != path:
-                # One file under hundreds of names, as BusyBox is.
-                make(posixpath.dirname(path))
-                fs.symlink(first, path)
+        for path, node in contents(self._image).items():
+            if node.kind == "directory":
+                fs.mkdir(path, recursive=True)
+                if node.mode != 0o755:
+                    fs.chmod(path, node.mode)
+            elif path in self._extra:
+                continue
+            elif node.content is not None:
+                write(path, node.content.read_bytes(), node.mode)
             else:
-                write(path, data, tree.modes.get(path, 0o755))
+                fs.symlink(node.target, path)
         for path, file in self._extra.items():
+            fs.mkdir(posixpath.dirname(path), recursive=True)
             write(path, file.data, file.mode)
-        for link, target in tree.links.items():
-            if posixpath.basename(link) in _APPLETS and posixpath.dirname(link) in BIN:
-                write(link, _hand_over(posixpath.basename(link)), 0o755)
-            elif link not in self._extra:
-                make(posixpath.dirname(link))
-                fs.symlink(target, link)
         return fs
 
 
-def _hand_over(name: str) -> bytes:
-    """A script that is as good as a command of the shell."""
-    return f'#!/bin/sh\nexec {name} "$@"\n'.encode()
+def _write_private(path: Path, data: bytes) -> None:
+    """Write a file that nobody else could read at any time."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    path.write_bytes(data)
 
 
 def _walk(fs: FileSystem, path: str) -> Iterable[str]:

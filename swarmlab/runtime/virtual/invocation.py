@@ -12,7 +12,7 @@ from bashkit import Bash
 from swarmlab.images import is_binary
 from swarmlab.runtime.base import CANNOT_RUN, Output, StartError
 from swarmlab.runtime.streams import no_input
-from swarmlab.runtime.virtual.files import BIN
+from swarmlab.runtime.virtual.contents import BIN
 from swarmlab.runtime.virtual.interactive import interact
 from swarmlab.runtime.virtual.machine import Context, Machine, Program, Signals, User
 from swarmlab.runtime.virtual.programs import ENTRYPOINTS, OWN, PROGRAMS, REAL, SERVERS
@@ -96,7 +96,7 @@ class Invocation:
             return await self.program(context)
         if self.talks and context.stdin is not no_input:
             return await interact(context, terminal)
-        return await Shell(context).run(self.script())
+        return await (await Shell.made(context)).run(self.script())
 
 
 def traps_term(machine: Machine, argv: Sequence[str]) -> bool:

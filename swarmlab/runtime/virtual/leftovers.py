@@ -15,9 +15,13 @@ from pathlib import Path
 
 import psutil
 
+from swarmlab.runtime.virtual.private import remove_private_folders
+
 #: The variable that says which container's directory a process belongs to.
 MARK = "SWARMLAB_CONTAINER"
 PIDS = "pids"
+#: What the names of directories end in that are being removed.
+GONE = ".gone"
 
 #: Seconds by which the system's account of a process's start may change, as when the machine's clock is set.
 _TOLERANCE = 2.0
@@ -40,7 +44,7 @@ def forget(directory: Path, pid: int) -> None:
 
 
 def kill_left_behind(state: Path) -> None:
-    """Kill everything that runs for a container whose directory is in `state`, and remove the directories."""
+    """Kill everything that runs for a container whose directory is in `state`, and remove what is left of it."""
     for file in state.glob(f"*/{PIDS}/*"):
         with contextlib.suppress(OSError, ValueError, psutil.Error):
             process = psutil.Process(int(file.name))
@@ -49,8 +53,9 @@ def kill_left_behind(state: Path) -> None:
                     one.kill()
     if any(state.glob(f"*/{PIDS}")):
         kill_marked(state)
-    for directory in (*(pids.parent for pids in state.glob(f"*/{PIDS}")), *state.glob("*.s")):
+    for directory in (*(pids.parent for pids in state.glob(f"*/{PIDS}")), *state.glob("*.s"), *state.glob(f"*{GONE}")):
         shutil.rmtree(directory, ignore_errors=True)
+    remove_private_folders(state)
 
 
 def kill_marked(directory: Path) -> None:

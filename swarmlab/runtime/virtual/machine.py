@@ -214,6 +214,7 @@ class Machine:
             self.has_natives = False
             self.processes.watch.discard(self)
             await asyncio.to_thread(kill_marked, self.directory)
+        self.root.stop()
         self.ports.clear()
         self.signals = Signals()
         self._children.clear()

@@ -1,6 +1,8 @@
 """The virtual runtime of one engine."""
 
 import asyncio
+import secrets
+import shutil
 from pathlib import Path
 
 from swarmlab.clock import Clock
@@ -9,9 +11,12 @@ from swarmlab.network import Exchange, Fabric
 from swarmlab.runtime.base import ContainerConfig, File
 from swarmlab.runtime.virtual.container import VirtualContainer
 from swarmlab.runtime.virtual.files import RootFs
+from swarmlab.runtime.virtual.leftovers import GONE
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.mounttable import mount_table
+from swarmlab.runtime.virtual.private import private_folder, remove_private_folders
 from swarmlab.runtime.virtual.process import ProcessHost
+from swarmlab.runtime.virtual.roots import Roots
 
 #: What is there until the engine has put the container on its networks.
 _HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t{}\n"
@@ -20,19 +25,23 @@ _HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0
 class VirtualRuntime:
     """Creates virtual containers. See `Runtime`."""
 
-    def __init__(self, clock: Clock, images: Images, state: Path, fabric: Fabric | None = None) -> None:
+    def __init__(
+        self, clock: Clock, images: Images, state: Path, fabric: Fabric | None = None, roots: Roots | None = None
+    ) -> None:
         """`state` is a directory of this engine's own; processes that an earlier life left behind there are killed.
 
-        `fabric` has the networks that containers are on.
+        `fabric` has the networks that containers are on, `roots` the files of images: both for all engines of a lab.
         """
         self._clock = clock
         self._images = images
         self._state = state
         self._fabric = fabric or Fabric()
+        self._roots = roots or Roots(state / "roots")
         self._exchange = Exchange(clock, self._fabric.sandbox)
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._processes = ProcessHost(state)
         self._containers: set[VirtualContainer] = set()
+        self._removals: set[asyncio.Future[None]] = set()
 
     def create(self, config: ContainerConfig) -> VirtualContainer:
         """See `Runtime.create`."""
@@ -49,7 +58,14 @@ class VirtualRuntime:
             hostname=config.hostname,
             clock=self._clock,
             root=RootFs(
-                image, config.files, directory, identity=identity, mounts=config.mounts, read_only=config.read_only
+                image,
+                config.files,
+                directory,
+                roots=self._roots,
+                private=lambda: private_folder(self._state),
+                identity=identity,
+                mounts=config.mounts,
+                read_only=config.read_only,
             ),
             directory=directory,
             processes=self._processes,
@@ -61,6 +77,7 @@ class VirtualRuntime:
         )
 
         def forget() -> None:
+            self._remove(directory)
             self._containers.discard(container)
             self._exchange.dismiss(config.id)
             self._fabric.forget(config.id)
@@ -69,8 +86,21 @@ class VirtualRuntime:
         self._containers.add(container)
         return container
 
+    def _remove(self, directory: Path) -> None:
+        """Remove a container's directory, which may have thousands of files: its name is free at once."""
+        aside = directory.with_name(f"{secrets.token_hex(8)}{GONE}")
+        try:
+            directory.rename(aside)
+        except FileNotFoundError:
+            return
+        removal = asyncio.ensure_future(asyncio.to_thread(shutil.rmtree, aside, ignore_errors=True))
+        self._removals.add(removal)
+        removal.add_done_callback(self._removals.discard)
+
     async def close(self) -> None:
         """See `Runtime.close`."""
         await asyncio.gather(*(container.remove() for container in tuple(self._containers)))
+        await asyncio.gather(*self._removals)
         await self._processes.close()
+        remove_private_folders(self._state)
         await self._exchange.close()

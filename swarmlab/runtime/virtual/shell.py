@@ -10,8 +10,8 @@ from typing import Any
 from bashkit import Bash, CommandContext, ExecutionProfile
 
 from swarmlab.runtime.streams import no_input
-from swarmlab.runtime.virtual.files import BIN
-from swarmlab.runtime.virtual.machine import Context, Program
+from swarmlab.runtime.virtual.contents import BIN
+from swarmlab.runtime.virtual.machine import Context, Machine, Program
 from swarmlab.runtime.virtual.programs import MOUNTED, OWN, PROGRAMS
 from swarmlab.runtime.virtual.programs.python import is_script, script
 
@@ -30,7 +30,16 @@ _NO_LIMIT = 10**12
 class Shell:
     """One bash interpreter in a container, made when it is needed and dropped with the command."""
 
+    @classmethod
+    async def made(cls, context: Context) -> "Shell":
+        """A shell in this container."""
+        if "python" in _own(context.machine):
+            # Its files are real from the beginning: what a script writes Python sees, and the other way round.
+            await asyncio.to_thread(context.machine.root.make_all_real)
+        return cls(context)
+
     def __init__(self, context: Context) -> None:
+        """To be called by `made` only."""
         self._context = context
         machine = context.machine
         self._bash = Bash(
@@ -43,10 +52,7 @@ class Shell:
             max_commands=_NO_LIMIT,
             max_loop_iterations=_NO_LIMIT,
         )
-        own = [name for name in OWN if any(machine.root.exists(f"{directory}/{name}") for directory in BIN)]
-        if "python" in own:
-            # Its files are real from the beginning: what a script writes Python sees, and the other way round.
-            machine.root.make_all_real()
+        own = _own(machine)
         machine.root.mount_in(self._bash)
         for name, program in {**PROGRAMS, **(MOUNTED if machine.root.has_mounts else {})}.items():
             if name in OWN and name not in own:
@@ -159,6 +165,11 @@ class Shell:
         self._step = int(inner.argv[0])
         self._fed.set()
         return self._step
+
+
+def _own(machine: Machine) -> list[str]:
+    """Programs that its image has and not every other."""
+    return [name for name in OWN if any(machine.root.exists(f"{directory}/{name}") for directory in BIN)]
 
 
 async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:

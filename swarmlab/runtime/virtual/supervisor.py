@@ -50,10 +50,10 @@ class Supervisor:
             work = invocation.run(context, self._terminal)
         else:
             # What is fed runs in a shell below, whose traps cannot be asked for: a script with traps gets no input.
-            shell = Shell(context.with_input(no_input) if self._may_trap() else context)
+            shell = await Shell.made(context.with_input(no_input) if self._may_trap() else context)
             work = shell.run(invocation.script())
         self._work = loop.create_task(work)
-        if self._killed:
+        if self._killed or self._terminated:
             self._work.cancel()
         try:
             return await self._work

@@ -154,13 +154,7 @@ class _Installation:
     async def _put(self, target: Path) -> int:
         """Bring what was installed into the container."""
         try:
-            for path in _files(target):
-                inside = path.relative_to(target)
-                if inside.parts[0] == "bin":
-                    data = re.sub(rb"\A#![^\n]*\n", _PYTHON, path.read_bytes())
-                    self._write(posixpath.join(_BIN, *inside.parts[1:]), data, 0o755)
-                else:
-                    self._write(posixpath.join(SITE_PACKAGES, *inside.parts), path.read_bytes(), 0o644)
+            await asyncio.to_thread(self._put_all, target)
         except (RuntimeError, OSError):
             # The container's file system takes no file of that size, or no more files.
             await self._context.err(
@@ -169,11 +163,15 @@ class _Installation:
             return 1
         return 0
 
-    def _write(self, path: str, data: bytes, mode: int) -> None:
-        fs, inner = self._context.machine.root.at(path)
-        fs.mkdir(posixpath.dirname(inner), recursive=True)
-        fs.write_file(inner, data)
-        fs.chmod(inner, mode)
+    def _put_all(self, target: Path) -> None:
+        take = self._context.machine.root.take
+        for path in _files(target):
+            inside = path.relative_to(target)
+            if inside.parts[0] == "bin":
+                path.write_bytes(re.sub(rb"\A#![^\n]*\n", _PYTHON, path.read_bytes()))
+                take(posixpath.join(_BIN, *inside.parts[1:]), path, 0o755)
+            else:
+                take(posixpath.join(SITE_PACKAGES, *inside.parts), path, 0o644)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -26,6 +26,10 @@ _ONE = (
 )  # fmt: skip
 _TWO = ("link", "rename", "replace")
 
+#: Letters in a mode, and flags, of who opens a file to write it.
+_WRITES = frozenset("wax+")
+_WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_TRUNC | os.O_APPEND
+
 _root = ""
 _mounts: list[tuple[str, str]] = []
 _kept: tuple[str, ...] = ()
@@ -47,8 +51,9 @@ def install(settings: dict[str, Any], here: str) -> None:
     for group in ("supports_dir_fd", "supports_effective_ids", "supports_fd", "supports_follow_symlinks"):
         found = getattr(os, group)
         found |= {getattr(os, name) for name in _real if _real[name] in found}
-    for module, name in ((io, "open"), (builtins, "open"), (io, "open_code")):
-        setattr(module, name, _first(getattr(module, name)))
+    for module, name in ((io, "open"), (builtins, "open")):
+        setattr(module, name, _opening(getattr(module, name)))
+    io.open_code = _first(io.open_code)
     sys.modules["_io"].open = io.open  # type: ignore[attr-defined]
     sys.modules["_io"].open_code = io.open_code  # type: ignore[attr-defined]
     _patch_file_io()
@@ -109,6 +114,47 @@ def _first(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _opening(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`open`, with a mode or flags that may mean to write."""
+    call = _first(function)
+
+    @functools.wraps(function)
+    def opening(file: Any, *args: Any, **kwargs: Any) -> Any:
+        how = args[0] if args else kwargs.get("mode", kwargs.get("flags", "r"))
+        if not _WRITES.isdisjoint(how) if isinstance(how, str) else how & _WRITE_FLAGS:
+            _make_own(file)
+        return call(file, *args, **kwargs)
+
+    return opening
+
+
+def _changing(function: Callable[..., Any]) -> Callable[..., Any]:
+    call = _first(function)
+
+    @functools.wraps(function)
+    def changing(path: Any, *args: Any, **kwargs: Any) -> Any:
+        _make_own(path)
+        return call(path, *args, **kwargs)
+
+    return changing
+
+
+def _make_own(path: Any) -> None:
+    """A file that containers of one image share becomes this container's own, before it is changed."""
+    if isinstance(path, int):
+        return
+    real = os.fsdecode(real_path(path))
+    with contextlib.suppress(OSError):
+        if "-packages/" not in real or _real["stat"](real).st_nlink < 2:
+            return
+        # Late, as few programs do this.
+        import shutil
+
+        own = f"{real}.{os.getpid()}.own"
+        shutil.copy2(real, own)
+        _real["replace"](own, real)
+
+
 def _both(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(src: Any, dst: Any, **kwargs: Any) -> Any:
@@ -161,7 +207,10 @@ def _getcwd(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-_wrappers = {"readlink": _readlink, "lstat": _lstat, "getcwd": _getcwd, "symlink": _symlink}
+_wrappers = {
+    "readlink": _readlink, "lstat": _lstat, "getcwd": _getcwd, "symlink": _symlink, "open": _opening,
+    **dict.fromkeys(("chmod", "truncate", "utime"), _changing),
+}  # fmt: skip
 
 
 def _named(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -179,6 +228,8 @@ def _named(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 def _patch_file_io() -> None:
     class FileIO(io.FileIO):
         def __init__(self, file: Any, *args: Any, **kwargs: Any) -> None:
+            if not _WRITES.isdisjoint(args[0] if args else kwargs.get("mode", "r")):
+                _make_own(file)
             super().__init__(real_path(file), *args, **kwargs)
 
     io.FileIO = FileIO  # type: ignore[misc]

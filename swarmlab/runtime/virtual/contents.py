@@ -1,0 +1,95 @@
+"""What an image gives to a container's root file system: its files, and what stands in for those that cannot run."""
+
+import posixpath
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from swarmlab.images import Bytes, Content, Image, is_binary
+
+#: Directories that every container has, and their modes.
+DIRECTORIES: Mapping[str, int] = dict.fromkeys(
+    (
+        "/bin", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/run/secrets",
+        "/sbin", "/srv", "/sys", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin", "/usr/sbin", "/var",
+        "/var/cache", "/var/lib", "/var/log",
+    ),
+    0o755,
+) | dict.fromkeys(("/tmp", "/var/tmp"), 0o1777)  # noqa: S108 (inside the container)  # fmt: skip
+
+#: Commands of the shell that scripts call by path; each gets a file there that hands over to it.
+_APPLETS = [
+    "awk", "base64", "basename", "bash", "cat", "chmod", "chown", "cp", "curl", "cut", "date", "dd", "df",
+    "diff", "dirname", "du", "echo", "env", "expr", "false", "find", "grep", "gunzip", "gzip", "head",
+    "hostname", "id", "kill", "ln", "ls", "md5sum", "mkdir", "mktemp", "mount", "mv", "nginx", "nohup", "od", "paste",
+    "ping", "printenv", "printf", "ps", "pwd", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "sh",
+    "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee", "test", "timeout", "top", "touch", "tr", "true",
+    "umount", "uname", "uniq", "wc", "wget", "which", "whoami", "xargs", "yes",
+]  # fmt: skip
+
+#: Directories in which an executable may be.
+BIN = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+class Node(NamedTuple):
+    """What is at a path: `kind` is directory, file (with its `content`) or link (with its `target`)."""
+
+    kind: str
+    mode: int = 0o777
+    content: Content | None = None
+    target: str = ""
+
+
+def runs_on_a_processor(content: Content) -> bool:
+    """Whether a file is a program for a processor."""
+    return is_binary(content.read_bytes())
+
+
+def contents(image: Image, is_program: Callable[[Content], bool] = runs_on_a_processor) -> dict[str, Node]:
+    """Everything that an image gives, by absolute path, each directory before what is in it.
+
+    `is_program` is asked about every file of the image; by default it reads them all.
+    """
+    found: dict[str, Node] = {}
+
+    def make(folder: str) -> None:
+        if folder != "/" and folder not in found:
+            make(posixpath.dirname(folder))
+            found[folder] = Node("directory", 0o755)
+
+    def put(path: str, node: Node) -> None:
+        make(posixpath.dirname(path))
+        found[path] = node
+
+    for folder, mode in DIRECTORIES.items():
+        found[folder] = Node("directory", mode)
+    for name in _APPLETS:
+        if name not in image.absent:
+            found[f"/bin/{name}"] = _hand_over(name)
+    tree = image.tree()
+    for folder, mode in sorted(tree.directories.items()):
+        put(folder, Node("directory", mode))
+    programs: dict[Content, str] = {}
+    for path, source in tree.files.items():
+        if not is_program(source):
+            put(path, Node("file", tree.modes.get(path, 0o644), source))
+        elif is_applet(path):
+            # A program for a processor cannot run here, but the shell has one of that name.
+            put(path, _hand_over(posixpath.basename(path)))
+        elif (first := programs.setdefault(source, path)) != path:
+            # One file under hundreds of names, as BusyBox is.
+            put(path, Node("link", target=first))
+        else:
+            put(path, Node("file", tree.modes.get(path, 0o755), source))
+    for link, target in tree.links.items():
+        put(link, _hand_over(posixpath.basename(link)) if is_applet(link) else Node("link", target=target))
+    return found
+
+
+def is_applet(path: str) -> bool:
+    """Whether the shell has a command of that name, and it is where commands are."""
+    return posixpath.basename(path) in _APPLETS and posixpath.dirname(path) in BIN
+
+
+def _hand_over(name: str) -> Node:
+    """A script that is as good as a command of the shell."""
+    return Node("file", 0o755, Bytes(f'#!/bin/sh\nexec {name} "$@"\n'.encode()))
