@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -14,6 +15,9 @@ from checker.notebooks import LABS, SOLUTIONS, SOURCES, blocks, has_solution, ke
 
 NAMES = sorted(path.stem for path in SOURCES.glob("*.md"))
 SOLVED = [name for name in NAMES if has_solution((SOURCES / f"{name}.md").read_text(encoding="utf-8"))]
+
+#: So many solved notebooks run side by side.
+AT_A_TIME = 3
 
 #: How cells begin that only wait, for which a reader has no need.
 WAITS = ("!timeout", "# Nobody reads here", "# A reader needs longer")
@@ -138,30 +142,47 @@ def test_learners_notebooks_hold_no_answers(name: str) -> None:
     assert any(cell.source.startswith("# Your turn") for cell in learner.cells)
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of a lab of its own, which ends with the test."""
+def play(home: Path, name: str) -> "subprocess.CompletedProcess[str]":
+    """Run a solved notebook on a lab of its own and compare what it shows with what is stored."""
     commands = Path(sys.executable).parent
     variables = os.environ | {
-        "SWARMLAB_HOME": str(tmp_path / "labs"),
-        "SWARMLAB_LAB": "solved",
+        "SWARMLAB_HOME": str(home),
+        "SWARMLAB_LAB": f"solved-{name.partition('-')[0].lower()}",
         "PATH": os.pathsep.join((str(commands), os.environ["PATH"])),
         "JUPYTER_PLATFORM_DIRS": "1",
     }
-    yield variables
-    subprocess.run([commands / "swarmlab", "down", "--purge"], env=variables, check=False, capture_output=True)
+    try:
+        return subprocess.run(
+            [
+                *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "filterwarnings=", "--timeout=280"),
+                *("--nbval", "--nbval-cell-timeout=120", "--nbval-sanitize-with", SOLUTIONS / "sanitize.cfg"),
+                SOLUTIONS / f"{name}.ipynb",
+            ],
+            env=variables, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    finally:
+        subprocess.run([commands / "swarmlab", "down", "--purge"], env=variables, check=False, capture_output=True)
 
 
-@pytest.mark.timeout(300)
+@pytest.fixture(scope="module")
+def played(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> "Iterator[dict[str, Future[subprocess.CompletedProcess[str]]]]":
+    """All notebooks that were selected, some at a time: they spend most of their time waiting."""
+    home = tmp_path_factory.mktemp("labs")
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    names = [
+        item.callspec.params["name"] for item in items if item.originalname == "test_solved_notebooks_show_what_happens"
+    ]
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        yield {name: pool.submit(play, home, name) for name in names}
+
+
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", SOLVED)
-def test_solved_notebooks_show_what_happens(name: str, environment: dict[str, str]) -> None:
-    run = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "filterwarnings=", "--timeout=280"),
-            *("--nbval", "--nbval-cell-timeout=120", "--nbval-sanitize-with", SOLUTIONS / "sanitize.cfg"),
-            SOLUTIONS / f"{name}.ipynb",
-        ],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def test_solved_notebooks_show_what_happens(
+    name: str, played: "dict[str, Future[subprocess.CompletedProcess[str]]]"
+) -> None:
+    run = played[name].result()
 
     assert run.returncode == 0, run.stdout + run.stderr
