@@ -6,11 +6,12 @@ makes shell lines behave as they do in a terminal (see `swarmlab.widgets.shell`)
 
 import os
 import sysconfig
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swarmlab.lab import LabError, environment, manage
 from swarmlab.lab.docker_cli import DockerCliError, find_docker, path_with
-from swarmlab.lab.environ import UNSET
+from swarmlab.lab.environ import UNSET, path_to_plugins
 from swarmlab.widgets.shell import attach, detach
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def load(shell: "InteractiveShell") -> None:
         return
     name = done.settings.name
     _use(name, "node-1")
-    os.environ["PATH"] = _path(os.environ.get("PATH", ""))
+    os.environ["PATH"] = path_to_plugins(Path(os.environ["DOCKER_CONFIG"]), _path(os.environ.get("PATH", "")))
     began = {"new": "A new lab", "started": "The lab", "restored": "After a crash, the lab", "running": "The lab"}
     engines = "1 Docker engine" if done.settings.nodes == 1 else f"{done.settings.nodes} Docker engines"
     _say(f'{began[done.outcome]} "{name}" is running: {engines}. The docker command talks to node-1.')

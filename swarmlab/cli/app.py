@@ -150,6 +150,8 @@ def env(
 ) -> None:
     """Print what makes docker talk to a lab. For this shell: eval "$(swarmlab env)"."""
     variables = environment(name, node, tcp=tcp)
+    docker_config = folder(name).docker_config
+    variables["PATH"] = environ.path_to_plugins(docker_config, os.environ.get("PATH", os.defpath))
     if as_json:
         _print_json(variables)
     else:

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import IO
 from zlib import error as ZlibError  # noqa: N812 - zlib has no other name for it
 
+from swarmlab.lab.cache import cache_folder
+
 _VERSION_LINE = re.compile(r"Docker version (\d+)\.(\d+)\S*, build ")
 _OLDEST = (20, 10)
 _LARGEST_BINARY = 200 * 2**20
@@ -60,19 +62,6 @@ def static_build() -> StaticBuild | None:
     return LINUX_X86_64 if (sys.platform, platform.machine()) == ("linux", "x86_64") else None
 
 
-def cache_folder(environ: Mapping[str, str]) -> Path:
-    """Where fetched commands are kept: swarmlab/ in XDG_CACHE_HOME, else in ~/.cache.
-
-    Raises DockerCliError when neither is known.
-    """
-    if base := environ.get("XDG_CACHE_HOME"):
-        return Path(base) / "swarmlab"
-    if home := environ.get("HOME"):
-        return Path(home) / ".cache" / "swarmlab"
-    message = f"Neither XDG_CACHE_HOME nor HOME is set, so there is no cache to fetch docker into.\n{_TO_INSTALL}"
-    raise DockerCliError(message)
-
-
 def is_usable(command: Path) -> bool:
     """Whether a file is the genuine docker command, 20.10 or newer; Podman's stand-in, say, is not."""
     try:
@@ -106,7 +95,11 @@ def find_docker(
     if build is None:
         message = f"There is no docker command on PATH, and none to fetch for this kind of machine.\n{_TO_INSTALL}"
         raise DockerCliError(message)
-    command = cache_folder(environ) / f"docker-{build.version}" / "docker"
+    cache = cache_folder(environ)
+    if cache is None:
+        message = f"Neither XDG_CACHE_HOME nor HOME is set, so there is no cache to fetch docker into.\n{_TO_INSTALL}"
+        raise DockerCliError(message)
+    command = cache / f"docker-{build.version}" / "docker"
     if not _is_build(command, build):
         if not fetch:
             message = f"There is no docker command on PATH nor in the cache.\n{_TO_INSTALL}"

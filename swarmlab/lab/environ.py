@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from swarmlab.lab import compose_plugin
 from swarmlab.lab.errors import LabError
 from swarmlab.lab.folder import CLIENT_FILES, Folder, Settings, make_private, up_command, write_whole
 
@@ -34,6 +35,13 @@ def environment(where: Folder, settings: Settings, node: str = "node-1", *, tcp:
     }
 
 
+def path_to_plugins(docker_config: Path, path: str) -> str:
+    """PATH with the folder at its end in which the lab has `docker-compose`; a command of the machine's comes first."""
+    plugins = str(compose_plugin.plugin_folder(docker_config))
+    folders = path.split(os.pathsep)
+    return path if plugins in folders else os.pathsep.join(filter(None, (path, plugins)))
+
+
 def commands(variables: Mapping[str, str], shell: str, present: Mapping[str, str]) -> list[str]:
     """Lines for `shell` (`sh`, `fish` or `powershell`) that set variables, and unset harmful ones that are `present`.
 
@@ -49,8 +57,11 @@ def commands(variables: Mapping[str, str], shell: str, present: Mapping[str, str
     raise LabError(f'No such shell: "{shell}"; there are sh (also for bash and zsh), fish and powershell.')
 
 
-def write_contexts(where: Folder, settings: Settings) -> None:
-    """Give the lab a Docker configuration of its own, with a context a node. What the learner added there is kept."""
+def write_docker_config(where: Folder, settings: Settings) -> None:
+    """Give the lab a Docker configuration of its own, with a context a node, and docker compose.
+
+    What the learner added there is kept.
+    """
     meta = where.docker_config / "contexts" / "meta"
     make_private(where.docker_config, "the lab's Docker configuration")
     make_private(meta, "the lab's Docker contexts")
@@ -59,6 +70,7 @@ def write_contexts(where: Folder, settings: Settings) -> None:
         # The docker command looks for its plugins (compose, …) beside its configuration, which is not the user's here.
         plugins = Path(os.path.expanduser("~"), ".docker", "cli-plugins")
         write_whole(config, json.dumps({"cliPluginsExtraDirs": [str(plugins)]} if plugins.is_dir() else {}) + "\n")
+    compose_plugin.place(where.docker_config)
     for node in settings.node_names:
         _write_context(meta, node, f"{node} of the lab {where.name}", settings.endpoint(node))
         name, secure = f"{node}-tls", settings.tcp_endpoint(node)

@@ -280,11 +280,11 @@ def make_private(path: Path, what: str) -> None:
         raise LabError(f"Cannot write to {what} {path}; set SWARMLAB_HOME to a folder that you may write to.")
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str, *, executable: bool = False) -> None:
     """Write a file that others see complete or not at all. Raises LabError."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        aside.touch(0o600)
+        aside.touch(0o700 if executable else 0o600)
         aside.write_text(text, "utf-8")
         aside.replace(path)
     except OSError as error:

@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from swarmlab.lab import manage
 from swarmlab.lab.docker_cli import DockerCliError, find_docker, path_with
-from swarmlab.lab.environ import UNSET, environment
+from swarmlab.lab.environ import UNSET, environment, path_to_plugins
 from swarmlab.lab.errors import LabError
 from swarmlab.lab.folder import DEFAULT_NAME, folder, make_private, write_whole
 
@@ -58,7 +58,7 @@ def surroundings(present: Mapping[str, str], lab: Mapping[str, str], docker: Pat
     unwanted = (*UNSET, "PYTHONHOME", "PYTHONPATH")
     kept = {key: value for key, value in present.items() if key not in unwanted and not key.startswith("JUPYTER")}
     commands = Path(sys.executable).parent
-    path = path_with(docker, present.get("PATH", ""))
+    path = path_to_plugins(Path(lab["DOCKER_CONFIG"]), path_with(docker, present.get("PATH", "")))
     return kept | {
         **lab,
         "PATH": os.pathsep.join(filter(None, (str(commands), path))),

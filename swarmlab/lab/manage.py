@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from swarmlab.lab import launch
 from swarmlab.lab.client import NotRunningError, ask
-from swarmlab.lab.environ import write_contexts
+from swarmlab.lab.environ import write_docker_config
 from swarmlab.lab.errors import LabError
 from swarmlab.lab.folder import Folder, Settings, all_folders, folder, make_private, remove_sockets, up_command
 from swarmlab.lab.locks import Lock, signed
@@ -93,7 +93,7 @@ def up(
         crashed = signed(where.lock) is not None
         settings = where.open_sockets(settings)
         prepare_certificates(where, settings)
-        write_contexts(where, settings)
+        write_docker_config(where, settings)
         launch.launch(where)
     return Up(settings, "new" if new else "restored" if crashed else "started")
 

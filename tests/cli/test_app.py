@@ -95,10 +95,12 @@ def test_env_is_read_back_by_a_shell(run, home):
     run("up", "--nodes", "2")
     code, output, errors = run("env", "node-2")
     assert (code, errors) == (0, "")
-    script = f'{output}\nprintf \'%s \' "$DOCKER_HOST" "$DOCKER_CONFIG" "$DOCKER_BUILDKIT" "$SWARMLAB_LAB"'
+    names = ("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_BUILDKIT", "SWARMLAB_LAB", "PATH##*:")
+    script = f"{output}\nprintf '%s ' {' '.join(f'${{{name}}}' for name in names)}"
     seen = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
     lab = home / "default"
-    assert seen.split() == [f"unix://{lab}/run/node-2.sock", str(lab / "docker"), "0", "default"]
+    config = lab / "docker"
+    assert seen.split() == [f"unix://{lab}/run/node-2.sock", str(config), "0", "default", f"{config}/cli-plugins"]
     assert json.loads(run("env", "--json")[1])["DOCKER_HOST"] == f"unix://{lab}/run/node-1.sock"
     assert run("env", "--shell", "fish")[1].startswith("set -gx DOCKER_HOST")
 
@@ -106,7 +108,7 @@ def test_env_is_read_back_by_a_shell(run, home):
 def test_env_of_a_lab_that_is_stopped_warns_beside_the_output(run):
     folder("a").create(1, 1.0)
     code, output, errors = run("env", "--name", "a")
-    assert (code, output.count("export ")) == (0, 4)
+    assert (code, output.count("export ")) == (0, 5)
     assert errors == 'The lab "a" is not running; start it with: swarmlab up --name a\n'
 
 

@@ -25,6 +25,7 @@ def no_docker(monkeypatch):
 
 def test_every_finding_that_is_not_ok_has_a_remedy(home, no_docker, monkeypatch):
     monkeypatch.setattr(doctor, "_bind", lambda host, port: errno.EACCES)
+    monkeypatch.setattr(doctor, "find_compose", lambda **_: None)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (10, 20))
     monkeypatch.setattr(
         doctor.shutil, "disk_usage", lambda _: os.statvfs_result([0] * 10) and type("U", (), {"free": 1})
@@ -39,12 +40,23 @@ def test_every_finding_that_is_not_ok_has_a_remedy(home, no_docker, monkeypatch)
         "Addresses": "note",
         "Ports": "note",
         "docker command": "problem",
+        "docker compose": "note",
         'Lab "a"': "note",
         "Crashed labs": "note",
     }
     assert all(bool(check.remedy) == (check.result != "ok") for check in found.values())
     assert found["Crashed labs"].found == "b"
     assert "swarmlab url 80" in found["Ports"].remedy
+
+
+def test_compose_is_told_of_once_it_is_there(home, tmp_path, monkeypatch):
+    command = tmp_path / "docker-compose"
+    command.write_text("#!/bin/sh\necho Docker Compose version v5\n")
+    command.chmod(0o755)
+    monkeypatch.setattr(doctor, "find_compose", lambda **_: command)
+    assert doctor._compose(folder("a")).found == f"Docker Compose version v5 at {command}"
+    command.write_text("#!/bin/sh\nexit 1\n")
+    assert doctor._compose(folder("a")).result == "problem"
 
 
 def test_a_home_that_cannot_be_written_to(home, monkeypatch):

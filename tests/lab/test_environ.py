@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 from swarmlab.lab import LabError
-from swarmlab.lab.environ import UNSET, commands, environment, write_contexts
+from swarmlab.lab.compose_plugin import VERSION
+from swarmlab.lab.environ import UNSET, commands, environment, path_to_plugins, write_docker_config
 from swarmlab.lab.folder import Folder
 
 
@@ -54,7 +55,7 @@ def test_docker_finds_a_context_for_each_node_and_uses_none_by_itself(lab):
     if docker is None:
         pytest.skip("no docker command here")
     where, settings = lab
-    write_contexts(where, settings)
+    write_docker_config(where, settings)
     environ = {"PATH": os.environ["PATH"], "DOCKER_CONFIG": str(where.docker_config)}
     done = subprocess.run(
         [docker, "context", "ls", "--format", "{{.Name}} {{.Current}} {{.DockerEndpoint}}"],
@@ -69,9 +70,31 @@ def test_what_the_learner_configured_is_kept(lab, monkeypatch, tmp_path):
     where, settings = lab
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".docker" / "cli-plugins").mkdir(parents=True)
-    write_contexts(where, settings)
+    write_docker_config(where, settings)
     config = where.docker_config / "config.json"
     assert json.loads(config.read_text()) == {"cliPluginsExtraDirs": [str(tmp_path / ".docker" / "cli-plugins")]}
     config.write_text('{"psFormat": "mine"}')
-    write_contexts(where, settings)
+    write_docker_config(where, settings)
     assert config.read_text() == '{"psFormat": "mine"}'
+
+
+def test_the_plugins_come_last_on_path_and_once(tmp_path):
+    path = path_to_plugins(tmp_path, "/usr/bin:/bin")
+    assert path == f"/usr/bin:/bin:{tmp_path}/cli-plugins"
+    assert path_to_plugins(tmp_path, path) == path
+    assert path_to_plugins(tmp_path, "") == f"{tmp_path}/cli-plugins"
+
+
+def test_docker_has_compose_as_a_plugin(lab, monkeypatch, tmp_path):
+    docker = shutil.which("docker")
+    if docker is None:
+        pytest.skip("no docker command here")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    compose = tmp_path / ".cache" / "swarmlab" / f"docker-compose-{VERSION}" / "docker-compose"
+    where, settings = lab
+    write_docker_config(where, settings)
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DOCKER_CONFIG": str(where.docker_config)}
+    listed = subprocess.run([docker, "--help"], env=environ, capture_output=True, text=True, check=True).stdout
+    assert "compose*" in listed
+    assert not compose.exists()

@@ -36,7 +36,8 @@ def test_loading_starts_the_lab_and_leads_docker_to_it(shell, capsys, tmp_path):
     assert status("a")["state"] == "running"
     assert environment("a").items() <= dict(os.environ).items()
     assert "DOCKER_TLS_VERIFY" not in os.environ
-    assert os.environ["PATH"] == f"{sysconfig.get_path('scripts')}:{tmp_path}:/usr/bin:/bin"
+    plugins = f"{os.environ['DOCKER_CONFIG']}/cli-plugins"
+    assert os.environ["PATH"] == f"{sysconfig.get_path('scripts')}:{tmp_path}:/usr/bin:/bin:{plugins}"
 
 
 def test_loading_again_starts_a_lab_that_has_ended(shell, capsys):

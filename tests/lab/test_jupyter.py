@@ -102,7 +102,7 @@ def test_the_environment_is_the_labs_and_the_users_own_jupyter_is_left_out(folde
     assert seen == {
         **LAB,
         "LANG": "C.UTF-8",
-        "PATH": f"{Path(sys.executable).parent}:{docker.parent}:/usr/bin",
+        "PATH": f"{Path(sys.executable).parent}:{docker.parent}:/usr/bin:/lab/docker/cli-plugins",
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_DATA_DIR": str(folder / "data"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
