@@ -18,7 +18,7 @@ from swarmlab.api import Server
 from swarmlab.clock import SECOND, VirtualClock
 from swarmlab.engine import Lab
 from swarmlab.journal import Journal, Seal
-from swarmlab.lab.environ import environment, write_contexts
+from swarmlab.lab.environ import environment, write_docker_config
 from swarmlab.lab.folder import Folder, Settings
 from swarmlab.manager import Swarm
 from swarmlab.network import node_addresses
@@ -85,7 +85,7 @@ class Stage:
         self.path = self.folder.journal
         self.settings = Settings("stage", _NUMBER, nodes, 1.0, self.folder.path / "run", hollow=True)
         self.settings.sockets.mkdir()
-        write_contexts(self.folder, self.settings)
+        write_docker_config(self.folder, self.settings)
         self.env = {"PATH": os.environ["PATH"], "HOME": str(self.home), **environment(self.folder, self.settings)}
         self.work = self.home / "work"
         self.work.mkdir()
