@@ -301,7 +301,8 @@ def test_thousands_of_sleepers_cost_no_thread_and_no_descriptor(tmp_path: Path) 
         threads = threading.active_count()
         containers = [await made.start("alpine", "sleep", "1000") for _ in range(2000)]
         assert threading.active_count() == threads
-        assert entries(Path("/proc/self/fd")) == descriptors
+        # What earlier tests left behind may be closed meanwhile.
+        assert entries(Path("/proc/self/fd")) <= descriptors
         await advance(clock, 1000)
         assert {await container.wait() for container in containers} == {0}
         assert entries(tmp_path) == 0
