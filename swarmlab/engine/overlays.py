@@ -16,9 +16,9 @@ from swarmlab.store import Actor, Commit, Kind, Store
 
 #: What a real engine needs at least to make the ingress network, in seconds of swarm time from the beginning of its
 #: work as a node: one that has made the swarm, and one that has joined it.
-INGRESS_OF_FIRST, INGRESS_OF_JOINED = 0.05, 0.5
+INGRESS_OF_FIRST, INGRESS_OF_JOINED = 0.05, 0.6
 #: From then on to its own end of that network, with the bridge to the outside.
-SANDBOX_SETUP = 0.25
+SANDBOX_SETUP = 0.4
 #: A network that nothing is on any more is taken down after so many seconds.
 TEARDOWN = 0.15
 
