@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -23,6 +24,8 @@ from tests.support.specs import GLOBAL, host, ingress, restart, service_spec, up
 
 S = TaskState
 THOROUGH = bool(os.environ.get("SWARMLAB_THOROUGH"))
+#: A time-out that strikes within a loop leaves a swarm in which nothing holds any more: many lives have more time.
+pytestmark = pytest.mark.timeout(3600 if THOROUGH else 120)
 NAMES = st.sampled_from(["a", "b", "c"])
 NODES = st.sampled_from(["n1", "n2", "n3", "n4"])
 SPECS = st.builds(

@@ -7,7 +7,7 @@ from swarmlab.store import Commit, Kind
 
 S = TaskState
 #: Long enough for the loops to have dealt with a node that went and came back, in nanoseconds.
-_LATELY = 120_000_000_000
+_LATELY = 15_000_000_000
 ORCHESTRATORS = {"replicated orchestrator", "global orchestrator", "jobs orchestrator"}
 
 
