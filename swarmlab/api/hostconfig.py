@@ -39,6 +39,7 @@ def host_config(container: Container, bindings: Mapping[str, Sequence[int]]) -> 
     """`HostConfig`; `bindings` are the published ports by `port/protocol`."""
     if container.host is not None:
         return _by_hand(container.host)
+    asked = msgspec.to_builtins(container.asked or HostConfig())
     published = {
         key: [{"HostIp": "", "HostPort": str(port)} for port in ports]
         for key, ports in sorted(bindings.items())
@@ -51,9 +52,9 @@ def host_config(container: Container, bindings: Mapping[str, Sequence[int]]) -> 
         "NetworkMode": "default",
         "PortBindings": published,
         **_BEFORE,
-        "ReadonlyRootfs": container.read_only,
-        "Memory": container.memory,
+        "Memory": 0,
         **_AFTER,
+        **asked,
         **_asked_mounts(container),
     }
 

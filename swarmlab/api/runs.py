@@ -3,13 +3,10 @@
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 
-import msgspec
-
 from swarmlab.api.call import DONE, NO_CONTENT, Answer, ApiVersion, Call, Route, Stream, document
 from swarmlab.api.duration import parse_until
-from swarmlab.api.errors import ApiError, bad_request, internal
+from swarmlab.api.errors import bad_request, internal
 from swarmlab.api.execs import sizes
-from swarmlab.engine import check_policy
 from swarmlab.engine.ends import Condition
 from swarmlab.objects.run import ContainerRequest, UpdateRequest
 
@@ -28,7 +25,7 @@ def create(call: Call) -> Answer:
     if len(asked) > 1 and call.version < _SEVERAL_NETWORKS:
         raise bad_request(f"Container cannot be connected to network endpoints: {', '.join(asked)}")
     made = call.engine.by_hand.create(request, call.param("name"))
-    return document({"Id": made.id, "Warnings": []}, HTTPStatus.CREATED)
+    return document({"Id": made.id, "Warnings": call.engine.by_hand.warnings(request)}, HTTPStatus.CREATED)
 
 
 async def start(call: Call) -> Answer:
@@ -98,17 +95,8 @@ def wait(call: Call) -> Stream:
 
 def update(call: Call) -> Answer:
     """`POST /containers/{id}/update`: the restart policy and the limits."""
-    request = call.decode(UpdateRequest)
-    check_policy(request.restart_policy)
-    container = call.engine.containers.find(call.name)
-    if container.host is None:
-        raise ApiError(HTTPStatus.NOT_IMPLEMENTED, "updating the container of a task is not available in swarmlab")
-    fields = msgspec.structs.asdict(request)
-    if not request.restart_policy.name:
-        del fields["restart_policy"]
-    changed = {name: value for name, value in fields.items() if value}
-    call.engine.containers.update(container.id, msgspec.structs.replace(container.host, **changed))
-    return document({"Warnings": None})
+    warnings = call.engine.by_hand.update(call.name, call.decode(UpdateRequest))
+    return document({"Warnings": warnings or None})
 
 
 async def prune(call: Call) -> Answer:

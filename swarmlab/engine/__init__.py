@@ -5,7 +5,6 @@ from swarmlab.engine.build import Message as BuildMessage
 from swarmlab.engine.cluster import ClusterComponent
 from swarmlab.engine.commit import CommitRequest, commit
 from swarmlab.engine.containers import Containers
-from swarmlab.engine.create import check_policy
 from swarmlab.engine.engine import DockerEngine
 from swarmlab.engine.errors import EngineError
 from swarmlab.engine.execs import Exec, Execs
@@ -42,7 +41,6 @@ __all__ = [
     "StageBuilt",
     "SwarmInfo",
     "TaskLine",
-    "check_policy",
     "commit",
     "requested",
     "unreachable",

@@ -61,6 +61,15 @@ def check_data_path_port(port: int) -> int:
     return port or 4789
 
 
+def is_address(text: str, family: int | None = None) -> bool:
+    """Whether a text is an IP address, of version 4 or 6 if the `family` is given."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return family is None or address.version == family
+
+
 def _resolve(host: str, own: str, error: EngineError, *, zero: bool) -> str:
     if host in _INTERFACES:
         return own

@@ -1,12 +1,16 @@
 """What people do with containers themselves, and with those of tasks (MB: daemon/{create,start,stop,delete}.go)."""
 
+import msgspec
+
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.create import build, checked_name
+from swarmlab.engine.description import cpu_count
 from swarmlab.engine.errors import EngineError, bad_request, conflict
+from swarmlab.engine.hostchecks import check_host, check_policy, check_resources
 from swarmlab.engine.images import LocalImages
 from swarmlab.engine.signals import signal_name
 from swarmlab.objects.local import Container
-from swarmlab.objects.run import ContainerRequest
+from swarmlab.objects.run import ContainerRequest, HostConfig, UpdateRequest
 from swarmlab.runtime import base
 
 
@@ -24,6 +28,36 @@ class ByHand:
         while not name and self._containers.has_name(container.name):
             container = self._build(request, name)
         return self._containers.create(container)
+
+    @staticmethod
+    def warnings(request: ContainerRequest) -> list[str]:
+        """What Docker warns of when such a container is made."""
+        return check_host(request.host_config, cpu_count())
+
+    def update(self, reference: str, request: UpdateRequest) -> list[str]:
+        """Change its restart policy and limits, those that are given; what Docker warns of."""
+        asked = HostConfig(**msgspec.structs.asdict(request))
+        check_policy(asked.restart_policy)
+        warnings = check_resources(asked, cpu_count(), update=True)
+        container = self._containers.find(reference)
+        host = container.host
+        if host is None:
+            raise EngineError(501, "updating the container of a task is not available in swarmlab")
+        changed = {name: value for name, value in msgspec.structs.asdict(request).items() if value}
+        if not asked.restart_policy.name:
+            del changed["restart_policy"]
+        elif host.auto_remove:
+            raise self._cannot_update(
+                container, "Restart policy cannot be updated because AutoRemove is enabled for the container"
+            )
+        if 0 < host.memory_swap < asked.memory and not asked.memory_swap:
+            raise self._cannot_update(
+                container,
+                "Memory limit should be smaller than already set memoryswap limit, "
+                "update the memoryswap at the same time",
+            )
+        self._containers.update(container.id, msgspec.structs.replace(host, **changed))
+        return warnings
 
     async def start(self, reference: str) -> bool:
         """Start it; False when it runs already."""
@@ -88,7 +122,7 @@ class ByHand:
         if container.name == name.removeprefix("/"):
             raise bad_request("Renaming a container with the same name as its current name")
         try:
-            self._containers.rename(container.id, checked_name(name))
+            self._containers.rename(container.id, checked_name(f"/{name.removeprefix('/')}"))
         except EngineError as error:
             raise EngineError(error.status, f"Error when allocating new name: {error}") from None
 
@@ -105,8 +139,12 @@ class ByHand:
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
+    @staticmethod
+    def _cannot_update(container: Container, reason: str) -> EngineError:
+        return conflict(f"Cannot update container {container.id}: {reason}")
+
     def _build(self, request: ContainerRequest, name: str) -> Container:
-        return build(request, name, self._images, self._node, self._containers.find)
+        return build(request, name, self._images, self._node, cpu_count(), self._containers.find)
 
     async def _start(self, container_id: str) -> None:
         try:

@@ -1,17 +1,18 @@
 """A container made by hand, from what a client asks for (MB: daemon/{create,container}.go)."""
 
-import ipaddress
 import posixpath
 import re
 from collections.abc import Callable, Mapping
 
 import msgspec
 
+from swarmlab.engine.addresses import is_address
 from swarmlab.engine.containers import new_container_id
 from swarmlab.engine.environment import merged_env
-from swarmlab.engine.errors import EngineError, bad_request, internal
+from swarmlab.engine.errors import EngineError, bad_request
+from swarmlab.engine.hostchecks import check_health, check_host, with_swap
 from swarmlab.engine.images import LocalImages
-from swarmlab.engine.logdrivers import DEFAULT_DRIVER, check_log_config
+from swarmlab.engine.logdrivers import DEFAULT_DRIVER
 from swarmlab.engine.mounts import mount_points
 from swarmlab.engine.names import random_name
 from swarmlab.engine.signals import signal_number
@@ -23,15 +24,11 @@ from swarmlab.objects.run import (
     EndpointSettings,
     HostConfig,
     NetworkingConfig,
-    RestartPolicy,
 )
 
 _NAME = re.compile(r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _PORT = re.compile(r"(\d{1,5})(?:/(tcp|udp|sctp))?")
 _HOST_PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?|")
-_LEAST_MEMORY = 6 << 20
-_CGROUP_NAMESPACES = frozenset({"", "private", "host"})
-_RESTARTS = frozenset({"", "no", "always", "unless-stopped", "on-failure"})
 
 
 def checked_name(name: str) -> str:
@@ -42,16 +39,17 @@ def checked_name(name: str) -> str:
 
 
 def build(
-    request: ContainerRequest, name: str, images: LocalImages, node: str, find: Callable[[str], Container]
+    request: ContainerRequest, name: str, images: LocalImages, node: str, cpus: int, find: Callable[[str], Container]
 ) -> Container:
     """A record for the container, the image's defaults merged in; a random name if it has none.
 
-    `find` is asked for containers that it shares something with. Raises EngineError with Docker's words.
+    `node` is the machine's name and `cpus` how many processors it has; `find` is asked for containers that it shares
+    something with. Raises EngineError with Docker's words.
     """
     if request == ContainerRequest():
         raise bad_request("Config cannot be empty in order to create a container")
     image = images.get(request.image)
-    _check(request)
+    _check(request, cpus)
     host = request.host_config
     entrypoint, cmd = _command(request, image.config)
     process = (*entrypoint, *cmd)
@@ -97,7 +95,7 @@ def build(
         memory=host.memory,
         # No limit is null to whoever looks.
         host=msgspec.structs.replace(
-            host,
+            with_swap(host),
             network_mode=mode,
             pids_limit=host.pids_limit or None,
             log_config=msgspec.structs.replace(host.log_config, type=host.log_config.type or DEFAULT_DRIVER),
@@ -125,27 +123,10 @@ def _attachments(config: NetworkingConfig, mode: str) -> dict[str, EndpointSetti
     for settings in config.endpoints_config.values():
         wanted = settings.ipam_config or EndpointIPAMConfig()
         for family, address in ((4, wanted.ipv4_address), (6, wanted.ipv6_address)):
-            if address and not _is_address(address, family):
+            if address and not is_address(address, family):
                 raise bad_request(f"invalid IPv{family} address: {address}")
     asked = config.endpoints_config or {mode: EndpointSettings()}
     return {"bridge" if name == "default" else name: settings for name, settings in asked.items()}
-
-
-def _is_address(text: str, family: int) -> bool:
-    try:
-        return ipaddress.ip_address(text).version == family
-    except ValueError:
-        return False
-
-
-def check_policy(policy: RestartPolicy) -> None:
-    """Raises EngineError (400) for a restart policy that is none."""
-    if policy.name not in _RESTARTS:
-        raise bad_request(f"invalid restart policy '{policy.name}'")
-    if policy.maximum_retry_count < 0:
-        raise bad_request("maximum retry count cannot be negative")
-    if policy.maximum_retry_count and policy.name != "on-failure":
-        raise bad_request(f"maximum retry count cannot be used with restart policy '{policy.name}'")
 
 
 def _command(request: ContainerRequest, image: ImageConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -156,8 +137,7 @@ def _command(request: ContainerRequest, image: ImageConfig) -> tuple[tuple[str, 
     return entrypoint, request.cmd
 
 
-def _check(request: ContainerRequest) -> None:
-    host = request.host_config
+def _check(request: ContainerRequest, cpus: int) -> None:
     if request.working_dir and not request.working_dir.startswith("/"):
         raise bad_request(f"the working directory '{request.working_dir}' is invalid, it needs to be an absolute path")
     for variable in request.env:
@@ -165,17 +145,9 @@ def _check(request: ContainerRequest) -> None:
             raise bad_request(f"invalid environment variable: {variable}")
     if request.stop_signal:
         signal_number(request.stop_signal)
-    check_policy(host.restart_policy)
-    if host.auto_remove and host.restart_policy.name not in {"", "no"}:
-        raise bad_request("can't create 'AutoRemove' container with restart policy")
-    if 0 < host.memory < _LEAST_MEMORY:
-        raise bad_request("Minimum memory limit allowed is 6MB")
-    if host.cgroupns_mode not in _CGROUP_NAMESPACES:
-        raise bad_request(f"invalid cgroup namespace mode: {host.cgroupns_mode}")
-    if host.isolation not in {"", "default"}:
-        raise internal(f"Invalid isolation: \"{host.isolation}\" - linux only supports 'default'")
-    check_log_config(host.log_config)
-    _check_ports(host, request.exposed_ports)
+    check_health(request.healthcheck)
+    check_host(request.host_config, cpus)
+    _check_ports(request.host_config, request.exposed_ports)
 
 
 def _check_ports(host: HostConfig, exposed: Mapping[str, object]) -> None:

@@ -26,10 +26,15 @@ _LOG_DRIVERS = (
 _NETWORK_DRIVERS = ("bridge", "host", "ipvlan", "macvlan", "null", "overlay")
 
 
+def cpu_count() -> int:
+    """How many processors each node has: this machine's."""
+    return os.cpu_count() or 1
+
+
 @cache
 def _resources(settings: EngineSettings) -> Resources:
     return Resources(
-        nano_cpus=(os.cpu_count() or 1) * 1_000_000_000,
+        nano_cpus=cpu_count() * 1_000_000_000,
         memory_bytes=psutil.virtual_memory().total,
         generic_resources=settings.generic,
     )

@@ -7,14 +7,17 @@ from swarmlab.clock import SECOND
 from swarmlab.engine.containers import new_container_id
 from swarmlab.engine.environment import merged_env
 from swarmlab.engine.errors import EngineError, not_found
+from swarmlab.engine.hostchecks import check_health, check_host, with_swap
+from swarmlab.engine.logdrivers import DEFAULT_DRIVER
 from swarmlab.engine.mounts import mount_points
 from swarmlab.images import Image
 from swarmlab.objects import Config, ContainerSpec, NodeDescription, Secret, Task
-from swarmlab.objects.container import FileTarget
+from swarmlab.objects.container import DNSConfig, FileTarget
 from swarmlab.objects.defaults import STOP_GRACE_PERIOD
 from swarmlab.objects.generic import environment
 from swarmlab.objects.local import Container, ContainerNetwork, MountPoint
-from swarmlab.objects.run import HostConfig
+from swarmlab.objects.run import HostConfig, LogConfig
+from swarmlab.objects.service import Limit, ResourceRequirements
 from swarmlab.objects.template import Function, TemplateError, expand_container, expand_payload
 from swarmlab.runtime import base
 from swarmlab.runtime.controller import TaskError
@@ -52,7 +55,7 @@ def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> C
         raise TaskError("no command specified")
     health = spec.healthcheck if spec.healthcheck is not None and spec.healthcheck.test else config.healthcheck
     ports = tuple(p for p in (task.endpoint.ports if task.endpoint is not None else ()) if p.publish_mode == "host")
-    limits = task.spec.resources.limits if task.spec.resources is not None else None
+    asked = _asked(task, spec, node)
     return Container(
         id=container_id,
         name=task.name,
@@ -80,10 +83,43 @@ def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> C
         mounts=_mounts(spec, config.volumes),
         volumes=tuple(sorted(config.volumes)),
         read_only=spec.read_only,
-        memory=limits.memory_bytes if limits is not None else 0,
+        memory=asked.memory,
         task_id=task.id,
-        hosts=tuple(_extra_hosts(spec)),
+        hosts=asked.extra_hosts,
+        asked=asked,
     )
+
+
+def _asked(task: Task, spec: ContainerSpec, node: NodeDescription) -> HostConfig:
+    """What the spec asks of the machine (MB: containerConfig.hostConfig). Raises TaskError when that cannot be."""
+    resources = task.spec.resources or ResourceRequirements()
+    limits = resources.limits or Limit()
+    dns = spec.dns_config or DNSConfig()
+    driver = task.spec.log_driver
+    asked = HostConfig(
+        log_config=LogConfig(type=driver.name or DEFAULT_DRIVER, config=driver.options) if driver else LogConfig(),
+        cap_add=spec.capability_add,
+        cap_drop=spec.capability_drop,
+        dns=dns.nameservers,
+        dns_options=dns.options,
+        dns_search=dns.search,
+        extra_hosts=tuple(_extra_hosts(spec)),
+        group_add=spec.groups,
+        oom_score_adj=spec.oom_score_adj,
+        readonly_rootfs=spec.read_only,
+        sysctls=spec.sysctls,
+        memory=limits.memory_bytes,
+        nano_cpus=limits.nano_cpus,
+        pids_limit=limits.pids or None,
+        ulimits=spec.ulimits,
+        init=spec.init,
+    )
+    try:
+        check_health(spec.healthcheck)
+        check_host(asked, node.resources.nano_cpus // SECOND)
+    except EngineError as error:
+        raise TaskError(str(error)) from None
+    return with_swap(asked)
 
 
 def _extra_hosts(spec: ContainerSpec) -> Iterable[str]:

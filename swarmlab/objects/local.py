@@ -225,6 +225,8 @@ class Container(Object, frozen=True):
     task_id: str = ""
     #: Lines of a task's hosts file, as `name:address`.
     hosts: Strings = ()
+    #: What a task's spec asks of the machine.
+    asked: HostConfig | None = None
     #: The rest is of containers that were made by hand. `host` is what was asked for, None for a task's.
     host: HostConfig | None = None
     domainname: str = ""

@@ -74,12 +74,16 @@ class HostConfig(Spec, frozen=True):
     cpu_period: int = 0
     cpu_quota: int = 0
     cpuset_cpus: str = msgspec.field(default="", name="CpusetCpus")
+    cpuset_mems: str = msgspec.field(default="", name="CpusetMems")
     memory_reservation: int = 0
     memory_swap: int = 0
+    memory_swappiness: int | None = None
     oom_kill_disable: bool = False
     pids_limit: int | None = None
     ulimits: tuple[Ulimit, ...] = ()
     init: bool | None = None
+    runtime: str = ""
+    storage_opt: Labels = msgspec.field(default_factory=dict)
 
 
 class EndpointIPAMConfig(Spec, frozen=True):

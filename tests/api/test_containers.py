@@ -8,6 +8,7 @@ from swarmlab.clock import SECOND
 from swarmlab.objects import Network, NetworkSpec, PortConfig
 from swarmlab.objects.container import HealthConfig
 from swarmlab.objects.local import Container, ContainerNetwork, ContainerState
+from swarmlab.objects.run import HostConfig
 from swarmlab.runtime.base import LogLine, ProbeResult
 from swarmlab.store import Kind
 
@@ -157,7 +158,9 @@ def test_inspect(client: Client) -> None:
     client.engine.put(Kind.NETWORK, Network(id=NETWORK, spec=NetworkSpec(name="back")))
     endpoint = ContainerNetwork(network_id=NETWORK, addresses=("10.0.1.3/24",), aliases=("web",))
     client.engine.containers.every = [
-        container(endpoints=(endpoint,), memory=7, healthcheck=HealthConfig(test=("CMD", "true"), retries=3))
+        container(
+            endpoints=(endpoint,), asked=HostConfig(memory=7), healthcheck=HealthConfig(test=("CMD", "true"), retries=3)
+        )
     ]
     client.engine.containers.programs["a" * 64] = FakeProgram(
         health="healthy", failing_streak=1, probes=(ProbeResult(1_500_000_000, 2_000_000_000, 1, "refused\n"),)

@@ -309,6 +309,44 @@ def test_what_was_killed_stays_dead(live: Live) -> None:
     assert live.inspect()["HostConfig"]["RestartPolicy"]["Name"] == "no"
 
 
+@pytest.mark.parametrize(
+    ("host", "change", "status", "text"),
+    [
+        ({}, {"Memory": 1000}, 400, "Minimum memory limit allowed is 6MB"),
+        (
+            {"AutoRemove": True},
+            {"RestartPolicy": {"Name": "always"}},
+            409,
+            "Restart policy cannot be updated because AutoRemove is enabled for the container",
+        ),
+        (
+            {"Memory": 16 << 20},
+            {"Memory": 64 << 20},
+            409,
+            "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
+        ),
+    ],
+)
+def test_updates_that_cannot_be(
+    live: Live, host: dict[str, Any], change: dict[str, Any], status: int, text: str
+) -> None:
+    live.run("sleep", "1000", HostConfig=host)
+    before = live.inspect()["HostConfig"]
+    answer = live.client("POST", "/containers/box/update", change)
+    assert answer.status == status
+    assert answer.message.endswith(text)
+    assert answer.message.startswith("Cannot update container ") == (status == 409)
+    assert live.inspect()["HostConfig"] == before
+
+
+def test_limits_may_be_updated(live: Live) -> None:
+    live.run("sleep", "1000", HostConfig={"Memory": 16 << 20})
+    change = {"Memory": 64 << 20, "MemorySwap": 64 << 20}
+    assert live.client("POST", "/containers/box/update", change).json == {"Warnings": None}
+    host = live.inspect()["HostConfig"]
+    assert (host["Memory"], host["MemorySwap"]) == (64 << 20, 64 << 20)
+
+
 def test_published_ports_answer(live: Live) -> None:
     live.run("", image="nginx:alpine", Cmd=None, HostConfig={"PortBindings": {"80/tcp": [{"HostPort": ""}]}})
     (published, _), *_ = (live.inspect()["NetworkSettings"]["Ports"]["80/tcp"],)
