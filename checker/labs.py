@@ -4,7 +4,7 @@ A source names the variables of its exercise as exercise files do: `${service}`,
 number in words. With seed 0 these are the book's values, and so they are in `labs/`; another seed gives a notebook that
 has other values in texts and commands, and starts the exercise with that seed (`${seed}`). An empty fenced block marked
 `question B5 where` is where that exercise's question stands, with its statements; a step need only be named when there
-are several.
+are several. One marked `index` is where the table of all labs stands.
 """
 
 import re
@@ -19,6 +19,9 @@ LABS, SOLUTIONS, SOURCES = _ROOT / "labs", _ROOT / "solutions", _ROOT / "solutio
 IMAGES = LABS / "images"
 _PLACE = re.compile(r"\$\{(\w+)(\|\w+)?\}")
 _QUESTION = re.compile(r"^```question (\S+)(?: (\S+))?\n```$", re.MULTILINE)
+_INDEX = "```index\n```"
+#: How the names of labs begin; other notebooks are about the labs.
+_LAB = re.compile(r"[A-Y]")
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -53,8 +56,24 @@ def source(stem: str, seed: int = BOOK) -> str:
     values: dict[str, Variable] = {"seed": seed}
     for exercise in exercises_of(stem):
         values |= load(exercise, seed=seed).variables
-    text = (SOURCES / f"{stem}.md").read_text(encoding="utf-8")
-    return _QUESTION.sub(lambda match: _question(match[1], match[2], seed), fill(text, values))
+    text = fill(_raw(stem), values)
+    if _INDEX in text:
+        text = text.replace(_INDEX, index())
+    return _QUESTION.sub(lambda match: _question(match[1], match[2], seed), text)
+
+
+def index() -> str:
+    """The table of all labs, in Markdown: what their first sentences say, and what they follow."""
+    rows = ["| lab | what it is about | chapter |", "|---|---|---|"]
+    for stem in stems():
+        if not _LAB.match(stem):
+            continue
+        head, _, rest = _raw(stem).partition("\n")
+        about = " ".join(rest.strip().split("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+        about = about.removeprefix("In this lab ").removeprefix("you ")
+        title = head.removeprefix("# ").removeprefix("Lab ")
+        rows.append(f"| [{title}]({stem}.ipynb) | {about} | {_chapter(stem)} |")
+    return "\n".join(rows)
 
 
 def fill(text: str, values: Mapping[str, Variable]) -> str:
@@ -79,3 +98,15 @@ def _question(exercise: str, step: str | None, seed: int) -> str:
         raise ValueError(f"{exercise} has {len(conditions)} questions at {step or 'all its steps'}")
     statements = (f"* {key}. {statement.text}" for key, statement in conditions[0].statements.items())
     return "\n".join((conditions[0].question, "", *statements))
+
+
+def _raw(stem: str) -> str:
+    return (SOURCES / f"{stem}.md").read_text(encoding="utf-8")
+
+
+def _chapter(stem: str) -> str:
+    chapters = [load(exercise).chapter for exercise in exercises_of(stem)]
+    if len(chapters) < 2:
+        return "".join(chapters)
+    common = chapters[0].rstrip("0123456789")
+    return f"{common.rstrip()}s {chapters[0].removeprefix(common)} to {chapters[-1].removeprefix(common)}"
