@@ -46,12 +46,13 @@ def rows() -> Iterator[Row]:
 def place(text: str, exercise: str, number: int) -> str:
     """The heading in a source under which a step is done, empty when there is none.
 
-    It is where `Step 4` stands, else where the first check is that looks at it, or an answer to it is given.
+    It is where a check looks at this step among a few, else where `Step 4` stands, else where the whole exercise is
+    checked or an answer given. What comes before all headings only explains how to work.
     """
+    checks = list(re.finditer(rf'\b(?:check|answer|assert_passed)\("{exercise}"(?:, steps="([\d-]+)")?', text))
+    some = (match for match in checks if match[1] and _covers(match[1], number))
     numbered = re.finditer(rf"\*\*Step {number}\b", text)
-    checks = re.finditer(rf'\b(?:check|answer|assert_passed)\("{exercise}"(?:, steps="([\d-]+)")?', text)
-    for found in (*numbered, *(match for match in checks if _covers(match[1], number))):
-        # What comes before all headings only explains how to work.
+    for found in (*some, *numbered, *(match for match in checks if not match[1])):
         if headings := _HEADING.findall(text, 0, found.start()):
             return str(headings[-1])
     return ""
@@ -67,9 +68,7 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _covers(steps: str | None, number: int) -> bool:
-    if steps is None:
-        return True
+def _covers(steps: str, number: int) -> bool:
     numbers = [int(found) for found in _NUMBER.findall(steps)]
     return numbers[0] <= number <= numbers[-1]
 

@@ -26,7 +26,7 @@ _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 
 class NoNotebookError(LookupError):
-    """Raised when there is no notebook for an exercise, as where only the package is installed."""
+    """Raised when there is no notebook for an exercise (as where only the package is installed) and a seed."""
 
 
 def stems() -> list[str]:
@@ -49,6 +49,11 @@ def stem_of(exercise: str) -> str:
         if name in exercises_of(stem):
             return stem
     raise NoNotebookError(f"there is no notebook about {name} here")
+
+
+def takes_seeds(stem: str) -> bool:
+    """Whether a notebook has other values with another seed, and begins its exercise with it."""
+    return "${seed}" in _raw(stem)
 
 
 def source(stem: str, seed: int = BOOK) -> str:

@@ -21,7 +21,8 @@ import nbformat
 from markdown_it import MarkdownIt
 from nbclient import NotebookClient
 
-from checker.labs import IMAGES, LABS, SOLUTIONS, source, stem_of, stems
+from checker.exercise import BOOK
+from checker.labs import IMAGES, LABS, SOLUTIONS, NoNotebookError, source, stem_of, stems, takes_seeds
 from checker.pictures import PICTURES
 
 #: nbformat has no types.
@@ -90,6 +91,8 @@ def personal(exercise: str, seed: int, target: Path | None = None) -> Path:
     NoNotebookError, OSError.
     """
     stem = stem_of(exercise)
+    if seed != BOOK and not takes_seeds(stem):
+        raise NoNotebookError(f"the notebook {stem} has the book's values only")
     target = target or LABS / f"{stem}-seed-{seed}.ipynb"
     _write(notebook(source(stem, seed), "learner"), target)
     return target

@@ -12,7 +12,18 @@ import nbformat
 import pytest
 
 from checker.exercise import BOOK, load
-from checker.labs import LABS, SOLUTIONS, SOURCES, exercises_of, fill, source, stem_of, stems
+from checker.labs import (
+    LABS,
+    SOLUTIONS,
+    SOURCES,
+    NoNotebookError,
+    exercises_of,
+    fill,
+    source,
+    stem_of,
+    stems,
+    takes_seeds,
+)
 from checker.notebooks import blocks, has_solution, keep_outputs, notebook, personal, sources
 
 NAMES = stems()
@@ -114,7 +125,7 @@ def test_questions_are_shown_as_the_exercise_has_them() -> None:
     assert source("Q-questions", SEED) != text
 
 
-@pytest.mark.parametrize("name", [name for name in SOLVED if exercises_of(name)])
+@pytest.mark.parametrize("name", [name for name in NAMES if takes_seeds(name)])
 def test_notebooks_take_what_varies_from_the_seed(name: str) -> None:
     raw = (SOURCES / f"{name}.md").read_text(encoding="utf-8")
     cells = "\n".join(block.text for block in blocks(raw) if block.kind != "markdown")
@@ -139,6 +150,17 @@ def test_a_notebook_for_a_seed(tmp_path: Path) -> None:
     assert f'start("B1", seed={SEED})' in told
     assert load("B1", seed=SEED).variables["service"] in told
     assert "whoami --network" not in told
+
+
+def test_a_notebook_without_placeholders_has_no_other_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("checker.labs.SOURCES", tmp_path)
+    (tmp_path / "B1-plain.md").write_text("# Plain\n\nText.\n")
+
+    personal("B1", BOOK, tmp_path / "book.ipynb")
+    with pytest.raises(NoNotebookError, match="the book's values only"):
+        personal("B1", SEED, tmp_path / "other.ipynb")
+    with pytest.raises(NoNotebookError, match="no notebook about B2"):
+        personal("B2", BOOK, tmp_path / "other.ipynb")
 
 
 def test_there_are_labs() -> None:
