@@ -76,6 +76,7 @@ def index() -> str:
         head, _, rest = _raw(stem).partition("\n")
         about = " ".join(rest.strip().split("\n\n")[0].split()).partition(". ")[0].rstrip(".")
         about = about.removeprefix("In this lab ").removeprefix("you ")
+        about = about[:1].upper() + about[1:]
         title = head.removeprefix("# ").removeprefix("Lab ")
         rows.append(f"| [{title}]({stem}.ipynb) | {about} | {_chapter(stem)} |")
     return "\n".join(rows)
