@@ -18,6 +18,7 @@ the notebooks' sources: `python -m checker.chapters > docs/chapters.md`.
 | chapter, section | notebook | place | step | check |
 |---|---|---|---|---|"""
 _HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+_STEP = re.compile(r"\*\*Step (\d+)\b")
 _NUMBER = re.compile(r"\d+")
 
 
@@ -40,20 +41,23 @@ def rows() -> Iterator[Row]:
             except NoNotebookError:
                 yield Row(exercise, step, "", "")
             else:
-                yield Row(exercise, step, stem, place(source(stem), name, number))
+                yield Row(exercise, step, stem, place(source(stem), exercise, number))
 
 
-def place(text: str, exercise: str, number: int) -> str:
+def place(text: str, exercise: Exercise, number: int) -> str:
     """The heading in a source under which a step is done, empty when there is none.
 
-    It is where a check looks at this step among a few, else where `Step 4` stands, else where the whole exercise is
-    checked or an answer given. What comes before all headings only explains how to work.
+    It is where a check looks at this step among a few, else where `Step 4` stands (if the notebook's steps are the
+    exercise's, not the chapter's), else where the whole exercise is checked or an answer given. What comes before all
+    headings only explains how to work.
     """
-    checks = list(re.finditer(rf'\b(?:check|answer|assert_passed)\("{exercise}"(?:, steps="([\d-]+)")?', text))
-    some = (match for match in checks if match[1] and _covers(match[1], number))
-    numbered = re.finditer(rf"\*\*Step {number}\b", text)
-    for found in (*some, *numbered, *(match for match in checks if not match[1])):
-        if headings := _HEADING.findall(text, 0, found.start()):
+    checks = list(re.finditer(rf'\b(?:check|answer|assert_passed)\("{exercise.id}"(?:, steps="([\d-]+)")?', text))
+    numbered = {int(match[1]): match for match in reversed(list(_STEP.finditer(text)))}
+    found = [match for match in checks if match[1] and _covers(match[1], number)]
+    if set(numbered) == set(range(1, len(exercise.steps) + 1)):
+        found.append(numbered[number])
+    for match in (*found, *(match for match in checks if not match[1])):
+        if headings := _HEADING.findall(text, 0, match.start()):
             return str(headings[-1])
     return ""
 

@@ -7,16 +7,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import typer.main
 
 from checker import chapters
 from checker.cli import app as checker_app
-from checker.exercise import available
+from checker.exercise import available, load
 from checker.labs import LABS, exercises_of, index, source, stems
 from swarmlab.cli.app import app as swarmlab_app
 from swarmlab.lab.docker_cli import find_docker
 
+replace = msgspec.structs.replace
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: Pages about commands that learners give. The errata quote wrong ones.
@@ -133,6 +135,17 @@ def test_words_are_spelt_right() -> None:
 
 def test_the_table_of_steps_is_up_to_date() -> None:
     assert (ROOT / "docs" / "chapters.md").read_text("utf-8") == chapters.table(), "python -m checker.chapters"
+
+
+def test_where_a_step_is_done() -> None:
+    exercise = load("Q1")
+    two = replace(exercise, steps=(exercise.steps[0], replace(exercise.steps[0], id="more")))
+    parts = ("", "One\n**Step 1.**", "Two\n**Step 2.**", 'Three\ncheck("Q1", steps="2-3")', 'Four\ncheck("Q1")')
+    text = "\n## ".join(parts)
+
+    assert [chapters.place(text, two, number) for number in (1, 2)] == ["One", "Three"]
+    assert chapters.place(text, exercise, 1) == "Four", "the steps of the text are the chapter's"
+    assert chapters.place("## One", exercise, 1) == ""
 
 
 def test_every_step_has_its_place() -> None:
