@@ -1,13 +1,19 @@
 """A learner's attempts, in files beside the journal: when each began, with which seed, which hints were taken.
 
 Nothing of this is kept in a notebook's widgets or variables: a notebook may be run again from top to bottom.
+
+An attempt belongs to the journal that it began in. After the lab was reset, the same exercise with the same seed begins
+anew in the new journal. What was reached before is kept as `Best`, for progress; marks are given from journals only.
 """
 
 import os
+import sqlite3
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -15,15 +21,20 @@ from checker.exercise import Exercise, Variable, load
 from checker.grader import Attempt
 from checker.history import BEGINNING, Marker
 from checker.source import NoJournalError
+from swarmlab.journal.reader import JournalReader
 
 #: The folder beside a journal.
 FOLDER = "checker"
+#: The folder in it for what was reached.
+_BEST = "best"
+_FORMAT = 1
+T = TypeVar("T", bound="Record | Best")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is kept of an attempt. `hints` counts each step's tiers shown; `given_up` says `solved` or `skipped`."""
 
-    format: int = 1
+    format: int = _FORMAT
     exercise: str
     seed: int = 0
     variables: dict[str, Variable] = {}
@@ -33,48 +44,94 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     given_up: dict[str, str] = {}
 
 
+class Best(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The most points that each step of an exercise has had, in all attempts since the lab was made."""
+
+    format: int = _FORMAT
+    exercise: str
+    steps: dict[str, int | float] = {}
+
+
 class Attempts:
     """The attempts that belong to one journal. Raises NoJournalError for a file that is damaged."""
 
     def __init__(self, journal: Path) -> None:
+        self._journal = journal
         self._folder = journal.parent / FOLDER
 
     def get(self, exercise: str) -> Record:
-        """The attempt at an exercise; one that begins with the journal if none was started."""
-        file = self._file(exercise)
-        try:
-            record = msgspec.json.decode(file.read_bytes(), type=Record)
-        except FileNotFoundError:
-            return Record(exercise=exercise)
-        except (msgspec.MsgspecError, OSError) as error:
-            raise NoJournalError(f"{file} cannot be read ({error}); `checker start {exercise}` begins anew") from None
-        if record.format != 1:
-            raise NoJournalError(f"{file} was written by another version of the checker")
-        return record
+        """The attempt at an exercise; one that begins with the journal if none was started in it."""
+        record = self._read(self._file(exercise), Record)
+        if record is None:
+            return Record(exercise=exercise, marker=Marker(journal=self._id))
+        if record.marker.journal in {"", self._id}:
+            return record
+        # Hints and steps that were given up belong to work that is gone; an answer is the learner's own as before.
+        return msgspec.structs.replace(record, marker=Marker(journal=self._id), hints={}, given_up={})
 
     def put(self, record: Record) -> None:
         """Keep an attempt; the file is whole at every moment."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        number, name = tempfile.mkstemp(dir=self._folder)
-        try:
-            with os.fdopen(number, "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(record)))
-            os.replace(name, self._file(record.exercise))
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(name)
-            raise
+        self._write(self._file(record.exercise), record)
 
     def started(self, exercise: str) -> bool:
-        """Whether there is an attempt at an exercise."""
-        return self._file(exercise).exists()
+        """Whether an attempt at an exercise was started in this journal."""
+        record = self._read(self._file(exercise), Record)
+        return record is not None and record.marker.journal in {"", self._id}
 
     def all(self) -> list[Record]:
         """Every attempt that was started."""
         return [self.get(file.stem) for file in sorted(self._folder.glob("*.json"))]
 
+    def best(self, exercise: str) -> Mapping[str, int | float]:
+        """The most points that each step has had."""
+        found = self._read(self._best_file(exercise), Best)
+        return found.steps if found is not None else {}
+
+    def reached(self, exercise: str, points: Mapping[str, int | float]) -> Mapping[str, int | float]:
+        """Keep the points of an exercise's steps where they are the most so far; returns the most."""
+        before = self.best(exercise)
+        most = {**before, **{step: max(now, before.get(step, 0)) for step, now in points.items() if now}}
+        if most != before:
+            self._write(self._best_file(exercise), Best(exercise=exercise, steps=most))
+        return most
+
+    @cached_property
+    def _id(self) -> str:
+        try:
+            with JournalReader(self._journal) as reader:
+                return reader.meta().get("id", "")
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise NoJournalError(f"{self._journal} cannot be read as a journal: {error}") from None
+
+    def _read(self, file: Path, kind: type[T]) -> T | None:
+        try:
+            found = msgspec.json.decode(file.read_bytes(), type=kind)
+        except FileNotFoundError:
+            return None
+        except (msgspec.MsgspecError, OSError) as error:
+            advice = f"`checker start {file.stem}` begins anew" if kind is Record else "delete it"
+            raise NoJournalError(f"{file} cannot be read ({error}); {advice}") from None
+        if found.format != _FORMAT:
+            raise NoJournalError(f"{file} was written by another version of the checker")
+        return found
+
+    def _write(self, file: Path, content: Record | Best) -> None:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        number, name = tempfile.mkstemp(dir=file.parent)
+        try:
+            with os.fdopen(number, "wb") as partial:
+                partial.write(msgspec.json.format(msgspec.json.encode(content)))
+            os.replace(name, file)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(name)
+            raise
+
     def _file(self, exercise: str) -> Path:
         return self._folder / f"{exercise}.json"
+
+    def _best_file(self, exercise: str) -> Path:
+        return self._folder / _BEST / f"{exercise}.json"
 
 
 def prepared(record: Record, variables: dict[str, Variable] | None = None) -> Attempt:

@@ -1,4 +1,4 @@
-"""Commands for learners at work: start, watch, hint, answer, solve, skip."""
+"""Commands for learners at work: start, watch, hint, answer, solve, skip, progress, notebook."""
 
 import time
 from pathlib import Path
@@ -11,10 +11,13 @@ from rich.text import Text
 
 from checker.cli_common import Assignments, Exit, Id, JournalFile, Name, StepId, assignments, fail, telling
 from checker.conditions.answer import Answer
+from checker.exercise import available
 from checker.history import History
+from checker.labs import NoNotebookError
+from checker.progress import Progress
 from checker.render import mark, summary
 from checker.result import Result
-from checker.session import Session
+from checker.session import Session, any_seed
 from checker.solve import lab_environment, run_lines
 
 #: How often the journal is looked at, in seconds.
@@ -130,9 +133,36 @@ def skip(exercise: Id, step: StepId = "", journal: JournalFile = None, name: Nam
     typer.echo(f"Skipped: {found.title}")
 
 
+def progress(
+    exercises: Annotated[list[str] | None, typer.Argument(help="[default: all]")] = None, name: Name = None
+) -> None:
+    """How far you are, with what you reached before the lab was reset."""
+    with telling():
+        typer.echo(repr(Progress([Session(one, lab=name).standing() for one in exercises or available()])))
+
+
+def notebook(
+    exercise: Id,
+    seed: Annotated[int | None, typer.Option(help="Whose names and numbers it has. [default: any]")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file. [default: beside the others]")
+    ] = None,
+) -> None:
+    """Write the notebook about an exercise with the names and numbers of a seed."""
+    with telling():
+        try:
+            # Making notebooks needs libraries that nothing else here does.
+            from checker.notebooks import personal
+
+            made = personal(exercise, any_seed() if seed is None else seed, output)
+        except NoNotebookError as error:
+            fail(error)
+    typer.echo(str(made))
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (start, watch, hint, answer, solve, skip):
+    for command in (start, watch, hint, answer, solve, skip, progress, notebook):
         app.command()(command)
 
 

@@ -20,11 +20,13 @@ class Marker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where in a journal an attempt began: after transaction `seq`.
 
     `calls` are the calls that had been made since that transaction, with how often: a journal only counts repetitions.
+    `journal` is the journal's id, empty for those that have none.
     """
 
     seq: int = 0
     at: int = 0
     calls: tuple[tuple[str, int], ...] = ()
+    journal: str = ""
 
 
 #: The beginning of the journal: everything counts.
@@ -49,6 +51,8 @@ class History:
         if found != _FORMAT:
             self.close()
             raise NoJournalError(f"{path} is a journal of format {found}, and this checker reads format {_FORMAT}")
+        #: What tells this journal from those before the lab was reset.
+        self.id = facts.get("id", "")
         #: What was recorded, when this is the journal of a real engine; None for a lab's own.
         self.recorded = facts.get(RECORDED)
         self._reads: dict[Marker, list[Read]] = {}
@@ -86,7 +90,7 @@ class History:
         except (sqlite3.DatabaseError, ValueError) as error:
             raise self._damaged(error) from None
         at = max((row.last_at for row in rows), default=0)
-        return Marker(seq, at, tuple(sorted((_key(row), row.times) for row in rows)))
+        return Marker(seq, at, tuple(sorted((_key(row), row.times) for row in rows)), self.id)
 
     def _damaged(self, error: Exception) -> NoJournalError:
         return NoJournalError(f"{self._path} cannot be read as a journal: {error}")

@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 
 from checker.exercise import Variable, available, load
+from checker.progress import Progress
 from checker.result import Result
 from checker.session import Session
 
@@ -49,7 +50,10 @@ def check(
 
 
 def start(exercise: str, seed: int | None = 0, *, again: bool = False, lab: str | None = None) -> Note:
-    """Begin an exercise: what happened before does not count. Running the cell again goes on, unless `again`."""
+    """Begin an exercise: what happened before does not count. Running the cell again goes on, unless `again`.
+
+    After a reset, or with another seed, it begins anew in any case.
+    """
     session = Session(exercise, lab=lab)
     record = session.start(seed, again=again)
     values = ", ".join(f"{name} = {value}" for name, value in session.exercise().variables.items())
@@ -73,15 +77,9 @@ def answer(exercise: str, *chosen: str, step: str | int = "", lab: str | None = 
     return session.check()
 
 
-def progress(*exercises: str, lab: str | None = None) -> Note:
-    """How far you are in each exercise that was begun, or in these."""
-    lines = []
-    for exercise in exercises or available():
-        session = Session(exercise, lab=lab)
-        result = session.check()
-        if exercises or result.points:
-            lines.append(f"{session.id:<4} {result.points:>5} / {result.possible:<5} {result.exercise.title}")
-    return Note(*lines or ("Nothing has been done yet.",))
+def progress(*exercises: str, lab: str | None = None) -> Progress:
+    """How far you are in all exercises, or in these. What you reached before the lab was reset counts as well."""
+    return Progress([Session(exercise, lab=lab).standing() for exercise in exercises or available()])
 
 
 def assert_passed(exercise: str, step: str | int = "", *, journal: Path | None = None, lab: str | None = None) -> None:

@@ -1,9 +1,10 @@
 """The labs' notebooks, made from one source each: `python -m checker.notebooks build`.
 
-A source is a Markdown file in `solutions/src/`. Fenced blocks marked `cell` become code cells, everything else
-Markdown. A block marked `cell learner` is only in the learner's notebook (`labs/`), one marked `cell solution` only in
-the solved one (`solutions/`). A source without either has no solved notebook. What a cell marked `varies` too shows
-differs between two runs in more than ids and ages (where tasks are placed, say), so tests run it and don't compare.
+A source is a Markdown file in `solutions/src/`, filled in by `checker.labs`. Fenced blocks marked `cell` become code
+cells, everything else Markdown. A block marked `cell learner` is only in the learner's notebook (`labs/`), one marked
+`cell solution` only in the solved one (`solutions/`). A source without either has no solved notebook. What a cell
+marked `varies` too shows differs between two runs in more than ids and ages (where tasks are placed, say), so tests run
+it and don't compare.
 
 Pictures are SVG files in `labs/images/`, drawn by `checker.pictures`; a source names them `images/NAME.svg`.
 
@@ -20,6 +21,8 @@ import nbformat
 from markdown_it import MarkdownIt
 from nbclient import NotebookClient
 
+from checker.exercise import BOOK
+from checker.labs import IMAGES, LABS, SOLUTIONS, NoNotebookError, source, stem_of, stems, takes_seeds
 from checker.pictures import PICTURES
 
 #: nbformat has no types.
@@ -28,9 +31,6 @@ _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-_ROOT = Path(__file__).parent.parent
-LABS, SOLUTIONS, SOURCES = _ROOT / "labs", _ROOT / "solutions", _ROOT / "solutions" / "src"
-IMAGES = LABS / "images"
 #: The longest that a cell may take, in seconds.
 _TIMEOUT = 120
 
@@ -43,16 +43,16 @@ class Block(NamedTuple):
     varies: bool = False
 
 
-def blocks(source: str) -> Iterator[Block]:
+def blocks(text: str) -> Iterator[Block]:
     """The pieces of a source, in order. Raises ValueError for a marked block of an unknown kind."""
-    lines = source.splitlines()
+    lines = text.splitlines()
     start = 0
-    for token in MarkdownIt().parse(source):
+    for token in MarkdownIt().parse(text):
         if token.type != "fence" or token.level or token.info.split()[:1] != ["cell"]:
             continue
         assert token.map is not None
-        if text := "\n".join(lines[start : token.map[0]]).strip():
-            yield Block("markdown", text)
+        if prose := "\n".join(lines[start : token.map[0]]).strip():
+            yield Block("markdown", prose)
         words = token.info.split()[1:]
         varies = words[-1:] == ["varies"]
         kind = " ".join(words[: len(words) - varies]) or "cell"
@@ -60,28 +60,42 @@ def blocks(source: str) -> Iterator[Block]:
             raise ValueError(f"line {token.map[0] + 1}: a cell is for `learner`, `solution` or both, not {kind!r}")
         yield Block(kind, token.content.rstrip("\n"), varies)
         start = token.map[1]
-    if text := "\n".join(lines[start:]).strip():
-        yield Block("markdown", text)
+    if prose := "\n".join(lines[start:]).strip():
+        yield Block("markdown", prose)
 
 
-def notebook(source: str, audience: str) -> Any:
+def notebook(text: str, audience: str) -> Any:
     """The notebook for an audience, `learner` or `solution`, without outputs; always the same for the same source."""
     cells: list[Any] = []
-    for block in blocks(source):
+    for block in blocks(text):
         if block.kind in {"markdown", "cell", audience}:
             name = f"cell-{len(cells) + 1}"
             if block.kind == "markdown":
-                text = block.text if audience == "learner" else block.text.replace("](images/", "](../labs/images/")
-                cells.append(_FORMAT.v4.new_markdown_cell(text, id=name))
+                prose = block.text if audience == "learner" else block.text.replace("](images/", "](../labs/images/")
+                cells.append(_FORMAT.v4.new_markdown_cell(prose, id=name))
             else:
                 metadata = {"tags": ["nbval-ignore-output"]} if block.varies else {}
                 cells.append(_FORMAT.v4.new_code_cell(block.text, id=name, metadata=metadata))
     return _FORMAT.v4.new_notebook(cells=cells, metadata=_METADATA)
 
 
-def has_solution(source: str) -> bool:
+def has_solution(text: str) -> bool:
     """Whether there is anything to solve."""
-    return any(block.kind in {"learner", "solution"} for block in blocks(source))
+    return any(block.kind in {"learner", "solution"} for block in blocks(text))
+
+
+def personal(exercise: str, seed: int, target: Path | None = None) -> Path:
+    """Write the learner's notebook about an exercise with the values of a seed; return where it is.
+
+    By default it goes beside the others, because it shows the same pictures. Raises UnknownExerciseError,
+    NoNotebookError, OSError.
+    """
+    stem = stem_of(exercise)
+    if seed != BOOK and not takes_seeds(stem):
+        raise NoNotebookError(f"the notebook {stem} has the book's values only")
+    target = target or LABS / f"{stem}-seed-{seed}.ipynb"
+    _write(notebook(source(stem, seed), "learner"), target)
+    return target
 
 
 def build() -> None:
@@ -89,11 +103,11 @@ def build() -> None:
     IMAGES.mkdir(exist_ok=True)
     for name, draw in PICTURES.items():
         (IMAGES / f"{name}.svg").write_text(draw(), encoding="utf-8")
-    for path in sorted(SOURCES.glob("*.md")):
-        source = path.read_text(encoding="utf-8")
-        _write(notebook(source, "learner"), LABS / f"{path.stem}.ipynb")
-        if has_solution(source):
-            solved, target = notebook(source, "solution"), SOLUTIONS / f"{path.stem}.ipynb"
+    for stem in stems():
+        text = source(stem)
+        _write(notebook(text, "learner"), LABS / f"{stem}.ipynb")
+        if has_solution(text):
+            solved, target = notebook(text, "solution"), SOLUTIONS / f"{stem}.ipynb"
             if target.exists():
                 keep_outputs(solved, _FORMAT.read(target, as_version=4))
             _write(solved, target)

@@ -198,9 +198,45 @@ def secret() -> str:
     return drawing.svg()
 
 
+def blue_green() -> str:
+    """A proxy that leads users to one of two versions."""
+    drawing = Drawing(
+        640,
+        330,
+        "Blue, green, and the switch in front",
+        "Users open a published port of the proxy. A config tells the proxy where to pass requests on. Two services "
+        "run behind it on an overlay network, blue with the old version and green with the new one. A solid arrow "
+        "leads from the proxy to blue, a dashed one to green. With the config to-green all requests go to green; "
+        "with the config to-both nine of ten go to blue and one to green.",
+    )
+    drawing.box(20, 110, 110, 50, _PAPER)
+    drawing.text(75, 140, "users")
+    drawing.line([(130, 135), (198, 135)], arrow=True)
+    drawing.box(200, 90, 150, 90, _SERVICE)
+    drawing.text(275, 120, "proxy", bold=True)
+    drawing.text(275, 142, "published port", size=12)
+    drawing.text(275, 160, "its config decides", size=12)
+    drawing.box(410, 20, 210, 230, _NODE)
+    drawing.text(515, 44, "overlay network", size=12)
+    drawing.box(430, 60, 170, 60, _OLD)
+    drawing.text(515, 86, "blue", bold=True)
+    drawing.text(515, 106, "old version", size=12)
+    drawing.box(430, 160, 170, 60, _NEW)
+    drawing.text(515, 186, "green", bold=True)
+    drawing.text(515, 206, "new version", size=12)
+    drawing.line([(350, 120), (428, 90)], arrow=True)
+    drawing.line([(350, 150), (428, 190)], arrow=True, dashed=True)
+    for row, line in enumerate(
+        ("config to-blue: all to blue", "config to-green: all to green", "config to-both: nine to blue, one to green")
+    ):
+        drawing.text(20, 280 + row * 18, line, size=12, anchor="start")
+    return drawing.svg()
+
+
 #: What each picture's file is named, and what draws it.
 PICTURES: Mapping[str, Callable[[], str]] = {
     "batches": batches,
+    "blue-green": blue_green,
     "cluster": cluster,
     "routing-mesh": routing_mesh,
     "secret": secret,

@@ -12,6 +12,7 @@ from checker.exercise import Exercise, Step, Variable, load
 from checker.grader import Attempt, grade
 from checker.history import History
 from checker.probes import lab_access, run_probes
+from checker.progress import Standing
 from checker.result import Result
 from checker.source import find_journal
 
@@ -22,6 +23,11 @@ _SEEDS = 10_000
 
 class UnknownStepError(LookupError):
     """Raised when an exercise has no such step."""
+
+
+def any_seed() -> int:
+    """A seed that isn't the book's."""
+    return random.randrange(1, _SEEDS)  # noqa: S311  (variety, not secrecy)
 
 
 class Session:
@@ -36,8 +42,8 @@ class Session:
         self.journal = find_journal(journal, lab)
         self._attempts = Attempts(self.journal)
         self._lab = lab
-        #: A journal alone has nothing that could be probed.
-        self._probing = journal is None
+        #: A journal alone has nothing that could be probed, and is not the learner's own to keep notes beside.
+        self._in_lab = journal is None
 
     @property
     def record(self) -> Record:
@@ -57,11 +63,14 @@ class Session:
     ) -> Record:
         """Begin anew: what happened before does not count any more. Seed 0 has the book's values, None takes any.
 
-        With `again=False` an attempt that was started already goes on, so that a notebook can be run again.
+        With `again=False` an attempt that was started already in this journal goes on, if it has that seed (or any,
+        for None) and those variables, so that a notebook can be run again.
         """
         if not again and self._attempts.started(self.id):
-            return self.record
-        chosen = random.randrange(1, _SEEDS) if seed is None else seed  # noqa: S311  (variety, not secrecy)
+            record = self.record
+            if seed in {None, record.seed} and dict(variables or {}) == record.variables:
+                return record
+        chosen = any_seed() if seed is None else seed
         load(self.id, variables, chosen)
         with History(self.journal) as history:
             record = Record(exercise=self.id, seed=chosen, variables=dict(variables or {}), marker=history.marker())
@@ -69,13 +78,25 @@ class Session:
         return record
 
     def check(self, variables: Mapping[str, Variable] | None = None) -> Result:
-        """Grade the attempt."""
+        """Grade the attempt, and keep what was reached for `progress`."""
         attempt = self.attempt(variables)
-        if self._probing:
+        if self._in_lab:
             outcomes = run_probes(attempt.exercise, lambda: lab_access(self._lab))
             attempt = _replace(attempt, probes=outcomes)
         with History(self.journal) as history:
-            return grade(attempt, history)
+            result = grade(attempt, history)
+        if self._in_lab and not variables:
+            self._attempts.reached(self.id, {step.step.id: step.points for step in result.steps})
+        return result
+
+    def standing(self) -> Standing:
+        """How far the learner is: each step counts where it went best, also before the lab was reset."""
+        result = self.check()
+        most = self._attempts.best(self.id)
+        points = round(sum(max(step.points, most.get(step.step.id, 0)) for step in result.steps), 2)
+        return Standing(
+            self.id, result.exercise.title, int(points) if points == int(points) else points, result.exercise.possible
+        )
 
     def step(self, reference: str) -> Step:
         """A step by its id or its number from 1. Raises UnknownStepError."""

@@ -1,5 +1,7 @@
 """The layout of a journal file.
 
+`meta` has facts about the lab; its `id` tells this journal from those that were put aside by resets.
+
 `commits` holds one row a transaction. `changes` is a JSON list of `[operation, kind, id, fields]`: operation `c`
 (created, `fields` is the whole object), `u` (updated, `fields` are the top-level fields that changed, complete, null
 for "back to the default"), `d` (deleted, no fields). Names are those of the Engine API; instants are Unix nanoseconds;
@@ -14,6 +16,7 @@ FORMAT = 1
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+INSERT OR IGNORE INTO meta VALUES ('id', lower(hex(randomblob(16))));
 CREATE TABLE IF NOT EXISTS commits (
     seq INTEGER PRIMARY KEY, scope TEXT NOT NULL, idx INTEGER NOT NULL, at INTEGER NOT NULL,
     actor TEXT NOT NULL, changes TEXT NOT NULL

@@ -10,11 +10,12 @@ from typer.testing import CliRunner
 
 from checker import cli
 from checker.attempts import Attempts
-from checker.exercise import load
+from checker.exercise import available, load
 from checker.notebook import answer, assert_passed, check, hint, progress, start
 from checker.session import Session, UnknownStepError
 from checker.source import NoJournalError
 from swarmlab import lab
+from swarmlab.lab.rotate import rotate
 
 run = CliRunner()
 
@@ -174,3 +175,60 @@ def test_solving_runs_the_lines_and_gives_no_credit(tmp_path: Path, monkeypatch:
     assert failed.exit_code == 2
     assert "ended with exit code 3" in failed.stderr
     shutil.rmtree(tmp_path / "checker")
+
+
+def test_a_reset_begins_the_attempt_anew_and_keeps_what_was_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab, "status", lambda name=None: {"journal": str(tmp_path / "journal.sqlite")})
+    with Story(tmp_path) as story:
+        start("A1", seed=7)
+        story.init()
+        story.node_ls()
+        session = Session("A1")
+        session.hint("create")
+        session.give_up(session.step("info"), "skipped")
+        assert check("A1").points == 4
+        answer("Q1", "a", "c", "e")
+    assert rotate(tmp_path / "journal.sqlite") is not None
+    with Story(tmp_path) as story:
+        # Fewer transactions than before the reset: a place in the old journal means nothing in this one.
+        story.init()
+        record = Session("A1").record
+        reached = {row.exercise: (row.points, row.possible) for row in progress("A1", "Q1", "B1").rows}
+
+        assert check("A1").points == 3
+        assert (record.seed, record.hints, record.given_up) == (7, {}, {})
+        assert reached == {"A1": (4, 34), "Q1": (4, 4), "B1": (0, 19)}
+        assert check("Q1").full
+        start("A1", seed=7)
+        assert check("A1").points == 0
+        story.info()
+        assert check("A1").points == 1
+        assert [(row.points, row.possible) for row in progress("A1").rows] == [(5, 34)]
+
+
+def test_starting_with_another_seed_begins_anew(tmp_path: Path) -> None:
+    with Story(tmp_path) as story:
+        session = Session("A1", journal=story.path)
+        first = session.start(7, again=False)
+        story.init()
+
+        assert session.start(7, again=False) == first
+        assert session.start(None, again=False) == first
+        other = session.start(3, again=False)
+
+    assert other.seed == 3
+    assert other.marker.seq > first.marker.seq
+
+
+def test_progress_has_a_row_for_each_exercise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Story(tmp_path) as story:
+        monkeypatch.setattr(lab, "status", lambda name=None: {"journal": str(story.path)})
+        story.init()
+        shown = progress()
+
+    assert [row.exercise for row in shown.rows] == list(available())
+    assert repr(shown).splitlines()[0].split() == ["A1", "3", "/", "34", "Run", "services", "with", "Docker", "Swarm"]
+    assert '<a href="A1-run-services.ipynb">A1: Run services with Docker Swarm</a>' in shown._repr_html_()
+    assert '<progress value="3" max="34" aria-label="A1">' in shown._repr_html_()

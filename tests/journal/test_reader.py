@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from swarmlab.journal import JournalReader, Request
+from swarmlab.journal import Journal, JournalReader, Request, Seal
 from swarmlab.objects import BlobSpec, Secret, Service, Task, TaskState, TaskStatus
 from swarmlab.store import Actor, Kind
 from tests.support.specs import restart, service_spec
@@ -106,3 +106,15 @@ def test_requests_tell_when_and_by_whom(book: Book) -> None:
         [noted] = reader.requests()
     assert (noted.at, noted.last_at, noted.times, noted.engine) == (first, first + 5, 2, "node-1")
     assert (noted.method, noted.path, noted.query, noted.status, noted.client) == call[1:]
+
+
+def test_every_journal_has_an_id_of_its_own_and_keeps_it(tmp_path: Path) -> None:
+    def opened(name: str) -> str:
+        Journal(tmp_path / name, Seal(tmp_path / "key")).close()
+        with JournalReader(tmp_path / name) as reader:
+            return reader.meta()["id"]
+
+    first = opened("one.sqlite")
+
+    assert opened("one.sqlite") == first
+    assert opened("two.sqlite") != first

@@ -111,3 +111,21 @@ def test_names_are_looked_up_again_at_a_reload(tmp_path: Path) -> None:
             assert (await fetch(front))[1] == b"I'm host2\n"
 
     asyncio.run(test())
+
+
+def test_the_server_header_of_another_server_is_passed_on_when_it_is_to_be(tmp_path: Path) -> None:
+    text = """server { listen 80;
+        location = /own { proxy_pass http://back/; }
+        location = /passed { proxy_pass http://back/; proxy_pass_header Server; } }"""
+
+    async def test() -> None:
+        async with lab(tmp_path) as here:
+            back = await here.start("nginx:1.12-alpine")
+            front = here.create("nginx", **site(text))
+            on_network(here.runtime._fabric, back, 2, "back")
+            on_network(here.runtime._fabric, front, 3, "front")
+            await front.start()
+            assert b"Server: nginx/1.29.1" in (await fetch(front, path="/own"))[0].split(b"\r\n")
+            assert b"Server: nginx/1.12.2" in (await fetch(front, path="/passed"))[0].split(b"\r\n")
+
+    asyncio.run(test())

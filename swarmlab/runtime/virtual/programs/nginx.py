@@ -310,7 +310,9 @@ def _plan(context: Context, binary: NginxBinary, globals_: Sequence[str]) -> Pla
         prologue.append(_root_user())
     http = [f"{kind.replace('-', '_')}_temp_path {kind}-temp;" for kind in binary.temp_paths]
     if version != binary.version:
-        http.append(f'more_set_headers "Server: nginx/{version}";')
+        # What `proxy_pass_header Server` takes over from another server stays.
+        http.append(f'map $sent_http_server $as_server {{ "" "nginx/{version}"; default $sent_http_server; }}')
+        http.append('more_set_headers "Server: $as_server";')
     if [int(number) for number in version.split(".")] < _KEEPS_CONNECTIONS:
         http.append("proxy_http_version 1.0;")
     planned = plan(context.machine.root, globals_, prologue, http)
