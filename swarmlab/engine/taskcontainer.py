@@ -114,6 +114,8 @@ def _asked(task: Task, spec: ContainerSpec, node: NodeDescription) -> HostConfig
         ulimits=spec.ulimits,
         init=spec.init,
     )
+    if spec.isolation not in {"", "default"}:
+        raise TaskError(f"invalid isolation '{spec.isolation}' on linux")
     try:
         check_health(spec.healthcheck)
         check_host(asked, node.resources.nano_cpus // SECOND)

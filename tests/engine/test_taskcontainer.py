@@ -43,6 +43,11 @@ def task_of(lab: LabOfEngines, spec: ContainerSpec, limits: Limit | None = None)
             Limit(memory_bytes=5 * MIB),
             "Minimum memory limit allowed is 6MB",
         ),
+        (
+            ContainerSpec(image="alpine", args=("sleep", "9"), isolation="process"),
+            None,
+            "invalid isolation 'process' on linux",
+        ),
     ],
 )
 def test_what_no_machine_can_do_rejects_the_task(
