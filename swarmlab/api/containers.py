@@ -91,7 +91,7 @@ def _between(engine: DockerEngine, containers: list[Container], filters: Filters
 def inspect_container(call: Call) -> Answer:
     """`GET /containers/{id}/json`."""
     view = _View(call.engine, call.engine.containers.find(call.name), known_networks(call))
-    return document(view.details())
+    return document({**view.details(), **(view.size() if call.flag("size") else {})})
 
 
 class _View:
@@ -227,7 +227,8 @@ class _View:
             "Command": " ".join([container.path, *words]),
             "Created": container.created_at // 1_000_000_000,
             "Ports": self._ports(),
-            **(self._size() if with_size else {}),
+            # In a list a size of none is left out.
+            **({name: size for name, size in self.size().items() if size} if with_size else {}),
             "Labels": sorted_map(container.labels),
             "State": container.state.status,
             "Status": self.status(),
@@ -242,9 +243,11 @@ class _View:
         found = self.engine.images.find(container.image)
         return container.image if found is not None and found.id == container.image_id else container.image_id
 
-    def _size(self) -> dict[str, int]:
+    def size(self) -> dict[str, int]:
+        """The bytes that the container has written, and all that it sees, its image's included."""
         image = self.engine.images.find(self.container.image_id)
-        return {"SizeRootFs": image.size} if image is not None else {}
+        written = self.engine.by_hand.written(self.container.id)
+        return {"SizeRw": written, "SizeRootFs": written + (image.size if image is not None else 0)}
 
     def _networks(self) -> dict[str, Any]:
         return {place.network: endpoint_settings(self.container, place) for place in self.places}

@@ -143,7 +143,6 @@ MISSING = {
     "docker top, stats": "programs here use no processor time or memory that is counted",
     "docker volume create, rm": "no volumes of the cluster (CSI); the driver's options make a bind or a tmpfs only",
     "docker info, version": "what is particular to a machine (drivers, kernel) is left out or a stand-in",
-    "docker system df": "what containers have written is not measured",
     "docker pull": "images of the catalogue only; there is no registry",
     "docker system prune": "build cache has nothing to give back",
     "docker save, load": "programs for a processor are kept, not run; the shell's own commands take their places",

@@ -1,5 +1,6 @@
 """`/containers/{id}/top` and `/stats`: what runs in a container, and what it uses (MB: daemon/{top_unix,stats}.go)."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -26,12 +27,21 @@ _COLUMNS: Mapping[str, tuple[str, Callable[[Process, int], str]]] = {
     "comm": ("COMMAND", lambda process, parent: process.command.partition(" ")[0].rstrip(":")),
     "args": ("COMMAND", lambda process, parent: process.command),
     "cmd": ("CMD", lambda process, parent: process.command),
+    "pcpu": ("%CPU", lambda process, parent: "0.0"),
+    "pmem": ("%MEM", lambda process, parent: "0.0"),
+    "vsz": ("VSZ", lambda process, parent: "0"),
+    "rss": ("RSS", lambda process, parent: "0"),
+    "stat": ("STAT", lambda process, parent: "Ss"),
+    "start": ("START", lambda process, parent: f"{_started(process):%H:%M}"),
+    "bsdtime": ("TIME", lambda process, parent: "0:00"),
 }
 _FULL = ("uid", "pid", "ppid", "c", "stime", "tty", "time", "cmd")
+_USER = ("user", "pid", "pcpu", "pmem", "vsz", "rss", "tty", "stat", "start", "bsdtime", "args")
+_ALIASES = {"command": "args", "%cpu": "pcpu", "%mem": "pmem", "ucmd": "comm", "tt": "tty"}
 
 
 def top(call: Call) -> Answer:
-    """`GET /containers/{id}/top`. `ps_args` is `-ef`, `aux` or `-o` with a list of columns."""
+    """`GET /containers/{id}/top`. `ps_args` is `-ef`, `aux` or `-o` (`-eo`) with a list of columns."""
     container = call.engine.by_hand.running(call.name)
     keys = _keys(call.param("ps_args"))
     found = call.engine.by_hand.inside(container.id).processes()
@@ -46,17 +56,21 @@ def top(call: Call) -> Answer:
 
 def _keys(text: str) -> tuple[str, ...]:
     words = text.split()
-    if not words or words[0] in {"-ef", "-e", "-f", "ef", "aux", "-aux", "auxww"}:
+    if not words or words[0] in {"-ef", "-e", "-f", "-fe", "-A", "ef"}:
         return _FULL
-    if words[0].startswith("-o"):
-        keys = tuple(key for key in "".join([words[0][2:], *words[1:]]).split(",") if key)
-        keys = tuple({"command": "args"}.get(key, key) for key in keys)
-        if keys and all(key in _COLUMNS for key in keys):
-            if "pid" not in keys:
-                raise internal("Couldn't find PID field in ps output")
-            return keys
-        raise internal("ps: error: unknown user-defined format specifier")
-    raise internal("ps: error: unsupported option (BSD syntax)")
+    if words[0] in {"aux", "-aux", "auxww", "axu"}:
+        return _USER
+    if (chosen := re.match(r"-[efA]*o", words[0])) is not None:
+        keys = tuple(key for key in ",".join([words[0][chosen.end() :], *words[1:]]).split(",") if key)
+        if not keys:
+            raise internal("ps: error: format specification must follow -o")
+        keys = tuple(_ALIASES.get(key, key) for key in keys)
+        if not all(key in _COLUMNS for key in keys):
+            raise internal("ps: error: unknown user-defined format specifier")
+        if "pid" not in keys:
+            raise internal("Couldn't find PID field in ps output")
+        return keys
+    raise internal(f"ps: error: unsupported {'SysV option' if words[0].startswith('-') else 'option (BSD syntax)'}")
 
 
 def _started(process: Process) -> datetime:

@@ -1,5 +1,7 @@
 """What people do with containers themselves, and with those of tasks (MB: daemon/{create,start,stop,delete}.go)."""
 
+from contextlib import suppress
+
 import msgspec
 
 from swarmlab.engine.containers import Containers
@@ -129,6 +131,17 @@ class ByHand:
     def inside(self, reference: str) -> base.Container:
         """The container seen from inside, whether it runs or not."""
         return self._containers.revive(self._containers.find(reference))
+
+    def written(self, reference: str) -> int:
+        """How many bytes there are in the files that are not as in its image."""
+        inside = self.inside(reference)
+        size = 0
+        for change in inside.changes():
+            # A program may have taken it away meanwhile; what was deleted is not there anyway.
+            with suppress(FileNotFoundError):
+                found = inside.stat(change.path)
+                size += found.size if found.kind == "file" else 0
+        return size
 
     def running(self, reference: str) -> Container:
         """It, if it runs (409)."""

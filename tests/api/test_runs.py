@@ -347,6 +347,16 @@ def test_limits_may_be_updated(live: Live) -> None:
     assert (host["Memory"], host["MemorySwap"]) == (64 << 20, 64 << 20)
 
 
+def test_size_of_what_a_container_has_written(live: Live) -> None:
+    live.run("sh", "-c", "echo hello > /x; echo more > /etc/motd2; sleep 1; exit 0")
+    live.pass_until("die", 2)
+    sized = live.client("GET", "/containers/box/json?size=1").json
+    assert (sized["SizeRw"], sized["SizeRootFs"] > sized["SizeRw"]) == (11, True)
+    assert "SizeRw" not in live.inspect()
+    [row] = live.client("GET", "/containers/json?all=1&size=1").json
+    assert row["SizeRw"] == 11
+
+
 def test_published_ports_answer(live: Live) -> None:
     live.run("", image="nginx:alpine", Cmd=None, HostConfig={"PortBindings": {"80/tcp": [{"HostPort": ""}]}})
     (published, _), *_ = (live.inspect()["NetworkSettings"]["Ports"]["80/tcp"],)
@@ -419,7 +429,16 @@ def test_what_runs_and_what_it_uses(live: Live) -> None:
     assert [row[-1] for row in found["Processes"]] == ["sleep 1000"]
     chosen = live.client("GET", "/containers/box/top?ps_args=-o pid,comm").json
     assert chosen["Processes"] == [[found["Processes"][0][1], "sleep"]]
-    assert live.client("GET", "/containers/box/top?ps_args=bogus").status == 500
+    by_user = live.client("GET", "/containers/box/top?ps_args=aux").json
+    assert by_user["Titles"] == ["USER", "PID", "%CPU", "%MEM", "VSZ", "RSS", "TTY", "STAT", "START", "TIME", "COMMAND"]
+    assert live.client("GET", "/containers/box/top?ps_args=-eo pid,cmd").json["Titles"] == ["PID", "CMD"]
+    for options, text in (
+        ("bogus", "unsupported option (BSD syntax)"),
+        ("-bogus", "unsupported SysV option"),
+        ("-o", "format specification must follow -o"),
+    ):
+        answer = live.client("GET", f"/containers/box/top?ps_args={options}")
+        assert (answer.status, answer.message) == (500, f"ps: error: {text}")
     sample = live.client("GET", "/containers/box/stats?stream=0").json
     assert (sample["name"], sample["pids_stats"]["current"]) == ("/box", 1)
     live.create("true", name="idle")
