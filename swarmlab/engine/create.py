@@ -10,7 +10,7 @@ from swarmlab.engine.addresses import is_address
 from swarmlab.engine.containers import new_container_id
 from swarmlab.engine.environment import merged_env
 from swarmlab.engine.errors import EngineError, bad_request
-from swarmlab.engine.hostchecks import check_health, check_host, with_swap
+from swarmlab.engine.hostchecks import adapted, check_health, check_host
 from swarmlab.engine.images import LocalImages
 from swarmlab.engine.logdrivers import DEFAULT_DRIVER
 from swarmlab.engine.mounts import mount_points
@@ -51,6 +51,7 @@ def build(
     image = images.get(request.image)
     _check(request, cpus)
     host = request.host_config
+    _check_shared(host, find)
     entrypoint, cmd = _command(request, image.config)
     process = (*entrypoint, *cmd)
     if not process:
@@ -88,19 +89,46 @@ def build(
             sorted({_key(p) for p in (*image.config.exposed_ports, *request.exposed_ports, *host.port_bindings)})
         ),
         attachments=_attachments(request.networking_config, mode),
-        mounts=mount_points(host, volumes, find),
+        mounts=mount_points(host, volumes, lambda reference: _found(reference, find)),
         volumes=volumes,
         tmpfs=host.tmpfs,
         read_only=host.readonly_rootfs,
         memory=host.memory,
         # No limit is null to whoever looks.
         host=msgspec.structs.replace(
-            with_swap(host),
+            adapted(host),
             network_mode=mode,
             pids_limit=host.pids_limit or None,
             log_config=msgspec.structs.replace(host.log_config, type=host.log_config.type or DEFAULT_DRIVER),
         ),
     )
+
+
+def _check_shared(host: HostConfig, find: Callable[[str], Container]) -> None:
+    """Raises EngineError (400) when a container is not there that this one is to share something with."""
+    if host.links and host.network_mode == "host":
+        raise bad_request(
+            "conflicting options: host type networking can't be used with links. "
+            "This would result in undefined behavior"
+        )
+    for link in host.links:
+        name = link.partition(":")[0]
+        try:
+            find(name)
+        except EngineError as error:
+            raise bad_request(f"could not get container for {name}: {error}") from None
+    for mode in (host.ipc_mode, host.pid_mode):
+        kind, _, reference = mode.partition(":")
+        if kind == "container":
+            _found(reference, find)
+
+
+def _found(reference: str, find: Callable[[str], Container]) -> Container:
+    """As `find`; one that is not there is the request's fault, for clients take 404 for an image that is missing."""
+    try:
+        return find(reference)
+    except EngineError as error:
+        raise bad_request(str(error)) from None
 
 
 def _network_mode(mode: str, hostname: str, find: Callable[[str], Container]) -> tuple[str, str]:

@@ -122,11 +122,11 @@ def check_health(health: HealthConfig | None) -> None:
             raise bad_request(f"{name} in Healthcheck cannot be less than 1ms")
 
 
-def with_swap(host: HostConfig) -> HostConfig:
-    """As much swap as memory where only memory is limited (MB: adaptContainerSettings)."""
-    if host.memory > 0 and not host.memory_swap:
-        return msgspec.structs.replace(host, memory_swap=2 * host.memory)
-    return host
+def adapted(host: HostConfig) -> HostConfig:
+    """As much swap as memory where only memory is limited; no swappiness where -1 is said (MB: daemon_unix.go)."""
+    swap = 2 * host.memory if host.memory > 0 and not host.memory_swap else host.memory_swap
+    swappiness = None if host.memory_swappiness == -1 else host.memory_swappiness
+    return msgspec.structs.replace(host, memory_swap=swap, memory_swappiness=swappiness)
 
 
 def _check_memory(host: HostConfig, *, update: bool) -> None:
@@ -137,7 +137,7 @@ def _check_memory(host: HostConfig, *, update: bool) -> None:
     if not host.memory and host.memory_swap > 0 and not update:
         raise bad_request("You should always set the Memory limit when using Memoryswap limit, see usage")
     swappiness = host.memory_swappiness
-    if swappiness is not None and not 0 <= swappiness <= _MAXIMUM_SWAPPINESS:
+    if swappiness is not None and not -1 <= swappiness <= _MAXIMUM_SWAPPINESS:
         raise bad_request(f"Invalid value: {swappiness}, valid memory swappiness range is 0-100")
     if 0 < host.memory_reservation < _LEAST_MEMORY:
         raise bad_request("Minimum memory reservation allowed is 6MB")

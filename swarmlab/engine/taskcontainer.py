@@ -7,7 +7,7 @@ from swarmlab.clock import SECOND
 from swarmlab.engine.containers import new_container_id
 from swarmlab.engine.environment import merged_env
 from swarmlab.engine.errors import EngineError, not_found
-from swarmlab.engine.hostchecks import check_health, check_host, with_swap
+from swarmlab.engine.hostchecks import adapted, check_health, check_host
 from swarmlab.engine.logdrivers import DEFAULT_DRIVER
 from swarmlab.engine.mounts import mount_points
 from swarmlab.images import Image
@@ -121,7 +121,7 @@ def _asked(task: Task, spec: ContainerSpec, node: NodeDescription) -> HostConfig
         check_host(asked, node.resources.nano_cpus // SECOND)
     except EngineError as error:
         raise TaskError(str(error)) from None
-    return with_swap(asked)
+    return adapted(asked)
 
 
 def _extra_hosts(spec: ContainerSpec) -> Iterable[str]:

@@ -347,6 +347,27 @@ def test_limits_may_be_updated(live: Live) -> None:
     assert (host["Memory"], host["MemorySwap"]) == (64 << 20, 64 << 20)
 
 
+@pytest.mark.parametrize(
+    ("host", "text"),
+    [
+        ({"VolumesFrom": ["nosuch"]}, "No such container: nosuch"),
+        ({"Links": ["nosuch:db"]}, "could not get container for nosuch: No such container: nosuch"),
+        ({"IpcMode": "container:nosuch"}, "No such container: nosuch"),
+        ({"PidMode": "container:nosuch"}, "No such container: nosuch"),
+        (
+            {"Links": ["box"], "NetworkMode": "host"},
+            "conflicting options: host type networking can't be used with links. "
+            "This would result in undefined behavior",
+        ),
+    ],
+)
+def test_what_is_shared_has_to_be_there(live: Live, host: dict[str, Any], text: str) -> None:
+    """Not 404, for which clients would pull the image (compared with engine 20.10)."""
+    body = {"Image": "alpine", "Cmd": ["true"], "HostConfig": host}
+    answer = live.client("POST", "/containers/create", body)
+    assert (answer.status, answer.message) == (400, text)
+
+
 def test_size_of_what_a_container_has_written(live: Live) -> None:
     live.run("sh", "-c", "echo hello > /x; echo more > /etc/motd2; sleep 1; exit 0")
     live.pass_until("die", 2)

@@ -3,7 +3,7 @@
 import pytest
 
 from swarmlab.engine.errors import EngineError
-from swarmlab.engine.hostchecks import check_health, check_host, check_resources, with_swap
+from swarmlab.engine.hostchecks import adapted, check_health, check_host, check_resources
 from swarmlab.objects.container import HealthConfig
 from swarmlab.objects.run import HostConfig, HostPort, RestartPolicy
 
@@ -102,9 +102,16 @@ def test_swap_alone_may_be_updated() -> None:
 
 
 def test_memory_brings_as_much_swap() -> None:
-    assert with_swap(HostConfig(memory=8 * MIB)).memory_swap == 16 * MIB
-    assert with_swap(HostConfig(memory=8 * MIB, memory_swap=-1)).memory_swap == -1
-    assert with_swap(HostConfig()).memory_swap == 0
+    assert adapted(HostConfig(memory=8 * MIB)).memory_swap == 16 * MIB
+    assert adapted(HostConfig(memory=8 * MIB, memory_swap=-1)).memory_swap == -1
+    assert adapted(HostConfig()).memory_swap == 0
+
+
+def test_no_swappiness_is_minus_one() -> None:
+    # As the command line says when nobody asks for any.
+    host = HostConfig(memory_swappiness=-1)
+    assert check_host(host, cpus=2) == []
+    assert adapted(host).memory_swappiness is None
 
 
 @pytest.mark.parametrize(
