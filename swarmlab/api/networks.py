@@ -308,11 +308,11 @@ def remove_network(call: Call) -> Answer:
     return NO_CONTENT
 
 
-def connect_network(call: Call) -> Answer:
+async def connect_network(call: Call) -> Answer:
     """`POST /networks/{id}/connect`."""
     request = call.decode(NetworkConnectRequest)
     settings = request.endpoint_config or EndpointSettings()
-    call.engine.connections.connect(call.name, request.container, settings)
+    await call.engine.connections.connect(call.name, request.container, settings)
     return DONE
 
 

@@ -90,10 +90,13 @@ class Lab:
         for engine in self.engines.values():
             if engine.power == "on":
                 await engine.placement.open(engine.address)
-                engine.containers.recover()
                 engine.cluster.resume()
         for swarm_id, swarm in self._swarms.items():
             swarm.raft.resume(self._journal.meta(f"leader:{swarm_id}"))
+        for engine in self.engines.values():
+            if engine.power == "on":
+                # Now that containers find the swarm whose networks they may be on.
+                engine.containers.recover()
 
     async def stop(self) -> None:
         """End all containers' processes. The journal keeps them as running, so that `start` goes on with them."""
@@ -146,6 +149,7 @@ class Lab:
         await engine.placement.close()
         engine.containers.power_lost()
         engine.wiring.power_lost()
+        engine.attachments.power_lost()
         await engine.runtime.close()
         engine.set_power("stopped" if action == "stop" else "killed")
 

@@ -64,6 +64,14 @@ class Wiring:
         #: The addresses on the docker_gwbridge, by container.
         self._outward: dict[str, str] = {}
 
+    async def reserve(self, container: Container) -> None:
+        """See `Placement`."""
+        await self._placement.reserve(container)
+
+    def release(self, container_id: str) -> None:
+        """See `Placement`."""
+        self._placement.release(container_id)
+
     def place(self, container: Container, runs: base.Container) -> Container:
         """See `Placement`."""
         placed = self._placement.place(container, runs)

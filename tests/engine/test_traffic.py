@@ -344,7 +344,7 @@ def test_containers_by_hand_find_each_other_on_networks_of_their_own(net: Net) -
     assert "Welcome to nginx" in says(net, "box", "wget", "-qO-", "http://site")
     assert says(net, "box", "wget", "-qO-", "http://web") == "wget: bad address 'web'\n"
     engine.by_hand.rename("site", "web")
-    engine.connections.connect("own", "plain", EndpointSettings())
+    net.run(engine.connections.connect("own", "plain", EndpointSettings()))
     assert "Welcome to nginx" in says(net, "plain", "wget", "-qO-", "http://www")
     engine.connections.disconnect("own", "plain", force=False)
     assert says(net, "plain", "wget", "-qO-", "http://www") == "wget: bad address 'www'\n"
