@@ -13,6 +13,7 @@ from swarmlab.api.errors import ApiError, bad_request, internal, not_available, 
 from swarmlab.api.query import Filters, parse_bool
 from swarmlab.api.resolve import find_network
 from swarmlab.engine import EngineError
+from swarmlab.engine.localipam import parse
 from swarmlab.manager.errors import StatusError
 from swarmlab.objects import Driver, IPAMConfig, IPAMOptions, Network, NetworkSpec, Spec
 from swarmlab.objects.local import LocalNetwork, LocalPool, Overlay
@@ -241,7 +242,7 @@ def create_network(call: Call) -> Answer:
     request = call.decode(NetworkCreateRequest)
     state = call.engine.cluster.info()
     _check_create(call, request, in_swarm=state.local_node_state == "active")
-    if request.driver != "overlay":
+    if request.driver != "overlay" or request.config_only:
         made = call.engine.networks.create(request)
         return answer({"Id": made.id, "Warning": ""}, HTTPStatus.CREATED)
     if not state.control_available:
@@ -258,10 +259,16 @@ def create_network(call: Call) -> Answer:
 
 def _check_create(call: Call, request: NetworkCreateRequest, *, in_swarm: bool) -> None:
     """Raise ApiError for what neither the swarm nor the engine will make."""
-    if request.name in _PREDEFINED:
+    with suppress(EngineError, StatusError):
+        # On a manager the swarm's own networks come first, those among them that every node has by itself.
+        if any(network.spec.name == request.name for network in call.control.networks()):
+            raise ApiError(HTTPStatus.CONFLICT, f"network with name {request.name} already exists")
+    if request.name in _PREDEFINED | {"default"}:
         raise ApiError(HTTPStatus.FORBIDDEN, f"operation is not permitted on predefined {request.name} network ")
     if any(view.name == request.name for view in _views(call)):
         raise ApiError(HTTPStatus.CONFLICT, f"network with name {request.name} already exists")
+    if request.driver == "overlay" and request.scope == "local" and not request.config_only:
+        raise ApiError(HTTPStatus.FORBIDDEN, "cannot downgrade network scope for overlay networks")
     if request.driver not in _DRIVERS:
         raise not_found(f'plugin "{request.driver}" not found')
     if request.driver in {"ipvlan", "macvlan"}:
@@ -279,6 +286,8 @@ def _network_spec(request: NetworkCreateRequest) -> NetworkSpec:
     ipam = request.ipam
     options = None
     if ipam is not None:
+        for config in ipam.config:
+            parse(LocalPool(subnet=config.subnet))
         configs = tuple(IPAMConfig(subnet=c.subnet, range=c.ip_range, gateway=c.gateway) for c in ipam.config)
         options = IPAMOptions(driver=Driver(name=ipam.driver or "default", options=ipam.options or {}), configs=configs)
     return NetworkSpec(
