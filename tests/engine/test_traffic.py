@@ -367,3 +367,25 @@ def test_published_ports_are_reached_by_gateways_and_attachable_networks_by_hand
     own = net.lab.engines["node-1"].containers.find("box").endpoints[0].addresses[0]
     assert own.rpartition(".")[0] == virtual.rpartition(".")[0]
     assert own != virtual
+
+
+@pytest.mark.parametrize(
+    ("mode", "asked", "text"),
+    [
+        ("own", {}, "nameserver 127.0.0.11\noptions ndots:0\n"),
+        (
+            "own", {"dns": ("1.1.1.1",), "dns_search": ("a.b", "c"), "dns_options": ("timeout:2",)},
+            "search a.b c\nnameserver 127.0.0.11\noptions timeout:2 ndots:0\n",
+        ),
+        ("own", {"dns_options": ("ndots:3",), "dns_search": (".",)}, "nameserver 127.0.0.11\noptions ndots:3\n"),
+        (
+            "bridge", {"dns": ("1.1.1.1", "9.9.9.9"), "dns_search": ("a.b",), "dns_options": ("ndots:3",)},
+            "search a.b\nnameserver 1.1.1.1\nnameserver 9.9.9.9\noptions ndots:3\n",
+        ),
+        ("host", {"dns": ("1.1.1.1",)}, "nameserver 1.1.1.1\n"),
+    ],
+)  # fmt: skip
+def test_what_is_asked_of_names_stands_in_resolv_conf(net: Net, mode: str, asked: dict[str, Any], text: str) -> None:
+    net.lab.engines["node-1"].networks.create(NetworkCreateRequest(name="own"))
+    by_hand(net, "box", "alpine", mode, "sleep", "100000", **asked)
+    assert says(net, "box", "cat", "/etc/resolv.conf") == text
