@@ -52,6 +52,7 @@ class _View(Spec, frozen=True, kw_only=True):
     options: dict[str, str] | None
     labels: dict[str, str] | None
     peers: list[dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
+    services: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
 def _pool(subnet: str, range_: str, gateway: str) -> dict[str, str]:
@@ -211,9 +212,33 @@ def _matches(view: _View, filters: Filters, used: frozenset[str]) -> bool:
 
 def inspect_network(call: Call) -> Answer:
     """`GET /networks/{id}`: by full id, then name, then id prefix; `scope` narrows it down."""
-    parse_bool(call.param("verbose"), "verbose")
-    view = _find(call, call.name, call.param("scope"))
-    return document(_attached_view(call, view))
+    verbose = parse_bool(call.param("verbose"), "verbose")
+    view = _attached_view(call, _find(call, call.name, call.param("scope")))
+    if verbose and call.engine.overlays.find(view.id) is not None:
+        view = msgspec.structs.replace(view, services=_services(call, view.id))
+    return document(view)
+
+
+def _services(call: Call, network_id: str) -> dict[str, Any]:
+    """What `docker network inspect --verbose` adds (MB: api/types/network, ServiceInfo)."""
+    return {
+        name: {
+            "VIP": service.vip or "<nil>",
+            "Ports": [f"Target: {port.target_port}, Publish: {port.published_port}" for port in service.ports],
+            # The number by which the kernel's load balancer knows it: from 256 on, in any order.
+            "LocalLBIndex": 256 + number if name else 0,
+            "Tasks": [
+                {
+                    "Name": task,
+                    "EndpointID": endpoint_id(container_id, network_id),
+                    "EndpointIP": address,
+                    "Info": {"Host IP": host},
+                }
+                for container_id, task, address, host in service.tasks
+            ],
+        }
+        for number, (name, service) in enumerate(sorted(call.engine.services(network_id).items()))
+    }
 
 
 def _find(call: Call, term: str, scope: str = "") -> _View:

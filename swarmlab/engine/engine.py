@@ -3,8 +3,9 @@
 import base64
 import hashlib
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -32,6 +33,7 @@ from swarmlab.engine.wiring import NetworkFacts, Wiring
 from swarmlab.images import Catalogue, ImageStore
 from swarmlab.manager import Swarm
 from swarmlab.network import Fabric
+from swarmlab.objects import PortConfig
 from swarmlab.objects.local import Engine, LocalNetwork, LocalPool, Overlay
 from swarmlab.runtime.virtual import Roots, VirtualRuntime
 from swarmlab.store import Actor, Kind, Store
@@ -52,12 +54,26 @@ _BRIDGE_OPTIONS = {
 CONTAINERS_FOLDER, VOLUMES_FOLDER = "containers", "volumes"
 
 
+class NetworkService(NamedTuple):
+    """A service as the nodes on a network hear of it; the one without a name is of containers that belong to none.
+
+    `tasks` are container id, name, address there without prefix length, and the address of the node.
+    """
+
+    vip: str
+    ports: tuple[PortConfig, ...]
+    tasks: tuple[tuple[str, str, str, str], ...]
+
+
 class Neighbours(Swarms, Protocol):
     """The swarms of the lab, and what their nodes let each other see."""
 
     fabric: Fabric
     #: The files of images, for containers that need them on disk.
     roots: Roots
+
+    def services(self, network_id: str, engine: str) -> Mapping[str, NetworkService]:
+        """What is on a network of the swarm, as an engine that is on it hears: services by name."""
 
     def containers(self, swarm: Swarm, node_id: str, engine: str) -> TaskContainers | None:
         """The containers of a node; None when its engine does not answer the one with this name."""
@@ -164,6 +180,10 @@ class DockerEngine:
     def peers(self, network_id: str) -> list[tuple[str, str]]:
         """See `Swarms`: the nodes on which a network of the swarm exists, as this engine hears from them."""
         return self._swarms.peers(network_id, self.name)
+
+    def services(self, network_id: str) -> Mapping[str, NetworkService]:
+        """See `Neighbours`."""
+        return self._swarms.services(network_id, self.name)
 
     def task_logs(self) -> LogBroker:
         """What the tasks of the swarm write. Raises EngineError (503) unless this node is a manager with a leader."""

@@ -389,3 +389,25 @@ def test_what_is_asked_of_names_stands_in_resolv_conf(net: Net, mode: str, asked
     net.lab.engines["node-1"].networks.create(NetworkCreateRequest(name="own"))
     by_hand(net, "box", "alpine", mode, "sleep", "100000", **asked)
     assert says(net, "box", "cat", "/etc/resolv.conf") == text
+
+
+def test_a_network_tells_who_is_on_it(net: Net) -> None:
+    app = net.network("app")
+    net.service("web", "nginx", 2, app, port=18098)
+    net.service("list", "alpine", 1, app, command=("sleep", "100000"), mode="dnsrr")
+    hand = by_hand(net, "box", "alpine", "app", "sleep", "100000")
+    told = [net.lab.engines[name].services(app) for name in ("node-1", "node-2")]
+    assert told[0] == told[1], "both nodes are on it"
+    assert sorted(told[0]) == ["", "list", "web"]
+    (box,) = told[0][""].tasks
+    assert (box[0], box[1], box[3]) == (hand, "box", "127.0.0.1")
+    web = next(service for service in net.control.services() if service.spec.name == "web")
+    vips = {vip.network_id: vip.addr.partition("/")[0] for vip in web.endpoint.virtual_ips}
+    assert (told[0]["web"].vip, told[0]["list"].vip, told[0]["web"].ports) == (vips[app], "", ())
+    assert sorted(task[3] for task in told[0]["web"].tasks) == ["127.0.0.1", "127.0.0.2"]
+    ingress = next(network.id for network in net.control.networks() if network.spec.ingress)
+    mesh = net.lab.engines["node-1"].services(ingress)
+    assert {task[1] for task in mesh[""].tasks} == {"ingress-endpoint"}
+    assert (mesh["web"].vip, mesh["web"].ports[0].published_port) == (vips[ingress], 18098)
+    net.lab.partition(["node-2"])
+    assert [task[3] for task in net.lab.engines["node-1"].services(app)["web"].tasks] == ["127.0.0.1"]
