@@ -47,6 +47,7 @@ WRONG = [
         400,
         "You should always set the Memory limit when using Memoryswap limit, see usage",
     ),
+    ({"memory_swappiness": -2}, 400, "Invalid value: -2, valid memory swappiness range is 0-100"),
     ({"memory_swappiness": 200}, 400, "Invalid value: 200, valid memory swappiness range is 0-100"),
     ({"ipc_mode": "bogus"}, 400, "Invalid IPC mode: bogus"),
     ({"shm_size": -1}, 400, "SHM size can not be less than 0"),
@@ -119,3 +120,9 @@ def test_memory_brings_as_much_swap() -> None:
 def test_health_checks_that_cannot_be(health: HealthConfig, text: str) -> None:
     with pytest.raises(EngineError, match=text):
         check_health(health)
+
+
+def test_what_the_docker_command_sends_unasked_means_nothing() -> None:
+    host = HostConfig(memory_swappiness=-1)
+    check_host(host, 2)
+    assert with_swap(host).memory_swappiness is None
