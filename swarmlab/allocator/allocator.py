@@ -69,7 +69,7 @@ class Allocator:
             for vip in service.endpoint.virtual_ips if service.endpoint is not None else ():
                 self._networks.take(vip.network_id, vip.addr)
         for task in tables.tasks:
-            if not task.state.terminal:
+            if task.state != TaskState.NEW and not task.state.terminal:
                 for attachment in task.networks:
                     for address in attachment.addresses:
                         self._networks.take(attachment.network_id, address)
@@ -140,6 +140,9 @@ class Allocator:
         if old is None or old.state.terminal:
             return False
         self._pending_tasks.pop(old.id, None)
+        if old.state == TaskState.NEW:
+            # Addresses that it may have asked for are not its own yet.
+            return False
         for attachment in old.networks:
             for address in attachment.addresses:
                 self._free(attachment.network_id, address)
@@ -312,12 +315,16 @@ class Allocator:
         if service is not None and not self._service_allocated(service):
             raise AllocationError("service is not allocated")
         attachments: list[NetworkAttachment] = []
+        asked = {attachment.network_id: attachment.addresses for attachment in task.networks}
         try:
             for network_id, aliases in self._task_networks(task, service):
                 addresses: tuple[str, ...] = ()
                 network = tx.tables.networks.get(network_id)
                 if network is not None and not self._node_local(network):
-                    addresses = (self._networks.address(network_id),)
+                    wanted = asked.get(network_id, ())
+                    addresses = (
+                        self._networks.claim(network_id, wanted[0]) if wanted else self._networks.address(network_id),
+                    )
                 attachments.append(NetworkAttachment(network_id=network_id, addresses=addresses, aliases=aliases))
         except AllocationError:
             self._give_back(attachments)

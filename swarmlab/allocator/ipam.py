@@ -30,6 +30,15 @@ class AddressSpace:
             self._left -= self._within(number)
         self._next = max(self._next, number + 1)
 
+    def claim(self, address: str) -> str:
+        """One certain address (without prefix length), with prefix length. Raises AllocationError when it is taken."""
+        number = int(ipaddress.IPv4Address(address))
+        if number in self._taken:
+            raise AllocationError("Address already in use")
+        self._taken.add(number)
+        self._left -= self._within(number)
+        return f"{address}/{self.subnet.prefixlen}"
+
     def free(self, address: str) -> None:
         """Give an address back."""
         number = int(ipaddress.IPv4Address(address.partition("/")[0]))

@@ -86,6 +86,17 @@ class NetworkAllocator:
                 continue
         raise AllocationError("could not find an available IP")
 
+    def claim(self, network_id: str, address: str) -> str:
+        """One certain address, with prefix length. Raises AllocationError when it cannot be had."""
+        try:
+            asked = ipaddress.IPv4Address(address)
+        except ValueError:
+            raise AllocationError(f"invalid address {address}") from None
+        for space in self._spaces.get(network_id, ()):
+            if asked in space.subnet:
+                return space.claim(address)
+        raise AllocationError("Requested address is out of range")
+
     def free(self, network_id: str, address: str) -> None:
         """Give an address back."""
         for space in self._spaces.get(network_id, ()):

@@ -109,8 +109,12 @@ def endpoint_settings(container: Container, place: Place) -> dict[str, Any]:
     ip, _, prefix = place.address(4).partition("/")
     ip6, _, prefix6 = place.address(6).partition("/")
     asked = place.settings
+    ipam = asked.ipam_config
+    if ipam is None and ip and not place.endpoint.gateways:
+        # What the swarm has given counts as what was asked for.
+        ipam = EndpointIPAMConfig(ipv4_address=ip)
     return {
-        "IPAMConfig": asked.ipam_config,
+        "IPAMConfig": ipam,
         "Links": asked.links,
         "Aliases": asked.aliases,
         "NetworkID": place.network_id,

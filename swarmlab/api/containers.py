@@ -21,6 +21,7 @@ _ACCEPTED = (
 )  # fmt: skip
 _NUMBER = re.compile(r"[+-]?[0-9]+")
 _STATES = frozenset({"paused", "restarting", "removing", "running", "dead", "created", "exited"})
+_LAST_PORT = 65535
 _HEALTH = frozenset({"none", "starting", "healthy", "unhealthy"})
 #: Where Docker says a published port listens.
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (shown, not bound)
@@ -36,7 +37,9 @@ def list_containers(call: Call) -> Answer:
             raise bad_request(f"Invalid filter 'status={value}'")
     for value in filters.get("health"):
         if value not in _HEALTH:
-            raise bad_request(f"Invalid filter 'health={value}'")
+            raise bad_request(f"Unrecognised filter value for health: {value}")
+    for key in ("publish", "expose"):
+        _port_set(filters.get(key), key)
     for value in filters.get("exited"):
         if not _NUMBER.fullmatch(value):
             raise internal(f'strconv.Atoi: parsing "{value}": invalid syntax')
@@ -344,10 +347,21 @@ def _port_set(values: tuple[str, ...], key: str) -> frozenset[str]:
     for value in values:
         numbers, _, protocol = value.partition("/")
         first, _, last = numbers.partition("-")
-        if not first.isdigit() or not (last or first).isdigit():
-            raise bad_request(f"error while looking up for {key} {value}: invalid port range")
-        found.update(f"{number}/{protocol or 'tcp'}" for number in range(int(first), int(last or first) + 1))
+        about = f"error while looking up for {key} {value}"
+        begin, end = _port(first, about), _port(last or first, about)
+        if end < begin:
+            raise internal(f"{about}: Invalid range specified for the Port: {numbers}")
+        found.update(f"{number}/{protocol or 'tcp'}" for number in range(begin, end + 1))
     return frozenset(found)
+
+
+def _port(text: str, about: str) -> int:
+    """A port's number. Raises ApiError (500) with Go's words."""
+    if not re.fullmatch(r"[0-9]+", text):
+        raise internal(f'{about}: strconv.ParseUint: parsing "{text}": invalid syntax')
+    if len(text.lstrip("0")) > 5 or int(text) > _LAST_PORT:
+        raise internal(f'{about}: strconv.ParseUint: parsing "{text}": value out of range')
+    return int(text)
 
 
 ROUTES = (

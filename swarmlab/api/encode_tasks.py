@@ -108,8 +108,9 @@ class TaskEncoder:
         # By identity, because a spec is no cheap dictionary key; the entry keeps the spec alive, so ids stay unique.
         known = self._specs.get(id(spec))
         if known is None:
-            # A task's spec carries no runtime, only a service's does.
-            raw = msgspec.Raw(encode(msgspec.structs.replace(spec, runtime="")))
+            # A task's spec carries no runtime, only a service's does, and that of a place on a network.
+            runtime = "attachment" if spec.network_attachment_spec is not None else ""
+            raw = msgspec.Raw(encode(msgspec.structs.replace(spec, runtime=runtime)))
             known = self._specs[id(spec)] = (spec, raw)
         return known[1]
 

@@ -7,7 +7,7 @@ import msgspec
 
 from swarmlab.api.call import ApiVersion, Call, Route, Stream
 from swarmlab.api.encode import sorted_map
-from swarmlab.api.errors import bad_request
+from swarmlab.api.errors import ApiError, bad_request, internal
 from swarmlab.api.query import Filters, parse_instant
 from swarmlab.engine.events import Event
 
@@ -20,7 +20,10 @@ _DETAILED = frozenset({"health_status", "exec_create", "exec_start"})
 
 def events(call: Call) -> Stream:
     """`GET /events`: a JSON object a line, from `since` (else from now) to `until` (else until the client goes)."""
-    since, until = parse_instant(call.param("since")), parse_instant(call.param("until"))
+    try:
+        since, until = parse_instant(call.param("since")), parse_instant(call.param("until"))
+    except ApiError as error:
+        raise internal(str(error)) from None
     if until and until < since:
         times = call.param("since"), call.param("until")
         raise bad_request(f"`since` time ({times[0]}) cannot be after `until` time ({times[1]})")

@@ -135,9 +135,8 @@ MISSING = {
     "docker network create, rm": "drivers bridge and overlay",
     "docker run, create, start": f"{_MOUNTS}; limits are shown, not imposed; files that were changed in a "
     f"container, and not in a volume, do not outlive the lab's process; {_TRAFFIC}; with `--network host` programs "
-    "listen in the container only; `--dns` is shown, not used",
-    "docker network connect, disconnect": "on an attachable overlay network a container by hand has an address of the "
-    "upper half of the subnet, not the next one",
+    "listen in the container only; servers of `--dns` and domains of `--dns-search` stand in resolv.conf, and are not "
+    "asked",
     "docker pause, unpause": "a script stops where it next prints, or comes back from `sleep` and other programs",
     "docker volume update": "for volumes of the cluster only, of which there are none: Docker's error",
     "docker top, stats": "programs here use no processor time or memory that is counted",

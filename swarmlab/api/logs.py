@@ -52,18 +52,19 @@ def container_logs(call: Call) -> Stream:
 
 def service_logs(call: Call) -> Stream:
     """`GET /services/{id}/logs`: what all the service's tasks write, on all nodes."""
+    streams = _swarm_streams(call)
     service = find_service(call.control, call.name)
-    return _swarm_logs(call, Selector(service_id=service.id), service.spec.task_template)
+    return _swarm_logs(call, streams, Selector(service_id=service.id), service.spec.task_template)
 
 
 def task_logs(call: Call) -> Stream:
     """`GET /tasks/{id}/logs`."""
+    streams = _swarm_streams(call)
     task = find_task(call.control, call.name)
-    return _swarm_logs(call, Selector(task_id=task.id), task.spec)
+    return _swarm_logs(call, streams, Selector(task_id=task.id), task.spec)
 
 
-def _swarm_logs(call: Call, selector: Selector, spec: TaskSpec) -> Stream:
-    streams = _streams(call)
+def _swarm_logs(call: Call, streams: frozenset[str], selector: Selector, spec: TaskSpec) -> Stream:
     selector = selector._replace(since=parse_instant(call.param("since")), tail=_positive_tail(call.param("tail")))
     if spec.container_spec is None:
         raise internal("logs only supported on container tasks")
@@ -78,6 +79,14 @@ def _streams(call: Call) -> frozenset[str]:
     if not streams:
         raise bad_request("Bad parameters: you must choose at least one stream")
     return streams
+
+
+def _swarm_streams(call: Call) -> frozenset[str]:
+    """The same for logs from the swarm, which an engine asks for before it looks for whose they are."""
+    try:
+        return _streams(call)
+    except ApiError as error:
+        raise internal(str(error)) from None
 
 
 def _tail(text: str) -> int | None:

@@ -13,6 +13,7 @@ from swarmlab.api.errors import ApiError, bad_request, internal, not_available, 
 from swarmlab.api.query import Filters, parse_bool
 from swarmlab.api.resolve import find_network
 from swarmlab.engine import EngineError
+from swarmlab.engine.localipam import parse
 from swarmlab.manager.errors import StatusError
 from swarmlab.objects import Driver, IPAMConfig, IPAMOptions, Network, NetworkSpec, Spec
 from swarmlab.objects.local import LocalNetwork, LocalPool, Overlay
@@ -51,6 +52,7 @@ class _View(Spec, frozen=True, kw_only=True):
     options: dict[str, str] | None
     labels: dict[str, str] | None
     peers: list[dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
+    services: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
 def _pool(subnet: str, range_: str, gateway: str) -> dict[str, str]:
@@ -210,9 +212,33 @@ def _matches(view: _View, filters: Filters, used: frozenset[str]) -> bool:
 
 def inspect_network(call: Call) -> Answer:
     """`GET /networks/{id}`: by full id, then name, then id prefix; `scope` narrows it down."""
-    parse_bool(call.param("verbose"), "verbose")
-    view = _find(call, call.name, call.param("scope"))
-    return document(_attached_view(call, view))
+    verbose = parse_bool(call.param("verbose"), "verbose")
+    view = _attached_view(call, _find(call, call.name, call.param("scope")))
+    if verbose and call.engine.overlays.find(view.id) is not None:
+        view = msgspec.structs.replace(view, services=_services(call, view.id))
+    return document(view)
+
+
+def _services(call: Call, network_id: str) -> dict[str, Any]:
+    """What `docker network inspect --verbose` adds (MB: api/types/network, ServiceInfo)."""
+    return {
+        name: {
+            "VIP": service.vip or "<nil>",
+            "Ports": [f"Target: {port.target_port}, Publish: {port.published_port}" for port in service.ports],
+            # The number by which the kernel's load balancer knows it: from 256 on, in any order.
+            "LocalLBIndex": 256 + number if name else 0,
+            "Tasks": [
+                {
+                    "Name": task,
+                    "EndpointID": endpoint_id(container_id, network_id),
+                    "EndpointIP": address,
+                    "Info": {"Host IP": host},
+                }
+                for container_id, task, address, host in service.tasks
+            ],
+        }
+        for number, (name, service) in enumerate(sorted(call.engine.services(network_id).items()))
+    }
 
 
 def _find(call: Call, term: str, scope: str = "") -> _View:
@@ -241,7 +267,7 @@ def create_network(call: Call) -> Answer:
     request = call.decode(NetworkCreateRequest)
     state = call.engine.cluster.info()
     _check_create(call, request, in_swarm=state.local_node_state == "active")
-    if request.driver != "overlay":
+    if request.driver != "overlay" or request.config_only:
         made = call.engine.networks.create(request)
         return answer({"Id": made.id, "Warning": ""}, HTTPStatus.CREATED)
     if not state.control_available:
@@ -258,10 +284,16 @@ def create_network(call: Call) -> Answer:
 
 def _check_create(call: Call, request: NetworkCreateRequest, *, in_swarm: bool) -> None:
     """Raise ApiError for what neither the swarm nor the engine will make."""
-    if request.name in _PREDEFINED:
+    with suppress(EngineError, StatusError):
+        # On a manager the swarm's own networks come first, those among them that every node has by itself.
+        if any(network.spec.name == request.name for network in call.control.networks()):
+            raise ApiError(HTTPStatus.CONFLICT, f"network with name {request.name} already exists")
+    if request.name in _PREDEFINED | {"default"}:
         raise ApiError(HTTPStatus.FORBIDDEN, f"operation is not permitted on predefined {request.name} network ")
     if any(view.name == request.name for view in _views(call)):
         raise ApiError(HTTPStatus.CONFLICT, f"network with name {request.name} already exists")
+    if request.driver == "overlay" and request.scope == "local" and not request.config_only:
+        raise ApiError(HTTPStatus.FORBIDDEN, "cannot downgrade network scope for overlay networks")
     if request.driver not in _DRIVERS:
         raise not_found(f'plugin "{request.driver}" not found')
     if request.driver in {"ipvlan", "macvlan"}:
@@ -279,6 +311,8 @@ def _network_spec(request: NetworkCreateRequest) -> NetworkSpec:
     ipam = request.ipam
     options = None
     if ipam is not None:
+        for config in ipam.config:
+            parse(LocalPool(subnet=config.subnet))
         configs = tuple(IPAMConfig(subnet=c.subnet, range=c.ip_range, gateway=c.gateway) for c in ipam.config)
         options = IPAMOptions(driver=Driver(name=ipam.driver or "default", options=ipam.options or {}), configs=configs)
     return NetworkSpec(
@@ -308,11 +342,11 @@ def remove_network(call: Call) -> Answer:
     return NO_CONTENT
 
 
-def connect_network(call: Call) -> Answer:
+async def connect_network(call: Call) -> Answer:
     """`POST /networks/{id}/connect`."""
     request = call.decode(NetworkConnectRequest)
     settings = request.endpoint_config or EndpointSettings()
-    call.engine.connections.connect(call.name, request.container, settings)
+    await call.engine.connections.connect(call.name, request.container, settings)
     return DONE
 
 

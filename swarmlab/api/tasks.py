@@ -42,13 +42,14 @@ def _wanted_states(filters: Filters) -> frozenset[TaskState]:
 
 def _matcher(filters: Filters, states: frozenset[TaskState]) -> Callable[[Task], bool]:
     """A test of what the control API has not narrowed down already."""
-    # Every task of a service runs a container; plugins and attachments are other runtimes.
-    if "runtime" in filters and not {"container", ""} & set(filters.get("runtime")):
-        return lambda _: False
+    # Without a filter only tasks of services are shown, all of which run containers.
+    runtimes = set(filters.get("runtime")) or {"container"}
+    containers, attachments = bool(runtimes & {"container", ""}), "attachment" in runtimes
 
     def is_wanted(task: Task) -> bool:
         return (
-            (not states or task.desired_state in states)
+            (attachments if task.is_attachment else containers)
+            and (not states or task.desired_state in states)
             and filters.prefix("name", task.name)
             and filters.prefix("id", task.id)
             and filters.labels("label", task.service_labels, empty_matches=True)

@@ -10,6 +10,7 @@ import msgspec
 
 from swarmlab.clock import Clock
 from swarmlab.engine import addresses, swarmtexts
+from swarmlab.engine.attachments import AttachingExecutor, Attachments
 from swarmlab.engine.certificate import Validity, issued
 from swarmlab.engine.errors import EngineError, bad_request, internal, unavailable
 from swarmlab.engine.events import Events
@@ -19,9 +20,10 @@ from swarmlab.engine.swarmnode import SwarmNode
 from swarmlab.engine.swarms import SwarmInfo, Swarms
 from swarmlab.engine.unlockkey import is_key, key_digest
 from swarmlab.manager import ControlAPI, FirstNode, StatusError, Swarm
-from swarmlab.objects import new_id
+from swarmlab.objects import TLSInfo, new_id
 from swarmlab.objects.local import Engine, Membership
 from swarmlab.objects.requests import InitRequest, JoinRequest
+from swarmlab.runtime.controller import Executor
 from swarmlab.store import Actor, Commit, Kind, Store
 
 _log = logging.getLogger(__name__)
@@ -46,7 +48,10 @@ class ClusterComponent:
         swarms: Swarms,
         events: Events,
         overlays: Overlays,
+        attachments: Attachments,
+        deserted: Callable[[], None],
     ) -> None:
+        """`deserted` is called when the node has left its swarm, whose networks are about to go."""
         self._engine_id = engine_id
         self._name = name
         self._address = address
@@ -55,6 +60,8 @@ class ClusterComponent:
         self._swarms = swarms
         self._events = events
         self._overlays = overlays
+        self._attachments = attachments
+        self._deserted = deserted
         #: The node at work; none while the engine is off, locked or in no swarm.
         self._node: SwarmNode | None = None
         self._pending: JoinRequest | None = None
@@ -67,6 +74,11 @@ class ClusterComponent:
         """The node's place in a swarm; None when it has none."""
         engine = self._store.tables.engines.get(self._engine_id)
         return engine.membership if engine is not None else None
+
+    @property
+    def node(self) -> SwarmNode | None:
+        """The node at work; none while the engine is off, locked or in no swarm."""
+        return self._node
 
     @property
     def locked(self) -> bool:
@@ -250,6 +262,7 @@ class ClusterComponent:
         swarm = self._swarms.get(member.swarm)
         if swarm is not None:
             await self._swarms.left(swarm, member.node_id, self._name)
+        self._deserted()
         self._overlays.clear()
 
     async def unlock(self, key: str) -> None:
@@ -397,7 +410,7 @@ class ClusterComponent:
             swarm,
             member,
             self._clock,
-            partial(self._swarms.executor, swarm, self._name),
+            partial(self._executor, swarm),
             self._events,
             self._overlays,
             remember=self._remember,
@@ -405,6 +418,9 @@ class ClusterComponent:
         )
         node.start()
         self._background(self._swarms.joined(swarm, member.node_id, self._name))
+
+    def _executor(self, swarm: Swarm, tls: Callable[[], TLSInfo]) -> Executor:
+        return AttachingExecutor(self._clock, self._attachments, self._swarms.executor(swarm, self._name, tls))
 
     def _rejected(self, node: SwarmNode, reason: str) -> None:
         """The swarm does not want this node any more: it stays a member in name until it leaves."""

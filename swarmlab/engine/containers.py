@@ -111,8 +111,10 @@ class Containers:
         self._forget_restart(container_id)
         try:
             self._volumes.prepare(container)
-            placed = self.placement.place(container, running)
+            await self.placement.reserve(container)
+            placed = self.placement.place(self._record(container_id), running)
         except EngineError as error:
+            self.placement.release(container_id)
             self._not_started(container, str(error), base.CANNOT_START)
             raise
         fields = {"ports": placed.ports, "endpoints": placed.endpoints, "attachments": placed.attachments}

@@ -2,20 +2,21 @@
 
 import base64
 import hashlib
-import ipaddress
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from swarmlab.clock import Clock
+from swarmlab.engine.attachments import Attachments
 from swarmlab.engine.build import Builder
 from swarmlab.engine.byhand import ByHand
 from swarmlab.engine.cluster import ClusterComponent
 from swarmlab.engine.connections import Connections
 from swarmlab.engine.containers import Containers
-from swarmlab.engine.errors import EngineError, internal, not_found
+from swarmlab.engine.errors import not_found
 from swarmlab.engine.events import Events
 from swarmlab.engine.execs import Execs
 from swarmlab.engine.imageremoval import ImageRemoval
@@ -30,10 +31,10 @@ from swarmlab.engine.swarms import Swarms
 from swarmlab.engine.volumes import Volumes
 from swarmlab.engine.wiring import NetworkFacts, Wiring
 from swarmlab.images import Catalogue, ImageStore
-from swarmlab.manager import StatusError, Swarm
+from swarmlab.manager import Swarm
 from swarmlab.network import Fabric
-from swarmlab.objects import Network
-from swarmlab.objects.local import Engine, LocalNetwork, LocalPool
+from swarmlab.objects import PortConfig
+from swarmlab.objects.local import Engine, LocalNetwork, LocalPool, Overlay
 from swarmlab.runtime.virtual import Roots, VirtualRuntime
 from swarmlab.store import Actor, Kind, Store
 
@@ -49,22 +50,19 @@ _BRIDGE_OPTIONS = {
 }
 
 
-def _upper_half(network: Network) -> tuple[LocalPool, ...]:
-    """Where containers that are run by hand get their addresses on a network of the swarm.
-
-    In a real swarm the leader gives them, one after the other with all the rest. Here it gives none: it counts up from
-    the lowest, so these keep out of its way.
-    """
-    configs = network.ipam.configs if network.ipam is not None else ()
-    pools = []
-    for config in configs[:1]:
-        subnet = ipaddress.ip_network(config.subnet, strict=False)
-        pools.append(LocalPool(subnet=str(subnet), ip_range=str(list(subnet.subnets(prefixlen_diff=1))[1])))
-    return tuple(pools)
-
-
 #: Folders of a lab, each with one for every engine.
 CONTAINERS_FOLDER, VOLUMES_FOLDER = "containers", "volumes"
+
+
+class NetworkService(NamedTuple):
+    """A service as the nodes on a network hear of it; the one without a name is of containers that belong to none.
+
+    `tasks` are container id, name, address there without prefix length, and the address of the node.
+    """
+
+    vip: str
+    ports: tuple[PortConfig, ...]
+    tasks: tuple[tuple[str, str, str, str], ...]
 
 
 class Neighbours(Swarms, Protocol):
@@ -73,6 +71,9 @@ class Neighbours(Swarms, Protocol):
     fabric: Fabric
     #: The files of images, for containers that need them on disk.
     roots: Roots
+
+    def services(self, network_id: str, engine: str) -> Mapping[str, NetworkService]:
+        """What is on a network of the swarm, as an engine that is on it hears: services by name."""
 
     def containers(self, swarm: Swarm, node_id: str, engine: str) -> TaskContainers | None:
         """The containers of a node; None when its engine does not answer the one with this name."""
@@ -126,6 +127,7 @@ class DockerEngine:
         kept.sweep({container.image_id for container in self.containers.list(all=True)})
         self.by_hand = ByHand(name, self.containers, self.images)
         self.builder = Builder(self.images, self.containers, self.by_hand)
+        self.attachments = Attachments(name, clock, lambda: self.cluster.node, self.overlays.need)
         self.placement = HandPlacement(
             name,
             self.events,
@@ -134,7 +136,7 @@ class DockerEngine:
             self._service_ports,
             self.containers.find,
             self.overlays,
-            self._swarm_used,
+            self.attachments,
         )
         self.wiring = self.containers.placement = Wiring(
             name,
@@ -147,7 +149,16 @@ class DockerEngine:
         )
         self.connections = Connections(self.containers, self.placement, self._network)
         self.cluster = ClusterComponent(
-            self._record.id, name, address, store, clock, swarms, self.events, self.overlays
+            self._record.id,
+            name,
+            address,
+            store,
+            clock,
+            swarms,
+            self.events,
+            self.overlays,
+            self.attachments,
+            self._desert,
         )
 
     @property
@@ -170,6 +181,10 @@ class DockerEngine:
         """See `Swarms`: the nodes on which a network of the swarm exists, as this engine hears from them."""
         return self._swarms.peers(network_id, self.name)
 
+    def services(self, network_id: str) -> Mapping[str, NetworkService]:
+        """See `Neighbours`."""
+        return self._swarms.services(network_id, self.name)
+
     def task_logs(self) -> LogBroker:
         """What the tasks of the swarm write. Raises EngineError (503) unless this node is a manager with a leader."""
         self.cluster.control()
@@ -186,44 +201,25 @@ class DockerEngine:
             return HandNetwork(
                 local.name, local.id, local.driver, local.pools, local.name in PREDEFINED, local.config_only
             )
-        found = next((n for n in self._swarm_networks() if reference in (n.spec.name, n.id)), None)
-        if found is None:
+        overlay = self._overlay(reference)
+        if overlay is None:
             raise not_found(f"network {reference} not found")
-        name = found.spec.name
-        if not found.spec.attachable:
-            raise internal(
-                f"Could not attach to network {name}: rpc error: code = PermissionDenied "
-                f"desc = network {name} not manually attachable"
-            )
-        return HandNetwork(name, found.id, "overlay", _upper_half(found))
+        return HandNetwork(overlay.network.spec.name, overlay.id, "overlay")
 
-    def _swarm_used(self, network_id: str) -> set[str]:
-        """The addresses of a network of the swarm that somebody has, or will have as soon as its container runs."""
-        swarm = self._swarm()
-        if swarm is None:
-            return set()
-        tables = swarm.store.tables
-        given = [
-            address
-            for task in tables.tasks
-            if not task.state.terminal
-            for place in task.networks
-            if place.network_id == network_id
-            for address in place.addresses
-        ]
-        given += [
-            vip.addr
-            for service in tables.services
-            if service.endpoint is not None
-            for vip in service.endpoint.virtual_ips
-            if vip.network_id == network_id
-        ]
-        given += [node.attachments[network_id] for node in tables.nodes if network_id in node.attachments]
-        network = tables.networks.get(network_id)
-        if network is not None and network.ipam is not None:
-            given += [config.gateway for config in network.ipam.configs]
-        used = {address.partition("/")[0] for address in given}
-        return used | self._swarms.fabric.room.taken(network_id)
+    def _overlay(self, reference: str) -> Overlay | None:
+        """One of the swarm's networks that exist here, by id, name, or a prefix of its id that fits no other."""
+        every = self.overlays.list()
+        by_id = [overlay for overlay in every if overlay.id == reference]
+        by_name = [overlay for overlay in every if overlay.network.spec.name == reference]
+        by_prefix = [overlay for overlay in every if reference and overlay.id.startswith(reference)]
+        return next((found[0] for found in (by_id, by_name, by_prefix) if len(found) == 1), None)
+
+    def _desert(self) -> None:
+        """Containers that were run by hand leave the networks of the swarm (MB: daemon/network.go)."""
+        for container in self.containers.list(all=False):
+            for endpoint in container.endpoints:
+                if self.overlays.find(endpoint.network_id) is not None:
+                    self.connections.disconnect(endpoint.network_id, container.id, force=True)
 
     def _facts(self, network_id: str) -> NetworkFacts | None:
         local = self.networks.find(network_id)
@@ -253,12 +249,6 @@ class DockerEngine:
     def _swarm(self) -> Swarm | None:
         member = self.cluster.membership
         return self._swarms.get(member.swarm) if member is not None else None
-
-    def _swarm_networks(self) -> list[Network]:
-        try:
-            return self.cluster.control().networks()
-        except (EngineError, StatusError):
-            return []
 
     def _service_ports(self) -> list[int]:
         """The ports that services publish on every node."""

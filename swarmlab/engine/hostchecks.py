@@ -21,6 +21,8 @@ _CFS_PERIOD = range(1_000, 1_000_001)
 _LEAST_CFS_QUOTA = 1_000
 _OOM_SCORES = range(-1000, 1001)
 _MAXIMUM_SWAPPINESS = 100
+#: What the docker command sends unless it is told otherwise.
+_NO_SWAPPINESS = -1
 _MEMORY_NODES = {0}
 _CPU_LIST = re.compile(r"(\d+)(?:-(\d+))?")
 _RESTARTS = frozenset({"", "no", "always", "unless-stopped", "on-failure"})
@@ -125,7 +127,7 @@ def check_health(health: HealthConfig | None) -> None:
 def adapted(host: HostConfig) -> HostConfig:
     """As much swap as memory where only memory is limited; no swappiness where -1 is said (MB: daemon_unix.go)."""
     swap = 2 * host.memory if host.memory > 0 and not host.memory_swap else host.memory_swap
-    swappiness = None if host.memory_swappiness == -1 else host.memory_swappiness
+    swappiness = None if host.memory_swappiness == _NO_SWAPPINESS else host.memory_swappiness
     return msgspec.structs.replace(host, memory_swap=swap, memory_swappiness=swappiness)
 
 
@@ -137,7 +139,7 @@ def _check_memory(host: HostConfig, *, update: bool) -> None:
     if not host.memory and host.memory_swap > 0 and not update:
         raise bad_request("You should always set the Memory limit when using Memoryswap limit, see usage")
     swappiness = host.memory_swappiness
-    if swappiness is not None and not -1 <= swappiness <= _MAXIMUM_SWAPPINESS:
+    if swappiness is not None and not _NO_SWAPPINESS <= swappiness <= _MAXIMUM_SWAPPINESS:
         raise bad_request(f"Invalid value: {swappiness}, valid memory swappiness range is 0-100")
     if 0 < host.memory_reservation < _LEAST_MEMORY:
         raise bad_request("Minimum memory reservation allowed is 6MB")

@@ -10,14 +10,14 @@ from typing import Literal
 from swarmlab.clock import Clock
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.description import describe
-from swarmlab.engine.engine import VOLUMES_FOLDER, DockerEngine
+from swarmlab.engine.engine import VOLUMES_FOLDER, DockerEngine, NetworkService
 from swarmlab.engine.executor import REAL_PACE, ContainerExecutor, Pace
 from swarmlab.engine.hollow import HollowFleet
 from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
 from swarmlab.images import Catalogue
 from swarmlab.journal import Journal, Request
 from swarmlab.manager import FirstNode, LeaderAwaitedError, Swarm, create_swarm
-from swarmlab.network import Fabric, Mesh, NodeAddress, Published
+from swarmlab.network import Fabric, Mesh, NodeAddress, Presence, Published
 from swarmlab.objects import NodeDescription, TLSInfo, new_id
 from swarmlab.objects.requests import InitRequest
 from swarmlab.runtime.controller import Executor
@@ -90,10 +90,13 @@ class Lab:
         for engine in self.engines.values():
             if engine.power == "on":
                 await engine.placement.open(engine.address)
-                engine.containers.recover()
                 engine.cluster.resume()
         for swarm_id, swarm in self._swarms.items():
             swarm.raft.resume(self._journal.meta(f"leader:{swarm_id}"))
+        for engine in self.engines.values():
+            if engine.power == "on":
+                # Now that containers find the swarm whose networks they may be on.
+                engine.containers.recover()
 
     async def stop(self) -> None:
         """End all containers' processes. The journal keeps them as running, so that `start` goes on with them."""
@@ -146,6 +149,7 @@ class Lab:
         await engine.placement.close()
         engine.containers.power_lost()
         engine.wiring.power_lost()
+        engine.attachments.power_lost()
         await engine.runtime.close()
         engine.set_power("stopped" if action == "stop" else "killed")
 
@@ -268,6 +272,33 @@ class Lab:
             for e in there
             if (member := e.cluster.membership) is not None and e.overlays.find(network_id) is not None
         ]
+
+    def services(self, network_id: str, engine: str) -> Mapping[str, NetworkService]:
+        """See `Neighbours`."""
+        found: dict[str, NetworkService] = {}
+
+        def note(who: Presence) -> None:
+            other = self.engines[who.node]
+            member = other.cluster.membership
+            if member is None or not self.reaches(engine, who.node):
+                return
+            swarm = self._swarms.get(member.swarm)
+            service = swarm.store.tables.services.get(who.service_id) if swarm is not None else None
+            overlay = other.overlays.find(network_id)
+            published = service.endpoint if overlay is not None and overlay.network.spec.ingress and service else None
+            known = found.get(who.service) or NetworkService(who.vip, published.ports if published else (), ())
+            address = member.advertise_addr.partition(":")[0]
+            task = (who.container_id, who.name, who.address, address)
+            found[who.service] = known._replace(tasks=(*known.tasks, task))
+
+        for name, other in self.engines.items():
+            overlay = other.overlays.find(network_id)
+            if overlay is not None and overlay.network.spec.ingress and overlay.address:
+                network = overlay.network.spec.name
+                note(Presence("ingress-sbox", f"{network}-endpoint", name, overlay.address.partition("/")[0]))
+        for who in self.fabric.room.present(network_id):
+            note(who)
+        return found
 
     async def joined(self, swarm: Swarm, node_id: str, engine: str) -> None:
         """See `Swarms`."""

@@ -1,11 +1,13 @@
 """Where a container that runs can be found: its addresses and its published ports."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
 import msgspec
 
+from swarmlab.engine.attachments import Attachments
 from swarmlab.engine.errors import EngineError, bad_request, conflict, internal
 from swarmlab.engine.events import Events
 from swarmlab.engine.localipam import contains, free_address, prefix_length, version
@@ -26,6 +28,12 @@ _SHARED = frozenset({"host", "none"})
 class Placement(Protocol):
     """Gives a container that is about to run its addresses and published ports, and takes them back."""
 
+    async def reserve(self, container: Container) -> None:
+        """Wait for what others must give before the container can be placed. Raises EngineError."""
+
+    def release(self, container_id: str) -> None:
+        """The container cannot be placed after all."""
+
     def place(self, container: Container, runs: base.Container) -> Container:
         """The record with what it got. Raises EngineError."""
 
@@ -38,6 +46,12 @@ class Placement(Protocol):
 
 class Nowhere:
     """A placement that gives nothing."""
+
+    async def reserve(self, container: Container) -> None:
+        """See `Placement`."""
+
+    def release(self, container_id: str) -> None:
+        """See `Placement`."""
 
     def place(self, container: Container, runs: base.Container) -> Container:
         """See `Placement`."""
@@ -63,10 +77,12 @@ class HandNetwork(NamedTuple):
     predefined: bool = False
     config_only: bool = False
 
-    @property
-    def configured(self) -> bool:
-        """Whether its subnets were asked for: only there a container may ask for an address."""
-        return any(not pool.chosen for pool in self.pools)
+    def configured(self, family: int) -> bool:
+        """Whether its subnet of that version of IP was asked for: only there a container may ask for an address.
+
+        The swarm's networks count as such on every engine.
+        """
+        return self.driver == "overlay" or any(not pool.chosen for pool in self.pools if version(pool) == family)
 
 
 class HandPlacement:
@@ -84,11 +100,11 @@ class HandPlacement:
         taken: Callable[[], Iterable[int]],
         find: Callable[[str], Container],
         overlays: Overlays,
-        swarm_used: Callable[[str], set[str]] = lambda network_id: set(),
+        attachments: Attachments | None = None,
     ) -> None:
         """`containers` run now, `networks` finds one by name or id, `taken` are ports that services publish here.
 
-        `find` finds a container by name or id, `swarm_used` the addresses in use on a network of the swarm by its id.
+        `find` finds a container by name or id, `attachments` gets places on networks of the swarm.
         """
         self._node = node
         self._events = events
@@ -96,7 +112,7 @@ class HandPlacement:
         self._networks = networks
         self._taken = taken
         self._find = find
-        self._swarm_used = swarm_used
+        self._attachments = attachments
         self._overlays = overlays
         self.mesh = Mesh()
 
@@ -107,6 +123,31 @@ class HandPlacement:
     async def close(self) -> None:
         """The node's address answers no more."""
         await self.mesh.leave(self._node)
+
+    async def reserve(self, container: Container) -> None:
+        """See `Placement`. Raises EngineError (404, 500)."""
+        if container.host is None:
+            return
+        for reference, settings in container.attachments.items():
+            await self.join(settings.network_id or reference, settings, container)
+
+    async def join(self, reference: str, settings: EndpointSettings, container: Container) -> None:
+        """Get a container a place on a network, given by name or id, if that is the swarm's.
+
+        A network that the engine does not know may be one of the swarm's. Raises EngineError (404, 500).
+        """
+        if self._attachments is None:
+            return
+        with suppress(EngineError):
+            if self._networks(reference).driver != "overlay":
+                return
+        address = settings.ipam_config.ipv4_address if settings.ipam_config is not None else ""
+        await self._attachments.attach(reference, container.id, address)
+
+    def release(self, container_id: str, network_id: str = "") -> None:
+        """See `Placement`; with a network, give up the place on that one only."""
+        if self._attachments is not None:
+            self._attachments.detach(container_id, network_id)
 
     def place(self, container: Container, runs: base.Container) -> Container:
         """See `Placement`. Raises EngineError (404, 400, 403, 409, 500)."""
@@ -133,10 +174,11 @@ class HandPlacement:
 
     def endpoint(self, network: HandNetwork, settings: EndpointSettings, container: Container) -> ContainerNetwork:
         """A place for a container on a network. Raises EngineError (400, 403, 500)."""
-        self._overlays.need((network.id,))
+        if self._attachments is not None and (given := self._attachments.addresses(network.id, container.id)):
+            return ContainerNetwork(network_id=network.id, addresses=given)
         wanted = settings.ipam_config or EndpointIPAMConfig()
         asked = {4: wanted.ipv4_address, 6: wanted.ipv6_address}
-        used = self._used(network, container.id)
+        used = self._used(network.id, container.id)
         found = [self._address(network, pool, asked[version(pool)], used) for pool in network.pools]
         return ContainerNetwork(
             network_id=network.id, addresses=tuple(found), gateways=tuple(pool.router for pool in network.pools)
@@ -148,6 +190,7 @@ class HandPlacement:
     def displace(self, container: Container) -> None:
         """See `Placement`."""
         self.mesh.deactivate(container.id)
+        self.release(container.id)
         for endpoint in container.endpoints:
             self.tell("disconnect", endpoint.network_id, container)
 
@@ -162,15 +205,13 @@ class HandPlacement:
             self.tell("connect", endpoint.network_id, container)
         return msgspec.structs.replace(container, endpoints=endpoints)
 
-    def _used(self, network: HandNetwork, container_id: str) -> set[str]:
-        if network.driver == "overlay":
-            return self._swarm_used(network.id)
+    def _used(self, network_id: str, container_id: str) -> set[str]:
         return {
             address.partition("/")[0]
             for other in self._containers()
             if other.id != container_id
             for endpoint in other.endpoints
-            if endpoint.network_id == network.id
+            if endpoint.network_id == network_id
             for address in endpoint.addresses
         }
 
@@ -243,20 +284,20 @@ def attached(network: HandNetwork, settings: EndpointSettings, container: Contai
     if network.config_only:
         raise EngineError(HTTPStatus.FORBIDDEN, "cannot create endpoint on configuration-only network")
     wanted = settings.ipam_config or EndpointIPAMConfig()
-    own_address = wanted.ipv4_address or wanted.ipv6_address
+    asked = {4: wanted.ipv4_address, 6: wanted.ipv6_address}
     aliases = settings.aliases
     if network.predefined:
-        if own_address:
+        if any(asked.values()):
             raise bad_request("user specified IP address is supported on user defined networks only")
         if aliases:
             raise bad_request("network-scoped alias is supported only for containers in user defined networks")
     else:
         aliases = tuple(dict.fromkeys((*(aliases or ()), container.id[:12], container.hostname)))
-        if own_address and not network.configured:
+        if any(address and not network.configured(family) for family, address in asked.items()):
             raise bad_request(
                 "user specified IP address is supported only when connecting to networks with user configured subnets"
             )
-    for address in filter(None, (wanted.ipv4_address, wanted.ipv6_address)):
+    for address in filter(None, asked.values() if network.driver != "overlay" else ()):
         if not any(contains(pool, address) for pool in network.pools):
             raise bad_request(f"Invalid address {address}: It does not belong to any of this network's subnets")
     return msgspec.structs.replace(settings, aliases=aliases, network_id=network.id)

@@ -5,7 +5,7 @@ nothing that is written in the swarm changes anything here.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -17,11 +17,11 @@ from swarmlab.engine.certificate import Validity, issued
 from swarmlab.engine.events import Events
 from swarmlab.engine.overlays import Overlays
 from swarmlab.engine.unlockkey import key_digest
-from swarmlab.manager import NO_LEADER, Code, ControlAPI, Standing, StatusError, Swarm
-from swarmlab.objects import Node, TLSInfo
+from swarmlab.manager import NO_LEADER, Code, ControlAPI, ResourceAllocator, Standing, StatusError, Swarm
+from swarmlab.objects import Node, Task, TLSInfo
 from swarmlab.objects.local import Lock, Membership
 from swarmlab.runtime.controller import Executor
-from swarmlab.store import Commit, Kind
+from swarmlab.store import Actor, Commit, Kind
 
 #: A promoted node needs so many seconds to renew its certificate and join the quorum.
 PROMOTION = 0.6
@@ -132,6 +132,20 @@ class SwarmNode:
         if not self._takes_part():
             raise StatusError(Code.UNKNOWN, NO_LEADER)
         return self.swarm.control_at(self.node_id)
+
+    def attach_network(self, container_id: str, target: str, addresses: Sequence[str], actor: Actor) -> Task:
+        """See `ResourceAllocator.attach_network`, for a container of this node. Raises StatusError."""
+        return self._resources().attach_network(self.node_id, container_id, target, addresses, actor)
+
+    def detach_network(self, attachment_id: str, actor: Actor) -> None:
+        """See `ResourceAllocator.detach_network`. Raises StatusError."""
+        self._resources().detach_network(self.node_id, attachment_id, actor)
+
+    def _resources(self) -> ResourceAllocator:
+        """The leader's, if it is reached."""
+        if self.dispatcher is None:
+            raise StatusError(Code.UNKNOWN, NO_LEADER)
+        return self.swarm.resources()
 
     def _takes_part(self) -> bool:
         """Whether it is a member of the quorum."""

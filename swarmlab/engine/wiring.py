@@ -9,6 +9,7 @@ from swarmlab.engine.placement import Placement
 from swarmlab.network import Binding, Fabric, Member, Place
 from swarmlab.objects import Task
 from swarmlab.objects.local import Container
+from swarmlab.objects.run import HostConfig
 from swarmlab.runtime import base
 
 _HOSTS = """\
@@ -20,8 +21,8 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 """
 _HOST_MODE = "127.0.0.1\tlocalhost\n"
-#: Docker's own server, and the one of the default bridge: the machine's, which answers nothing here.
-_EMBEDDED_DNS = "nameserver 127.0.0.11\noptions ndots:0\n"
+#: Docker's own server, and instead of the machine's, which are those of the default bridge: they answer nothing here.
+_EMBEDDED_DNS = "nameserver 127.0.0.11\n"
 _NO_DNS = "# no name server outside of the lab\n"
 _HOST_GATEWAY = "host-gateway"
 
@@ -63,6 +64,14 @@ class Wiring:
         self._runs: dict[str, base.Container] = {}
         #: The addresses on the docker_gwbridge, by container.
         self._outward: dict[str, str] = {}
+
+    async def reserve(self, container: Container) -> None:
+        """See `Placement`."""
+        await self._placement.reserve(container)
+
+    def release(self, container_id: str) -> None:
+        """See `Placement`."""
+        self._placement.release(container_id)
 
     def place(self, container: Container, runs: base.Container) -> Container:
         """See `Placement`."""
@@ -149,7 +158,7 @@ class Wiring:
     def _texts(self, container: Container) -> tuple[str, str]:
         """What the container's hosts and resolv.conf files say (MB: daemon/container_operations_unix.go)."""
         if container.host is not None and container.host.network_mode == "host":
-            return _HOST_MODE, _NO_DNS
+            return _HOST_MODE, _resolv(container, named=False)
         places = self._fabric.sandbox(container.id).places
         lines = [_HOSTS]
         lines += [f"{address}\t{name}\n" for name, address in self._extra(container)]
@@ -160,7 +169,7 @@ class Wiring:
             if place.kind in {"overlay", "bridge"}
             for host in place.hosts
         ]
-        return "".join(lines), _EMBEDDED_DNS if any(place.named for place in places) else _NO_DNS
+        return "".join(lines), _resolv(container, named=any(place.named for place in places))
 
     def _extra(self, container: Container) -> Iterator[tuple[str, str]]:
         for entry in (*(container.host.extra_hosts if container.host is not None else ()), *container.hosts):
@@ -187,6 +196,23 @@ class Wiring:
                 base.File("/etc/resolv.conf", resolv.encode(), mode=0o644),
             )
         )
+
+
+def _resolv(container: Container, *, named: bool) -> str:
+    """The resolv.conf file; on `named` networks Docker's own server stands before those that were asked for.
+
+    Source: libnetwork: sandbox_dns_unix.go, resolvconf/resolvconf.go.
+    """
+    asked = container.host or container.asked or HostConfig()
+    options = asked.dns_options
+    lines = f"search {' '.join(asked.dns_search)}\n" if asked.dns_search and asked.dns_search != (".",) else ""
+    if named:
+        lines += _EMBEDDED_DNS
+        if not any(option.startswith("ndots:") for option in options):
+            options = (*options, "ndots:0")
+    else:
+        lines += "".join(f"nameserver {server}\n" for server in asked.dns) or _NO_DNS
+    return lines + (f"options {' '.join(options)}\n" if options else "")
 
 
 def binding(task: Task, container_id: str) -> Binding:

@@ -4,9 +4,10 @@ from swarmlab.manager.bootstrap import FirstNode, create_swarm
 from swarmlab.manager.controlapi import ControlAPI
 from swarmlab.manager.errors import Code, LeaderAwaitedError, StatusError
 from swarmlab.manager.raft import Standing
+from swarmlab.manager.resourceapi import ResourceAllocator
 from swarmlab.manager.swarm import LOST_LEADERSHIP, NO_LEADER, Swarm
 
 __all__ = [
-    "LOST_LEADERSHIP", "NO_LEADER", "Code", "ControlAPI", "FirstNode", "LeaderAwaitedError", "Standing", "StatusError",
-    "Swarm", "create_swarm",
+    "LOST_LEADERSHIP", "NO_LEADER", "Code", "ControlAPI", "FirstNode", "LeaderAwaitedError",
+    "ResourceAllocator", "Standing", "StatusError", "Swarm", "create_swarm",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from swarmlab.manager.controlapi import ControlAPI
 from swarmlab.manager.errors import Code, LeaderAwaitedError, StatusError, invalid_argument
 from swarmlab.manager.loops import LeaderLoops
 from swarmlab.manager.raft import Raft, Standing
+from swarmlab.manager.resourceapi import ResourceAllocator
 from swarmlab.manager.rolemanager import PORT, RoleManager
 from swarmlab.manager.rootrotation import NAME as CA
 from swarmlab.objects import Cluster, ManagerStatus, Node, NodeSpec, NodeStatus, TLSInfo, new_id
@@ -89,6 +90,12 @@ class Swarm:
         if standing is Standing.READS:
             return self._frozen
         raise LeaderAwaitedError if standing is Standing.WAITS else StatusError(Code.UNKNOWN, NO_LEADER)
+
+    def resources(self) -> ResourceAllocator:
+        """What the leader does for agents. Raises StatusError (Unknown) when there is no leader."""
+        if self._loops is None:
+            raise StatusError(Code.UNKNOWN, NO_LEADER)
+        return ResourceAllocator(self.store)
 
     def dispatcher_at(self, node_id: str) -> Dispatcher | None:
         """The leader's dispatcher, if the node reaches it."""

@@ -7,7 +7,7 @@ from swarmlab.network.exchange import VARIABLE, Exchange
 from swarmlab.network.fabric import Fabric
 from swarmlab.network.mesh import Mesh
 from swarmlab.network.relay import Door
-from swarmlab.network.room import Binding, Member, Place
+from swarmlab.network.room import Binding, Member, Place, Presence
 from swarmlab.network.sandbox import NO_ANSWER, Nodes, Route, Sandbox, UnreachableError
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Nodes",
     "Place",
     "PortBinding",
+    "Presence",
     "Published",
     "Route",
     "Sandbox",

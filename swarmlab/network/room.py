@@ -69,6 +69,18 @@ class Backend(NamedTuple):
     active: bool
 
 
+class Presence(NamedTuple):
+    """A container on a network: at an address without prefix length, for a service (with its id) or none (empty)."""
+
+    container_id: str
+    name: str
+    node: str
+    address: str
+    service: str = ""
+    service_id: str = ""
+    vip: str = ""
+
+
 class _Owner(NamedTuple):
     """Whose names go together: a `container`'s, a `task`'s of its service, or a service's through a task (`vip`)."""
 
@@ -92,6 +104,22 @@ class Room:
         self._withdrawn: set[str] = set()
         self._backends: dict[tuple[str, str], dict[str, Backend]] = {}
         self._turns: dict[tuple[str, str, str], int] = {}
+
+    def present(self, network: str) -> list[Presence]:
+        """Who is on a network: the tasks that take connections, and containers that belong to no service."""
+        found = []
+        for member in self._members.values():
+            address = next((host for place in member.places if place.network == network for host in place.hosts), "")
+            binding = self._bindings.get(self._tasks.get(member.container_id, ""))
+            if not address or (binding is None and not member.announced):
+                continue
+            where = Presence(member.container_id, member.name, member.node, address)
+            if binding is None:
+                found.append(where)
+            elif binding.task_id not in self._withdrawn:
+                vip = binding.vips.get(network, "")
+                found.append(where._replace(service=binding.service_name, service_id=binding.service_id, vip=vip))
+        return found
 
     # --- writing ---------------------------------------------------------------------------------------------------
 

@@ -75,11 +75,18 @@ class RuntimeSpec(Spec, frozen=True):
     remote: str = ""
 
 
+class NetworkAttachmentSpec(Spec, frozen=True):
+    """The container, run by hand, that a task puts on a network."""
+
+    container_id: str = ""
+
+
 class TaskSpec(Spec, frozen=True):
-    """The template of a service's tasks."""
+    """The template of a service's tasks, or what one task is that puts a container on a network."""
 
     container_spec: ContainerSpec | None = None
     plugin_spec: RuntimeSpec | None = None
+    network_attachment_spec: NetworkAttachmentSpec | None = None
     resources: ResourceRequirements | None = None
     restart_policy: RestartPolicy | None = None
     placement: Placement | None = None

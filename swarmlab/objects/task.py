@@ -32,7 +32,9 @@ class TaskStatus(Spec, frozen=True):
 class Task(Object, frozen=True):
     """A task: one attempt to run one container of a service on one node.
 
-    `service_name` and `service_labels` are copies made at creation, as is `endpoint` (SK: NewTask).
+    `service_name` and `service_labels` are copies made at creation, as is `endpoint` (SK: NewTask). A task of no
+    service puts a container that was run by hand on a network (`is_attachment`); until the allocator has seen it, the
+    addresses in `networks` are those that were asked for.
     """
 
     spec: TaskSpec
@@ -53,6 +55,11 @@ class Task(Object, frozen=True):
     def state(self) -> TaskState:
         """The observed state."""
         return self.status.state
+
+    @property
+    def is_attachment(self) -> bool:
+        """Whether it runs nothing, and is a container's place on a network."""
+        return self.spec.network_attachment_spec is not None
 
     @property
     def name(self) -> str:

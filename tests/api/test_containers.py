@@ -236,3 +236,18 @@ def test_logs_must_be_asked_for_properly(client: Client) -> None:
 def test_what_ended_before_the_lab_restarted_has_no_logs(client: Client) -> None:
     client.engine.containers.every = [ended("a")]
     assert client("GET", "/containers/a/logs?stdout=1").body == b""
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "status", "message"),
+    [
+        ("publish", "x", 500, 'strconv.ParseUint: parsing "x": invalid syntax'),
+        ("expose", "1-9999999999", 500, 'strconv.ParseUint: parsing "9999999999": value out of range'),
+        ("publish", "5-1", 500, "Invalid range specified for the Port: 5-1"),
+        ("health", "x", 400, "Unrecognised filter value for health: x"),
+    ],
+)
+def test_filters_that_mean_nothing(client: Client, key: str, value: str, status: int, message: str) -> None:
+    reply = client.filtered("/containers/json", **{key: [value]})
+    about = "" if key == "health" else f"error while looking up for {key} {value}: "
+    assert (reply.status, reply.message) == (status, about + message)

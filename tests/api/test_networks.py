@@ -160,6 +160,33 @@ def test_what_cannot_be_created(client: Client) -> None:
     assert client("POST", "/networks/create", {"Name": "host"}).status == 403
 
 
+@pytest.mark.parametrize(
+    ("request_", "status", "message"),
+    [
+        ({"Name": "default"}, 403, "operation is not permitted on predefined default network "),
+        ({"Name": "x", "Scope": "local"}, 403, "cannot downgrade network scope for overlay networks"),
+        ({"Name": "x", "IPAM": {"Config": [{"Subnet": "10.1.0.0"}]}}, 500,
+         "Invalid subnet 10.1.0.0 : invalid CIDR address: 10.1.0.0"),
+        ({"Name": "x", "IPAM": {"Config": [{"Gateway": "10.1.0.1"}]}}, 500,
+         "Invalid subnet  : invalid CIDR address: "),
+        ({"Name": "x", "IPAM": {"Driver": "nosuch"}}, 400,
+         "rpc error: code = InvalidArgument desc = error during lookup of plugin nosuch"),
+    ],
+)  # fmt: skip
+def test_overlay_networks_that_are_refused(
+    client: Client, request_: dict[str, object], status: int, message: str
+) -> None:
+    client.init()
+    reply = client("POST", "/networks/create", {"Driver": "overlay", **request_})
+    assert (reply.status, reply.message) == (status, message)
+
+
+def test_what_only_holds_a_configuration_is_the_engines_own(client: Client) -> None:
+    client.init()
+    made = client("POST", "/networks/create", {"Name": "x", "Driver": "overlay", "ConfigOnly": True})
+    assert (made.status, len(made.json["Id"])) == (201, 64)
+
+
 def test_a_worker_lists_the_swarms_networks_that_are_on_it(client: Client) -> None:
     client.init()
     client.engine.cluster.worker = True

@@ -19,6 +19,8 @@ from swarmlab.objects import (
     TaskState,
     TaskStatus,
 )
+from swarmlab.objects.network import NetworkAttachmentConfig
+from swarmlab.objects.service import NetworkAttachmentSpec, TaskSpec
 from swarmlab.orchestrator.task import new_task
 from swarmlab.store import Kind
 
@@ -208,3 +210,26 @@ def test_who_removed_a_task_s_service_does_not_matter(swarm: Client, web: Servic
     with swarm.engine.store.transaction(TEST) as tx:
         tx.delete(Kind.SERVICE, web.id)
     assert swarm("GET", f"/tasks/{task.id}").json["ServiceID"] == web.id
+
+
+def test_places_on_networks_are_shown_to_those_who_ask_for_them(swarm: Client, web: Service) -> None:
+    spec = TaskSpec(
+        network_attachment_spec=NetworkAttachmentSpec(container_id="c1"),
+        networks=(NetworkAttachmentConfig(target="n1"),),
+    )
+    with swarm.engine.store.transaction(TEST) as tx:
+        tx.create(Kind.TASK, replace(make(web, 1), id="web1"))
+        tx.create(Kind.TASK, Task(id="place", spec=spec, node_id=NODE_ID))
+    assert ids(swarm) == {"web1"}
+    assert ids(swarm, node=[NODE_ID]) == {"web1"}
+    assert ids(swarm, runtime=["container"]) == {"web1"}
+    assert ids(swarm, runtime=["attachment"]) == {"place"}
+    reply = swarm("GET", "/tasks/place")
+    assert reply.status == 200
+    assert reply.json["Spec"] == {
+        "NetworkAttachmentSpec": {"ContainerID": "c1"},
+        "Networks": [{"Target": "n1"}],
+        "ForceUpdate": 0,
+        "Runtime": "attachment",
+    }
+    assert not {"ServiceID", "Slot", "Name"} & reply.json.keys()

@@ -47,6 +47,7 @@ WRONG = [
         400,
         "You should always set the Memory limit when using Memoryswap limit, see usage",
     ),
+    ({"memory_swappiness": -2}, 400, "Invalid value: -2, valid memory swappiness range is 0-100"),
     ({"memory_swappiness": 200}, 400, "Invalid value: 200, valid memory swappiness range is 0-100"),
     ({"ipc_mode": "bogus"}, 400, "Invalid IPC mode: bogus"),
     ({"shm_size": -1}, 400, "SHM size can not be less than 0"),

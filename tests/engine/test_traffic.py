@@ -344,7 +344,7 @@ def test_containers_by_hand_find_each_other_on_networks_of_their_own(net: Net) -
     assert "Welcome to nginx" in says(net, "box", "wget", "-qO-", "http://site")
     assert says(net, "box", "wget", "-qO-", "http://web") == "wget: bad address 'web'\n"
     engine.by_hand.rename("site", "web")
-    engine.connections.connect("own", "plain", EndpointSettings())
+    net.run(engine.connections.connect("own", "plain", EndpointSettings()))
     assert "Welcome to nginx" in says(net, "plain", "wget", "-qO-", "http://www")
     engine.connections.disconnect("own", "plain", force=False)
     assert says(net, "plain", "wget", "-qO-", "http://www") == "wget: bad address 'www'\n"
@@ -367,3 +367,47 @@ def test_published_ports_are_reached_by_gateways_and_attachable_networks_by_hand
     own = net.lab.engines["node-1"].containers.find("box").endpoints[0].addresses[0]
     assert own.rpartition(".")[0] == virtual.rpartition(".")[0]
     assert own != virtual
+
+
+@pytest.mark.parametrize(
+    ("mode", "asked", "text"),
+    [
+        ("own", {}, "nameserver 127.0.0.11\noptions ndots:0\n"),
+        (
+            "own", {"dns": ("1.1.1.1",), "dns_search": ("a.b", "c"), "dns_options": ("timeout:2",)},
+            "search a.b c\nnameserver 127.0.0.11\noptions timeout:2 ndots:0\n",
+        ),
+        ("own", {"dns_options": ("ndots:3",), "dns_search": (".",)}, "nameserver 127.0.0.11\noptions ndots:3\n"),
+        (
+            "bridge", {"dns": ("1.1.1.1", "9.9.9.9"), "dns_search": ("a.b",), "dns_options": ("ndots:3",)},
+            "search a.b\nnameserver 1.1.1.1\nnameserver 9.9.9.9\noptions ndots:3\n",
+        ),
+        ("host", {"dns": ("1.1.1.1",)}, "nameserver 1.1.1.1\n"),
+    ],
+)  # fmt: skip
+def test_what_is_asked_of_names_stands_in_resolv_conf(net: Net, mode: str, asked: dict[str, Any], text: str) -> None:
+    net.lab.engines["node-1"].networks.create(NetworkCreateRequest(name="own"))
+    by_hand(net, "box", "alpine", mode, "sleep", "100000", **asked)
+    assert says(net, "box", "cat", "/etc/resolv.conf") == text
+
+
+def test_a_network_tells_who_is_on_it(net: Net) -> None:
+    app = net.network("app")
+    net.service("web", "nginx", 2, app, port=18098)
+    net.service("list", "alpine", 1, app, command=("sleep", "100000"), mode="dnsrr")
+    hand = by_hand(net, "box", "alpine", "app", "sleep", "100000")
+    told = [net.lab.engines[name].services(app) for name in ("node-1", "node-2")]
+    assert told[0] == told[1], "both nodes are on it"
+    assert sorted(told[0]) == ["", "list", "web"]
+    (box,) = told[0][""].tasks
+    assert (box[0], box[1], box[3]) == (hand, "box", "127.0.0.1")
+    web = next(service for service in net.control.services() if service.spec.name == "web")
+    vips = {vip.network_id: vip.addr.partition("/")[0] for vip in web.endpoint.virtual_ips}
+    assert (told[0]["web"].vip, told[0]["list"].vip, told[0]["web"].ports) == (vips[app], "", ())
+    assert sorted(task[3] for task in told[0]["web"].tasks) == ["127.0.0.1", "127.0.0.2"]
+    ingress = next(network.id for network in net.control.networks() if network.spec.ingress)
+    mesh = net.lab.engines["node-1"].services(ingress)
+    assert {task[1] for task in mesh[""].tasks} == {"ingress-endpoint"}
+    assert (mesh["web"].vip, mesh["web"].ports[0].published_port) == (vips[ingress], 18098)
+    net.lab.partition(["node-2"])
+    assert [task[3] for task in net.lab.engines["node-1"].services(app)["web"].tasks] == ["127.0.0.1"]

@@ -325,8 +325,14 @@ def test_names_of_networks(swarm: Cluster) -> None:
         swarm.api.create_network(overlay(""), ACTOR)
 
 
+def test_only_the_swarms_own_address_management_is_known(swarm: Cluster) -> None:
+    with Refused(swarm, "InvalidArgument", "error during lookup of plugin nosuch"):
+        swarm.api.create_network(overlay(ipam_options=IPAMOptions(driver=Driver(name="nosuch"))), ACTOR)
+
+
 def test_one_ingress_network_and_not_attachable(swarm: Cluster) -> None:
-    with Refused(swarm, "AlreadyExists", "ingress network (ingress) is already present"):
+    first = next(network for network in swarm.api.networks() if network.spec.ingress)
+    with Refused(swarm, "AlreadyExists", f"ingress network ({first.id}) is already present"):
         swarm.api.create_network(overlay(ingress=True), ACTOR)
     with Refused(swarm, "InvalidArgument", "ingress network cannot be attachable"):
         swarm.api.create_network(overlay(ingress=True, attachable=True), ACTOR)

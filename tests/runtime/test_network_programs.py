@@ -22,6 +22,10 @@ def test_names_addresses_and_interfaces_as_busybox_shows_them(tmp_path: Path) ->
         ("nslookup", "web"): (0, f"{SERVER}Non-authoritative answer:\nName:\tweb\nAddress: 10.0.0.3\n\n"
                                  "Non-authoritative answer:\n\n"),
         ("nslookup", "10.0.0.3"): (0, f"{SERVER}Non-authoritative answer:\n3.0.0.10.in-addr.arpa\tname = web.net\n\n"),
+        ("nslookup", "-type=A", "web"): (0, f"{SERVER}Non-authoritative answer:\nName:\tweb\nAddress: 10.0.0.3\n\n"),
+        ("nslookup", "-q=mx", "web"): (0, f"{SERVER}Non-authoritative answer:\n\n"),
+        ("nslookup", "-type=a", "no"): (1, SERVER + "** server can't find no: NXDOMAIN\n\n"),
+        ("nslookup", "-type=x", "web"): (1, 'nslookup: invalid query type "x"\n'),
         ("nslookup", "no"): (1, SERVER + 2 * "** server can't find no: NXDOMAIN\n\n"),
         ("nslookup", "web", "8.8.8.8"): (1, ";; connection timed out; no servers could be reached\n\n"),
         ("getent", "hosts", "web"): (0, "10.0.0.3        web\n"),

@@ -166,6 +166,19 @@ def test_the_page_is_the_containers_file_and_reload_reads_the_configuration_agai
     within(tmp_path, test)
 
 
+def test_processes_have_the_numbers_of_the_container(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        container = await made.start("nginx")
+        await wait_for_output(container, b"1#1: start worker process 29\n")
+        assert await run(container, "cat", "/run/nginx.pid") == (0, b"1\n")
+        assert (await run(container, "nginx", "-s", "reload"))[0] == 0
+        await wait_for_output(container, b"1#1: start worker process 30\n")
+        await wait_for_output(container, b"29#29: gracefully shutting down\n")
+        await wait_for_output(container, b"1#1: worker process 29 exited with code 0\n")
+
+    within(tmp_path, test)
+
+
 def test_a_second_nginx_finds_the_port_taken(tmp_path: Path) -> None:
     async def test(made: Lab) -> None:
         container = await made.start("nginx")

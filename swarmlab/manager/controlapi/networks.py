@@ -36,7 +36,7 @@ class NetworkAPI:
                 raise invalid_argument("ingress network cannot be attachable")
             for network in self.store.tables.networks:
                 if network.spec.ingress:
-                    raise StatusError(Code.ALREADY_EXISTS, f"ingress network ({network.spec.name}) is already present")
+                    raise StatusError(Code.ALREADY_EXISTS, f"ingress network ({network.id}) is already present")
         try:
             with self.store.transaction(actor) as tx:
                 return tx.create(Kind.NETWORK, Network(id=new_id(), spec=spec))
@@ -68,6 +68,8 @@ class NetworkAPI:
 
 
 def _validate_ipam(options: IPAMOptions | None) -> None:
+    if options is not None and options.driver.name not in {"", "default"}:
+        raise invalid_argument(f"error during lookup of plugin {options.driver.name}")
     for config in options.configs if options is not None else ():
         _validate_config(config)
 

@@ -8,8 +8,16 @@ _SERVER = "127.0.0.11"
 
 
 async def nslookup(context: Context) -> int:
-    """BusyBox's: asks Docker's DNS server, not the hosts file. Answers for IPv4 and IPv6 come one after the other."""
+    """BusyBox's: asks Docker's DNS server, not the hosts file. Answers for IPv4 and IPv6 come one after the other.
+
+    `-type=`, `-query=` and the like ask for records of other kinds, of which Docker's server has none, or for fewer.
+    """
     words = [word for word in context.argv[1:] if not word.startswith("-")]
+    asked = [word.partition("=")[2].lower() for word in context.argv[1:] if word[:2] in {"-t", "-q"} and "=" in word]
+    for kind in asked:
+        if kind not in _TYPES:
+            await context.err(f'nslookup: invalid query type "{kind}"\n')
+            return 1
     if not words:
         await context.err(_USAGE)
         return 1
@@ -22,21 +30,25 @@ async def nslookup(context: Context) -> int:
     name = words[0]
     if _is_address(name):
         pointer = ipaddress.ip_address(name).reverse_pointer
-        found = sandbox.reverse(name)
-        if found is None:
+        owner = sandbox.reverse(name)
+        if owner is None:
             await context.out(f"** server can't find {pointer}: NXDOMAIN\n\n")
             return 1
-        await context.out(f"Non-authoritative answer:\n{pointer}\tname = {found}\n\n")
+        await context.out(f"Non-authoritative answer:\n{pointer}\tname = {owner}\n\n")
         return 0
     addresses = sandbox.query(name)
+    kinds = asked[::-1] or ["a", "aaaa"]
     if not addresses:
-        await context.out(f"** server can't find {name}: NXDOMAIN\n\n" * 2)
+        await context.out(f"** server can't find {name}: NXDOMAIN\n\n" * len(kinds))
         return 1
-    lines = "".join(f"Name:\t{name}\nAddress: {address}\n" for address in addresses)
-    await context.out(f"Non-authoritative answer:\n{lines}\nNon-authoritative answer:\n\n")
+    for kind in kinds:
+        found = addresses if kind == "a" else ()
+        lines = "".join(f"Name:\t{name}\nAddress: {address}\n" for address in found)
+        await context.out(f"Non-authoritative answer:\n{lines}\n")
     return 0
 
 
+_TYPES = frozenset({"soa", "ns", "a", "aaaa", "cname", "mx", "txt", "ptr", "srv", "any"})
 _USAGE = (
     "BusyBox v1.37.0 multi-call binary.\n\n"
     "Usage: nslookup [-type=QUERY_TYPE] [-debug] HOST [DNS_SERVER]\n\nQuery DNS about HOST\n\n"

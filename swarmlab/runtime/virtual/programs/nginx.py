@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from swarmlab.network import Egress
@@ -23,6 +24,11 @@ _TEST_FAILED = "nginx: configuration file /etc/nginx/nginx.conf test failed\n"
 _KEEPS_CONNECTIONS = [1, 29, 7]
 #: How nginx finds that a way out leads nowhere.
 _RESET = re.compile(r"\w+\(\) failed \(104: [^)]*\) while (?:connecting to|reading response header from) upstream")
+#: Processes of nginx in its error log.
+_WORKER = re.compile(r"(?<= worker process )\d+|(?<=signal 17 \(SIGCHLD\) received from )\d+|(?<= )(\d+)#\1(?=: )")
+#: The first worker's number in a container of the official image, whose scripts have run before.
+_FIRST_WORKER = 29
+_PID_FILE = "/run/nginx.pid"
 _SIGNALS = {"reload": "SIGHUP", "stop": "SIGTERM", "quit": "SIGQUIT", "reopen": "SIGUSR1"}
 
 #: Seconds of swarm time between two looks at files of this machine.
@@ -83,6 +89,8 @@ class _Server:
         self._errors = b""
         self._current: Plan | None = None
         self._pid = 0
+        #: Numbers that the workers have in the container, by their real ones.
+        self._workers: dict[str, int] = {}
 
     async def run(self, planned: Plan) -> int:
         """Serve until the process ends; return its exit code."""
@@ -102,6 +110,9 @@ class _Server:
                 item.close()
         self._context.signals.handle(("SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1"), child.signal)
         self._context.signals.handle(("SIGHUP",), lambda _: self._reload(child))
+        with suppress(OSError, RuntimeError):
+            # Without the directory, or where nothing may be written, there is none.
+            self._machine.root.write(_PID_FILE, b"1\n")
         self._context.ready()
         if self._machine.root.has_bound_files:
             self._machine.background(self._keep_up())
@@ -273,10 +284,15 @@ class _Server:
                     )
                     text = _RESET.sub(reason, text)
                 text = text.replace(here, f"{host}:{port}")
-        text = text.replace(f" {self._pid}#{self._pid}: ", " 1#1: ").replace(f"{self._directory}/root/", "/")
+        text = _WORKER.sub(self._renumbered, text).replace(f"{self._directory}/root/", "/")
         if text.endswith(banner := f": nginx/{self._binary.version}"):
             text = text.removesuffix(banner) + f": nginx/{_version(self._context, self._binary)}"
         return text.encode() + b"\n"
+
+    def _renumbered(self, found: re.Match[str]) -> str:
+        real = found[1] or found[0]
+        number = 1 if real == str(self._pid) else self._workers.setdefault(real, _FIRST_WORKER + len(self._workers))
+        return f"{number}#{number}" if found[1] else str(number)
 
     async def _pump(self) -> None:
         while (item := await self._queue.get()) is not None:
