@@ -6,6 +6,7 @@ from swarmlab.network.egress import Egress, egress, passage
 from swarmlab.network.exchange import VARIABLE, Exchange
 from swarmlab.network.fabric import Fabric
 from swarmlab.network.mesh import Mesh
+from swarmlab.network.ports import Ports
 from swarmlab.network.relay import Door
 from swarmlab.network.room import Binding, Member, Place
 from swarmlab.network.sandbox import NO_ANSWER, Nodes, Route, Sandbox, UnreachableError
@@ -25,6 +26,7 @@ __all__ = [
     "Nodes",
     "Place",
     "PortBinding",
+    "Ports",
     "Published",
     "Route",
     "Sandbox",

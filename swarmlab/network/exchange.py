@@ -46,6 +46,7 @@ class Exchange:
         """What a process of a container is given as `VARIABLE`; it holds until the container is dismissed."""
         if self._listener is None:
             self._listener = Listener(bind(_LOOPBACK, 0), self._call)
+            self._listener.open()
         token = next((token for token, known in self._tokens.items() if known == container_id), "")
         if not token:
             token = secrets.token_hex(16)
@@ -60,7 +61,6 @@ class Exchange:
         """Take no more calls, and end those that go on."""
         if self._listener is not None:
             self._listener.close()
-            await self._listener.attached
         for call in tuple(self._calls):
             call.reset()
 
@@ -87,7 +87,7 @@ class _Call(Side):
         #: Undoes what lasts as long as the connection.
         self._undo: Callable[[], object] = lambda: None
 
-    def received(self, data: bytes) -> None:
+    def received(self, data: memoryview) -> None:
         """Gather the line; then hand on what came."""
         if self._line is None:
             super().received(data)

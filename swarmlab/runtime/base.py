@@ -198,6 +198,9 @@ class Container(Protocol):
     def ports(self) -> Mapping[int, tuple[str, int]]:
         """Where the container's listening TCP ports really are: {port inside: (host, port) to connect to}."""
 
+    def watch_ports(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call `changed` whenever `ports` changes; what is returned ends that."""
+
     def logs(
         self, *, since: int = 0, until: int = 0, tail: int | None = None, follow: bool = False
     ) -> AsyncIterator[LogLine]:

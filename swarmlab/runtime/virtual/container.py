@@ -111,6 +111,10 @@ class VirtualContainer:
         """See `Container.ports`."""
         return MappingProxyType(self._machine.ports)
 
+    def watch_ports(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """See `Container.watch_ports`."""
+        return self._machine.ports.watch(changed)
+
     def identify(self, files: Sequence[File]) -> None:
         """See `Container.identify`."""
         self._machine.root.identify(files)

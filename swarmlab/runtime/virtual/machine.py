@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swarmlab.clock import Clock
-from swarmlab.network import VARIABLE, Egress, Sandbox, UnreachableError, egress, passage
+from swarmlab.network import VARIABLE, Egress, Ports, Sandbox, UnreachableError, egress, passage
 from swarmlab.runtime.base import Output
 from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.leftovers import kill_marked
@@ -110,7 +110,7 @@ class Machine:
         return sandbox
 
     @property
-    def ports(self) -> dict[int, tuple[str, int]]:
+    def ports(self) -> Ports:
         """Where the ports that listen really are."""
         return self.sandbox.ports
 
