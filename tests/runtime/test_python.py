@@ -1,4 +1,6 @@
 import asyncio
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -211,13 +213,17 @@ def test_a_file_that_grows_for_ever_fails_as_on_a_full_disk(tmp_path: Path) -> N
 def test_a_flood_of_output_is_bounded(tmp_path: Path) -> None:
     async def test(made: Lab) -> None:
         container = await made.start("python", "python", "-c", "while True: print('flood' * 20)")
-        loop = asyncio.get_running_loop()
-        worst = 0.0
-        for _ in range(20):
-            before = loop.time()
-            await asyncio.sleep(0.02)
-            worst = max(worst, loop.time() - before)
-        assert worst < 1
+        # What the lab itself does between two turns of its loop, however much else the machine has to do.
+        worst, written = 0.0, 0
+        attachment = container.attach()
+        async for _, data in attachment:
+            before = time.thread_time()
+            await asyncio.sleep(0)
+            worst = max(worst, time.thread_time() - before)
+            if (written := written + len(data)) > MAX_BYTES // 4:
+                break
+        attachment.close()
+        assert worst < 0.5
         container.kill()
         assert await container.wait() == 137
         assert 0 < len(await output(container)) <= MAX_BYTES
@@ -237,6 +243,19 @@ def test_the_interpreter_at_a_terminal(tmp_path: Path) -> None:
         assert code == 130
 
     within(tmp_path, test)
+
+
+def test_ctrl_c_reaches_programs_of_a_lab_that_was_started_to_ignore_it(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        container = await made.start("python", "sleep", "600")
+        code, _ = await run(container, "python", "-c", "import time; time.sleep(600)", tty=True, stdin=[b"\x03"])
+        assert code == 130
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        within(tmp_path, test)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_commands_that_are_python_scripts(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from swarmlab.runtime.virtual import leftovers
 from swarmlab.runtime.virtual.watch import Watch
@@ -34,6 +35,10 @@ for group in $groups; do kill -s KILL -- "-$group"; done 2>/dev/null
 #: Rows and columns of a terminal.
 _SCREEN = 24, 80
 _FOR_ALL = frozenset({"SIGKILL", "SIGSTOP", "SIGCONT"})
+#: Signals that a container may be sent.
+_HELD = frozenset(
+    getattr(signal, name) for name in ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
+)
 
 
 class Child:
@@ -45,14 +50,14 @@ class Child:
         popen: "subprocess.Popen[bytes]",
         directory: Path,
         on_output: Callable[[str, bytes], None],
-        slave: int | None = None,
+        terminal: "_TerminalEnds | None" = None,
     ) -> None:
-        """`slave` is a descriptor of its terminal, kept open until it has ended: so there is no end before."""
+        """`terminal` is what is to be kept of its terminal until it has ended, if it has one."""
         loop = asyncio.get_running_loop()
         self._host = host
         self.directory = directory
         self._popen = popen
-        self._slave = slave
+        self._terminal = terminal
         self._exit: asyncio.Future[int] = loop.create_future()
         self._drained: list[asyncio.Future[None]] = []
         self._transports: list[asyncio.ReadTransport] = []
@@ -107,6 +112,8 @@ class Child:
     def write(self, data: bytes) -> None:
         """Give it input. May block; to be called in a thread. Raises OSError once it reads no more."""
         assert self._popen.stdin is not None
+        if self._terminal is not None:
+            self._terminal.wait_until_its_own()
         self._popen.stdin.write(data)
         self._popen.stdin.flush()
 
@@ -157,9 +164,9 @@ class Child:
         self._host.forget(self)
         code = self._popen.wait()
         self.close_input()
-        if self._slave is not None:
-            os.close(self._slave)
-            self._slave = None
+        if self._terminal is not None:
+            self._terminal.close()
+            self._terminal = None
         if not self._exit.done():
             self._exit.set_result(code if code >= 0 else 128 - code)
         self.hold(False)
@@ -196,6 +203,7 @@ class ProcessHost:
         self._pids = itertools.count(1000)
         self.watch = Watch()
         leftovers.kill_left_behind(state)
+        _ignore_for_itself_only()
 
     def spawn(
         self,
@@ -221,8 +229,8 @@ class ProcessHost:
         """
         if has_terminal:
             made = {**env, leftovers.MARK: str(directory)}
-            popen, slave = _on_terminal([str(executable), *argv[1:]], cwd or directory, made)
-            return self._started(popen, directory, on_output, slave)
+            popen, terminal = _on_terminal([str(executable), *argv[1:]], cwd or directory, made)
+            return self._started(popen, directory, on_output, terminal)
         with _signals_held() if hold_signals else contextlib.nullcontext():
             popen = subprocess.Popen(
                 list(argv),
@@ -242,11 +250,11 @@ class ProcessHost:
         popen: "subprocess.Popen[bytes]",
         directory: Path,
         on_output: Callable[[str, bytes], None],
-        slave: int | None = None,
+        terminal: "_TerminalEnds | None" = None,
     ) -> Child:
         self._tell(f"+ {popen.pid}\n")
         leftovers.remember(directory, popen.pid)
-        child = Child(self, popen, directory, on_output, slave)
+        child = Child(self, popen, directory, on_output, terminal)
         self._children.add(child)
         return child
 
@@ -288,24 +296,61 @@ class ProcessHost:
                 self._guard.stdin.write(line.encode())
 
 
-def _on_terminal(argv: Sequence[str], directory: Path, env: Mapping[str, str]) -> tuple["subprocess.Popen[bytes]", int]:
-    """A process whose controlling terminal is a new one, with our end of that as its streams, and the other end."""
+class _TerminalEnds:
+    """What belongs to the terminal of a process, beside the end that is its streams."""
+
+    def __init__(self, slave: int, opened: IO[bytes]) -> None:
+        """`slave` is kept open, so that there is no end before the process has ended; `opened` ends once it has it."""
+        self._slave = slave
+        self._opened = opened
+
+    def wait_until_its_own(self) -> None:
+        """Return once it is the terminal of the process: before, Ctrl-C would interrupt nobody. May block."""
+        with contextlib.suppress(ValueError):
+            self._opened.read()
+
+    def close(self) -> None:
+        """The process has ended."""
+        os.close(self._slave)
+        self._opened.close()
+
+
+def _on_terminal(
+    argv: Sequence[str], directory: Path, env: Mapping[str, str]
+) -> tuple["subprocess.Popen[bytes]", _TerminalEnds]:
+    """A process whose controlling terminal is a new one, with our end as its streams, and what else it needs."""
     import termios
 
     master, slave = os.openpty()
     termios.tcsetwinsize(slave, _SCREEN)
     # The first terminal that the leader of a session opens becomes its own.
-    script = 'exec "$@" <>"$0" >&0 2>&1'
+    script = 'exec <>"$0" >&0 2>&1 && exec "$@"'
     popen = subprocess.Popen(
         ["/bin/sh", "-c", script, os.ttyname(slave), *argv],
         cwd=directory,
         env=dict(env),
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         start_new_session=True,
     )
+    assert popen.stdout is not None
+    opened = popen.stdout
     popen.stdin = os.fdopen(os.dup(master), "wb", buffering=0)
     popen.stdout = os.fdopen(master, "rb", buffering=0)
-    return popen, slave
+    return popen, _TerminalEnds(slave, opened)
+
+
+def _ignore_for_itself_only() -> None:
+    """Let processes have signals that this one was started to ignore, as `command &` and `nohup` in scripts do it."""
+    for number in _HELD:
+        # Only the main thread may; elsewhere nobody runs a lab in earnest.
+        with contextlib.suppress(ValueError):
+            if signal.getsignal(number) is signal.SIG_IGN:
+                signal.signal(number, _nothing)
+
+
+def _nothing(number: int, frame: object) -> None:
+    """Handle a signal by doing nothing: unlike being ignored that is not inherited."""
 
 
 @contextlib.contextmanager
@@ -314,8 +359,7 @@ def _signals_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    held = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
     try:
         yield
     finally:
