@@ -50,10 +50,13 @@ class Mesh:
         self._towards: dict[Relay, str] = {}
         #: The side of the network that nodes are on, 0 for those that are not named.
         self._sides: Mapping[str, int] = {}
+        #: Nodes that are dead and not yet known to be; done when they are.
+        self._silent: dict[str, asyncio.Future[None]] = {}
         self._drained: asyncio.Future[None] | None = None
 
     async def join(self, node_id: str, address: NodeAddress) -> None:
         """A node is part of the swarm: its address serves every ingress port from now on."""
+        self.give_up(node_id)
         if self._nodes.get(node_id) != address:
             await self.leave(node_id)
             self._nodes[node_id] = address
@@ -69,6 +72,18 @@ class Mesh:
         del self._nodes[node_id]
         for relay in [relay for relay, node in self._relays.items() if node == node_id]:
             relay.cut()
+
+    async def lose(self, node_id: str) -> None:
+        """A node has lost its power. Until `give_up` the others send its tasks connections, which nobody answers."""
+        await self.leave(node_id)
+        self._silent.setdefault(node_id, asyncio.get_running_loop().create_future())
+
+    def give_up(self, node_id: str) -> None:
+        """The others have noticed that a node is lost: its tasks get no connections; those that waited go elsewhere."""
+        if (noticed := self._silent.pop(node_id, None)) is not None:
+            for task_id in [task for task, known in self._endpoints.items() if known.node_id == node_id]:
+                self.deactivate(task_id)
+            noticed.set_result(None)
 
     def separate(self, sides: Mapping[str, int]) -> None:
         """Nodes reach those that are on the same side of the network; the others' tasks get no connections from them.
@@ -155,7 +170,9 @@ class Mesh:
     def _update(self, port: _Port) -> None:
         """Keep a port on its nodes, open it or give it up, as its endpoints ask for."""
         backends = self._ports.get(port, {}).values()
-        listens = any(backend.endpoint.listens(backend.target) for backend in backends)
+        listens = any(
+            backend.endpoint.node_id in self._silent or backend.endpoint.listens(backend.target) for backend in backends
+        )
         for node_id in [port.node_id] if port.node_id else list(self._nodes):
             if backends and (node_id, port) not in self._served and node_id in self._nodes:
                 self._keep(node_id, port)
@@ -209,13 +226,18 @@ class Mesh:
 
     async def _backends(self, relay: Relay, node_id: str, port: _Port) -> AsyncIterator[Door]:
         """Where a connection that comes in at a node goes: to the endpoint whose turn it is, if that listens."""
-        known = self._ports.get(port, {}).values()
-        backends = [backend for backend in known if self._reaches(node_id, backend.endpoint.node_id)]
-        # One turn for the whole swarm: who asks one node after another sees every task.
-        turn = self._turns[port] = self._turns.get(port, -1) + 1
-        if not backends:
-            return
-        endpoint, target = backends[turn % len(backends)]
+        while True:
+            known = self._ports.get(port, {}).values()
+            backends = [backend for backend in known if self._reaches(node_id, backend.endpoint.node_id)]
+            # One turn for the whole swarm: who asks one node after another sees every task.
+            turn = self._turns[port] = self._turns.get(port, -1) + 1
+            if not backends:
+                return
+            endpoint, target = backends[turn % len(backends)]
+            if (noticed := self._silent.get(endpoint.node_id)) is None:
+                break
+            # TCP tries again and again; what it sends goes elsewhere once the task is no choice any more.
+            await asyncio.shield(noticed)
         if endpoint.listens(target):
             self._towards[relay] = endpoint.node_id
             yield endpoint.door(target, node_id) if endpoint.door is not None else Door(*endpoint.connect(target))
