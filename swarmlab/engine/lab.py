@@ -1,6 +1,5 @@
 """All engines of a lab and the swarms they form, on one journal."""
 
-import asyncio
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -110,7 +109,6 @@ class Lab:
             await engine.placement.mesh.close()
         for mesh in self._meshes.values():
             await mesh.close()
-        await asyncio.to_thread(self.roots.clear)
         if self._recording:
             for store in self._stores.values():
                 self._journal.snapshot(store)
