@@ -7,7 +7,6 @@ import itertools
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -212,7 +211,7 @@ class ProcessHost:
         executable: Path,
         directory: Path,
         env: Mapping[str, str],
-        sockets: Sequence[socket.socket] = (),
+        descriptors: Sequence[int] = (),
         on_output: Callable[[str, bytes], None],
         cwd: Path | None = None,
         has_input: bool = False,
@@ -222,7 +221,7 @@ class ProcessHost:
         """Start a process for the container that has this `directory`, a folder of the state directory.
 
         It works in `cwd`, by default that directory. It has an empty input, or one for `Child.write`. It inherits
-        `sockets` under their own descriptor numbers, and with `hold_signals` blocked signals: one that comes before the
+        `descriptors` under their own numbers, and with `hold_signals` blocked signals: one that comes before the
         program is prepared for it waits, where it would otherwise kill. (That is only for programs that unblock them.)
         With `has_terminal` input and output are a terminal of its own; what comes of it is all `stdout`. Raises OSError
         when the program cannot be started.
@@ -240,7 +239,7 @@ class ProcessHost:
                 stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                pass_fds=[item.fileno() for item in sockets],
+                pass_fds=descriptors,
                 process_group=None if sys.platform == "win32" else 0,
             )
         return self._started(popen, directory, on_output)

@@ -193,7 +193,7 @@ class _Server:
             executable=self._binary.path,
             directory=self._directory,
             env={"NGINX": "".join(f"{item.fileno()};" for item in sockets), "TZ": "UTC"},
-            sockets=sockets,
+            descriptors=[item.fileno() for item in sockets],
             on_output=self._output,
         )
         self._pid = child.pid
