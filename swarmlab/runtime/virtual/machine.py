@@ -86,6 +86,7 @@ class Machine:
         self.memory = memory
         #: Whether the program was killed because it had used up the container's memory, and what kills it.
         self.oom_killed = False
+        self._overran = False
         #: Whether real processes that may make others have been started.
         self.has_natives = False
         self.kill: Callable[[], None] = lambda: None
@@ -184,6 +185,9 @@ class Machine:
 
     def overrun(self, reason: str) -> None:
         """The container's real processes are a danger to this machine: kill them all and say why."""
+        if self._overran:
+            return
+        self._overran = True
         self.report(f"swarmlab: {reason}\n")
         for child in self._children:
             child.signal("SIGKILL")
@@ -211,7 +215,7 @@ class Machine:
             self.bridge.close()
             self.bridge = None
         if self.has_natives:
-            self.has_natives = False
+            self.has_natives = self._overran = False
             self.processes.watch.discard(self)
             await asyncio.to_thread(kill_marked, self.directory)
         self.root.stop()

@@ -30,6 +30,8 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
         #: Whose each process is; told by the mark in its environment where its process group does not tell.
         self._owners: dict[int, Machine | None] = {}
+        #: How many more processes each container may have.
+        self._room: dict[Machine, int] = {}
 
     def add(self, machine: "Machine") -> None:
         """A container has real processes from now on."""
@@ -40,6 +42,7 @@ class Watch:
     def discard(self, machine: "Machine") -> None:
         """It has none any more."""
         self._machines.discard(machine)
+        self._room.pop(machine, None)
         if not self._machines and self._task is not None:
             self._task.cancel()
 
@@ -47,10 +50,24 @@ class Watch:
         while True:
             await asyncio.sleep(_PAUSE)
             for machine, members in self._look().items():
-                if len(members) > MOST_PROCESSES:
-                    machine.overrun(f"more than {MOST_PROCESSES} processes in one container; all of them are killed")
+                self._room[machine] = MOST_PROCESSES - len(members)
+                if self._room[machine] < 0:
+                    _overrun(machine)
                 elif machine.memory:
                     machine.use_memory(sum(map(_own_memory, members)))
+
+    def admits(self, machine: "Machine") -> bool:
+        """Whether a container may have another process. If not it is killed.
+
+        Between two looks processes are counted as they come, those that end only by the next look.
+        """
+        if not self._room.get(machine):
+            self._room[machine] = max(0, MOST_PROCESSES - len(self._look().get(machine, ())))
+        if not self._room[machine]:
+            _overrun(machine)
+            return False
+        self._room[machine] -= 1
+        return True
 
     def _look(self) -> "dict[Machine, list[int]]":
         """The processes of each container."""
@@ -70,6 +87,10 @@ class Watch:
                     found.setdefault(owner, []).append(pid)
         self._owners = owners
         return found
+
+
+def _overrun(machine: "Machine") -> None:
+    machine.overrun(f"more than {MOST_PROCESSES} processes in one container; all of them are killed")
 
 
 def _own_memory(pid: int) -> int:
