@@ -79,7 +79,7 @@ class VirtualContainer:
         self._changed = asyncio.Event()
         self._monitor: HealthMonitor | None = None
         machine.kill = self._kill_if_running
-        machine.report = lambda text: self._logs.write("stderr", text.encode())
+        machine.report = self._report
         if config.healthcheck is not None and probe_command(config.healthcheck):
             self._monitor = HealthMonitor(clock, config.healthcheck, self._probe, lambda status: self._notify())
 
@@ -402,6 +402,10 @@ class VirtualContainer:
     async def _write(self, stream: str, data: bytes) -> None:
         self._logs.write(stream, data)
         await self._output.write(stream, data)
+
+    def _report(self, text: str) -> None:
+        """Say something that is not the program's own, to those who look now and those who look later."""
+        self._machine.background(self._write("stderr", text.encode()))
 
     async def _interrupted(self) -> None:
         if self._main is not None:
