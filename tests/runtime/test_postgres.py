@@ -209,6 +209,19 @@ def test_a_volume_keeps_the_data_for_the_next_container(tmp_path: Path) -> None:
     within(tmp_path / "state", test)
 
 
+def test_a_client_before_there_is_a_server(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        container = await made.start("postgres", "sleep", "1000")
+        assert await run(container, "psql", "-U", "postgres") == (
+            2,
+            b'psql: error: connection to server on socket "/var/run/postgresql/.s.PGSQL.5432" failed: '
+            b"No such file or directory\n"
+            b"\tIs the server running locally and accepting connections on that socket?\n",
+        )
+
+    within(tmp_path, test)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="a server of root's")
 def test_sql_reads_no_file_that_only_root_may_read(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
