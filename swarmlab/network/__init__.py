@@ -3,7 +3,7 @@
 from swarmlab.network.addresses import node_addresses
 from swarmlab.network.base import Endpoint, NodeAddress, PortBinding, Published
 from swarmlab.network.egress import Egress, egress, passage
-from swarmlab.network.exchange import VARIABLE, Exchange
+from swarmlab.network.exchange import Exchange
 from swarmlab.network.fabric import Fabric
 from swarmlab.network.mesh import Mesh
 from swarmlab.network.ports import Ports
@@ -13,7 +13,6 @@ from swarmlab.network.sandbox import NO_ANSWER, Nodes, Route, Sandbox, Unreachab
 
 __all__ = [
     "NO_ANSWER",
-    "VARIABLE",
     "Binding",
     "Door",
     "Egress",

@@ -28,13 +28,29 @@ class Door(NamedTuple):
     greeting: bytes = b""
     origins: dict[SocketName, str] | None = None
 
-    def announce(self, sockname: SocketName) -> Callable[[], object]:
-        """Let the program know where the connection comes from whose end on our side is this; what undoes that."""
-        origins = self.origins
-        if origins is None or not self.source:
-            return lambda: None
-        origins[sockname] = self.source
-        return lambda: origins.pop(sockname, None)
+    async def enter(self) -> tuple["Side", Callable[[], object]]:
+        """Connect. Our end, which does not read yet, and what to call when the connection is over. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        connection.setblocking(False)
+        over = contextlib.ExitStack()
+        try:
+            if self.origins is not None and self.source:
+                # Before it connects: the program may ask as soon as it has accepted.
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                connection.bind(("127.0.0.1", 0))
+                over.callback(self.origins.pop, connection.getsockname(), None)
+                self.origins[connection.getsockname()] = self.source
+            await loop.sock_connect(connection, (self.host, self.port))
+            transport, side = await loop.create_connection(Side, sock=connection)
+        except BaseException:
+            over.close()
+            connection.close()
+            raise
+        transport.pause_reading()
+        if self.greeting:
+            transport.write(self.greeting)
+        return side, over.close
 
 
 #: What has just been read, on whichever connection: it is handed on before anything else is read. Of this size it stays
@@ -167,19 +183,19 @@ class Relay(Side):
         self.reset()
 
     async def _connect(self) -> None:
-        loop = asyncio.get_running_loop()
         async for door in self._backends(self):
             try:
-                transport, backend = await loop.create_connection(Side, door.host, door.port)
+                backend, over = await door.enter()
             except OSError:
                 continue
             if self.transport is None:
+                over()
                 backend.reset()
                 return
-            self._undo = door.announce(transport.get_extra_info("sockname")[:2])
-            if door.greeting:
-                transport.write(door.greeting)
+            self._undo = over
             self.join(backend)
-            self.transport.resume_reading()
+            for side in (self, backend):
+                if side.transport is not None:
+                    side.transport.resume_reading()
             return
         self.reset()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swarmlab.clock import Clock
-from swarmlab.network import VARIABLE, Egress, Ports, Sandbox, UnreachableError, egress, passage
+from swarmlab.network import Egress, Ports, Sandbox, UnreachableError, egress, passage
 from swarmlab.runtime.base import Output
 from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.leftovers import kill_marked
@@ -167,9 +167,9 @@ class Machine:
         """A way out for a real process."""
         return egress(self.sandbox, self.clock, host, port)
 
-    def network_variables(self) -> dict[str, str]:
-        """What tells a real process, if it has a shim for it, where the container's network is."""
-        return {VARIABLE: self._exchange()}
+    def exchange(self) -> str:
+        """What a shim of a real process is told of the way into the container's network; see `network.Exchange`."""
+        return self._exchange()
 
     def _hosts(self) -> str:
         try:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from swarmlab.network import Egress
 from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.nginx_binary import NginxBinary, find_nginx
 from swarmlab.runtime.virtual.nginx_config import ConfigError, Plan, plan
-from swarmlab.runtime.virtual.process import Child, NginxBinary, find_nginx
+from swarmlab.runtime.virtual.process import Child
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
 _CONFIG = "nginx.conf"

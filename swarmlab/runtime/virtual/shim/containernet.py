@@ -246,7 +246,7 @@ def _connecting(self: socket.socket, address: Any) -> None:
     self.settimeout(timeout or None)
     try:
         _base.connect(self, (exchange, int(number)))
-        _base.sendall(self, f"{token} connect {host} {port}\n".encode())
+        _base.sendall(self, f"{token} {host} {port}\n".encode())
         line = b""
         while not line.endswith(b"\n"):
             # What follows the line is the other side's.
