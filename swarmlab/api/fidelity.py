@@ -123,8 +123,9 @@ _MOUNTS = (
 )
 
 _LIMITS = (
-    "limits are shown, not imposed, but a container has 256 processes, 10 MB in a file and 100 MB in files at most "
-    "where its files are in memory, and 1 GB in a file that Python writes"
+    "limits other than of memory are shown, not imposed, but a container has 256 processes at most, 10 MB in a file "
+    "and 100 MB in all where its files are in memory, and 1 GB in a file that Python writes; before the machine's disk "
+    "is full the one whose programs have written most is killed"
 )
 
 _TRAFFIC = (

@@ -252,6 +252,24 @@ def test_a_file_that_grows_for_ever_fails_as_on_a_full_disk(tmp_path: Path) -> N
     within(tmp_path, test)
 
 
+def test_the_one_that_fills_the_disk_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_LEAST_FREE", 1 << 62)
+    monkeypatch.setattr(watch, "_MUCH", 3 << 20)
+    script = "import time\nopen('/tmp/x', 'wb').write(bytes({}))\ntime.sleep(600)"
+
+    async def test(made: Lab) -> None:
+        modest = await made.start("python", "python", "-c", script.format(1 << 20))
+        greedy = await made.start("python", "python", "-c", script.format(4 << 20))
+        assert await greedy.wait() == 137
+        said = await output(greedy)
+        assert (
+            said == b"swarmlab: this machine's disk is nearly full; this container, which has written 4 MB, is killed\n"
+        )
+        assert modest.pid
+
+    within(tmp_path, test)
+
+
 def test_a_flood_of_output_is_bounded(tmp_path: Path) -> None:
     async def test(made: Lab) -> None:
         container = await made.start("python", "python", "-c", "while True: print('flood' * 20)")
