@@ -76,6 +76,9 @@ class Watch:
 
         Between two looks processes are counted as they come, those that end only by the next look.
         """
+        if machine not in self._machines:
+            # It has ended, and its last processes are being killed.
+            return False
         if not self._room.get(machine):
             self._room[machine] = max(0, MOST_PROCESSES - len(self._look().get(machine, ())))
         if not self._room[machine]:
