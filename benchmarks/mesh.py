@@ -1,8 +1,9 @@
 """What the routing mesh costs, and whether updates lose requests: `scripts/bench mesh`.
 
 Three nginx tasks on three nodes publish a port. Measured: the throughput of answers of 64 KB through the mesh and from
-a task's nginx itself, the time of one small request on a new connection both ways, and the requests that fail while
-the service is updated task by task, with new connections at 200 requests a second and more.
+a task's nginx itself, the time of one small request on a new connection both ways, and the requests that fail or take
+longer than a second while the service is updated task by task, rolled back and scaled, a node drained and one killed,
+with new connections at 200 requests a second and more.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import re
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -23,6 +25,8 @@ CONNECTIONS = 8
 ROUNDS = 5
 #: Requests on one connection; nginx takes no more than 1000.
 KEPT = 500
+#: Seconds that a request may take before it counts as failed.
+PATIENCE = 1.0
 Address = tuple[str, int]
 
 
@@ -73,34 +77,75 @@ async def latency(direct: Address, mesh: Address, count: int) -> tuple[float, fl
     return statistics.median(taken[0]) * 1000, statistics.median(taken[1]) * 1000
 
 
-async def through_an_update(addresses: list[Address], host: str, order: str, rate: int) -> tuple[int, int, float]:
-    """Requests made while the service is updated, those that failed, and requests a second."""
+async def under_load(addresses: list[Address], work: Callable[[], None], rate: int) -> tuple[int, int, float]:
+    """Requests made while something is done to the service, those that failed, and requests a second."""
     failed = made = 0
-    update = asyncio.create_task(
-        asyncio.to_thread(
-            run, "docker", "service", "update", "--force", "-q", "--update-order", order, "--update-delay", "1s",
-            "--update-monitor", "2s", "web", host=host,
-        )
-    )  # fmt: skip
+    doing = asyncio.create_task(asyncio.to_thread(work))
     begin = time.perf_counter()
 
     async def one(address: Address) -> None:
         nonlocal failed
         try:
-            await asyncio.wait_for(once(address), 10)
+            await asyncio.wait_for(once(address), PATIENCE)
         except (OSError, asyncio.IncompleteReadError, TimeoutError):
             failed += 1
 
     pending: set[asyncio.Task[None]] = set()
-    while not update.done():
+    while not doing.done():
         made += 1
         task = asyncio.create_task(one(addresses[made % len(addresses)]))
         pending.add(task)
         task.add_done_callback(pending.discard)
         await asyncio.sleep(max(0.0, begin + made / rate - time.perf_counter()))
+    seconds = time.perf_counter() - begin
     await asyncio.gather(*pending)
-    await update
-    return made, failed, made / (time.perf_counter() - begin)
+    await doing
+    return made, failed, made / seconds
+
+
+def changes(host: str) -> dict[str, Callable[[], None]]:
+    """What is done to the service under load, by name; the last one takes a node away."""
+
+    def update(order: str) -> None:
+        run(
+            "docker", "service", "update", "--force", "-q", "--update-order", order, "--update-delay", "1s",
+            "--update-monitor", "2s", "--rollback-order", order, "--rollback-delay", "1s", "web", host=host,
+        )  # fmt: skip
+
+    def drain() -> None:
+        run("docker", "node", "update", "--availability", "drain", "node-3", host=host)
+        # By the time that the last of its tasks is shut down.
+        while run("docker", "node", "ps", "node-3", "-q", "--filter", "desired-state=running", host=host):
+            time.sleep(0.2)
+        time.sleep(3)
+        run("docker", "node", "update", "--availability", "active", "node-3", host=host)
+
+    def kill() -> None:
+        swarmlab("node", "kill", "node-2")
+        time.sleep(8)
+
+    return {
+        "update, start-first": lambda: update("start-first"),
+        "rollback, start-first": lambda: rollback(host),
+        "update, stop-first": lambda: update("stop-first"),
+        "rollback, stop-first": lambda: rollback(host),
+        "scale to 6": lambda: scale(host, 6),
+        "scale to 3": lambda: scale(host, 3),
+        "drain": drain,
+        "update after it": lambda: update("stop-first"),
+        "kill of a node": kill,
+    }
+
+
+def rollback(host: str) -> None:
+    """Roll the service back."""
+    run("docker", "service", "rollback", "-q", "web", host=host)
+
+
+def scale(host: str, replicas: int) -> None:
+    """Let the service have so many tasks, and those that go time to end."""
+    run("docker", "service", "scale", f"web={replicas}", host=host)
+    time.sleep(3)
 
 
 def direct_address() -> Address:
@@ -159,9 +204,11 @@ def main() -> None:
         print(
             f"a small request on a new connection, p50: direct {near:.2f} ms, mesh {far:.2f} ms, +{far - near:.2f} ms"
         )
-        for order in () if arguments.no_updates else ("start-first", "stop-first"):
-            made, failed, rate = asyncio.run(through_an_update(addresses, host, order, arguments.rate))
-            print(f"update, {order}: {made} requests, {rate:.0f} a second, {failed} failed")
+        for name, work in ({} if arguments.no_updates else changes(host)).items():
+            # Of a node that is killed nobody asks anything.
+            asked = addresses[:1] if name.startswith("kill") else addresses
+            made, failed, rate = asyncio.run(under_load(asked, work, arguments.rate))
+            print(f"{name}: {made} requests, {rate:.0f} a second, {failed} failed")
     finally:
         swarmlab("down", "--purge")
 

@@ -118,7 +118,14 @@ _MOUNTS = (
     "a link in a volume cannot be absolute; of two containers that append to one file in the same instant one may win; "
     "a file that is bound alone is carried over when a command begins or ends, "
     "and what was written to a read-only one is undone; owners, propagation and the size of a tmpfs are not kept; "
-    "sockets are refused"
+    "sockets are refused; a secret with a target elsewhere than in /run/secrets is, while real programs run, a file on "
+    "disk that only the lab's user may read"
+)
+
+_LIMITS = (
+    "limits other than of memory are shown, not imposed, but a container has 256 processes at most, 10 MB in a file "
+    "and 100 MB in all where its files are in memory, and 1 GB in a file that Python writes; before the machine's disk "
+    "is full the one whose programs have written most is killed"
 )
 
 _TRAFFIC = (
@@ -133,7 +140,7 @@ MISSING = {
     "docker service create": f"{_MOUNTS}; {_TRAFFIC}",
     "docker stack deploy": _TRAFFIC,
     "docker network create, rm": "drivers bridge and overlay",
-    "docker run, create, start": f"{_MOUNTS}; limits are shown, not imposed; files that were changed in a "
+    "docker run, create, start": f"{_MOUNTS}; {_LIMITS}; files that were changed in a "
     f"container, and not in a volume, do not outlive the lab's process; {_TRAFFIC}; with `--network host` programs "
     "listen in the container only; servers of `--dns` and domains of `--dns-search` stand in resolv.conf, and are not "
     "asked",

@@ -126,7 +126,7 @@ class DockerEngine:
         self.removal = ImageRemoval(self.images, lambda: self.containers.list(all=True), self.events)
         kept.sweep({container.image_id for container in self.containers.list(all=True)})
         self.by_hand = ByHand(name, self.containers, self.images)
-        self.builder = Builder(self.images, self.containers, self.by_hand)
+        self.builder = Builder(self.images, self.containers, self.by_hand, self.runtime.prepare)
         self.attachments = Attachments(name, clock, lambda: self.cluster.node, self.overlays.need)
         self.placement = HandPlacement(
             name,

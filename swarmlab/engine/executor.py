@@ -284,6 +284,7 @@ class ContainerController:
                     ports=ports,
                     connect=lambda target: running.ports()[target],
                     door=self._door,
+                    watch=running.watch_ports,
                 )
             )
 

@@ -1,6 +1,5 @@
 """All engines of a lab and the swarms they form, on one journal."""
 
-import asyncio
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -26,6 +25,8 @@ from swarmlab.runtime.virtual import Roots
 from swarmlab.store import Actor, Commit, Store
 
 _ENGINE_SCOPE = "engine:"
+#: Seconds until the other nodes notice that one has lost its power (memberlist: a probe a second, four of suspicion).
+NODE_LOSS_NOTICED = 5.0
 Action = Literal["stop", "kill", "start"]
 
 
@@ -111,7 +112,6 @@ class Lab:
             await engine.placement.mesh.close()
         for mesh in self._meshes.values():
             await mesh.close()
-        await asyncio.to_thread(self.roots.clear)
         if self._recording:
             for store in self._stores.values():
                 self._journal.snapshot(store)
@@ -143,7 +143,7 @@ class Lab:
         if engine.power != "on":
             return
         engine.cluster.power_off()
-        await self._leave_meshes(engine)
+        await self._leave_meshes(engine, abruptly=action == "kill")
         if action == "stop":
             await engine.containers.shut_down()
         await engine.placement.close()
@@ -394,11 +394,15 @@ class Lab:
             request = Request(engine, "CONNECT", f"/published/{port}", "", 200, "routing-mesh")
             self._journal.request(self._clock.now(), request)
 
-    async def _leave_meshes(self, engine: DockerEngine) -> None:
+    async def _leave_meshes(self, engine: DockerEngine, *, abruptly: bool) -> None:
         member = engine.cluster.membership
         if member is None or member.swarm not in self._meshes:
             return
         mesh = self._meshes[member.swarm]
-        for container in engine.containers.list(all=False):
-            mesh.deactivate(container.task_id)
-        await mesh.leave(member.node_id)
+        if not abruptly:
+            for container in engine.containers.list(all=False):
+                mesh.deactivate(container.task_id)
+            await mesh.leave(member.node_id)
+            return
+        await mesh.lose(member.node_id)
+        self._clock.call_later(NODE_LOSS_NOTICED, lambda: mesh.give_up(member.node_id))

@@ -168,7 +168,14 @@ class HandPlacement:
                 for p in ports
             )
             self.mesh.activate(
-                Endpoint(container.id, self._node, container.name, bindings, lambda target: runs.ports()[target])
+                Endpoint(
+                    container.id,
+                    self._node,
+                    container.name,
+                    bindings,
+                    connect=lambda target: runs.ports()[target],
+                    watch=runs.watch_ports,
+                )
             )
         return msgspec.structs.replace(container, attachments=attachments, endpoints=tuple(endpoints), ports=ports)
 

@@ -63,6 +63,17 @@ class Slice(NamedTuple):
             return file.read(self.size)
 
 
+def beginning(content: Content, size: int = 16) -> bytes:
+    """The first bytes of a file; of one in an archive or on disk no more is read. Raises OSError."""
+    match content:
+        case Slice():
+            return content._replace(size=min(size, content.size)).read_bytes()
+        case Path():
+            with content.open("rb", buffering=0) as file:
+                return file.read(size)
+    return content.read_bytes()[:size]
+
+
 class Bytes(NamedTuple):
     """Bytes in memory."""
 

@@ -3,16 +3,16 @@
 from swarmlab.network.addresses import node_addresses
 from swarmlab.network.base import Endpoint, NodeAddress, PortBinding, Published
 from swarmlab.network.egress import Egress, egress, passage
-from swarmlab.network.exchange import VARIABLE, Exchange
+from swarmlab.network.exchange import Exchange
 from swarmlab.network.fabric import Fabric
 from swarmlab.network.mesh import Mesh
+from swarmlab.network.ports import Ports
 from swarmlab.network.relay import Door
 from swarmlab.network.room import Binding, Member, Place, Presence
 from swarmlab.network.sandbox import NO_ANSWER, Nodes, Route, Sandbox, UnreachableError
 
 __all__ = [
     "NO_ANSWER",
-    "VARIABLE",
     "Binding",
     "Door",
     "Egress",
@@ -25,6 +25,7 @@ __all__ = [
     "Nodes",
     "Place",
     "PortBinding",
+    "Ports",
     "Presence",
     "Published",
     "Route",

@@ -29,6 +29,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     `connect` says where the task's target port really listens; it raises LookupError or OSError when it does not.
     `door` says so for connections that come in at a node, if the task's program can be told where they come from.
+    `watch` is given what to call whenever the answers of `connect` change, and returns what ends that.
     """
 
     task_id: str
@@ -37,6 +38,15 @@ class Endpoint(msgspec.Struct, frozen=True):
     ports: tuple[PortBinding, ...]
     connect: Callable[[int], tuple[str, int]]
     door: Callable[[int, str], Door] | None = None
+    watch: Callable[[Callable[[], None]], Callable[[], object]] = lambda changed: lambda: None
+
+    def listens(self, target: int) -> bool:
+        """Whether anything listens at a target port."""
+        try:
+            self.connect(target)
+        except (LookupError, OSError):
+            return False
+        return True
 
 
 class Published(msgspec.Struct, frozen=True):

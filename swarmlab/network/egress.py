@@ -30,6 +30,7 @@ class Egress:
         self._listener = Listener(
             bind(_LOOPBACK, 0), lambda: Relay(lambda _: doors(), self._relays.add, self._relays.discard)
         )
+        self._listener.open()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -43,7 +44,6 @@ class Egress:
     async def end(self) -> None:
         """Take no more connections, and cut the open ones."""
         self.close()
-        await self._listener.attached
         for relay in tuple(self._relays):
             relay.cut()
 

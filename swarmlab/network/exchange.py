@@ -1,22 +1,16 @@
-"""The network of containers for real processes: what a shim asks instead of the operating system.
+"""Ways out of containers for sockets that real processes have made themselves.
 
-A process connects to the exchange of its lab on the loopback interface and sends one line, `TOKEN VERB ARGUMENTS`; the
-token says which container it belongs to. The answer is one line, `OK …` or `ERR NUMBER TEXT` with an errno:
-
-    resolve NAME            OK and the IPv4 addresses, none when the name is unknown
-    reverse ADDRESS         OK and a name, none when nobody has the address
-    connect ADDRESS PORT    OK, and from then on the connection is the one that was asked for; or ERR
-    listen PORT HOST REAL   OK: the container's PORT is really at HOST:REAL, as long as this connection stays open
-    origin HOST PORT        OK and the address that an accepted connection, whose peer is HOST:PORT, really comes from
-
-Errors of `connect` come when the kernel's would: at once, or after some seconds of swarm time.
+A shim in place of connect() connects a socket to the exchange of its lab on the loopback interface and sends one line,
+`TOKEN ADDRESS PORT`; the token says which container it belongs to. The answer is a line, `OK` or `ERR NUMBER TEXT` with
+an errno, at once or after some seconds of swarm time, as the kernel's would come. After `OK` the connection is the one
+that was asked for.
 """
 
 import asyncio
 import errno
 import os
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import cast
 
 from swarmlab.network.base import NodeAddress
@@ -25,8 +19,6 @@ from swarmlab.network.listener import Listener, bind
 from swarmlab.network.relay import Side
 from swarmlab.network.sandbox import Sandbox, UnreachableError
 
-#: The environment variable that tells a process of its exchange, as `HOST:PORT:TOKEN`.
-VARIABLE = "SWARMLAB_NETWORK"
 _LOOPBACK = NodeAddress("127.0.0.1")
 _LONGEST_LINE = 1024
 
@@ -43,9 +35,10 @@ class Exchange:
         self._calls: set[_Call] = set()
 
     def admit(self, container_id: str) -> str:
-        """What a process of a container is given as `VARIABLE`; it holds until the container is dismissed."""
+        """What a process of a container is told, `HOST:PORT:TOKEN`; it holds until the container is dismissed."""
         if self._listener is None:
             self._listener = Listener(bind(_LOOPBACK, 0), self._call)
+            self._listener.open()
         token = next((token for token, known in self._tokens.items() if known == container_id), "")
         if not token:
             token = secrets.token_hex(16)
@@ -60,7 +53,6 @@ class Exchange:
         """Take no more calls, and end those that go on."""
         if self._listener is not None:
             self._listener.close()
-            await self._listener.attached
         for call in tuple(self._calls):
             call.reset()
 
@@ -75,7 +67,7 @@ class Exchange:
 
 
 class _Call(Side):
-    """One connection to the exchange: a line, and then perhaps a relayed connection."""
+    """One connection to the exchange: a line, and then a relayed connection."""
 
     def __init__(self, clock: Sleeper, find: Callable[[str], Sandbox | None], ended: Callable[["_Call"], None]) -> None:
         super().__init__()
@@ -87,7 +79,7 @@ class _Call(Side):
         #: Undoes what lasts as long as the connection.
         self._undo: Callable[[], object] = lambda: None
 
-    def received(self, data: bytes) -> None:
+    def received(self, data: memoryview) -> None:
         """Gather the line; then hand on what came."""
         if self._line is None:
             super().received(data)
@@ -103,7 +95,7 @@ class _Call(Side):
             self.reset()
 
     def eof_received(self) -> bool:
-        """Who says no more has nothing to wait for, unless it is a connection that is handed on."""
+        """Who says no more has nothing to wait for, unless the connection is handed on."""
         if self.peer is None and self._line is None and (self._work is None or self._work.done()):
             return False
         return super().eof_received()
@@ -117,23 +109,14 @@ class _Call(Side):
         self._ended(self)
 
     async def _answer(self, line: str, early: bytes) -> None:
-        token, _, rest = line.strip().partition(" ")
-        verb, *words = rest.split(" ")
+        token, *words = line.strip().split(" ")
         sandbox = self._find(token)
-        verbs: dict[str, tuple[int, Callable[..., Coroutine[None, None, str]]]] = {
-            "resolve": (1, self._resolve),
-            "reverse": (1, self._reverse),
-            "connect": (2, self._connect),
-            "listen": (3, self._listen),
-            "origin": (2, self._origin),
-        }
         try:
             if sandbox is None:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            count, work = verbs.get(verb, (-1, self._resolve))
-            if count != len(words):
-                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-            reply = f"OK {await work(sandbox, *words)}".rstrip()
+            address, port = words
+            await self._connect(sandbox, address, int(port))
+            reply = "OK"
         except ValueError:
             reply = f"ERR {errno.EINVAL} {os.strerror(errno.EINVAL)}"
         except OSError as error:
@@ -147,37 +130,11 @@ class _Call(Side):
             cast(asyncio.ReadTransport, self.peer.transport).resume_reading()
         self.transport.resume_reading()
 
-    @staticmethod
-    async def _resolve(sandbox: Sandbox, name: str) -> str:
-        return " ".join(sandbox.lookup(name))
-
-    @staticmethod
-    async def _reverse(sandbox: Sandbox, address: str) -> str:
-        return sandbox.reverse(address) or ""
-
-    @staticmethod
-    async def _origin(sandbox: Sandbox, host: str, port: str) -> str:
-        return sandbox.origins.get((host, int(port)), host)
-
-    async def _listen(self, sandbox: Sandbox, port: str, host: str, real: str) -> str:
-        number = int(port)
-        if number in sandbox.ports:
-            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
-        sandbox.ports[number] = host, int(real)
-        self._undo = lambda: sandbox.ports.pop(number, None)
-        return ""
-
-    async def _connect(self, sandbox: Sandbox, address: str, port: str) -> str:
+    async def _connect(self, sandbox: Sandbox, address: str, port: int) -> None:
         try:
-            door = sandbox.route(address, int(port)).door()
+            door = sandbox.route(address, port).door()
         except UnreachableError as error:
             await self._clock.sleep(error.delay)
             raise
-        loop = asyncio.get_running_loop()
-        transport, backend = await loop.create_connection(Side, door.host, door.port)
-        transport.pause_reading()
-        self._undo = door.announce(transport.get_extra_info("sockname")[:2])
-        if door.greeting:
-            transport.write(door.greeting)
+        backend, self._undo = await door.enter()
         self.join(backend)
-        return ""

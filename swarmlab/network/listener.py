@@ -11,20 +11,22 @@ from swarmlab.network.base import NodeAddress
 
 _BACKLOG = 1024
 _UNPRIVILEGED = 1024
+#: Seconds until connections are accepted again when there were no descriptors for them.
+_BREATH = 1.0
 
 #: 80 becomes 8080, 443 becomes 8443.
 _SUBSTITUTE_OFFSET = 8000
 
 
 class Bound(NamedTuple):
-    """A socket that listens, and why it is not where it was meant to be."""
+    """A socket that has a port, and why that is not the one it was meant to be. It refuses connections as yet."""
 
     socket: socket.socket
     reason: str
 
 
 def bind(address: NodeAddress, port: int, last_time: int = 0) -> Bound:
-    """Listen at a node's port, else at `last_time` (where it was before), 8000 above, or any port.
+    """Take a node's port, else the one at `last_time` (where it was before), 8000 above, or any port.
 
     Raises OSError when the address itself does not work.
     """
@@ -35,31 +37,30 @@ def bind(address: NodeAddress, port: int, last_time: int = 0) -> Bound:
     try:
         if wanted > 65535:
             raise OSError(errno.EADDRNOTAVAIL, f"port {wanted} does not exist")
-        return Bound(_listen(address.host, wanted), f"offset by {address.offset}" if address.offset else "")
+        return Bound(_bound(address.host, wanted), f"offset by {address.offset}" if address.offset else "")
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EADDRINUSE, errno.EADDRNOTAVAIL):
             raise
         reason = _reason(error, wanted)
     for substitute in substitutes:
         try:
-            return Bound(_listen(address.host, substitute), reason)
+            return Bound(_bound(address.host, substitute), reason)
         except (OSError, OverflowError):
             continue
-    return Bound(_listen(address.host, 0), reason)
+    return Bound(_bound(address.host, 0), reason)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def _bound(host: str, port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+        made.setblocking(False)
     except BaseException:
-        listener.close()
+        made.close()
         raise
-    return listener
+    return made
 
 
 def _reason(error: OSError, port: int) -> str:
@@ -71,32 +72,55 @@ def _reason(error: OSError, port: int) -> str:
 
 
 class Listener:
-    """A bound socket and the server that accepts its connections.
-
-    The socket listens from the first moment; the server follows when the event loop gets to it, so that control code,
-    which is not async, can open and close ports.
-    """
+    """A port that connections are accepted at while it is open; otherwise it is kept, and refuses them."""
 
     def __init__(self, bound: Bound, factory: Callable[[], asyncio.BaseProtocol]) -> None:
+        """`factory` makes the protocol of each connection."""
         self.address: str = bound.socket.getsockname()[0]
         self.port: int = bound.socket.getsockname()[1]
         self.reason = bound.reason
         self._socket = bound.socket
-        self._closed = self._attaching = False
-        self._server: asyncio.Server | None = None
-        self.attached = asyncio.get_running_loop().create_task(self._attach(factory))
+        self._factory = factory
+        self._loop = asyncio.get_running_loop()
+        self._accepted: set[asyncio.Task[object]] = set()
+        self.is_open = False
+
+    def open(self) -> None:
+        """Accept connections. Raises OSError when another program has taken the port meanwhile."""
+        if not self.is_open:
+            self._socket.listen(_BACKLOG)
+            self._loop.add_reader(self._socket, self._accept)
+            self.is_open = True
+
+    def pause(self) -> None:
+        """Refuse connections until it is opened again; open ones go on."""
+        if self.is_open:
+            self.close()
+            self._socket = _bound(self.address, self.port)
 
     def close(self) -> None:
-        """Refuse new connections from now on; from the next moment on if the server is just taking over the socket."""
-        self._closed = True
-        if self._server is not None:
-            self._server.close()
-        elif not self._attaching:
-            self._socket.close()
+        """Refuse connections, and give the port up; open ones go on."""
+        if self.is_open:
+            self._loop.remove_reader(self._socket)
+        self._socket.close()
+        self.is_open = False
 
-    async def _attach(self, factory: Callable[[], asyncio.BaseProtocol]) -> None:
-        if not self._closed:
-            self._attaching = True
-            self._server = await asyncio.get_running_loop().create_server(factory, sock=self._socket)
-            if self._closed:
-                self._server.close()
+    def _accept(self) -> None:
+        for _ in range(_BACKLOG):
+            try:
+                connection, _peer = self._socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError:
+                # No descriptors are left: connections wait in the kernel until some are.
+                self._loop.remove_reader(self._socket)
+                self._loop.call_later(_BREATH, self._go_on, self._socket)
+                return
+            connection.setblocking(False)
+            task = self._loop.create_task(self._loop.connect_accepted_socket(self._factory, connection))
+            self._accepted.add(task)
+            task.add_done_callback(self._accepted.discard)
+
+    def _go_on(self, paused: socket.socket) -> None:
+        if self.is_open and paused is self._socket:
+            self._loop.add_reader(self._socket, self._accept)

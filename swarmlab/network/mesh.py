@@ -26,9 +26,9 @@ class _Backend(NamedTuple):
 class Mesh:
     """Listens on the nodes' addresses and spreads connections over the active endpoints, one after the other.
 
-    Like IPVS it knows nothing of requests: a connection stays with its endpoint until it ends. `activate` and
-    `deactivate` may be called from code that is not async, but on the event loop's thread; when `activate` returns the
-    port is open, and connections that come early wait.
+    Like IPVS it knows nothing of requests: a connection stays with its endpoint until it ends. Nor does it know whether
+    a program listens: the turn of an endpoint whose program does not listen yet is a connection that fails, as on real
+    nodes. A port where nobody listens refuses connections. All is to be called on the event loop's thread.
     """
 
     def __init__(self, on_connection: Callable[[str, int], None] = lambda node_id, port: None) -> None:
@@ -43,22 +43,25 @@ class Mesh:
         self._served: dict[tuple[str, _Port], Listener | str] = {}
         #: Where a substituted port of a service was, so that it is there again when it comes back.
         self._substitutes: dict[tuple[str, _Port, str], int] = {}
-        self._attaching: set[asyncio.Task[None]] = set()
+        #: What ends the watch over each endpoint's ports, by task.
+        self._unwatch: dict[str, Callable[[], object]] = {}
         #: The node that each connection came in through, and the one that it goes to.
         self._relays: dict[Relay, str] = {}
         self._towards: dict[Relay, str] = {}
         #: The side of the network that nodes are on, 0 for those that are not named.
         self._sides: Mapping[str, int] = {}
+        #: Nodes that are dead and not yet known to be; done when they are.
+        self._silent: dict[str, asyncio.Future[None]] = {}
         self._drained: asyncio.Future[None] | None = None
 
     async def join(self, node_id: str, address: NodeAddress) -> None:
         """A node is part of the swarm: its address serves every ingress port from now on."""
+        self.give_up(node_id)
         if self._nodes.get(node_id) != address:
             await self.leave(node_id)
             self._nodes[node_id] = address
             for port in self._ports:
                 self._update(port)
-        await self.settled()
 
     async def leave(self, node_id: str) -> None:
         """A node is gone: its ports close and the connections that came in through it are cut."""
@@ -69,7 +72,18 @@ class Mesh:
         del self._nodes[node_id]
         for relay in [relay for relay, node in self._relays.items() if node == node_id]:
             relay.cut()
-        await self.settled()
+
+    async def lose(self, node_id: str) -> None:
+        """A node has lost its power. Until `give_up` the others send its tasks connections, which nobody answers."""
+        await self.leave(node_id)
+        self._silent.setdefault(node_id, asyncio.get_running_loop().create_future())
+
+    def give_up(self, node_id: str) -> None:
+        """The others have noticed that a node is lost: its tasks get no connections; those that waited go elsewhere."""
+        if (noticed := self._silent.pop(node_id, None)) is not None:
+            for task_id in [task for task, known in self._endpoints.items() if known.node_id == node_id]:
+                self.deactivate(task_id)
+            noticed.set_result(None)
 
     def separate(self, sides: Mapping[str, int]) -> None:
         """Nodes reach those that are on the same side of the network; the others' tasks get no connections from them.
@@ -93,6 +107,7 @@ class Mesh:
         for port, target in _ports_of(endpoint):
             self._ports.setdefault(port, {})[endpoint.task_id] = _Backend(endpoint, target)
             stale.add(port)
+        self._unwatch[endpoint.task_id] = endpoint.watch(lambda: self._listens_anew(endpoint))
         for port in sorted(stale):
             self._update(port)
 
@@ -126,23 +141,17 @@ class Mesh:
         return rows
 
     def where(self, node_id: str, published: int) -> tuple[str, int] | None:
-        """Where a published TCP port of a node can really be reached."""
+        """Where a published TCP port of a node can really be reached; None when nobody listens."""
         for key in (_Port(published, "tcp", ""), _Port(published, "tcp", node_id)):
             served = self._served.get((node_id, key))
-            if isinstance(served, Listener):
+            if isinstance(served, Listener) and served.is_open:
                 return served.address, served.port
         return None
-
-    async def settled(self) -> None:
-        """Return once every open port accepts connections."""
-        while self._attaching:
-            await asyncio.gather(*self._attaching)
 
     async def close(self) -> None:
         """Close every port and cut every connection."""
         for task_id in tuple(self._endpoints):
             self.deactivate(task_id)
-        await self.settled()
         if self._relays:
             self._drained = asyncio.get_running_loop().create_future()
             for relay in tuple(self._relays):
@@ -152,24 +161,44 @@ class Mesh:
 
     def _remove(self, endpoint: Endpoint) -> set[_Port]:
         """Take an endpoint out of its ports; the ports."""
+        self._unwatch.pop(endpoint.task_id)()
         ports = {port for port, _ in _ports_of(endpoint)}
         for port in ports:
             self._ports[port].pop(endpoint.task_id, None)
         return ports
 
     def _update(self, port: _Port) -> None:
-        """Open or close a port on its nodes, as its endpoints ask for."""
-        active = bool(self._ports.get(port))
+        """Keep a port on its nodes, open it or give it up, as its endpoints ask for."""
+        backends = self._ports.get(port, {}).values()
+        listens = any(
+            backend.endpoint.node_id in self._silent or backend.endpoint.listens(backend.target) for backend in backends
+        )
         for node_id in [port.node_id] if port.node_id else list(self._nodes):
-            served = (node_id, port) in self._served
-            if active and not served and node_id in self._nodes:
-                self._open(node_id, port)
-            elif not active and served:
+            if backends and (node_id, port) not in self._served and node_id in self._nodes:
+                self._keep(node_id, port)
+            served = self._served.get((node_id, port))
+            if not backends and served is not None:
                 self._close(node_id, port)
-        if not active:
+            elif isinstance(served, Listener):
+                self._turn(node_id, port, served, listens=listens)
+        if not backends:
             self._ports.pop(port, None)
 
-    def _open(self, node_id: str, port: _Port) -> None:
+    def _listens_anew(self, endpoint: Endpoint) -> None:
+        for port, _ in _ports_of(endpoint):
+            self._update(port)
+
+    def _turn(self, node_id: str, port: _Port, listener: Listener, *, listens: bool) -> None:
+        try:
+            listener.open() if listens else listener.pause()
+        except OSError:
+            # Another program has the port by now: a substitute is needed.
+            listener.close()
+            self._keep(node_id, port)
+            if listens and isinstance(served := self._served[node_id, port], Listener):
+                served.open()
+
+    def _keep(self, node_id: str, port: _Port) -> None:
         if port.protocol != "tcp":
             self._served[node_id, port] = f"{port.protocol} is not carried by virtual networks"
             return
@@ -186,8 +215,6 @@ class Mesh:
         self._served[node_id, port] = listener
         if listener.reason:
             self._substitutes[memory] = listener.port
-        self._attaching.add(listener.attached)
-        listener.attached.add_done_callback(self._attaching.discard)
 
     def _close(self, node_id: str, port: _Port) -> None:
         served = self._served.pop((node_id, port))
@@ -198,21 +225,22 @@ class Mesh:
         return next(iter(self._ports[port].values())).endpoint.service_id
 
     async def _backends(self, relay: Relay, node_id: str, port: _Port) -> AsyncIterator[Door]:
-        """Where to try to connect from a node, beginning with the endpoint whose turn it is."""
-        known = self._ports.get(port, {}).values()
-        backends = [backend for backend in known if self._reaches(node_id, backend.endpoint.node_id)]
-        # One turn for the whole swarm: who asks one node after another sees every task.
-        turn = self._turns[port] = self._turns.get(port, -1) + 1
-        for position in range(len(backends)):
-            endpoint, target = backends[(turn + position) % len(backends)]
-            if self._endpoints.get(endpoint.task_id) is not endpoint:
-                continue
-            try:
-                address = endpoint.connect(target)
-            except (LookupError, OSError):
-                continue
+        """Where a connection that comes in at a node goes: to the endpoint whose turn it is, if that listens."""
+        while True:
+            known = self._ports.get(port, {}).values()
+            backends = [backend for backend in known if self._reaches(node_id, backend.endpoint.node_id)]
+            # One turn for the whole swarm: who asks one node after another sees every task.
+            turn = self._turns[port] = self._turns.get(port, -1) + 1
+            if not backends:
+                return
+            endpoint, target = backends[turn % len(backends)]
+            if (noticed := self._silent.get(endpoint.node_id)) is None:
+                break
+            # TCP tries again and again; what it sends goes elsewhere once the task is no choice any more.
+            await asyncio.shield(noticed)
+        if endpoint.listens(target):
             self._towards[relay] = endpoint.node_id
-            yield endpoint.door(target, node_id) if endpoint.door is not None else Door(*address)
+            yield endpoint.door(target, node_id) if endpoint.door is not None else Door(*endpoint.connect(target))
 
     def _enter(self, node_id: str, published: int, relay: Relay) -> None:
         self._relays[relay] = node_id

@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
+from swarmlab.network.ports import Ports
 from swarmlab.network.relay import Door
 from swarmlab.network.room import Place, Record, Room
 
@@ -81,7 +82,7 @@ class Sandbox:
     def __init__(self, container_id: str, room: Room, nodes: Nodes, others: Sandboxes) -> None:
         self.container_id = container_id
         #: Where the ports that listen really are, and where some can be told first by whom they are called (PROXY).
-        self.ports: dict[int, tuple[str, int]] = {}
+        self.ports = Ports()
         self.told: dict[int, tuple[str, int]] = {}
         #: The source of each open connection, by the other end of it as the program sees that.
         self.origins: dict[tuple[str, int], str] = {}

@@ -10,6 +10,7 @@ from typing import IO, NamedTuple, Protocol
 
 import msgspec
 
+from swarmlab.images import Image
 from swarmlab.objects.container import HealthConfig
 
 #: Where a command's output goes: called with `stdout` or `stderr` and the bytes; awaiting it applies back-pressure.
@@ -198,6 +199,9 @@ class Container(Protocol):
     def ports(self) -> Mapping[int, tuple[str, int]]:
         """Where the container's listening TCP ports really are: {port inside: (host, port) to connect to}."""
 
+    def watch_ports(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call `changed` whenever `ports` changes; what is returned ends that."""
+
     def logs(
         self, *, since: int = 0, until: int = 0, tail: int | None = None, follow: bool = False
     ) -> AsyncIterator[LogLine]:
@@ -266,6 +270,9 @@ class Runtime(Protocol):
 
     def create(self, config: ContainerConfig) -> Container:
         """A new container that has not been started. Raises KeyError when the image is not in the catalogue."""
+
+    def prepare(self, image: Image) -> None:
+        """Containers of this image are to be expected: do in the background what the first would have to wait for."""
 
     async def close(self) -> None:
         """End every container and free what they hold."""

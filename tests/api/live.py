@@ -63,7 +63,7 @@ class Live:
         engine.removal = ImageRemoval(engine.images, lambda: engine.containers.list(all=True), self.events)
         engine.execs = Execs(engine.containers)
         engine.by_hand = ByHand("node-1", engine.containers, engine.images)
-        engine.builder = Builder(engine.images, engine.containers, engine.by_hand)
+        engine.builder = Builder(engine.images, engine.containers, engine.by_hand, self.runtime.prepare)
         self.placement = engine.containers.placement = HandPlacement(
             "node-1",
             self.events,

@@ -385,7 +385,6 @@ def test_published_ports_answer(live: Live) -> None:
     assert 32768 <= port < 61000
 
     async def ask() -> bytes:
-        await live.placement.mesh.settled()
         (row,) = live.placement.mesh.published()
         reader, writer = await asyncio.open_connection(row.bound_address, row.bound_port)
         writer.write(b"GET / HTTP/1.0\r\n\r\n")
@@ -542,3 +541,28 @@ def test_a_container_that_uses_up_its_memory_is_killed(live: Live) -> None:
     found = live.inspect()["State"]
     assert (found["Status"], found["ExitCode"], found["OOMKilled"]) == ("exited", 137, True)
     assert live.actions()[-4:] == ["start", "oom", "die", "disconnect"]
+
+
+def test_a_published_port_refuses_connections_until_the_program_listens(live: Live) -> None:
+    ports = {"80/tcp": [{"HostPort": ""}]}
+    live.run("sh", "-c", "sleep 10; echo hello | nc -l -p 80; sleep 1000", HostConfig={"PortBindings": ports})
+    (row,) = live.placement.mesh.published()
+
+    async def ask() -> bytes:
+        reader, writer = await asyncio.open_connection(row.bound_address, row.bound_port)
+        body = await reader.readline()
+        writer.close()
+        return body
+
+    async def until_it_listens() -> bytes:
+        while live.placement.mesh.where(row.node_id, row.port) is None:
+            live.clock.advance(1)
+            await asyncio.sleep(0.001)
+        return await ask()
+
+    with pytest.raises(ConnectionRefusedError):
+        live.client.run(ask())
+    assert live.client.run(until_it_listens()) == b"hello\n"
+    # It has taken the one connection that it wanted.
+    with pytest.raises(ConnectionRefusedError):
+        live.client.run(ask())

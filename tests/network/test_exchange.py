@@ -59,48 +59,41 @@ async def exchange() -> AsyncIterator[tuple[Fabric, Exchange, Shim, Shim]]:
         await made.close()
 
 
-def test_a_process_asks_for_names_and_for_nothing_that_is_another_containers() -> None:
+def test_who_has_no_token_and_who_asks_for_nothing_gets_no_connection() -> None:
     async def test() -> None:
         async with exchange() as (_, made, shim, _other):
-            assert await shim.say("resolve c3") == "OK 10.0.0.3"
-            assert await shim.say("resolve nosuch") == "OK"
-            assert await shim.say("reverse 10.0.0.3") == "OK c3.net"
-            assert await shim.say("resolve c3", "0" * 32) == error(errno.EACCES)
-            for wrong in ("resolve", "resolve a b", "connect x y", "nonsense", ""):
+            assert await shim.say("10.0.0.3 80", "0" * 32) == error(errno.EACCES)
+            for wrong in ("10.0.0.3", "10.0.0.3 80 81", "x y", "10.0.0.3 x", ""):
                 assert await shim.say(wrong) == error(errno.EINVAL)
-            assert await shim.say("connect 10.0.0.3 80") == error(errno.ECONNREFUSED)
+            assert await shim.say("10.0.0.3 80") == error(errno.ECONNREFUSED)
             made.dismiss("c2")
-            assert await shim.say("resolve c3") == error(errno.EACCES)
+            assert await shim.say("10.0.0.3 80") == error(errno.EACCES)
 
     asyncio.run(test())
 
 
 def test_a_connection_is_handed_on_and_its_source_known() -> None:
     async def test() -> None:
-        async with exchange() as (fabric, _, client, server):
+        async with exchange() as (fabric, _, client, _server):
+            sandbox = fabric.sandbox("c3")
             origins: list[str] = []
 
             async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                host, port = writer.get_extra_info("peername")
-                origins.append(await server.say(f"origin {host} {port}"))
+                origins.append(sandbox.origins[writer.get_extra_info("peername")])
                 writer.write((await reader.readline() + await reader.readline()).upper())
                 writer.close()
 
             real = await asyncio.start_server(answer, "127.0.0.1", 0)
-            where = real.sockets[0].getsockname()
-            reply, _, listening = await server.ask(f"listen 8000 {where[0]} {where[1]}")
-            assert reply == "OK"
-            assert await server.say("listen 8000 127.0.0.1 1") == error(errno.EADDRINUSE)
-            reply, reader, writer = await client.ask("connect 10.0.0.3 8000\nhello")
+            sandbox.ports[8000] = real.sockets[0].getsockname()
+            reply, reader, writer = await client.ask("10.0.0.3 8000\nhello")
             assert reply == "OK"
             writer.write(b"there\n")
             assert await reader.read() == b"HELLO\nTHERE\n"
             writer.close()
-            assert origins == ["OK 10.0.0.2"]
-            await until(lambda: not fabric.sandbox("c3").origins)
-            listening.close()
-            await until(lambda: 8000 not in fabric.sandbox("c3").ports)
-            assert await client.say("connect 10.0.0.3 8000") == error(errno.ECONNREFUSED)
+            assert origins == ["10.0.0.2"]
+            await until(lambda: not sandbox.origins)
+            del sandbox.ports[8000]
+            assert await client.say("10.0.0.3 8000") == error(errno.ECONNREFUSED)
             real.close()
 
     asyncio.run(test())

@@ -52,7 +52,7 @@ def test_a_privileged_port_moves_up_by_8000(monkeypatch: pytest.MonkeyPatch) -> 
             raise PermissionError(errno.EACCES, "Permission denied")
         return socket.create_server((host, 0))
 
-    monkeypatch.setattr(listener, "_listen", unprivileged)
+    monkeypatch.setattr(listener, "_bound", unprivileged)
     bound = bind(HERE, 80)
     bound.socket.close()
     assert tried == [80, 8080]
@@ -76,27 +76,47 @@ def test_an_address_that_is_not_ours_is_an_error() -> None:
         bind(NodeAddress("192.0.2.1"), 0)
 
 
-@pytest.mark.parametrize("turns", range(4))
-def test_a_listener_can_be_closed_at_any_moment(turns: int) -> None:
+@pytest.mark.parametrize("turns", range(3))
+def test_a_listener_can_be_closed_and_paused_at_any_moment(turns: int) -> None:
     async def main() -> None:
-        made = Listener(bind(NodeAddress("127.0.0.1"), 0), asyncio.Protocol)
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        made.close()
-        await made.attached
+        made = Listener(bind(HERE, 0), asyncio.Protocol)
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection(made.address, made.port)
+        for _ in range(2):
+            made.open()
+            _, writer = await asyncio.open_connection(made.address, made.port)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            writer.close()
+            made.pause()
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection(made.address, made.port)
+        made.close()
+        with socket.create_server((made.address, made.port)):
+            pass
 
     asyncio.run(main())
 
 
-def test_a_listener_closed_while_it_is_attached_leaves_its_descriptor_to_the_next() -> None:
-    async def test() -> None:
-        first = Listener(bind(HERE, 0), asyncio.Protocol)
-        # Let the event loop have the socket, but not yet the server.
-        await asyncio.sleep(0)
-        first.close()
-        await first.attached
+def test_connections_wait_while_there_are_no_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "_BREATH", 0)
+    failures = iter([OSError(errno.EMFILE, "Too many open files")] * 2)
+
+    class Poor:
+        """A socket that a process without free descriptors has."""
+
+        def __init__(self, inner: socket.socket) -> None:
+            self._inner = inner
+
+        def accept(self) -> tuple[socket.socket, object]:
+            for failure in failures:
+                raise failure
+            return self._inner.accept()
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._inner, name)
+
+    async def main() -> None:
         arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         class Door(asyncio.Protocol):
@@ -104,11 +124,13 @@ def test_a_listener_closed_while_it_is_attached_leaves_its_descriptor_to_the_nex
                 arrived.set_result(None)
                 transport.close()
 
-        second = Listener(bind(HERE, 0), Door)
-        await second.attached
-        _, writer = await asyncio.open_connection(second.address, second.port)
+        bound = bind(HERE, 0)
+        made = Listener(bound._replace(socket=Poor(bound.socket)), Door)  # type: ignore[arg-type]
+        made.open()
+        _, writer = await asyncio.open_connection(made.address, made.port)
         await asyncio.wait_for(arrived, 5)
+        assert next(failures, None) is None
         writer.close()
-        second.close()
+        made.close()
 
-    asyncio.run(test())
+    asyncio.run(main())

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swarmlab.network import Endpoint, Mesh, NodeAddress, PortBinding, Published
+from swarmlab.network import Endpoint, Mesh, NodeAddress, PortBinding, Ports, Published
 from swarmlab.network.addresses import can_bind
 
 HERE = NodeAddress("127.0.0.1")
@@ -72,7 +72,7 @@ async def mesh(*nodes: str) -> AsyncIterator[Mesh]:
 
 def endpoint(task: str, connect: Callable[[int], tuple[str, int]], port: int, **changes: Any) -> Endpoint:
     binding = PortBinding("tcp", port, 80, changes.pop("mode", "ingress"))
-    return Endpoint(task, changes.pop("node", "n1"), changes.pop("service", "web"), (binding,), connect)
+    return Endpoint(task, changes.pop("node", "n1"), changes.pop("service", "web"), (binding,), connect, **changes)
 
 
 def where(made: Mesh, node: str = "n1") -> tuple[str, int]:
@@ -86,6 +86,16 @@ async def ask(address: tuple[str, int]) -> bytes:
         return await reader.read()
     finally:
         writer.close()
+
+
+async def attempt(address: tuple[str, int]) -> bytes:
+    """What comes of asking; `refused` and `reset` are two different things."""
+    try:
+        return await ask(address)
+    except ConnectionRefusedError:
+        return b"refused"
+    except ConnectionResetError:
+        return b"reset"
 
 
 def test_every_node_answers_and_connections_take_turns() -> None:
@@ -142,7 +152,6 @@ def test_opening_and_closing_at_once_leaves_nothing_open() -> None:
                 made.activate(endpoint("t1", a, port))
                 address = where(made)
                 made.deactivate("t1")
-            await made.settled()
             with pytest.raises(ConnectionRefusedError):
                 await ask(address)
             made.activate(endpoint("t1", a, port))
@@ -175,21 +184,62 @@ def test_open_connections_outlive_deactivation_but_not_the_node() -> None:
     run(test())
 
 
-def test_a_dead_endpoint_is_passed_over() -> None:
+def test_the_turn_of_a_task_that_does_not_listen_is_a_connection_that_fails() -> None:
     async def test() -> None:
         def gone(target: int) -> tuple[str, int]:
             raise KeyError(target)
 
         closed = ("127.0.0.1", free_port())
         port = free_port()
-        async with mesh("n1") as made, backend(says(b"b")) as b:
+        async with mesh("n1") as made, backend(says(b"c")) as c:
             made.activate(endpoint("t1", lambda target: closed, port))
             made.activate(endpoint("t2", gone, port))
-            made.activate(endpoint("t3", b, port))
-            assert [await ask(where(made)) for _ in range(3)] == [b"b"] * 3
+            made.activate(endpoint("t3", c, port))
+            answers = [await attempt(where(made)) for _ in range(6)]
+            assert answers == [b"reset", b"reset", b"c"] * 2
+            made.deactivate("t1")
             made.deactivate("t3")
-            with pytest.raises(ConnectionResetError):
-                await ask(where(made))
+            assert await attempt(where(made)) == b"refused"
+
+    run(test())
+
+
+def test_a_port_refuses_connections_until_somebody_listens_and_again_when_nobody_does() -> None:
+    async def test() -> None:
+        port = free_port()
+        listening = Ports()
+        async with mesh("n1", "n2") as made, backend(says(b"a")) as a:
+            made.activate(endpoint("t1", lambda target: listening[target], port, watch=listening.watch))
+            assert [await attempt(where(made, node)) for node in ("n1", "n2")] == [b"refused"] * 2
+            assert made.where("n1", port) is None
+            listening[80] = a(80)
+            assert [await attempt(where(made, node)) for node in ("n1", "n2")] == [b"a"] * 2
+            assert made.where("n1", port) == where(made)
+            listening.clear()
+            assert [await attempt(where(made, node)) for node in ("n1", "n2")] == [b"refused"] * 2
+            listening[80] = a(80)
+            assert await attempt(where(made)) == b"a"
+            made.deactivate("t1")
+            # Nobody is told any more: the port is not the mesh's.
+            listening.clear()
+            listening[80] = a(80)
+            assert made.published() == []
+
+    run(test())
+
+
+def test_a_port_that_another_program_has_taken_meanwhile_is_substituted() -> None:
+    async def test() -> None:
+        port = free_port()
+        listening = Ports()
+        async with mesh("n1") as made, backend(says(b"a")) as a:
+            made.activate(endpoint("t1", lambda target: listening[target], port, watch=listening.watch))
+            assert where(made) == ("127.0.0.1", port)
+            with socket.create_server(("127.0.0.1", port)):
+                listening[80] = a(80)
+                assert where(made) != ("127.0.0.1", port)
+                assert [row.reason for row in made.published()] == [f"port {port} is in use by another program"]
+                assert await attempt(where(made)) == b"a"
 
     run(test())
 

@@ -10,6 +10,7 @@ import pytest
 from swarmlab.clock import ScaledClock
 from swarmlab.objects.container import HealthConfig
 from swarmlab.runtime.base import Container, File, Mount
+from swarmlab.runtime.virtual.process import Child, ProcessHost
 from swarmlab.runtime.virtual.programs.pgclient import binaries
 
 from .support import CATALOGUE, Lab, lab, output, run, wait_for_output
@@ -206,3 +207,66 @@ def test_a_volume_keeps_the_data_for_the_next_container(tmp_path: Path) -> None:
         assert connect(second, "secret").stdout == "postgres\n"
 
     within(tmp_path / "state", test)
+
+
+def test_a_client_before_there_is_a_server(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        container = await made.start("postgres", "sleep", "1000")
+        assert await run(container, "psql", "-U", "postgres") == (
+            2,
+            b'psql: error: connection to server on socket "/var/run/postgresql/.s.PGSQL.5432" failed: '
+            b"No such file or directory\n"
+            b"\tIs the server running locally and accepting connections on that socket?\n",
+        )
+
+    within(tmp_path, test)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a server of root's")
+def test_sql_reads_no_file_that_only_root_may_read(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    own = tmp_path / "own"
+    own.write_text("root's\n")
+    own.chmod(0o600)
+
+    async def test(made: Lab) -> None:
+        container = await server(made)
+        for path in (own, "/etc/shadow"):
+            code, shown = await sql(container, f"SELECT pg_read_file('{path}')")
+            assert (code, "Permission denied" in shown) == (1, True), shown
+        for text in (
+            f"CREATE TEMP TABLE t (line text); COPY t FROM PROGRAM 'cat {own}'",
+            f"SELECT pg_ls_dir('{tmp_path}')",
+            f"COPY (SELECT 1) TO '{tmp_path}/made'",
+        ):
+            code, shown = await sql(container, text)
+            assert code == 1, shown
+        assert not (tmp_path / "made").exists()
+        # What it needs it has.
+        shown = (0, 'CREATE EXTENSION\n"a"=>"1"\n')
+        assert await sql(container, "CREATE EXTENSION hstore", "-c", "SELECT 'a=>1'::hstore") == shown
+        assert (await sql(container, "SET timezone TO 'Europe/Berlin'"))[0] == 0
+        assert (await sql(container, "SELECT to_tsvector('english', 'runs')"))[0] == 0
+
+    within(tmp_path / "state", test)
+
+
+def test_the_password_is_on_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    password = "a-password-like-no-other"
+    spawn, looked = ProcessHost.spawn, 0
+
+    def spy(*arguments: Any, **options: Any) -> Child:
+        nonlocal looked
+        looked += 1
+        assert not [one for one in tmp_path.rglob("*") if one.is_file() and password.encode() in one.read_bytes()]
+        return spawn(*arguments, **options)
+
+    monkeypatch.setattr(ProcessHost, "spawn", spy)
+
+    async def test(made: Lab) -> None:
+        container = await server(made, f"POSTGRES_PASSWORD={password}")
+        assert connect(container, password).stdout == "postgres\n"
+        assert connect(container, "secret").returncode == 2
+
+    within(tmp_path, test)
+    assert looked > 2

@@ -1,6 +1,7 @@
 """The files of a container as others get them: an export, a layer for an image."""
 
 import io
+import os
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 
 from swarmlab.images import Tree
-from swarmlab.images.layer import Bytes
+from swarmlab.images.layer import Bytes, Slice
 from swarmlab.runtime.base import File
 from swarmlab.runtime.virtual.archive import Archive
 from swarmlab.runtime.virtual.files import RootFs
@@ -156,8 +157,36 @@ def test_an_image_shares_files_with_the_one_that_it_was_made_of(tmp_path: Path) 
     roots.copy(derived, target, lambda path: False)
     assert (target / PACKAGE[1:]).samefile(tmp_path / "1/root" / PACKAGE[1:])
     assert (target / "a").read_bytes() == b"b"
-    roots.clear()
-    assert (target / PACKAGE[1:]).read_bytes() == b"1"
+
+
+def test_real_files_of_an_image_outlive_the_lab_unless_something_is_wrong_with_them(tmp_path: Path) -> None:
+    archive = tmp_path / "layer"
+    archive.write_bytes(b"X = 1\n")
+    image = CATALOGUE.find("python")
+    assert image is not None
+    tree = Tree({PACKAGE: Slice(archive, 0, 6), "/app/main.py": Bytes(b"1\n")}, {}, {}, {})
+    image = msgspec.structs.replace(image, id="sha256:1", tree=lambda: tree)
+
+    def life(number: int) -> os.stat_result:
+        """A lab that has one container; what its package's file is."""
+        roots, target = Roots(tmp_path / "roots"), tmp_path / str(number)
+        roots.prepare(image)
+        target.mkdir()
+        roots.copy(image, target, lambda path: False)
+        assert (target / PACKAGE[1:]).read_bytes() == b"X = 1\n"
+        assert (target / "app/main.py").read_bytes() == b"1\n"
+        return (target / PACKAGE[1:]).stat()
+
+    first = life(1)
+    half = tmp_path / "roots/2.new"
+    half.mkdir()
+    assert life(2).st_ino == first.st_ino
+    assert not half.exists()
+    for number, broken in enumerate((PACKAGE[1:], "app/main.py"), 3):
+        before = life(10 + number)
+        (tmp_path / "roots/1" / broken).unlink()
+        (tmp_path / "roots/1" / broken).write_bytes(b"other")
+        assert life(number).st_ino != before.st_ino
 
 
 def test_secrets_are_real_only_as_long_as_the_container_runs(tmp_path: Path) -> None:

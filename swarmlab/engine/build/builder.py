@@ -1,7 +1,7 @@
 """The builder of one engine (MB: api/server/backend/build, builder/dockerfile/builder.go)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import IO
 
@@ -14,7 +14,7 @@ from swarmlab.engine.byhand import ByHand
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.errors import bad_request, internal
 from swarmlab.engine.images import LocalImages
-from swarmlab.images import LayerError, Reference, check_reference, parse_reference
+from swarmlab.images import Image, LayerError, Reference, check_reference, parse_reference
 from swarmlab.images.dockerfile import DockerfileError
 
 #: So many messages wait for a slow client before the build waits, too.
@@ -24,7 +24,11 @@ _BACKLOG = 64
 class Builder:
     """Builds images from Dockerfiles."""
 
-    def __init__(self, images: LocalImages, containers: Containers, by_hand: ByHand) -> None:
+    def __init__(
+        self, images: LocalImages, containers: Containers, by_hand: ByHand, prepare: Callable[[Image], None]
+    ) -> None:
+        """`prepare` is told of what was built, so that containers of it start soon."""
+        self._prepare = prepare
         self._images = images
         self._containers = containers
         self._by_hand = by_hand
@@ -85,6 +89,7 @@ class Builder:
             containers = StepContainers(self._by_hand, self._containers, options.host)
             build = Build(options, dockerfile.labelled(options.labels), files, self._images, containers, said.put)
             image = await build.run()
+        self._prepare(image)
         await said.put(Said(f"Successfully built {image.id.removeprefix('sha256:')[:12]}\n"))
         for name in names:
             self._images.name(image, name, str(name))

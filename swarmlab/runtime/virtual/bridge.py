@@ -83,6 +83,9 @@ class Bridge:
                 stack.callback(way.close)
                 host, port = way.address
                 return {"host": host, "port": port}
+            case "fork":
+                if not machine.processes.watch.admits(machine):
+                    raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
             case "origin":
                 peer = str(question["host"]), int(question["port"])
                 return {"host": machine.sandbox.origins.get(peer, peer[0])}

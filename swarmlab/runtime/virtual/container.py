@@ -23,9 +23,10 @@ from swarmlab.runtime.base import (
 from swarmlab.runtime.health import HealthMonitor, probe_command
 from swarmlab.runtime.streams import Broadcast, Pipe, no_input
 from swarmlab.runtime.virtual.archive import Archive
+from swarmlab.runtime.virtual.commands import Commands
 from swarmlab.runtime.virtual.invocation import Invocation
 from swarmlab.runtime.virtual.logs import LogBuffer
-from swarmlab.runtime.virtual.machine import Machine, Signals, signal_name
+from swarmlab.runtime.virtual.machine import Machine, signal_name
 from swarmlab.runtime.virtual.programs import TITLES
 from swarmlab.runtime.virtual.supervisor import Supervisor
 from swarmlab.runtime.virtual.terminal import Terminal
@@ -35,7 +36,6 @@ _CREATE_FAILED = (
     "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
 )
 _KILLED = 137
-_INTERRUPTED = 130
 _EXEC_FAILED = "OCI runtime exec failed: exec failed: unable to start container process: "
 
 
@@ -66,8 +66,7 @@ class VirtualContainer:
         self._logs = LogBuffer(clock)
         self._output = Broadcast()
         self._stdin: Pipe[bytes] = Pipe()
-        #: The commands that were started beside the main program, by process id.
-        self._commands: dict[int, Process] = {}
+        self._commands = Commands(machine, clock)
         self._started = 0
         self._main: Supervisor | None = None
         self._exit: asyncio.Future[int] | None = None
@@ -79,7 +78,7 @@ class VirtualContainer:
         self._changed = asyncio.Event()
         self._monitor: HealthMonitor | None = None
         machine.kill = self._kill_if_running
-        machine.report = lambda text: self._logs.write("stderr", text.encode())
+        machine.report = self._report
         if config.healthcheck is not None and probe_command(config.healthcheck):
             self._monitor = HealthMonitor(clock, config.healthcheck, self._probe, lambda status: self._notify())
 
@@ -110,6 +109,10 @@ class VirtualContainer:
     def ports(self) -> Mapping[int, tuple[str, int]]:
         """See `Container.ports`."""
         return MappingProxyType(self._machine.ports)
+
+    def watch_ports(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """See `Container.watch_ports`."""
+        return self._machine.ports.watch(changed)
 
     def identify(self, files: Sequence[File]) -> None:
         """See `Container.identify`."""
@@ -251,7 +254,7 @@ class VirtualContainer:
         main = [
             Process(pid, user, self._started, title.format(command)) for pid, title in zip(pids, titles, strict=True)
         ]
-        return (*main, *self._commands.values())
+        return (*main, *self._commands.processes())
 
     def stat(self, path: str) -> PathStat:
         """See `Container.stat`."""
@@ -301,47 +304,8 @@ class VirtualContainer:
         if working_dir and not self._archive.is_directory(working_dir):
             reason = f'chdir to cwd ("{working_dir}") set in config.json failed: no such file or directory: unknown'
             raise StartError(_EXEC_FAILED + reason, CANNOT_START)
-        pid = self._machine.processes.next_pid()
-        self._commands[pid] = Process(pid, invocation.user.name, self._clock.now(), " ".join(command))
-        started(pid)
-        try:
-            return await self._run_command(invocation, output, no_input if stdin is None else aiter(stdin), tty)
-        finally:
-            del self._commands[pid]
-
-    async def _run_command(self, invocation: Invocation, output: Output, stdin: AsyncIterator[bytes], tty: bool) -> int:
-        loop = asyncio.get_running_loop()
-        real = tty and invocation.wants_terminal
-        terminal = Terminal(output) if tty and not real else None
-        typing = None
-        interrupted = False
-        if terminal is not None:
-            typing = loop.create_task(terminal.type(stdin))
-            stdin, output = (no_input if stdin is no_input else terminal.lines), terminal.write
-        context = invocation.context(output, stdin=stdin, signals=Signals(), has_terminal=real)
-        work = loop.create_task(invocation.run(context, terminal))
-        self._machine.adopt(work)
-
-        async def interrupt() -> None:
-            nonlocal interrupted
-            interrupted = not context.signals.deliver("SIGINT")
-            if interrupted:
-                work.cancel()
-
-        if terminal is not None and not (invocation.talks and invocation.program is None):
-            terminal.interrupted = interrupt
-        try:
-            return await work
-        except asyncio.CancelledError:
-            caller = asyncio.current_task()
-            if caller is None or caller.cancelling():
-                raise
-            # Nobody cancelled the call: Ctrl-C did, or the container has ended and its commands with it.
-            return _INTERRUPTED if interrupted else _KILLED
-        finally:
-            work.cancel()
-            if typing is not None:
-                typing.cancel()
+        chunks = no_input if stdin is None else aiter(stdin)
+        return await self._commands.run(invocation, command, output, stdin=chunks, tty=tty, started=started)
 
     async def remove(self) -> None:
         """See `Container.remove`."""
@@ -398,6 +362,10 @@ class VirtualContainer:
     async def _write(self, stream: str, data: bytes) -> None:
         self._logs.write(stream, data)
         await self._output.write(stream, data)
+
+    def _report(self, text: str) -> None:
+        """Say something that is not the program's own, to those who look now and those who look later."""
+        self._machine.background(self._write("stderr", text.encode()))
 
     async def _interrupted(self) -> None:
         if self._main is not None:

@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from swarmlab.images import Bytes, Content, Image, is_binary
+from swarmlab.images import Bytes, Content, Image, beginning, is_binary
 
 #: Directories that every container has, and their modes.
 DIRECTORIES: Mapping[str, int] = dict.fromkeys(
@@ -41,7 +41,7 @@ class Node(NamedTuple):
 
 def runs_on_a_processor(content: Content) -> bool:
     """Whether a file is a program for a processor."""
-    return is_binary(content.read_bytes())
+    return is_binary(beginning(content))
 
 
 def contents(image: Image, is_program: Callable[[Content], bool] = runs_on_a_processor) -> dict[str, Node]:

@@ -2,24 +2,22 @@
 
 import fnmatch
 import hashlib
-import os
 import posixpath
 import shutil
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from bashkit import Bash, FileSystem
 
 from swarmlab.images import Entry, Image
 from swarmlab.runtime.base import File, Mount
-from swarmlab.runtime.virtual.contents import DIRECTORIES, contents
+from swarmlab.runtime.virtual.contents import DIRECTORIES
+from swarmlab.runtime.virtual.inmemory import build, walk
 from swarmlab.runtime.virtual.mounts import BoundFile, Place, empty
+from swarmlab.runtime.virtual.realfiles import Unloading, copy_out, write_extra, write_private
 from swarmlab.runtime.virtual.roots import Copy, Roots
-
-#: Where Docker puts secrets; nothing else is there.
-_SECRETS = "/run/secrets"
+from swarmlab.runtime.virtual.secretfiles import SECRETS, SecretFiles
 
 
 class RootFs:
@@ -50,9 +48,7 @@ class RootFs:
         self._extra = {posixpath.normpath(file.path): file for file in (*identity, *files)}
         self._directory = directory
         self._roots = roots
-        self._private = private
-        #: Whether its secrets have been needed in real files.
-        self._shows_secrets = False
+        self._secrets = SecretFiles(self._extra, directory, private)
         self._read_only = read_only
         #: The copy of the image that the whole root file system began as, if it did.
         self._copy: Copy | None = None
@@ -203,9 +199,14 @@ class RootFs:
                 self._show_secrets()
                 if self._memory is None and not any(target.iterdir()):
                     self._copy = self._roots.copy(self._image, target, self._is_not_the_images)
-                    self._put_in(target)
+                    write_extra({p: file for p, file in self._extra.items() if self._place(p) is None}, target)
+                    for path in self._bound:
+                        (target / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
                 else:
-                    self._unload("/", target)
+                    kept = Unloading(
+                        self.memory, lambda path: self._place(path) is not None, self._secrets.paths, self._outside
+                    )
+                    kept.write("/", target)
                 for place in self._places:
                     self._link(place)
                 self._add(Place("/", target, read_only=self._read_only))
@@ -220,7 +221,7 @@ class RootFs:
     def real_mounts(self) -> list[tuple[str, str]]:
         """The directories that are mounted from elsewhere on this machine: (path in the container, path here)."""
         found = [(mount.target, mount.source) for mount in self._mounts if mount.target not in self._bound]
-        found += [(place.target, place.source) for place in self._places if place.target == _SECRETS]
+        found += [(place.target, place.source) for place in self._places if place.target == SECRETS]
         return list(dict.fromkeys((target, str(source)) for target, source in found if source is not None))
 
     def mount_in(self, shell: Bash) -> None:
@@ -293,21 +294,21 @@ class RootFs:
         """The container starts: what was in a tmpfs is gone, secrets are there (again)."""
         for place in self._places:
             place.clear()
-        if self._shows_secrets:
-            self._shows_secrets = False
+        if self._secrets.shown:
+            self._secrets.shown = False
             self._show_secrets()
-            for path, real in self._odd_secrets():
-                _write_private(real, self._extra[path].data)
+            for path, real in self._secrets.elsewhere(self._place).items():
+                write_private(real, self._extra[path].data)
 
     def stop(self) -> None:
         """The container has ended: its secrets are in no real file any more."""
-        for _, real in self._odd_secrets():
+        for real in self._secrets.elsewhere(self._place).values():
             real.unlink(missing_ok=True)
         for place in [place for place in self._places if self._is_of_secrets(place)]:
             self._places.remove(place)
             assert place.source is not None
             shutil.rmtree(place.source, ignore_errors=True)
-            outside = self._outside(_SECRETS)
+            outside = self._outside(SECRETS)
             if outside.is_symlink():
                 outside.unlink()
                 outside.mkdir()
@@ -316,7 +317,7 @@ class RootFs:
     def memory(self) -> FileSystem:
         """The file system in memory, made at the first call."""
         if self._memory is None:
-            self._memory = self._build()
+            self._memory = build(self._image, self._extra)
             for mount in self._mounts:
                 folder = posixpath.dirname(mount.target) if mount.target in self._bound else mount.target
                 self._memory.mkdir(folder, recursive=True)
@@ -356,7 +357,7 @@ class RootFs:
         if self._copy is None:
             return None
         elsewhere = {mount.target for mount in self._mounts} - self._bound.keys()
-        return self._copy.changes(self._extra, elsewhere | {_SECRETS})
+        return self._copy.changes(self._extra, elsewhere | {SECRETS})
 
     def entry(self, path: str) -> Entry | None:
         """A path that `changes` has named and that is not gone, for a layer; None when `changes` is None."""
@@ -364,7 +365,7 @@ class RootFs:
 
     def pristine(self) -> FileSystem:
         """The files as they were at first, without what is mounted."""
-        return self._build()
+        return build(self._image, self._extra)
 
     def forget(self) -> None:
         """Drop everything but what is mounted; the exported files are left in the container's directory."""
@@ -384,46 +385,20 @@ class RootFs:
         return self._directory / "root" / path.lstrip("/")
 
     def _show_secrets(self) -> None:
-        """Put the secrets in the private folder, for real processes; once for each life of the container."""
-        if self._shows_secrets or not any(file.secret for file in self._extra.values()):
-            return
-        self._shows_secrets = True
-        below = {path: file for path, file in self._extra.items() if path.startswith(f"{_SECRETS}/")}
-        if not below or (self._place(_SECRETS) is not None and not self.is_real(_SECRETS)):
-            return
-        folder = self._private() / hashlib.sha256(os.fsencode(self._directory)).hexdigest()[:16]
-        for path, file in below.items():
-            _write_private(folder / path[len(_SECRETS) + 1 :], file.data)
-        place = Place(_SECRETS, folder)
-        if self.is_all_real:
-            self._link(place)
-        self._add(place)
+        """Put the secrets where real processes see them; once for each life of the container."""
+        if self._place(SECRETS) is not None and not self.is_real(SECRETS):
+            # Something is mounted there.
+            self._secrets.shown = True
+        elif (place := self._secrets.show()) is not None:
+            if self.is_all_real:
+                self._link(place)
+            self._add(place)
 
     def _is_of_secrets(self, place: Place) -> bool:
-        return place.target == _SECRETS and not self.is_mount_point(_SECRETS)
-
-    def _odd_secrets(self) -> Iterable[tuple[str, Path]]:
-        """Secrets that are elsewhere and real: their paths in the container, and on this machine."""
-        for path, file in self._extra.items():
-            place = self._place(path)
-            source = place.source if place is not None else None
-            if file.secret and place is not None and source is not None and source.is_relative_to(self._directory):
-                yield path, source / place.inner(path).lstrip("/")
+        return place.target == SECRETS and not self.is_mount_point(SECRETS)
 
     def _is_not_the_images(self, path: str) -> bool:
         return path in self._extra or path in self._bound or self._place(path) is not None
-
-    def _put_in(self, target: Path) -> None:
-        """Write what only this container has."""
-        for path, file in self._extra.items():
-            if self._place(path) is None:
-                real = target / path.lstrip("/")
-                real.parent.mkdir(parents=True, exist_ok=True)
-                _write_private(real, file.data)
-                if not file.secret:
-                    real.chmod(file.mode & 0o777)
-        for path in self._bound:
-            (target / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
 
     def _link(self, place: Place) -> None:
         """Let real processes see a mounted directory; one inside another mounted directory they do not see."""
@@ -443,80 +418,10 @@ class RootFs:
     def _copy_out(self, path: str, target: Path) -> bool:
         """Write everything at or below `path` under `target`; True when `path` is a file."""
         if self._memory is not None:
-            below = list(_walk(self._memory, path))
+            known = walk(self._memory, path)
         else:
             prefix = path.rstrip("/") + "/"
-            known = {*self._image.files, *self._extra, *self._bound}
-            below = [found for found in known if found == path or found.startswith(prefix)]
-        for found in below:
-            if self._place(found) is not None:
-                continue
-            real = target / found[len(path) :].lstrip("/") if found != path else target
-            real.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if (file := self._extra.get(found)) is not None and file.secret:
-                _write_private(real, self.read(found))
-            else:
-                real.write_bytes(self.read(found))
-        return path in below
-
-    def _unload(self, path: str, target: Path) -> None:
-        """Write what is in memory in a directory, with the permissions that it has there."""
-        memory = self.memory
-        for entry in memory.read_dir(path):
-            below, real = posixpath.join(path, entry["name"]), target / entry["name"]
-            if self._place(below) is not None or real.is_symlink():
-                continue
-            kind = entry["metadata"]["file_type"]
-            if kind == "directory":
-                real.mkdir(exist_ok=True)
-                self._unload(below, real)
-            elif kind == "symlink":
-                # An absolute target is one in the container.
-                link = str(memory.read_link(below))
-                real.symlink_to(self._outside(link) if link.startswith("/") else link)
-            else:
-                _write_private(real, bytes(memory.read_file(below)))
-                if (file := self._extra.get(below)) is None or not file.secret:
-                    real.chmod(entry["metadata"]["mode"] & 0o777)
-
-    def _build(self) -> FileSystem:
-        fs = FileSystem()
-
-        def write(path: str, data: bytes, mode: int) -> None:
-            # A file that is too large for the shell's file system, or one too many, is left out.
-            with suppress(RuntimeError):
-                fs.write_file(path, data)
-                fs.chmod(path, mode)
-
-        for path, node in contents(self._image).items():
-            if node.kind == "directory":
-                fs.mkdir(path, recursive=True)
-                if node.mode != 0o755:
-                    fs.chmod(path, node.mode)
-            elif path in self._extra:
-                continue
-            elif node.content is not None:
-                write(path, node.content.read_bytes(), node.mode)
-            else:
-                fs.symlink(node.target, path)
-        for path, file in self._extra.items():
-            fs.mkdir(posixpath.dirname(path), recursive=True)
-            write(path, file.data, file.mode)
-        return fs
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    """Write a file that nobody else could read at any time."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.touch(mode=0o600)
-    path.write_bytes(data)
-
-
-def _walk(fs: FileSystem, path: str) -> Iterable[str]:
-    if not fs.exists(path):
-        return
-    if fs.stat(path)["file_type"] != "directory":
-        yield path
-        return
-    for entry in fs.read_dir(path):
-        yield from _walk(fs, posixpath.join(path, entry["name"]))
+            all_known = {*self._image.files, *self._extra, *self._bound}
+            known = (found for found in all_known if found == path or found.startswith(prefix))
+        own = [found for found in known if self._place(found) is None]
+        return copy_out(own, path, target, self.read, self._secrets.paths)

@@ -6,15 +6,14 @@ import re
 from bashkit import Bash, BashError
 
 from swarmlab.runtime.streams import no_input
+from swarmlab.runtime.virtual.complaints import MISUSE, complaint
 from swarmlab.runtime.virtual.machine import Context
 from swarmlab.runtime.virtual.shell import Shell
 from swarmlab.runtime.virtual.terminal import Terminal
 
 _UNFINISHED = ("unexpected end of file", "unexpected EOF")
-_UNEXPECTED = re.compile(r"near unexpected token `(.*)'")
 _HEREDOC = re.compile(r"<<-?\s*(['\"]?)([A-Za-z_]\w*)\1")
 _INTERRUPTED = 130
-_MISUSE = 2
 
 
 async def interact(context: Context, terminal: Terminal | None) -> int:
@@ -58,8 +57,8 @@ class _Session:
         script, self._typed = self._typed, ""
         error = _syntax_error(script)
         if error:
-            await self._context.err(f"sh: {error}\n")
-            self._status = _MISUSE
+            await self._context.err(f"sh: {complaint(error)}\n")
+            self._status = MISUSE
             return False
         self._running = asyncio.ensure_future(self._shell.step(script, self._status))
         try:
@@ -91,12 +90,11 @@ class _Session:
 
 
 def _syntax_error(script: str) -> str:
-    """What is wrong with a script; empty when nothing is."""
+    """What is wrong with a script, in the interpreter's words; empty when nothing is."""
     try:
         _READER.analyze(script)
     except BashError as error:
-        unexpected = _UNEXPECTED.search(str(error))
-        return f'syntax error: unexpected "{unexpected[1]}"' if unexpected is not None else str(error)
+        return str(error)
     return ""
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swarmlab.clock import Clock
-from swarmlab.network import VARIABLE, Egress, Sandbox, UnreachableError, egress, passage
+from swarmlab.network import Egress, Ports, Sandbox, UnreachableError, egress, passage
 from swarmlab.runtime.base import Output
 from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.leftovers import kill_marked
@@ -86,6 +86,7 @@ class Machine:
         self.memory = memory
         #: Whether the program was killed because it had used up the container's memory, and what kills it.
         self.oom_killed = False
+        self._overran = False
         #: Whether real processes that may make others have been started.
         self.has_natives = False
         self.kill: Callable[[], None] = lambda: None
@@ -110,7 +111,7 @@ class Machine:
         return sandbox
 
     @property
-    def ports(self) -> dict[int, tuple[str, int]]:
+    def ports(self) -> Ports:
         """Where the ports that listen really are."""
         return self.sandbox.ports
 
@@ -166,9 +167,9 @@ class Machine:
         """A way out for a real process."""
         return egress(self.sandbox, self.clock, host, port)
 
-    def network_variables(self) -> dict[str, str]:
-        """What tells a real process, if it has a shim for it, where the container's network is."""
-        return {VARIABLE: self._exchange()}
+    def exchange(self) -> str:
+        """What a shim of a real process is told of the way into the container's network; see `network.Exchange`."""
+        return self._exchange()
 
     def _hosts(self) -> str:
         try:
@@ -184,6 +185,9 @@ class Machine:
 
     def overrun(self, reason: str) -> None:
         """The container's real processes are a danger to this machine: kill them all and say why."""
+        if self._overran:
+            return
+        self._overran = True
         self.report(f"swarmlab: {reason}\n")
         for child in self._children:
             child.signal("SIGKILL")
@@ -211,7 +215,7 @@ class Machine:
             self.bridge.close()
             self.bridge = None
         if self.has_natives:
-            self.has_natives = False
+            self.has_natives = self._overran = False
             self.processes.watch.discard(self)
             await asyncio.to_thread(kill_marked, self.directory)
         self.root.stop()

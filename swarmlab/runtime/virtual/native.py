@@ -34,8 +34,12 @@ class Native:
         cwd: Path | None = None,
         rewrite: Rewrite | None = None,
         hold_signals: bool = False,
+        descriptors: Sequence[int] = (),
     ) -> None:
-        """Start it. `rewrite` changes complete lines of its output. Raises OSError when it cannot be started."""
+        """Start it. `rewrite` changes complete lines of its output. Raises OSError when it cannot be started.
+
+        For the others see `ProcessHost.spawn`.
+        """
         self._context = context
         self._rewrite = rewrite
         self._rest: dict[str, bytes] = {}
@@ -54,6 +58,7 @@ class Native:
             has_input=context.stdin is not no_input,
             has_terminal=context.has_terminal,
             hold_signals=hold_signals,
+            descriptors=descriptors,
             on_output=self._take,
         )
 

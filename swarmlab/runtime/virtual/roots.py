@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from swarmlab.images import Content, Entry, Image
+from swarmlab.images import Content, Entry, Image, Slice
 from swarmlab.runtime.base import File
 from swarmlab.runtime.virtual.contents import Node, contents, runs_on_a_processor
 
@@ -20,6 +20,7 @@ _KEPT = 16
 #: Installed packages: thousands of files that nobody writes, but replaces if anything. Containers share them by hard
 #: links; shells replace what they write, and `shim.containerfiles` makes a file a container's own before it is written.
 _SHARED = re.compile(r"/(?:site|dist)-packages/")
+_UNFINISHED = ".new"
 #: What the kernel, and not the image, puts there.
 NOT_KEPT = frozenset({"/dev", "/proc", "/sys"})
 
@@ -106,7 +107,7 @@ class Roots:
     """The images' files in one folder. Its methods take their time, and may be called in any thread."""
 
     def __init__(self, folder: Path) -> None:
-        """What an earlier life left in the folder goes when it is first used."""
+        """What an earlier life of the lab left in the folder is used again, if it is as it should be."""
         self._folder = folder
         self._known: dict[str, _Root] = {}
         self._lock = threading.Lock()
@@ -114,25 +115,35 @@ class Roots:
     def copy(self, image: Image, folder: Path, without: Callable[[str], bool]) -> Copy:
         """Fill a directory with an image's files, but those that are to be left out. Raises OSError."""
         with self._lock:
-            # The one that was used last is the last.
-            root = self._known[image.id] = self._known.pop(image.id) if image.id in self._known else self._make(image)
-            while len(self._known) > _KEPT:
-                oldest = next(iter(self._known))
-                shutil.rmtree(self._known.pop(oldest).folder, ignore_errors=True)
+            root = self._root(image)
             _fill(root, folder, without)
         return Copy(root, folder)
 
-    def clear(self) -> None:
-        """Remove everything."""
+    def prepare(self, image: Image) -> None:
+        """Have an image's files ready before the first container asks for them. Raises OSError."""
         with self._lock:
-            self._known.clear()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._root(image)
 
-    def _make(self, image: Image) -> _Root:
+    def _root(self, image: Image) -> _Root:
         if not self._known:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        folder = self._folder / image.id.rpartition(":")[2]
-        shutil.rmtree(folder, ignore_errors=True)
+            self._tidy()
+        # The one that was used last is the last.
+        root = self._known[image.id] = self._known.pop(image.id) if image.id in self._known else self._made(image)
+        while len(self._known) > _KEPT:
+            oldest = next(iter(self._known))
+            shutil.rmtree(self._known.pop(oldest).folder, ignore_errors=True)
+        return root
+
+    def _tidy(self) -> None:
+        """Keep of what an earlier life left no more than its newest; what it has not finished goes."""
+        left = sorted(self._folder.glob("*"), key=lambda path: path.lstat().st_mtime_ns, reverse=True)
+        for number, path in enumerate(left):
+            if path.suffix == _UNFINISHED or number >= _KEPT:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _made(self, image: Image) -> _Root:
+        final = self._folder / image.id.rpartition(":")[2]
+        folder = final.with_suffix(_UNFINISHED)
         near = max(self._known.values(), key=lambda root: _in_common(root.layers, image.layers), default=None)
         known = near.programs if near is not None else {}
         programs: dict[Content, bool] = {}
@@ -143,7 +154,11 @@ class Roots:
             return programs[content]
 
         nodes = contents(image, is_program)
-        stamps: dict[str, tuple[int, int]] = {}
+        if (stamps := _stamps(nodes, final)) is not None:
+            return _Root(final, image.layers, nodes, stamps, programs)
+        stamps = {}
+        for unwanted in (final, folder):
+            shutil.rmtree(unwanted, ignore_errors=True)
         folder.mkdir(parents=True, mode=0o700)
         for path, node in nodes.items():
             real = f"{folder}{path}"
@@ -156,7 +171,8 @@ class Roots:
                         file.write(node.content.read_bytes())
                     os.chmod(real, node.mode & 0o777)
                 stamps[path] = _stamp(os.stat(real))
-        return _Root(folder, image.layers, nodes, stamps, programs)
+        folder.rename(final)
+        return _Root(final, image.layers, nodes, stamps, programs)
 
 
 def _fill(root: _Root, folder: Path, without: Callable[[str], bool]) -> None:
@@ -173,6 +189,27 @@ def _fill(root: _Root, folder: Path, without: Callable[[str], bool]) -> None:
             os.symlink(_target(node, folder), real)
         elif not (_SHARED.search(path) and _link(source, real)):
             shutil.copy2(source, real)
+
+
+def _stamps(nodes: Mapping[str, Node], folder: Path) -> dict[str, tuple[int, int]] | None:
+    """Size and time of the regular files of an image that are real already; None when one is not as it should be."""
+    found: dict[str, tuple[int, int]] = {}
+    try:
+        for path, node in nodes.items():
+            if node.content is not None:
+                real = f"{folder}{path}"
+                found[path] = _stamp(os.lstat(real))
+                # Those in archives are thousands, and nobody's to write.
+                known = node.content
+                if known.size != found[path][0] if isinstance(known, Slice) else not _holds(real, known):
+                    return None
+    except OSError:
+        return None
+    return found if folder.is_dir() else None
+
+
+def _holds(real: str, content: Content) -> bool:
+    return Path(real).read_bytes() == content.read_bytes()
 
 
 def _target(node: Node, folder: Path) -> str:

@@ -3,13 +3,16 @@
 import asyncio
 import secrets
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from swarmlab.clock import Clock
-from swarmlab.images import Images
+from swarmlab.images import Image, Images
 from swarmlab.network import Exchange, Fabric
 from swarmlab.runtime.base import ContainerConfig, File
 from swarmlab.runtime.virtual.container import VirtualContainer
+from swarmlab.runtime.virtual.contents import BIN
 from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.leftovers import GONE
 from swarmlab.runtime.virtual.machine import Machine
@@ -41,7 +44,7 @@ class VirtualRuntime:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._processes = ProcessHost(state)
         self._containers: set[VirtualContainer] = set()
-        self._removals: set[asyncio.Future[None]] = set()
+        self._background: set[asyncio.Future[None]] = set()
 
     def create(self, config: ContainerConfig) -> VirtualContainer:
         """See `Runtime.create`."""
@@ -86,6 +89,23 @@ class VirtualRuntime:
         self._containers.add(container)
         return container
 
+    def prepare(self, image: Image) -> None:
+        """See `Runtime.prepare`. Only Python needs all of a container's files on disk."""
+        files = image.tree().files
+        if any(f"{directory}/python" in files for directory in BIN):
+            self._in_background(self._roots.prepare, image)
+
+    def _in_background(self, work: Callable[..., None], *arguments: Any) -> None:
+        task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+        self._background.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Future[None]") -> None:
+        self._background.discard(task)
+        if not task.cancelled():
+            # Whoever needs what could not be done meets the same error.
+            task.exception()
+
     def _remove(self, directory: Path) -> None:
         """Remove a container's directory, which may have thousands of files: its name is free at once."""
         aside = directory.with_name(f"{secrets.token_hex(8)}{GONE}")
@@ -93,14 +113,12 @@ class VirtualRuntime:
             directory.rename(aside)
         except FileNotFoundError:
             return
-        removal = asyncio.ensure_future(asyncio.to_thread(shutil.rmtree, aside, ignore_errors=True))
-        self._removals.add(removal)
-        removal.add_done_callback(self._removals.discard)
+        self._in_background(shutil.rmtree, aside, True)
 
     async def close(self) -> None:
         """See `Runtime.close`."""
         await asyncio.gather(*(container.remove() for container in tuple(self._containers)))
-        await asyncio.gather(*self._removals)
+        await asyncio.gather(*self._background, return_exceptions=True)
         await self._processes.close()
         remove_private_folders(self._state)
         await self._exchange.close()

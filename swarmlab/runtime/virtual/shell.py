@@ -10,6 +10,7 @@ from typing import Any
 from bashkit import Bash, CommandContext, ExecutionProfile
 
 from swarmlab.runtime.streams import no_input
+from swarmlab.runtime.virtual.complaints import MISUSE, complaint, full, is_syntax_error
 from swarmlab.runtime.virtual.contents import BIN
 from swarmlab.runtime.virtual.machine import Context, Machine, Program
 from swarmlab.runtime.virtual.programs import MOUNTED, OWN, PROGRAMS
@@ -95,7 +96,7 @@ class Shell:
         async def stderr(data: bytes) -> None:
             data = _NOT_FOUND.sub(rb"sh: \1: not found", data)
             data = _NOT_CREATED.sub(rb"sh: can't create \1: Read-only file system", data)
-            await self._context.output("stderr", _READ_ONLY.sub(rb"Read-only file system", data))
+            await self._context.output("stderr", full(_READ_ONLY.sub(rb"Read-only file system", data)))
 
         if "USER" not in self._context.env and not self._steps:
             # The interpreter sets it; a container's environment has no such variable.
@@ -115,6 +116,9 @@ class Shell:
             raise
         finally:
             self._context.machine.root.sync()
+        if result.error:
+            await self._context.err(f"sh: {complaint(result.error)}\n")
+            return MISUSE if is_syntax_error(result.error) else result.exit_code
         return result.exit_code
 
     def trap(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Looks after real processes: a container that makes too many, or needs more memory than it may, is killed.
+"""Looks after real processes: a container that makes too many, needs too much memory or fills the disk is killed.
 
 One look at the machine's processes serves all containers of an engine.
 """
@@ -6,6 +6,7 @@ One look at the machine's processes serves all containers of an engine.
 import asyncio
 import contextlib
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 MOST_PROCESSES = 256
 #: Seconds of real time between two looks.
 _PAUSE = 0.5
+#: With less than this free on the lab's disk the container is killed that has written most, if that matters.
+_LEAST_FREE, _MUCH = 1 << 30, 200 << 20
 
 
 class Watch:
@@ -30,6 +33,8 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
         #: Whose each process is; told by the mark in its environment where its process group does not tell.
         self._owners: dict[int, Machine | None] = {}
+        #: How many more processes each container may have.
+        self._room: dict[Machine, int] = {}
 
     def add(self, machine: "Machine") -> None:
         """A container has real processes from now on."""
@@ -40,17 +45,47 @@ class Watch:
     def discard(self, machine: "Machine") -> None:
         """It has none any more."""
         self._machines.discard(machine)
+        self._room.pop(machine, None)
         if not self._machines and self._task is not None:
             self._task.cancel()
 
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(_PAUSE)
-            for machine, members in self._look().items():
-                if len(members) > MOST_PROCESSES:
-                    machine.overrun(f"more than {MOST_PROCESSES} processes in one container; all of them are killed")
+            found = self._look()
+            self._save_disk(found)
+            for machine, members in found.items():
+                self._room[machine] = MOST_PROCESSES - len(members)
+                if self._room[machine] < 0:
+                    _overrun(machine)
                 elif machine.memory:
                     machine.use_memory(sum(map(_own_memory, members)))
+
+    @staticmethod
+    def _save_disk(found: "dict[Machine, list[int]]") -> None:
+        if not found or shutil.disk_usage(next(iter(found)).processes.state).free >= _LEAST_FREE:
+            return
+        written = {machine: sum(map(_written, members)) for machine, members in found.items()}
+        most = max(written, key=written.__getitem__)
+        if written[most] >= _MUCH:
+            size = f"{written[most] >> 20} MB"
+            most.overrun(f"this machine's disk is nearly full; this container, which has written {size}, is killed")
+
+    def admits(self, machine: "Machine") -> bool:
+        """Whether a container may have another process. If not it is killed.
+
+        Between two looks processes are counted as they come, those that end only by the next look.
+        """
+        if machine not in self._machines:
+            # It has ended, and its last processes are being killed.
+            return False
+        if not self._room.get(machine):
+            self._room[machine] = max(0, MOST_PROCESSES - len(self._look().get(machine, ())))
+        if not self._room[machine]:
+            _overrun(machine)
+            return False
+        self._room[machine] -= 1
+        return True
 
     def _look(self) -> "dict[Machine, list[int]]":
         """The processes of each container."""
@@ -70,6 +105,19 @@ class Watch:
                     found.setdefault(owner, []).append(pid)
         self._owners = owners
         return found
+
+
+def _overrun(machine: "Machine") -> None:
+    machine.overrun(f"more than {MOST_PROCESSES} processes in one container; all of them are killed")
+
+
+def _written(pid: int) -> int:
+    """The bytes that a process has written, to wherever; 0 where the system does not tell."""
+    try:
+        lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("wchar:")), 0)
 
 
 def _own_memory(pid: int) -> int:

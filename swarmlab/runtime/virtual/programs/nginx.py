@@ -12,8 +12,9 @@ from pathlib import Path
 
 from swarmlab.network import Egress
 from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.nginx_binary import NginxBinary, find_nginx
 from swarmlab.runtime.virtual.nginx_config import ConfigError, Plan, plan
-from swarmlab.runtime.virtual.process import Child, NginxBinary, find_nginx
+from swarmlab.runtime.virtual.process import Child
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
 _CONFIG = "nginx.conf"
@@ -204,7 +205,7 @@ class _Server:
             executable=self._binary.path,
             directory=self._directory,
             env={"NGINX": "".join(f"{item.fileno()};" for item in sockets), "TZ": "UTC"},
-            sockets=sockets,
+            descriptors=[item.fileno() for item in sockets],
             on_output=self._output,
         )
         self._pid = child.pid

@@ -119,7 +119,7 @@ async def _client(context: Context, stack: contextlib.AsyncExitStack) -> int:
                 (f":{_CLOSED} - ", f":{port} - "),
             ]
         else:
-            nowhere = machine.directory / "none"
+            nowhere = machine.short_directory / "none"
             env |= {"PGHOST": str(nowhere), "PGPORT": port}
             pairs = [(str(nowhere), directory)]
     else:

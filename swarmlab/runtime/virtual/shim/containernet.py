@@ -30,6 +30,8 @@ _bound: dict[int, tuple[str, int]] = {}
 _listening: dict[int, Any] = {}
 #: Ways out, by process, host and port: the connections that keep them open, and where they are.
 _ways: dict[tuple[int, str, int], tuple[Any, tuple[str, int]]] = {}
+#: Events of the interpreter (PEP 578).
+_MAKES_A_PROCESS = frozenset({"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"})
 _peers: "WeakKeyDictionary[socket.socket, tuple[Any, ...]]" = WeakKeyDictionary()
 _real_getaddrinfo = socket.getaddrinfo
 
@@ -49,9 +51,17 @@ def install(settings: dict[str, Any]) -> None:
     uname = os.uname
     os.uname = lambda: os.uname_result((uname()[0], _hostname, *uname()[2:]))
     platform.node = lambda: _hostname
+    sys.addaudithook(_before)
     import containerlibpq  # type: ignore[import-not-found]
 
     sys.meta_path.insert(0, containerlibpq.Finder(sys.modules[__name__]))
+
+
+def _before(event: str, arguments: tuple[Any, ...]) -> None:
+    """Ask the lab before there is another process: who makes them for ever is stopped before the machine suffers."""
+    if event in _MAKES_A_PROCESS:
+        with asking(op="fork"):
+            pass
 
 
 class asking:  # noqa: N801 (used like a function)
@@ -236,7 +246,7 @@ def _connecting(self: socket.socket, address: Any) -> None:
     self.settimeout(timeout or None)
     try:
         _base.connect(self, (exchange, int(number)))
-        _base.sendall(self, f"{token} connect {host} {port}\n".encode())
+        _base.sendall(self, f"{token} {host} {port}\n".encode())
         line = b""
         while not line.endswith(b"\n"):
             # What follows the line is the other side's.

@@ -1,0 +1,75 @@
+"""Files of containers written to this machine, for processes that need real ones."""
+
+import posixpath
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from bashkit import FileSystem
+
+from swarmlab.runtime.base import File
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that nobody else could read at any time."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    path.write_bytes(data)
+
+
+def write_extra(extra: Mapping[str, File], target: Path) -> None:
+    """Write what the engine puts into a container below `target`; what is secret stays private."""
+    for path, file in extra.items():
+        real = target / path.lstrip("/")
+        real.parent.mkdir(parents=True, exist_ok=True)
+        write_private(real, file.data)
+        if not file.secret:
+            real.chmod(file.mode & 0o777)
+
+
+def copy_out(paths: Iterable[str], path: str, target: Path, read: Callable[[str], bytes], secret: set[str]) -> bool:
+    """Write files at or below `path` at or below `target`, those that are `secret` for this user alone.
+
+    True when `path` is itself one of them.
+    """
+    is_file = False
+    for found in paths:
+        is_file = is_file or found == path
+        real = target / found[len(path) :].lstrip("/") if found != path else target
+        if found in secret:
+            write_private(real, read(found))
+        else:
+            real.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            real.write_bytes(read(found))
+    return is_file
+
+
+class Unloading:
+    """Writes a file system in memory to a directory, with the permissions that files have there."""
+
+    def __init__(
+        self, memory: FileSystem, skip: Callable[[str], bool], secret: set[str], outside: Callable[[str], Path]
+    ) -> None:
+        """Paths to `skip` are kept elsewhere, `secret` ones get no more permissions, `outside` is where a path is."""
+        self._memory = memory
+        self._skip = skip
+        self._secret = secret
+        self._outside = outside
+
+    def write(self, path: str, target: Path) -> None:
+        """Write what is below a path."""
+        for entry in self._memory.read_dir(path):
+            below, real = posixpath.join(path, entry["name"]), target / entry["name"]
+            if self._skip(below) or real.is_symlink():
+                continue
+            kind = entry["metadata"]["file_type"]
+            if kind == "directory":
+                real.mkdir(exist_ok=True)
+                self.write(below, real)
+            elif kind == "symlink":
+                # An absolute target is one in the container.
+                link = str(self._memory.read_link(below))
+                real.symlink_to(self._outside(link) if link.startswith("/") else link)
+            else:
+                write_private(real, bytes(self._memory.read_file(below)))
+                if below not in self._secret:
+                    real.chmod(entry["metadata"]["mode"] & 0o777)
