@@ -130,6 +130,11 @@ def run(names: Sequence[str] = ()) -> None:
         NotebookClient(solved, timeout=_TIMEOUT, record_timing=False, coalesce_streams=True).execute(
             cwd=str(path.parent)
         )
+        for cell in solved.cells:
+            for output in cell.get("outputs", ()):
+                if output.output_type == "stream":
+                    # Some commands name a file by its whole path, which is no reader's business.
+                    output.text = output.text.replace(f"{path.parent}/", "")
         solved.metadata = _FORMAT.from_dict(_METADATA)
         _write(solved, path)
 

@@ -5,6 +5,7 @@ light and dark themes alike. The same call draws the same picture, to the byte.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from xml.sax.saxutils import escape
 
 _INK, _PAPER, _LINE = "#1f2933", "#ffffff", "#52606d"
@@ -233,6 +234,54 @@ def blue_green() -> str:
     return drawing.svg()
 
 
+def stack(*, proxied: bool = False) -> str:
+    """The services of labs A3 and A4 (`proxied`: with nginx in front, a config and a secret), and a request's way."""
+    way = "A browser opens port {} of a node. The routing mesh hands the request to a task of the service {}"
+    description = "A stack named test_swarm in a swarm. "
+    if proxied:
+        description += way.format("1337", "nginx, which has its configuration from the config nginx_conf. nginx sends it on")
+        description += " to the service web: gunicorn with the Django application, two tasks, in turns. "
+    else:
+        description += way.format("8000", "web, which is Django's development server") + ". "
+    description += "web finds the service db, PostgreSQL, by its name on the network test_swarm_default, "
+    description += "which belongs to the stack."
+    if proxied:
+        description += " web and db both have the secret pg_password as a file."
+    left = 190 if proxied else 0
+    drawing = Drawing(
+        570 + left, 300, "A request's way through the stack" + (", behind nginx" if proxied else ""), description
+    )
+    drawing.box(150, 14, 400 + left, 272, _NODE)
+    drawing.text(164, 36, "stack test_swarm", anchor="start", bold=True)
+    drawing.box(164, 196, 372 + left, 34, _SERVICE)
+    drawing.text(350 + left / 2, 218, "network test_swarm_default", bold=True)
+    drawing.box(14, 96, 90, 54, _PAPER)
+    drawing.text(59, 128, "browser")
+    services = [("nginx", "nginx, port 80", 1)] if proxied else []
+    services += [("web", "gunicorn, port 8000" if proxied else "runserver, port 8000", 2 if proxied else 1)]
+    services += [("db", "PostgreSQL, port 5432", 1)]
+    for index, (name, what, tasks) in enumerate(services):
+        x = 172 + index * 190
+        for task in reversed(range(tasks)):
+            drawing.box(x + 8 * task, 90 - 8 * task, 150, 66, _NEW)
+        drawing.text(x + 75, 118, name, bold=True)
+        drawing.text(x + 75, 140, what, size=12)
+        drawing.line([(x + 75, 156), (x + 75, 194)])
+        drawing.line([(104 if not index else x - 40, 123), (x - 2, 123)], arrow=True)
+    drawing.text(127, 112, "1337" if proxied else "8000", size=12)
+    if proxied:
+        drawing.box(172, 246, 150, 28, _PAPER)
+        drawing.text(247, 265, "config nginx_conf", size=12)
+        drawing.line([(180, 246), (180, 158)], arrow=True, dashed=True)
+        drawing.box(362, 246, 340, 28, _PAPER)
+        drawing.text(532, 265, "secret pg_password", size=12)
+        drawing.line([(370, 246), (370, 158)], arrow=True, dashed=True)
+        drawing.line([(694, 246), (694, 158)], arrow=True, dashed=True)
+    else:
+        drawing.text(164, 262, "services find one another by their names: web asks for db", size=12, anchor="start")
+    return drawing.svg()
+
+
 #: What each picture's file is named, and what draws it.
 PICTURES: Mapping[str, Callable[[], str]] = {
     "batches": batches,
@@ -240,4 +289,6 @@ PICTURES: Mapping[str, Callable[[], str]] = {
     "cluster": cluster,
     "routing-mesh": routing_mesh,
     "secret": secret,
+    "stack": stack,
+    "stack-proxied": partial(stack, proxied=True),
 }

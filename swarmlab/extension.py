@@ -17,6 +17,9 @@ from swarmlab.widgets.shell import attach, detach
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+#: Compose's progress in lines that stay where they are: cells know no cursor movement.
+_COMPOSE = {"COMPOSE_PROGRESS": "plain", "COMPOSE_ANSI": "never"}
+
 
 def load(shell: "InteractiveShell") -> None:
     """Set the notebook up for the lab that SWARMLAB_LAB names, by default "default"."""
@@ -29,6 +32,8 @@ def load(shell: "InteractiveShell") -> None:
         return
     name = done.settings.name
     _use(name, "node-1")
+    for variable, value in _COMPOSE.items():
+        os.environ.setdefault(variable, value)
     os.environ["PATH"] = path_to_plugins(Path(os.environ["DOCKER_CONFIG"]), _path(os.environ.get("PATH", "")))
     began = {"new": "A new lab", "started": "The lab", "restored": "After a crash, the lab", "running": "The lab"}
     engines = "1 Docker engine" if done.settings.nodes == 1 else f"{done.settings.nodes} Docker engines"

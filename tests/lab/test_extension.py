@@ -19,6 +19,8 @@ def shell(home, tmp_path, monkeypatch):
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     for name in ("DOCKER_CONFIG", "DOCKER_BUILDKIT"):
         monkeypatch.setenv(name, "the user's")
+    monkeypatch.delenv("COMPOSE_PROGRESS", raising=False)
+    monkeypatch.setenv("COMPOSE_ANSI", "always")
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     docker = tmp_path / "docker"
     docker.touch(0o755)
@@ -36,6 +38,7 @@ def test_loading_starts_the_lab_and_leads_docker_to_it(shell, capsys, tmp_path):
     assert status("a")["state"] == "running"
     assert environment("a").items() <= dict(os.environ).items()
     assert "DOCKER_TLS_VERIFY" not in os.environ
+    assert (os.environ["COMPOSE_PROGRESS"], os.environ["COMPOSE_ANSI"]) == ("plain", "always")
     plugins = f"{os.environ['DOCKER_CONFIG']}/cli-plugins"
     assert os.environ["PATH"] == f"{sysconfig.get_path('scripts')}:{tmp_path}:/usr/bin:/bin:{plugins}"
 

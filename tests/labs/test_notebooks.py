@@ -186,6 +186,14 @@ def test_solved_notebooks_are_what_their_sources_make(name: str) -> None:
     assert executed == list(range(1, len(executed) + 1))
 
 
+@pytest.mark.parametrize("name", SOLVED)
+def test_outputs_name_no_folder_of_the_machine_that_made_them(name: str) -> None:
+    stored = nbformat.read(SOLUTIONS / f"{name}.ipynb", as_version=4)
+
+    for cell in stored.cells:
+        assert "/solutions/" not in str(cell.get("outputs", ""))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_pictures_are_there_and_described(name: str) -> None:
     text = source(name)

@@ -82,7 +82,37 @@ def test_what_nobody_has(tmp_path: Path) -> None:
     assert said == (
         "ERROR: Could not find a version that satisfies the requirement nosuch-package-of-ours (from versions: none)\n"
         "ERROR: No matching distribution found for nosuch-package-of-ours\n"
+        "Packages come as wheels from where the pip of your own machine gets them; this lab has nothing kept that "
+        "would do.\n"
     )
+
+
+def test_one_that_cannot_be_had_is_named_and_not_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel(tmp_path / "index", "demo", "1.2")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index" / "pip" / "wheels"))
+    both, one = scenario(tmp_path / "lab", "pip install demo nosuch-package-of-ours", "pip install demo")
+    assert both[0] == 1
+    assert "No matching distribution found for nosuch-package-of-ours" in both[1]
+    assert "for demo" not in both[1]
+    assert one[0] == 0
+
+
+def test_psycopg2_comes_as_its_wheel(tmp_path: Path) -> None:
+    installed, quiet, constrained = scenario(
+        tmp_path,
+        "pip install -r /requirements.txt",
+        "pip install -q Psycopg2",
+        "pip install -q psycopg2 -c /limits.txt",
+        files={"/requirements.txt": "psycopg2[extra] >= 2.9  # the driver", "/limits.txt": "psycopg2<1"},
+    )
+    assert installed[0] == 0
+    assert installed[1].startswith(
+        "psycopg2 is published without wheels: psycopg2-binary, the same modules, takes its place\n"
+    )
+    assert "Successfully installed psycopg2-binary-2.9" in installed[1]
+    assert quiet == (0, "")
+    assert constrained[0] == 1
 
 
 def test_packages_of_the_lab_itself_need_no_index(tmp_path: Path) -> None:

@@ -97,6 +97,16 @@ def test_mounted_folders_are_read_and_written(tmp_path: Path) -> None:
     assert (project / "made").is_dir()
 
 
+def test_sqlite_keeps_its_files_in_the_container(tmp_path: Path) -> None:
+    script = "import sqlite3; db = sqlite3.connect({}); print(db.execute('create table t (a)').rowcount)"
+
+    async def test(made: Lab) -> None:
+        lines = [f'python -c "{script.format(name)}"' for name in ("'/srv/a.db'", "database='/srv/b.db'", "':memory:'")]
+        assert await ran(made, "sh", "-c", "; ".join([*lines, "ls /srv"])) == (0, "-1\n-1\n-1\na.db\nb.db\n")
+
+    within(tmp_path, test)
+
+
 def test_errors_name_paths_as_the_container_does(tmp_path: Path) -> None:
     async def test(made: Lab) -> None:
         code, shown = await ran(made, "python", "-c", "open('/etc/nosuch')")

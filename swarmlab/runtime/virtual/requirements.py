@@ -22,6 +22,8 @@ _IGNORED_WITH_VALUE = frozenset(
 _REQUIREMENTS, _CONSTRAINTS = frozenset({"-r", "--requirement"}), frozenset({"-c", "--constraint"})
 _BY_NAME = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?\s*(?:\[[^\]]*\])?\s*(?:[(<>=!~;].*)?", re.ASCII)
 _DEPTH = 20
+#: Packages that are published as source only, and those with the same modules that are published as wheels.
+_AS_WHEELS = {"psycopg2": "psycopg2-binary"}
 
 
 class PipError(Exception):
@@ -29,18 +31,19 @@ class PipError(Exception):
 
 
 class Asked(NamedTuple):
-    """Options for the real pip, packages by name, the lines of files, and those of constraints."""
+    """Options for the real pip, packages by name, the lines of files, those of constraints, and what to tell."""
 
     sources: list[str]
     flags: list[str]
     names: list[str]
     lines: list[str]
     constraints: list[str]
+    notes: list[str]
 
 
 def parse(context: Context, arguments: Sequence[str]) -> Asked:
     """Read a command line and the files that it names. Raises PipError."""
-    asked = Asked([], [], [], [], [])
+    asked = Asked([], [], [], [], [], [])
     words = [part for word in arguments for part in _split(word)]
     while words:
         word = words.pop(0)
@@ -54,6 +57,8 @@ def parse(context: Context, arguments: Sequence[str]) -> Asked:
             raise _unavailable(word)
         elif not word.startswith("-"):
             asked.names.append(_checked(word))
+    _as_wheels(asked.constraints)
+    asked.notes.extend(_as_wheels(asked.names) + _as_wheels(asked.lines))
     return asked
 
 
@@ -104,6 +109,17 @@ def _checked(requirement: str) -> str:
     if not _BY_NAME.fullmatch(requirement) or "\n" in requirement:
         raise _unavailable(requirement)
     return requirement
+
+
+def _as_wheels(requirements: list[str]) -> list[str]:
+    """Replace requirements by those that there are wheels of; what to tell about it."""
+    told = []
+    for index, requirement in enumerate(requirements):
+        name = re.split(r"[^\w.-]", requirement, maxsplit=1, flags=re.ASCII)[0]
+        if other := _AS_WHEELS.get(re.sub(r"[-_.]+", "-", name).lower()):
+            requirements[index] = other + requirement[len(name) :]
+            told.append(f"{name} is published without wheels: {other}, the same modules, takes its place")
+    return told
 
 
 def _unavailable(what: str) -> PipError:

@@ -11,9 +11,10 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 from swarmlab.runtime.virtual.machine import Context
 from swarmlab.runtime.virtual.requirements import Asked, PipError, parse
@@ -28,12 +29,25 @@ _PYTHON = f"#!{_BIN}/python3\n".encode()
 #: Variables of the lab's own environment that lead pip to its index.
 _INHERITED = re.compile(
     r"PATH|HOME|LANG|XDG_CONFIG_HOME|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|"
-    r"(?:HTTPS?|NO|ALL)_PROXY|(?:https?|no|all)_proxy|PIP_(?:INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|CERT|CONFIG_FILE)"
+    r"(?:HTTPS?|NO|ALL)_PROXY|(?:https?|no|all)_proxy|"
+    r"PIP_(?:INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|PROXY|TRUSTED_HOST|CERT|CLIENT_CERT|CONFIG_FILE)"
 )
 #: What the real pip says of the environment that it is from itself.
 _OF_THE_LAB = re.compile(
     r"ERROR: pip's dependency resolver does not|\S+ \S+ requires .*(?:incompatible|not installed)\.$"
 )
+_ADVICE = (
+    "Packages come as wheels from where the pip of your own machine gets them; this lab has nothing kept that would do.\n"
+)
+#: Lines that tell why wheels could not be fetched.
+_REASON = re.compile(r"ERROR: |Could not fetch URL ")
+
+
+class Said(NamedTuple):
+    """What a call of the real pip ended with, and the lines that it wrote, each with its stream."""
+
+    code: int
+    lines: list[tuple[str, str]]
 
 
 async def pip(context: Context) -> int:
@@ -84,6 +98,8 @@ class _Installation:
     async def run(self) -> int:
         """Do it; the exit code."""
         asked = self._asked
+        if not {"-q", "--quiet"} & set(asked.flags):
+            await self._show([("stdout", note) for note in asked.notes])
         wanted = [*asked.flags, *asked.names]
         for flag, name, lines in (
             ("-r", "requirements.txt", asked.lines),
@@ -94,45 +110,44 @@ class _Installation:
                 path.write_text("".join(f"{line}\n" for line in lines))
                 wanted += [flag, str(path)]
         download = ["download", "--dest", str(self._wheels), "--cache-dir", str(self._cache), "--retries", "0"]
-        if await self._pip([*download, *asked.sources, *wanted], lambda stream, line: None):
+        fetched = await self._pip([*download, *asked.sources, *wanted])
+        if fetched.code:
             await asyncio.to_thread(add_installed, [*asked.names, *asked.lines], self._wheels)
         target = self._folder / "target"
         install = ["install", "--no-index", "--find-links", str(self._wheels), "--target", str(target), "--no-compile"]
-        return await self._said([*install, *wanted]) or await self._put(target)
+        installed = await self._pip([*install, *wanted])
+        if installed.code and fetched.code:
+            # Why there are no wheels was said when they were to be fetched; the second call only misses them.
+            await self._show([("stderr", line) for _, line in fetched.lines if _REASON.match(line)])
+            await self._context.err(_ADVICE)
+            return installed.code
+        await self._show(installed.lines)
+        return installed.code or await self._put(target)
 
-    async def _said(self, arguments: Sequence[str]) -> int:
-        """Run the real pip, and say what it says."""
-        said: asyncio.Queue[tuple[str, str] | None] = asyncio.Queue()
-        call = asyncio.ensure_future(self._pip(arguments, lambda stream, line: said.put_nowait((stream, line))))
-        call.add_done_callback(lambda done: said.put_nowait(None))
-        try:
-            while (item := await said.get()) is not None:
-                stream, line = item
-                if shown := self._as_inside(line):
-                    await self._context.output(stream, shown.encode())
-            return call.result()
-        finally:
-            call.cancel()
+    async def _show(self, lines: Sequence[tuple[str, str]]) -> None:
+        for stream, line in lines:
+            if shown := self._as_inside(line):
+                await self._context.output(stream, shown.encode())
 
-    async def _pip(self, arguments: Sequence[str], tell: Callable[[str, str], None]) -> int:
-        """Run the real pip to its end; its exit code. `tell` gets each line of what it says."""
+    async def _pip(self, arguments: Sequence[str]) -> Said:
+        """Run the real pip to its end."""
         fixed = ["--only-binary=:all:", "--disable-pip-version-check", "--no-input", "--progress-bar=off"]
         # The folder is named in any case, so that the process can be recognised as one of the lab's.
         command = [sys.executable, "-I", "-m", "pip", arguments[0], *fixed, f"--src={self._folder}", *arguments[1:]]
         if arguments[0] == "install":
             command += ["--root-user-action=ignore", "--no-warn-script-location"]
+        said: list[tuple[str, str]] = []
         rest = {"stdout": b"", "stderr": b""}
 
         def output(stream: str, data: bytes) -> None:
             *lines, rest[stream] = (rest[stream] + data).split(b"\n")
-            for line in lines:
-                tell(stream, line.decode("utf-8", "replace"))
+            said.extend((stream, line.decode("utf-8", "replace")) for line in lines)
 
         child = self._context.machine.spawn(
             command, executable=Path(sys.executable), directory=self._folder, env=self._environment(), on_output=output
         )
         try:
-            return await child.wait()
+            return Said(await child.wait(), said)
         finally:
             child.signal("SIGKILL")
 

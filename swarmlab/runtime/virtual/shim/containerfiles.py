@@ -106,7 +106,7 @@ def _first(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         if args:
             args = (real_path(args[0]), *args[1:])
-        for name in ("path", "file"):
+        for name in ("path", "file", "database"):
             if name in kwargs:
                 kwargs[name] = real_path(kwargs[name])
         return _named(function, *args, **kwargs)
@@ -245,10 +245,23 @@ def _patch_libraries() -> None:
         return load(real)
 
     _imp.create_dynamic = create_dynamic
+    # SQLite opens its files by itself; whether it is built into Python differs.
+    for name in ("exec_dynamic", "exec_builtin"):
+        setattr(_imp, name, _then_sqlite(getattr(_imp, name)))
     with contextlib.suppress(ImportError):
         import ctypes
 
         ctypes._dlopen = _first(ctypes._dlopen)  # type: ignore[attr-defined]
+
+
+def _then_sqlite(function: Callable[[Any], int]) -> Callable[[Any], int]:
+    def call(module: Any) -> int:
+        code = function(module)
+        if getattr(module, "__name__", "") == "_sqlite3":
+            module.connect = _first(module.connect)
+        return code
+
+    return call
 
 
 def _exec_path(function: Callable[..., list[str]], directory: str) -> Callable[..., list[str]]:
