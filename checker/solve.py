@@ -12,6 +12,8 @@ from checker.source import NoJournalError
 _LIMIT = 600
 #: A line that begins with this is to fail: the exercise shows an error.
 _REFUSED = "! "
+#: Where the labs are, with the applications that exercises build; lines know it as `$LABS`.
+LABS = Path(__file__).parent.parent / "labs"
 
 
 class SolutionError(Exception):
@@ -19,11 +21,11 @@ class SolutionError(Exception):
 
 
 def lab_environment(lab: str | None = None) -> dict[str, str]:
-    """The environment of this process, with docker talking to the lab. Raises NoJournalError when there is no lab."""
+    """The environment of this process, with docker talking to the lab, and LABS. Raises NoJournalError when there is no lab."""
     from swarmlab import lab as labs
 
     try:
-        return {**os.environ, **labs.environment(lab)}
+        return {**os.environ, **labs.environment(lab), "LABS": str(LABS)}
     except labs.LabError as error:
         raise NoJournalError(f"there is no lab to work in: {error}") from None
 

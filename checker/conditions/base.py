@@ -83,10 +83,13 @@ class Watch:
         self._best: list[list[Reading]] = [[Reading(-1.0, None)] * len(clauses) for clauses in self._facts]
         self._nearest: list[list[Reading]] = self._best
         self._nearness = -1.0
+        #: What there was when the attempt began, which is told when nothing has changed since.
+        self._first = self._best
 
     def begin(self, swarm: Swarm) -> None:
         """The attempt begins."""
         self.stale = self._fresh and self.holds(swarm)
+        self._first = [[clause.read(swarm) for clause in clauses] for clauses in self._facts]
 
     def holds(self, swarm: Swarm) -> bool:
         """Whether the facts hold now, whatever was before."""
@@ -122,7 +125,7 @@ class Watch:
         """What was missing whenever this looked, in words. Only when the facts never held together."""
         if self.stale:
             return f"the swarm had {self.phrase} already when you began, which does not count"
-        never = self._short(self._best)
+        never = self._short(self._best if self._nearness >= 0 else self._first)
         if never:
             return never
         when = f" ({moment(self.nearest_at)})" if self.nearest_at else ""

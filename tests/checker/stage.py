@@ -27,6 +27,7 @@ from swarmlab.runtime.hollow import HollowExecutor
 
 #: No lab of this machine has this number, so nodes' addresses are nobody else's.
 _NUMBER = 253
+_LABS = Path(__file__).parents[2] / "labs"
 _DETACH = re.compile(r"docker service (create|update|scale|rollback) (?!-d |--detach)")
 _URL = re.compile(r"swarmlab url (\d+)(?: (node-\d+))?")
 _POWER = re.compile(r"swarmlab node (kill|stop|start) (node-\d+)")
@@ -86,7 +87,8 @@ class Stage:
         self.settings = Settings("stage", _NUMBER, nodes, 1.0, self.folder.path / "run", hollow=True)
         self.settings.sockets.mkdir()
         write_docker_config(self.folder, self.settings)
-        self.env = {"PATH": os.environ["PATH"], "HOME": str(self.home), **environment(self.folder, self.settings)}
+        own = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LABS": str(_LABS)}
+        self.env = {**own, **environment(self.folder, self.settings)}
         self.work = self.home / "work"
         self.work.mkdir()
         self._journal = Journal(self.path, Seal(self.folder.key))

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from swarmlab.clock import ScaledClock
 from swarmlab.runtime.base import File
 
-from .support import lab, output
+from .support import lab, output, run
 
 _SETUP = "mkdir -p /t/d; cd /t; echo hi > a; echo x > .h; ln -s a l; chmod 4755 a; touch old; chmod 1777 d; "
 _WHEN = "<when>"
@@ -60,3 +61,21 @@ def listed(state: Path, script: str) -> str:
 )
 def test_what_is_listed(tmp_path: Path, script: str, text: str) -> None:
     assert listed(tmp_path, script) == text
+
+
+def test_a_unix_socket_is_listed_as_one(tmp_path: Path) -> None:
+    script = "import os, socket, time; os.mkdir('/srv/s'); held = socket.socket(socket.AF_UNIX); "
+    script += "held.bind('/srv/s/ctl'); held.listen(); print('bound', flush=True); time.sleep(60)"
+
+    async def main() -> None:
+        async with lab(tmp_path, ScaledClock()) as made:
+            container = await made.start("python", "python", "-c", script)
+            while not await output(container):  # noqa: ASYNC110 (another process)
+                await asyncio.sleep(0.02)
+
+            code, listing = await run(container, "ls", "-lF", "/srv/s")
+            assert code == 0
+            assert re.fullmatch(rb"total 0\nsrwxr-xr-x    1 root     root             0 [\w :]+ ctl=\n", listing)
+            assert await run(container, "ls", "/srv/s") == (0, b"ctl\n")
+
+    asyncio.run(asyncio.wait_for(main(), 60))

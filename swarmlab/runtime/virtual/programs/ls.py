@@ -68,8 +68,13 @@ class _Lister:
     def entry(self, name: str, path: str) -> _Entry | None:
         """What is at a path; None when nothing is."""
         fs, inner = self._root.at(path)
-        if not fs.exists(inner):
-            return None
+        socket = False
+        try:
+            if not fs.exists(inner):
+                return None
+        except RuntimeError:
+            # A link out of the container's files: the shim of Python programs keeps Unix sockets elsewhere.
+            socket = True
         found = fs.stat(inner)
         kind = found["file_type"]
         uid, gid = self._root.owner(path)
@@ -81,13 +86,13 @@ class _Lister:
         return _Entry(
             name=name,
             path=path,
-            mode=_KINDS.get(kind, stat.S_IFREG) | found["mode"],
+            mode=stat.S_IFSOCK | 0o755 if socket else _KINDS.get(kind, stat.S_IFREG) | found["mode"],
             links=links,
             uid=uid,
             gid=gid,
-            size=_BLOCK if directory else found["size"],
+            size=_BLOCK if directory else 0 if socket else found["size"],
             modified=found["modified"],
-            target=str(fs.read_link(inner)) if kind == "symlink" else "",
+            target=str(fs.read_link(inner)) if kind == "symlink" and not socket else "",
         )
 
     def folders(self, entries: Iterable[_Entry], *, titles: bool) -> list[str]:
@@ -140,6 +145,8 @@ class _Lister:
             return ""
         if stat.S_ISLNK(entry.mode):
             return "@"
+        if stat.S_ISSOCK(entry.mode):
+            return "="
         return "*" if entry.mode & 0o111 else ""
 
     def _details(self, entry: _Entry) -> str:

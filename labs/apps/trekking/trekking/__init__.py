@@ -1,0 +1,1 @@
+"""The Panoramic Trekking App: its settings, and how a server finds it."""

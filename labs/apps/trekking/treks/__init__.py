@@ -1,0 +1,1 @@
+"""Treks and their pictures: what the database holds, and the pages that show it."""
