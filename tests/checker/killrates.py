@@ -5,7 +5,7 @@ PYTHONPATH=tests/checker python tests/checker/killrates.py > docs/mutants.md
 
 import sys
 
-from plays import Mutant, Play, missed, perform, plays, words
+from plays import NOTHING, SOLUTION, Mutant, missed, perform, plays, words
 
 from checker.exercise import available, load
 
@@ -41,8 +41,8 @@ def main() -> None:
     routes = mutants = kills = 0
     for name in available():
         exercise, found = load(name), plays(name)
-        solution = perform(name, Play(name="solution")).points
-        nothing = perform(name, Play(name="nothing"), lines=False).points
+        solution = perform(name, SOLUTION).points
+        nothing = perform(name, NOTHING).points
         right = sum(not missed(perform(name, play)) for play in found.equivalents)
         dead = sum(killed(name, mutant) for mutant in found.mutants)
         conditions = sum(len(step.conditions) for step in exercise.steps)

@@ -43,6 +43,10 @@ class Mutant(Play, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mistake: str = ""
 
 
+#: The exercise's own solution; and only what is there before the exercise begins.
+SOLUTION, NOTHING = Play(name="solution"), Play(name="nothing")
+
+
 class Plays(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The plays of an exercise."""
 
@@ -68,9 +72,10 @@ def every_play() -> Iterator[tuple[str, Play]]:
             yield exercise, play
 
 
-def perform(exercise_id: str, play: Play, *, lines: bool = True) -> Result:
-    """The result of a play; without `lines` nothing is done once the stage is set."""
+def perform(exercise_id: str, play: Play) -> Result:
+    """The result of a play."""
     exercise = load(exercise_id, play.variables, play.seed)
+    lines = play != NOTHING
     answers = {**_right_answers(exercise), **play.answers} if lines else {}
     if not any((step.solution or play.edits.get(step.id)) for step in exercise.steps) and not exercise.start.commands:
         # A question: there is nothing to do in a lab.
