@@ -393,7 +393,11 @@ class RootFs:
             return
         folder = self._private() / hashlib.sha256(os.fsencode(self._directory)).hexdigest()[:16]
         for path, file in below.items():
-            _write_private(folder / path[len(_SECRETS) + 1 :], file.data)
+            real = folder / path[len(_SECRETS) + 1 :]
+            real.unlink(missing_ok=True)
+            _write_private(real, file.data)
+            # Nobody else comes into the folder, so its files may say what they say in Docker.
+            real.chmod(file.mode & 0o777 | 0o400)
         place = Place(_SECRETS, folder)
         if self.is_all_real:
             self._link(place)
