@@ -19,6 +19,7 @@ from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env
 
 from checker.history import RECORDED
+from swarmlab.journal.chain import begin_chain, link
 from swarmlab.journal.schema import FORMAT, SCHEMA
 
 Fields = dict[str, Any]
@@ -57,7 +58,7 @@ class Recorder:
                 self._db.execute("INSERT INTO meta VALUES (?, ?)", (RECORDED, self._engine()))
             if not self._db.execute("SELECT 1 FROM meta WHERE key = ?", (RECORDED,)).fetchone():
                 raise RecorderError(f"{file} is a lab's own journal; record to another file")
-            self._seq: int = self._db.execute("SELECT coalesce(max(seq), 0) FROM commits").fetchone()[0]
+            self._seq, self._link = begin_chain(self._db)
         except sqlite3.DatabaseError as error:
             self.close()
             raise RecorderError(f"{file} is no recording: {error}") from None
@@ -90,7 +91,8 @@ class Recorder:
             self._seq += 1
             self._index += 1
             row = (self._seq, scope, self._index, now, json.dumps({"loop": "recorder"}), json.dumps(changes))
-            self._db.execute("INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?)", row)
+            self._link = link(self._link, row)
+            self._db.execute("INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, self._link))
             self._known[scope] = objects
         return len(changes)
 

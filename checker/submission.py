@@ -1,8 +1,9 @@
 """Handing in: one file with the journal, the attempts and the grade record; and opening such files safely.
 
-The journal's rows are chained by hashes: each link covers the row and all before it. A row that is changed, added or
-taken away after the file was packed breaks the chain. That shows that the file is as it was packed. It does not show
-who did the work, nor that the journal had not been edited before: who has a lab has its journal.
+The rows of both tables are chained by hashes when a submission is packed: each link covers the row and all before it.
+A row that is changed, added or taken away afterwards breaks that chain. Transactions were chained before already, when
+they were written (`swarmlab.journal.chain`), so that what was edited in between shows too. Neither has a secret in it:
+it does not show who did the work, nor that nobody made up a journal with all its links.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ from checker.attempts import FOLDER, Attempts, prepared
 from checker.grader import grade_attempts
 from checker.history import History
 from checker.record import grade_record
+from swarmlab.journal.chain import BrokenChainError, verify_journal
 
 _FORMAT = 1
 _JOURNAL, _MANIFEST, _GRADE = "journal.sqlite", "manifest.json", "grade.json"
@@ -105,6 +107,10 @@ def unpack(file: Path, folder: Path) -> tuple[Manifest, dict[str, Any]]:
     for table, link in found.items():
         if manifest.chain.get(table) != link:
             raise SubmissionError(f"has a journal that was changed after it was packed ({table})")
+    try:
+        verify_journal(folder / _JOURNAL)
+    except BrokenChainError as error:
+        raise SubmissionError(f"has a journal that was edited before it was packed: {error}") from None
     return manifest, record
 
 

@@ -83,6 +83,38 @@ def test_a_changed_journal_is_noticed(submission: Path, tmp_path: Path) -> None:
     assert "changed after it was packed (commits)" in grade_file(submission).error
 
 
+#: Steps that make two transactions change places.
+_SWAP = ((3, 99), (4, 3), (99, 4))
+
+
+@pytest.mark.parametrize(
+    ("statements", "says"),
+    [
+        (["UPDATE commits SET at = at + 1 WHERE seq = 3"], "transaction 3 is not the one that was written after 2"),
+        (["DELETE FROM commits WHERE seq = 3"], "transaction 3 is missing"),
+        ([f"UPDATE commits SET seq = {new} WHERE seq = {old}" for old, new in _SWAP], "transaction 3 is not"),
+        (["DELETE FROM commits WHERE seq > 5"], "transactions 6 to"),
+    ],
+    ids=["edited", "dropped", "moved", "cut off"],
+)  # fmt: skip
+def test_a_journal_that_was_edited_before_it_was_packed_is_noticed(
+    journal: Path, tmp_path: Path, statements: list[str], says: str
+) -> None:
+    with closing(sqlite3.connect(journal)) as db:
+        for statement in statements:
+            db.execute(statement)
+        db.commit()
+    folder = tmp_path / "in"
+    folder.mkdir()
+    pack(journal, folder / "eve.zip", "eve")
+    answer = run.invoke(cli.app, ["grade-all", str(folder), "--workers", "1"])
+
+    assert answer.exit_code == 1
+    assert f"eve.zip has a journal that was edited before it was packed: {says}" in answer.stderr
+    (row,) = csv.DictReader(io.StringIO(answer.stdout))
+    assert (row["points"], row["A1"] if "A1" in row else "") == ("", "")
+
+
 def test_a_row_taken_away_or_moved_breaks_the_chain(journal: Path) -> None:
     whole = chain(journal)
     with closing(sqlite3.connect(journal)) as db:
@@ -188,7 +220,7 @@ def test_records_and_reports(journal: Path, tmp_path: Path) -> None:
     assert sum(float(row["points"]) for row in rows) == 34
     assert rows[0]["learner"] == "'=1+1"
     root = ET.fromstring(report("junit"))
-    assert [(suite.get("name"), suite.get("failures")) for suite in root] == [("A1", "0"), ("B1", "8")]
+    assert [(suite.get("name"), suite.get("failures")) for suite in root] == [("A1", "0"), ("B1", "10")]
     assert "| 1. Initialise the swarm | 3 / 3 |" in report("markdown")
     assert "<h2>B1: The routing mesh</h2>" in report("html")
     assert json.loads(report("json")) == content
