@@ -12,6 +12,8 @@ from swarmlab.journal.reader import Entry, JournalReader, RequestRecord
 
 #: The layout of journals that this checker reads.
 _FORMAT = "1"
+#: What the checker calls itself when it asks engines; its questions are not the learner's.
+CHECKER = "swarmlab-checker"
 #: The entry of a journal's facts that says it was written by `checker record`, and of what.
 RECORDED = "recorded"
 
@@ -44,7 +46,7 @@ class History:
         try:
             self._reader = JournalReader(path)
             facts = self._reader.meta()
-            self._rows = list(self._reader.requests())
+            self._rows = list(self._requests())
         except (sqlite3.DatabaseError, OSError, ValueError) as error:
             raise self._damaged(error) from None
         found = facts.get("format")
@@ -86,11 +88,14 @@ class History:
         """The present end of the journal."""
         try:
             seq = self._reader.last_seq()
-            rows = [row for row in self._reader.requests() if row.after == seq]
+            rows = [row for row in self._requests() if row.after == seq]
         except (sqlite3.DatabaseError, ValueError) as error:
             raise self._damaged(error) from None
         at = max((row.last_at for row in rows), default=0)
         return Marker(seq, at, tuple(sorted((_key(row), row.times) for row in rows)), self.id)
+
+    def _requests(self) -> Iterator[RequestRecord]:
+        return (row for row in self._reader.requests() if row.client != CHECKER)
 
     def _damaged(self, error: Exception) -> NoJournalError:
         return NoJournalError(f"{self._path} cannot be read as a journal: {error}")

@@ -13,6 +13,7 @@ import msgspec
 from stage import Stage
 
 from checker.conditions.answer import Answer
+from checker.conditions.probe import Outcome, Probe
 from checker.document import Document
 from checker.exercise import Exercise, Variable, available, load
 from checker.grader import Attempt, grade
@@ -84,10 +85,28 @@ def perform(exercise_id: str, play: Play) -> Result:
         stage.play(exercise.start.commands)
         with History(stage.path) as history:
             marker = history.marker()
+        evidence: dict[str, str] = {}
+        attempt = Attempt(exercise, marker, answers, evidence=evidence)
         for step in exercise.steps if lines else ():
             stage.play(play.edits.get(step.id, step.solution))
+            if any(isinstance(condition, Probe) for condition in step.conditions):
+                _look(attempt, evidence, stage)
         with History(stage.path) as history:
-            return grade(Attempt(exercise, marker, answers), history)
+            return grade(attempt, history)
+
+
+def _look(attempt: Attempt, evidence: dict[str, str], stage: Stage) -> None:
+    """Check in between, as learners do, so that what can be seen now is kept."""
+    make = stage.prober()
+
+    def prober(probe: Probe) -> Outcome:
+        outcome = make(probe)
+        if outcome.met:
+            evidence[probe.phrase()] = outcome.found
+        return outcome
+
+    with History(stage.path) as history:
+        grade(msgspec.structs.replace(attempt, prober=prober), history)
 
 
 def missed(result: Result) -> list[str]:

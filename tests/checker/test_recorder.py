@@ -86,7 +86,8 @@ def test_what_was_seen_is_graded_and_the_rest_is_unknown(engine: FakeEngine, tmp
     steps = {step.step.id: step for step in result.steps}
     assert all(steps[name].full for name in ("init", "create", "scale"))
     assert steps["info"].possible == 0
-    assert "final state only: what Docker Engine 20.10.24, API 1.41 wrote down" in steps["info"].verdicts[0].error
+    says = "final state only: a recording of Docker Engine 20.10.24, API 1.41 does not hold what was asked"
+    assert steps["info"].verdicts[0].error == says
     assert "drain" in missed(result)
     assert result.possible < 34
     assert "? unknown" in repr(result)
