@@ -13,6 +13,7 @@ from plays import missed
 
 from checker import check
 from checker.recorder import Recorder, RecorderError
+from swarmlab.journal import JournalReader
 
 NODE = {
     "ID": "n", "Spec": {"Role": "manager", "Availability": "active"}, "Status": {"State": "ready"},
@@ -91,6 +92,29 @@ def test_what_was_seen_is_graded_and_the_rest_is_unknown(engine: FakeEngine, tmp
     assert "drain" in missed(result)
     assert result.possible < 34
     assert "? unknown" in repr(result)
+
+
+def test_what_is_removed_in_quick_succession_is_seen_in_order(engine: FakeEngine, tmp_path: Path) -> None:
+    recorder = Recorder(engine, tmp_path / "j.sqlite")
+    engine.init()
+    engine.service(1, 1)
+    engine.tables["configs"] = [{"ID": "c", "Spec": {"Name": "app"}}]
+    recorder.look(5)
+    engine.tables["services"] = engine.tables["tasks"] = engine.tables["configs"] = []
+    told = [
+        ("service", "create", "w"),
+        ("service", "remove", "w"),
+        ("service", "remove", "x"),
+        ("config", "remove", "c"),
+    ]
+    counts = [recorder.removed({"Type": t, "Action": a, "Actor": {"ID": i}, "timeNano": 4}) for t, a, i in told]
+    recorder.look(6)
+    recorder.close()
+    with JournalReader(tmp_path / "j.sqlite") as reader:
+        written = [(entry.at, [(c.operation, c.kind) for c in entry.changes]) for entry in reader.entries()]
+
+    assert counts == [0, 1, 0, 1]
+    assert written[1:] == [(5, [("delete", "service")]), (5, [("delete", "config")]), (6, [("delete", "task")])]
 
 
 def test_a_recording_goes_on(engine: FakeEngine, tmp_path: Path) -> None:
