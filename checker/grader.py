@@ -243,18 +243,23 @@ def grade_attempts(attempts: Sequence[Attempt], history: History | None) -> list
     for entry in history.entries() if history is not None else ():
         for group in groups:
             group.before(entry, swarms, membership)
-        if entry.scope.startswith(_ENGINE):
+        scope, changes = entry.scope, entry.changes
+        if scope.startswith(_ENGINE):
             _follow(entry, membership)
-            continue
-        swarm = swarms.get(entry.scope)
+            # Containers belong to the swarm that their engine is in.
+            scope = membership.get(scope.removeprefix(_ENGINE), "")
+            changes = tuple(change for change in changes if change.kind == "container")
+            if not changes or scope not in swarms:
+                continue
+        swarm = swarms.get(scope)
         if swarm is None:
-            swarm = swarms[entry.scope] = Swarm()
+            swarm = swarms[scope] = Swarm()
             for group in groups:
-                group.appears(entry.scope, swarm)
+                group.appears(scope, swarm)
         swarm.at, swarm.by_client = entry.at, not entry.actor.get("loop")
-        keys = {key for change in entry.changes for key in swarm.apply(change)}
+        keys = {key for change in changes for key in swarm.apply(change)}
         for group in groups:
-            group.changed(entry.scope, keys)
+            group.changed(scope, keys)
     for group in groups:
         group.before(None, swarms, membership)
     # A recording has nothing about engines; its last swarm is the one that is there.

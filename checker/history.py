@@ -12,8 +12,6 @@ from swarmlab.journal.reader import Entry, JournalReader, RequestRecord
 
 #: The layout of journals that this checker reads.
 _FORMAT = "1"
-#: What the checker calls itself when it asks engines; its questions are not the learner's.
-CHECKER = "swarmlab-checker"
 #: The entry of a journal's facts that says it was written by `checker record`, and of what.
 RECORDED = "recorded"
 
@@ -46,7 +44,7 @@ class History:
         try:
             self._reader = JournalReader(path)
             facts = self._reader.meta()
-            self._rows = list(self._requests())
+            self._rows = list(self._reader.requests())
         except (sqlite3.DatabaseError, OSError, ValueError) as error:
             raise self._damaged(error) from None
         found = facts.get("format")
@@ -73,7 +71,15 @@ class History:
         """Every transaction, in order."""
         try:
             yield from self._reader.entries()
-        except (sqlite3.DatabaseError, msgspec.MsgspecError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (
+            sqlite3.DatabaseError,
+            msgspec.MsgspecError,
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise self._damaged(error) from None
 
     def reads(self, marker: Marker = BEGINNING) -> list[Read]:
@@ -88,14 +94,11 @@ class History:
         """The present end of the journal."""
         try:
             seq = self._reader.last_seq()
-            rows = [row for row in self._requests() if row.after == seq]
+            rows = [row for row in self._reader.requests() if row.after == seq]
         except (sqlite3.DatabaseError, ValueError) as error:
             raise self._damaged(error) from None
         at = max((row.last_at for row in rows), default=0)
         return Marker(seq, at, tuple(sorted((_key(row), row.times) for row in rows)), self.id)
-
-    def _requests(self) -> Iterator[RequestRecord]:
-        return (row for row in self._reader.requests() if row.client != CHECKER)
 
     def _damaged(self, error: Exception) -> NoJournalError:
         return NoJournalError(f"{self._path} cannot be read as a journal: {error}")

@@ -15,7 +15,7 @@ import requests
 from docker.errors import APIError, DockerException
 
 from checker.conditions.probe import Exec, File, Http, Outcome, Probe, What
-from checker.history import CHECKER
+from checker.reads import CHECKER
 
 #: Seconds for one answer, the number of tries, and the seconds between them.
 _PATIENCE, _TRIES, _PAUSE = 3.0, 3, 0.5

@@ -135,6 +135,7 @@ class Recorder:
                 "network": (_network(n) for n in self._client.networks() if n.get("Scope") == "swarm"),
                 "config": map(_blob, self._client.configs()),
                 "secret": map(_blob, self._client.secrets()),
+                "container": map(_container, self._client.containers(all=True)),
             }
             objects = {(kind, str(one["ID"])): _plain(one) for kind, ones in parts.items() for one in ones}
         except APIError as error:
@@ -221,6 +222,16 @@ def _task(task: Mapping[str, Any]) -> Fields:
 def _network(network: Mapping[str, Any]) -> Fields:
     spec = {"Name": network.get("Name"), "DriverConfiguration": {"Name": network.get("Driver")}}
     return {"ID": network["Id"], "Spec": spec}
+
+
+def _container(container: Mapping[str, Any]) -> Fields:
+    keys = ("Type", "Source", "Destination")
+    return {
+        "ID": container["Id"],
+        "Image": container.get("Image"),
+        "TaskID": (container.get("Labels") or {}).get("com.docker.swarm.task.id"),
+        "Mounts": [{key: mount.get(key) for key in keys} for mount in container.get("Mounts") or ()],
+    }
 
 
 def _blob(blob: Mapping[str, Any]) -> Fields:

@@ -90,13 +90,12 @@ def perform(exercise_id: str, play: Play) -> Result:
         for step in exercise.steps if lines else ():
             stage.play(play.edits.get(step.id, step.solution))
             if any(isinstance(condition, Probe) for condition in step.conditions):
-                _look(attempt, evidence, stage)
-        with History(stage.path) as history:
-            return grade(attempt, history)
+                _check(attempt, evidence, stage)
+        return _check(attempt, evidence, stage)
 
 
-def _look(attempt: Attempt, evidence: dict[str, str], stage: Stage) -> None:
-    """Check in between, as learners do, so that what can be seen now is kept."""
+def _check(attempt: Attempt, evidence: dict[str, str], stage: Stage) -> Result:
+    """Check as learners do, in between, too: what can be seen now is kept."""
     make = stage.prober()
 
     def prober(probe: Probe) -> Outcome:
@@ -106,7 +105,7 @@ def _look(attempt: Attempt, evidence: dict[str, str], stage: Stage) -> None:
         return outcome
 
     with History(stage.path) as history:
-        grade(msgspec.structs.replace(attempt, prober=prober), history)
+        return grade(msgspec.structs.replace(attempt, prober=prober), history)
 
 
 def missed(result: Result) -> list[str]:

@@ -16,8 +16,9 @@ from checker.attempts import Attempts, Record
 from checker.conditions.probe import Outcome, Probe
 from checker.exercise import parse
 from checker.grader import Attempt, grade
-from checker.history import CHECKER, History
+from checker.history import History
 from checker.probes import Access, Prober, engines_access
+from checker.reads import CHECKER
 from checker.session import Session
 from swarmlab import lab
 

@@ -38,7 +38,7 @@ class FakeEngine:
         return self.swarm
 
     def __getattr__(self, name: str) -> Any:
-        return lambda: self.tables.get(name, [])
+        return lambda **_: self.tables.get(name, [])
 
     def init(self) -> None:
         self.swarm = {"ID": "s", "Spec": {}, "JoinTokens": {"Worker": "SWMTKN-1-secret"}}
