@@ -137,7 +137,8 @@ def _check_memory(host: HostConfig, *, update: bool) -> None:
     if not host.memory and host.memory_swap > 0 and not update:
         raise bad_request("You should always set the Memory limit when using Memoryswap limit, see usage")
     swappiness = host.memory_swappiness
-    if swappiness is not None and not 0 <= swappiness <= _MAXIMUM_SWAPPINESS:
+    # The docker command sends -1 when nobody asked for any.
+    if swappiness is not None and swappiness != -1 and not 0 <= swappiness <= _MAXIMUM_SWAPPINESS:
         raise bad_request(f"Invalid value: {swappiness}, valid memory swappiness range is 0-100")
     if 0 < host.memory_reservation < _LEAST_MEMORY:
         raise bad_request("Minimum memory reservation allowed is 6MB")
