@@ -32,7 +32,11 @@ T = TypeVar("T", bound="Record | Best")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is kept of an attempt. `hints` counts each step's tiers shown; `given_up` says `solved` or `skipped`."""
+    """What is kept of an attempt.
+
+    `begun` says whether it was started, rather than beginning with the journal. `hints` counts each step's tiers shown;
+    `given_up` says `solved` or `skipped`; `evidence` is what probes found, by what was wanted.
+    """
 
     format: int = _FORMAT
     exercise: str
@@ -42,6 +46,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     answers: dict[str, tuple[str, ...]] = {}
     hints: dict[str, int] = {}
     given_up: dict[str, str] = {}
+    evidence: dict[str, str] = {}
+    begun: bool = True
 
 
 class Best(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,11 +69,12 @@ class Attempts:
         """The attempt at an exercise; one that begins with the journal if none was started in it."""
         record = self._read(self._file(exercise), Record)
         if record is None:
-            return Record(exercise=exercise, marker=Marker(journal=self._id))
+            return Record(exercise=exercise, marker=Marker(journal=self._id), begun=False)
         if record.marker.journal in {"", self._id}:
             return record
-        # Hints and steps that were given up belong to work that is gone; an answer is the learner's own as before.
-        return msgspec.structs.replace(record, marker=Marker(journal=self._id), hints={}, given_up={})
+        # Hints, evidence and given-up steps belong to work that is gone; an answer is the learner's own as before.
+        marker = Marker(journal=self._id)
+        return msgspec.structs.replace(record, marker=marker, hints={}, given_up={}, evidence={}, begun=False)
 
     def put(self, record: Record) -> None:
         """Keep an attempt; the file is whole at every moment."""
@@ -75,11 +82,10 @@ class Attempts:
 
     def started(self, exercise: str) -> bool:
         """Whether an attempt at an exercise was started in this journal."""
-        record = self._read(self._file(exercise), Record)
-        return record is not None and record.marker.journal in {"", self._id}
+        return self.get(exercise).begun
 
     def all(self) -> list[Record]:
-        """Every attempt that was started."""
+        """Every attempt of which something is kept."""
         return [self.get(file.stem) for file in sorted(self._folder.glob("*.json"))]
 
     def best(self, exercise: str) -> Mapping[str, int | float]:
@@ -137,7 +143,7 @@ class Attempts:
 def prepared(record: Record, variables: dict[str, Variable] | None = None) -> Attempt:
     """The attempt as the grader needs it, with `variables` over those that it was started with."""
     exercise = load(record.exercise, {**record.variables, **(variables or {})}, record.seed)
-    return Attempt(exercise, record.marker, record.answers, record.given_up, seed=record.seed)
+    return Attempt(exercise, record.marker, record.answers, record.given_up, record.evidence, seed=record.seed)
 
 
 def with_answer(record: Record, exercise: Exercise, step: str, chosen: Sequence[str]) -> Record:

@@ -12,7 +12,19 @@ from rich.text import Text
 
 from checker import check as grade_exercise
 from checker import cli_grade, cli_work
-from checker.cli_common import Assignments, Exit, Id, JournalFile, Json, Name, assignments, fail, print_json, telling
+from checker.cli_common import (
+    Assignments,
+    Engines,
+    Exit,
+    Id,
+    JournalFile,
+    Json,
+    Name,
+    assignments,
+    fail,
+    print_json,
+    telling,
+)
 from checker.conditions import AnyCondition
 from checker.conditions.answer import Answer
 from checker.exercise import available, load
@@ -56,12 +68,17 @@ def show(exercise: Id) -> None:
 
 @app.command()
 def check(
-    exercise: Id, json_: Json = False, journal: JournalFile = None, name: Name = None, set_: Assignments = None
+    exercise: Id,
+    json_: Json = False,
+    journal: JournalFile = None,
+    name: Name = None,
+    set_: Assignments = None,
+    engine: Engines = None,
 ) -> None:
     """Grade an exercise from what happened in the lab. Exit code 0: full marks, 1: not yet, 2: could not be judged."""
     values = assignments(set_)
     with telling():
-        result = grade_exercise(exercise, journal=journal, lab=name, variables=values)
+        result = grade_exercise(exercise, journal=journal, lab=name, variables=values, engines=engine or ())
     if json_:
         print_json(result.to_dict())
     else:

@@ -19,6 +19,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Id = Annotated[str, typer.Argument(metavar="EXERCISE", help="The exercise's id, such as A1.")]
 JournalFile = Annotated[Path | None, typer.Option("--journal", help="Use this journal file.")]
 Name = Annotated[str | None, typer.Option("--name", help="The lab. [default: $SWARMLAB_LAB, else default]")]
+Engines = Annotated[
+    list[str] | None,
+    typer.Option("--engine", metavar="ENDPOINT", help="With --journal: probe this engine; a manager first."),
+]
 Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a variable.")]
 StepId = Annotated[str, typer.Option("--step", help="A step's id or number. [default: the next one to do]")]
 

@@ -17,6 +17,7 @@ from checker.grader import grade_attempts
 from checker.history import History
 from checker.record import SCHEMA, grade_record
 from checker.reports import FORMS, table
+from checker.session import probe
 from checker.source import find_journal
 from checker.submission import pack
 
@@ -36,6 +37,8 @@ def grade(
         path = find_journal(journal, name)
         known = Attempts(path)
         ids = [load(exercise).id for exercise in exercises or ()] or [record.exercise for record in known.all()]
+        if journal is None:
+            probe(ids or available(), name)
         attempts = [prepared(known.get(exercise)) for exercise in ids or available()]
         with History(path) as history:
             results = grade_attempts(attempts, history)
@@ -66,7 +69,10 @@ def submit(
     who = learner or getpass.getuser()
     target = output or Path(f"{who.replace('/', '-')}.zip")
     with telling():
-        record = pack(find_journal(journal, name), target, who)
+        path = find_journal(journal, name)
+        if journal is None:
+            probe([one.exercise for one in Attempts(path).all()], name)
+        record = pack(path, target, who)
     typer.echo(f"{target}: {record['points']} of {record['possible']} points in {len(record['exercises'])} exercises")
 
 

@@ -1,5 +1,6 @@
 """Commands for learners at work: start, watch, hint, answer, solve, skip, progress, notebook."""
 
+import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from checker.cli_common import Assignments, Exit, Id, JournalFile, Name, StepId, assignments, fail, telling
+from checker.cli_common import Assignments, Engines, Exit, Id, JournalFile, Name, StepId, assignments, fail, telling
 from checker.conditions.answer import Answer
 from checker.exercise import available
 from checker.history import History
@@ -52,10 +53,10 @@ def start(
             typer.echo(f"    {line}")
 
 
-def watch(exercise: Id, journal: JournalFile = None, name: Name = None) -> None:
+def watch(exercise: Id, journal: JournalFile = None, name: Name = None, engine: Engines = None) -> None:
     """Check again at every change of the cluster, until all is done or you press Ctrl-C."""
     with telling():
-        session = Session(exercise, journal=journal, lab=name)
+        session = Session(exercise, journal=journal, lab=name, engines=engine or ())
         result, seen = session.check(), _end(session)
         try:
             with Live(_picture(result), console=Console(), auto_refresh=False) as live:
@@ -116,8 +117,11 @@ def solve(
                 if isinstance(condition, Answer):
                     session.answer([k for k, s in condition.statements.items() if s.right], one.id)
             lines += one.solution
+        with History(session.journal) as history:
+            # What is recorded is not ours: the docker command is to talk to it already.
+            environment = dict(os.environ) if history.recorded else lab_environment(name)
         # All in one folder: later steps use the files of earlier ones.
-        run_lines(lines, lab_environment(name), folder, typer.echo)
+        run_lines(lines, environment, folder, typer.echo)
     typer.echo("Solved; these steps give no credit.")
 
 

@@ -1,7 +1,8 @@
 """Grading many submissions from their journals, in parallel, without running anything that learners wrote."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -40,7 +41,22 @@ def grade_all(folder: Path, exercises: Sequence[str] = (), workers: int | None =
             raise UnknownExerciseError(f"there is no exercise {exercise!r} (there are {', '.join(available())})")
     files = sorted(folder.glob(f"*{SUFFIX}"))
     with ProcessPoolExecutor(max_workers=workers) as pool:
-        return list(pool.map(grade_file, files, [tuple(exercises)] * len(files), chunksize=4))
+        futures = [pool.submit(grade_file, file, tuple(exercises)) for file in files]
+        return [_result(future, file, exercises) for future, file in zip(futures, files, strict=True)]
+
+
+def _result(future: "Future[Graded]", file: Path, exercises: Sequence[str]) -> Graded:
+    """What came of a file; once more in a process of its own when a process ended, be it that of another file."""
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        try:
+            with ProcessPoolExecutor(max_workers=1) as pool:
+                return pool.submit(grade_file, file, tuple(exercises)).result()
+        except BrokenProcessPool:
+            return Graded(
+                file.name, None, None, "could not be graded: the process ended (was there too little memory?)"
+            )
 
 
 def grade_file(file: Path, exercises: Sequence[str] = ()) -> Graded:

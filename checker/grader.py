@@ -1,14 +1,14 @@
 """Grading: one pass over what happened, every condition watching each swarm that there was."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import TypeVar
 
 import msgspec
 
 from checker.conditions import AnyCondition, Finding, Observer
 from checker.conditions.answer import AnswerObserver
-from checker.conditions.probe import Outcome, ProbeObserver
+from checker.conditions.probe import Probe, ProbeObserver, Prober
 from checker.exercise import Exercise, Step
 from checker.history import BEGINNING, History, Marker
 from checker.reads import Read
@@ -24,14 +24,15 @@ _ENGINE = "engine:"
 class Attempt(msgspec.Struct, frozen=True):
     """A learner's attempt at an exercise: when it began, what was answered, which steps do not count and why.
 
-    `probes` are outcomes by step and number of the condition, from 0.
+    `evidence` is what probes found at earlier checks, by what was wanted; `prober` makes probes now.
     """
 
     exercise: Exercise
     marker: Marker = BEGINNING
     answers: Mapping[str, Sequence[str]] = {}
     given_up: Mapping[str, str] = {}
-    probes: Mapping[tuple[str, int], Outcome] = {}
+    evidence: Mapping[str, str] = {}
+    prober: Prober | None = None
     seed: int = 0
 
 
@@ -45,8 +46,8 @@ class _Guard:
         self._error = ""
         self._observer: Observer | None = self._guarded(condition.observe)
         self.interests = self._observer.interests if self._observer is not None else frozenset[str]()
-        if recorded is not None and condition.needs_full_journal:
-            self._give_up(f"final state only: what {recorded} wrote down does not hold every moment")
+        if recorded is not None and condition.not_recorded:
+            self._give_up(f"final state only: a recording of {recorded} does not hold {condition.not_recorded}")
             return
         observer = self._observer
         if isinstance(observer, AnswerObserver) and answers is not None:
@@ -54,9 +55,24 @@ class _Guard:
         if observer is not None:
             self._guarded(lambda: observer.begin(swarm))
 
-    def told(self, outcome: Outcome | None) -> None:
-        if outcome is not None and isinstance(self._observer, ProbeObserver):
-            self._observer.told(outcome)
+    def seen(self, evidence: Mapping[str, str]) -> None:
+        condition, observer = self._condition, self._observer
+        if isinstance(condition, Probe) and isinstance(observer, ProbeObserver) and condition.phrase() in evidence:
+            observer.seen(evidence[condition.phrase()])
+
+    @property
+    def is_probe(self) -> bool:
+        return isinstance(self._condition, Probe)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing can come of it any more."""
+        return bool(self._error)
+
+    def probe(self, swarm: Swarm, prober: Prober) -> None:
+        observer = self._observer
+        if isinstance(observer, ProbeObserver):
+            self._guarded(lambda: observer.probe(swarm, prober))
 
     def changed(self, swarm: Swarm) -> None:
         observer = self._observer
@@ -71,12 +87,13 @@ class _Guard:
         if observer is not None:
             self._guarded(lambda: observer.asked(swarm, read))
 
-    def verdict(self, swarm: Swarm) -> Verdict:
+    def verdict(self, swarm: Swarm) -> tuple[Verdict, bool]:
+        """The verdict, and whether the step can do without it."""
         condition, observer = self._condition, self._observer
         finding = self._guarded(lambda: observer.finding(swarm)) if observer is not None else None
         if finding is None:
             finding = Finding(False, f"could not be checked: {self._error}", "that the checker can judge this")
-        return Verdict(
+        verdict = Verdict(
             met=finding.met,
             found=finding.found,
             expected=finding.expected,
@@ -85,6 +102,7 @@ class _Guard:
             error=self._error or finding.unknown,
             at=finding.at,
         )
+        return verdict, finding.spare
 
     def met(self, swarm: Swarm) -> bool:
         """Whether the condition is met, without words."""
@@ -118,8 +136,8 @@ class _Try:
         for step in attempt.exercise.steps:
             answers = attempt.answers.get(step.id)
             guards = [_Guard(condition, swarm, answers, recorded) for condition in step.conditions]
-            for number, guard in enumerate(guards):
-                guard.told(attempt.probes.get((step.id, number)))
+            for guard in guards:
+                guard.seen(attempt.evidence)
             signs = [_Guard(mistake.sign, swarm, answers, recorded) for mistake in step.mistakes]
             self._steps.append((step, guards, signs))
         self._guards = [guard for _, guards, signs in self._steps for guard in (*guards, *signs)]
@@ -140,11 +158,22 @@ class _Try:
         for guard in self._guards:
             guard.asked(self.swarm, read)
 
+    def probe(self, prober: Prober) -> None:
+        """Make the probes of steps that lack nothing else.
+
+        A page that the checker opens is in the journal as if the learner had; it comes too late to earn points.
+        """
+        for _, guards, _ in self._steps:
+            if all(guard.is_probe or guard.is_unknown or guard.met(self.swarm) for guard in guards):
+                for guard in guards:
+                    guard.probe(self.swarm, prober)
+
     def results(self) -> list[StepResult]:
         return [self._result(*step) for step in self._steps]
 
     def _result(self, step: Step, guards: list[_Guard], signs: list[_Guard]) -> StepResult:
-        verdicts = [guard.verdict(self.swarm) for guard in guards]
+        every = [guard.verdict(self.swarm) for guard in guards]
+        verdicts = [verdict for verdict, spare in every if not spare] or [verdict for verdict, _ in every]
         mistakes: list[str] = []
         if not all(verdict.met for verdict in verdicts):
             pairs = zip(step.mistakes, signs, strict=True)
@@ -188,12 +217,18 @@ class _Group:
         if found is not None:
             found.changed(keys)
 
-    def result(self) -> Result:
-        """A learner may leave a swarm and make another. Each step counts where it went best.
+    def result(self, alive: Set[str]) -> Result:
+        """What it came to; `alive` are the swarms that engines are in now, which can be probed.
+
+        A learner may leave a swarm and make another. Each step counts where it went best.
 
         So neither an attempt that went wrong nor anything done later takes marks away. Of equally good ones the latest
         counts: that is the one the learner remembers.
         """
+        prober = self.attempt.prober
+        for scope, one in self._tries.items():
+            if prober is not None and scope in alive:
+                one.probe(prober)
         tries = list(self._tries.values()) or [_Try(self.attempt, Swarm(), self._recorded)]
         results = [one.results() for one in tries]
         best = [max(reversed(ones), key=lambda one: one.earned) for ones in zip(*results, strict=True)]
@@ -208,21 +243,28 @@ def grade_attempts(attempts: Sequence[Attempt], history: History | None) -> list
     for entry in history.entries() if history is not None else ():
         for group in groups:
             group.before(entry, swarms, membership)
-        if entry.scope.startswith(_ENGINE):
+        scope, changes = entry.scope, entry.changes
+        if scope.startswith(_ENGINE):
             _follow(entry, membership)
-            continue
-        swarm = swarms.get(entry.scope)
+            # Containers belong to the swarm that their engine is in.
+            scope = membership.get(scope.removeprefix(_ENGINE), "")
+            changes = tuple(change for change in changes if change.kind == "container")
+            if not changes or scope not in swarms:
+                continue
+        swarm = swarms.get(scope)
         if swarm is None:
-            swarm = swarms[entry.scope] = Swarm()
+            swarm = swarms[scope] = Swarm()
             for group in groups:
-                group.appears(entry.scope, swarm)
+                group.appears(scope, swarm)
         swarm.at, swarm.by_client = entry.at, not entry.actor.get("loop")
-        keys = {key for change in entry.changes for key in swarm.apply(change)}
+        keys = {key for change in changes for key in swarm.apply(change)}
         for group in groups:
-            group.changed(entry.scope, keys)
+            group.changed(scope, keys)
     for group in groups:
         group.before(None, swarms, membership)
-    return [group.result() for group in groups]
+    # A recording has nothing about engines; its last swarm is the one that is there.
+    alive = set(membership.values()) or set(list(swarms)[-1:])
+    return [group.result(alive) for group in groups]
 
 
 def grade(attempt: Attempt | Exercise, history: History | None) -> Result:

@@ -71,7 +71,15 @@ class History:
         """Every transaction, in order."""
         try:
             yield from self._reader.entries()
-        except (sqlite3.DatabaseError, msgspec.MsgspecError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (
+            sqlite3.DatabaseError,
+            msgspec.MsgspecError,
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise self._damaged(error) from None
 
     def reads(self, marker: Marker = BEGINNING) -> list[Read]:

@@ -1,6 +1,6 @@
 """What notebooks call. Everything shows itself as HTML, and as text where there is none; state is in files only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -32,12 +32,14 @@ def check(
     lab: str | None = None,
     variables: Mapping[str, Variable] | None = None,
     steps: str = "",
+    engines: Sequence[str] = (),
 ) -> Result:
     """Grade an exercise (`A1`) from what happened in a lab since `checker start`, or else since its beginning or reset.
 
     `journal` is a journal file; without it the lab's own is read: that of the lab named `lab`, else $SWARMLAB_LAB, else
     `default`. `variables` replace the exercise's own, such as the service's name. `steps` limits the report to some
-    steps, counted from 1 (`4-7`, or `3`).
+    steps, counted from 1 (`4-7`, or `3`). `engines` are endpoints of what `journal` records, a manager first, to be
+    probed.
 
     Raises UnknownExerciseError, VariableError, NoJournalError, DocumentError when a variable's value makes no sense,
     and ValueError for `steps` of another form.
@@ -45,7 +47,7 @@ def check(
     first, _, last = steps.partition("-")
     numbers = range(int(first), int(last or first) + 1) if steps else None
     load(exercise, variables)
-    result = Session(exercise, journal=journal, lab=lab).check(variables)
+    result = Session(exercise, journal=journal, lab=lab, engines=engines).check(variables)
     return result if numbers is None else result.only(numbers)
 
 

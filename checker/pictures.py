@@ -239,8 +239,10 @@ def stack(*, proxied: bool = False) -> str:
     way = "A browser opens port {} of a node. The routing mesh hands the request to a task of the service {}"
     description = "A stack named test_swarm in a swarm. "
     if proxied:
-        description += way.format("1337", "nginx, which has its configuration from the config nginx_conf. nginx sends it on")
-        description += " to the service web: gunicorn with the Django application, two tasks, in turns. "
+        description += way.format("1337", "nginx, which has its configuration from the config nginx_conf")
+        description += (
+            ". nginx sends it on to the service web: gunicorn with the Django application, two tasks, in turns. "
+        )
     else:
         description += way.format("8000", "web, which is Django's development server") + ". "
     description += "web finds the service db, PostgreSQL, by its name on the network test_swarm_default, "

@@ -18,12 +18,15 @@ from urllib.parse import parse_qs, unquote
 from swarmlab.journal.reader import RequestRecord
 
 _CLI = "Docker-Client/"
-#: The lab's own programs; what they ask is nobody's work.
+#: The lab's own programs, the checker among them; what they ask is nobody's work.
 _OWN = "swarmlab"
+CHECKER = f"{_OWN}-checker"
 #: How far apart, in nanoseconds of swarm time, two calls of one command may be when something happened in between. The
 #: command makes its calls at once; longer, and the next command of a script would be taken for a part of this one.
 _NEAR = 250_000_000
 _FULL_ID = 25
+#: The lowest status of an answer that refuses something.
+_ERROR = 400
 _COLLECTIONS = ("nodes", "services", "tasks", "published", "configs", "secrets", "containers")
 _STACK = "com.docker.stack.namespace"
 
@@ -111,6 +114,7 @@ _RULES = (
         "GET /tasks", "stack ps", (_Claim(_NODE, full_id=True),), lambda call: _labelled(call, whole=True), "label",
         every=True,
     ),
+    _Rule("GET /nodes", "node ls", when=lambda call: call.row.status >= _ERROR, refusable=True),
     _Rule("GET /nodes", "node ls", (_Claim("GET /info"),), required=True),
     _Rule(_NODE, "node inspect", (_Claim("GET /info", before=True),), lambda call: len(call.reference) == _FULL_ID),
     _Rule(_NODE, "node inspect"),
@@ -133,7 +137,7 @@ _RULES = (
 
 
 def recognise(rows: Iterable[RequestRecord]) -> list[Read]:
-    """The commands behind the calls of a journal. Refused calls are not commands that anybody learnt from."""
+    """The commands behind the calls of a journal, refused ones only where the refusal teaches something."""
     clients: dict[tuple[str, str], _Calls] = {}
     for row in rows:
         if not row.client.startswith(_OWN):
@@ -155,7 +159,7 @@ def _apply(rule: _Rule, calls: _Calls, *, claims: bool) -> list[Read]:
         claimed = sum(_claim(claim, call, calls, times, every=rule.every) for claim in rule.claims) if claims else times
         if rule.required:
             times = min(times, claimed)
-        refused = call.row.status >= 400
+        refused = call.row.status >= _ERROR
         if rule.command is not None and times and (rule.refusable or not refused):
             row = call.row
             subjects = call.filters[rule.subject] if rule.subject else frozenset({call.reference} - {""})

@@ -1,7 +1,8 @@
 """Writing down what happens on real engines, in the form of a lab's journal: `checker record`.
 
 A manager is asked for everything whenever it tells of an event, and from time to time anyway. What came and went in
-between was not seen, nobody knows who asked for a change, and questions (`docker service ls`) leave no trace.
+between was not seen (but what was removed, and in which order), nobody knows who asked for a change, and questions
+(`docker service ls`) leave no trace.
 Conditions that need those say so, and cost nothing.
 """
 
@@ -10,7 +11,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import docker
@@ -19,6 +22,7 @@ from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env
 
 from checker.history import RECORDED
+from swarmlab.journal.chain import begin_chain, link
 from swarmlab.journal.schema import FORMAT, SCHEMA
 
 Fields = dict[str, Any]
@@ -57,7 +61,7 @@ class Recorder:
                 self._db.execute("INSERT INTO meta VALUES (?, ?)", (RECORDED, self._engine()))
             if not self._db.execute("SELECT 1 FROM meta WHERE key = ?", (RECORDED,)).fetchone():
                 raise RecorderError(f"{file} is a lab's own journal; record to another file")
-            self._seq: int = self._db.execute("SELECT coalesce(max(seq), 0) FROM commits").fetchone()[0]
+            self._seq, self._link = begin_chain(self._db)
         except sqlite3.DatabaseError as error:
             self.close()
             raise RecorderError(f"{file} is no recording: {error}") from None
@@ -65,6 +69,7 @@ class Recorder:
             self.close()
             raise
         self._index = self._seq
+        self._at = 0
         self._known: dict[str, dict[tuple[str, str], Fields]] = {}
 
     def close(self) -> None:
@@ -87,12 +92,33 @@ class Recorder:
                 changes.append(["u", kind, object_id, changed])
         changes += [["d", *key] for key in known if key not in objects]
         if changes:
-            self._seq += 1
-            self._index += 1
-            row = (self._seq, scope, self._index, now, json.dumps({"loop": "recorder"}), json.dumps(changes))
-            self._db.execute("INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?)", row)
+            self._write(scope, now, changes)
             self._known[scope] = objects
         return len(changes)
+
+    def removed(self, event: Mapping[str, Any]) -> int:
+        """Write down what an event says was removed; return how many changes that is.
+
+        So what was removed one after the other is not seen as removed together.
+        """
+        if event.get("Action") != "remove":
+            return 0
+        key = (str(event.get("Type")), str((event.get("Actor") or {}).get("ID")))
+        for scope, known in self._known.items():
+            if key in known:
+                self._write(scope, int(event.get("timeNano") or 0), [["d", *key]])
+                del known[key]
+                return 1
+        return 0
+
+    def _write(self, scope: str, now: int, changes: list[list[Any]]) -> None:
+        self._seq += 1
+        self._index += 1
+        # Engines tell the time of their events; a later transaction is not earlier than the one before it.
+        self._at = max(self._at, now)
+        row = (self._seq, scope, self._index, self._at, json.dumps({"loop": "recorder"}), json.dumps(changes))
+        self._link = link(self._link, row)
+        self._db.execute("INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, self._link))
 
     def _engine(self) -> str:
         version = self._client.version()
@@ -109,6 +135,7 @@ class Recorder:
                 "network": (_network(n) for n in self._client.networks() if n.get("Scope") == "swarm"),
                 "config": map(_blob, self._client.configs()),
                 "secret": map(_blob, self._client.secrets()),
+                "container": map(_container, self._client.containers(all=True)),
             }
             objects = {(kind, str(one["ID"])): _plain(one) for kind, ones in parts.items() for one in ones}
         except APIError as error:
@@ -142,8 +169,9 @@ def record(file: Path, *, host: str | None, every: float, seconds: float | None,
         recorder = Recorder(client, file)
     except (DockerException, requests.RequestException, ValueError) as error:
         raise RecorderError(f"no engine answers: {error}") from None
-    happened, ended = threading.Event(), threading.Event()
-    threading.Thread(target=_listen, args=(client, happened, ended), daemon=True).start()
+    events: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
+    ended = threading.Event()
+    threading.Thread(target=_listen, args=(client, events, ended), daemon=True).start()
     end = None if seconds is None else time.monotonic() + seconds
     say(f"recording to {file}; Ctrl-C ends it")
     try:
@@ -155,8 +183,11 @@ def record(file: Path, *, host: str | None, every: float, seconds: float | None,
                 count = 0
             if count:
                 say(f"{count} changes")
-            happened.wait(every if end is None else max(0, min(every, end - time.monotonic())))
-            happened.clear()
+            with suppress(Empty):
+                event = events.get(timeout=every if end is None else max(0, min(every, end - time.monotonic())))
+                while True:
+                    recorder.removed(event)
+                    event = events.get_nowait()
     except KeyboardInterrupt:
         pass
     finally:
@@ -164,13 +195,13 @@ def record(file: Path, *, host: str | None, every: float, seconds: float | None,
         recorder.close()
 
 
-def _listen(client: Any, happened: threading.Event, ended: threading.Event) -> None:
-    """Tell of every event; begin again when the engine has been away."""
+def _listen(client: Any, events: SimpleQueue[Mapping[str, Any]], ended: threading.Event) -> None:
+    """Hand on every event; begin again when the engine has been away."""
     while not ended.is_set():
         try:
-            stream: Iterator[Any] = client.events()
-            for _ in stream:
-                happened.set()
+            stream: Iterator[Any] = client.events(decode=True)
+            for event in stream:
+                events.put(event)
                 if ended.is_set():
                     return
         except (DockerException, requests.RequestException):
@@ -191,6 +222,16 @@ def _task(task: Mapping[str, Any]) -> Fields:
 def _network(network: Mapping[str, Any]) -> Fields:
     spec = {"Name": network.get("Name"), "DriverConfiguration": {"Name": network.get("Driver")}}
     return {"ID": network["Id"], "Spec": spec}
+
+
+def _container(container: Mapping[str, Any]) -> Fields:
+    keys = ("Type", "Source", "Destination")
+    return {
+        "ID": container["Id"],
+        "Image": container.get("Image"),
+        "TaskID": (container.get("Labels") or {}).get("com.docker.swarm.task.id"),
+        "Mounts": [{key: mount.get(key) for key in keys} for mount in container.get("Mounts") or ()],
+    }
 
 
 def _blob(blob: Mapping[str, Any]) -> Fields:

@@ -1,17 +1,18 @@
 """What a learner does with an exercise: start it, check it, take hints, answer, let it be solved, skip steps."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from checker.attempts import Attempts, Record, prepared, with_answer
 from checker.conditions.answer import Answer
+from checker.conditions.probe import Probe
 from checker.exercise import Exercise, Step, Variable, load
 from checker.grader import Attempt, grade
 from checker.history import History
-from checker.probes import lab_access, run_probes
+from checker.probes import Access, Prober, engines_access, lab_access
 from checker.progress import Standing
 from checker.result import Result
 from checker.source import find_journal
@@ -34,16 +35,24 @@ class Session:
     """One exercise in one lab. Everything that lasts is in files; making this object changes nothing.
 
     `journal` is a journal file; without it the lab's own is read: that of the lab named `lab`, else $SWARMLAB_LAB, else
-    `default`. Raises UnknownExerciseError, NoJournalError.
+    `default`. With a journal file `engines` are the endpoints where it is going on (a manager first), if anywhere.
+    Raises UnknownExerciseError, NoJournalError.
     """
 
-    def __init__(self, exercise: str, *, journal: Path | None = None, lab: str | None = None) -> None:
+    def __init__(
+        self, exercise: str, *, journal: Path | None = None, lab: str | None = None, engines: Sequence[str] = ()
+    ) -> None:
         self.id = load(exercise).id
         self.journal = find_journal(journal, lab)
         self._attempts = Attempts(self.journal)
-        self._lab = lab
-        #: A journal alone has nothing that could be probed, and is not the learner's own to keep notes beside.
+        #: A journal alone is not the learner's own to keep notes beside.
         self._in_lab = journal is None
+        #: Finds where to probe; a journal alone has nothing that could be.
+        self.access: Callable[[], Access] | None = None
+        if engines:
+            self.access = lambda: engines_access(engines)
+        elif journal is None:
+            self.access = lambda: lab_access(lab)
 
     @property
     def record(self) -> Record:
@@ -78,13 +87,14 @@ class Session:
         return record
 
     def check(self, variables: Mapping[str, Variable] | None = None) -> Result:
-        """Grade the attempt, and keep what was reached for `progress`."""
-        attempt = self.attempt(variables)
-        if self._in_lab:
-            outcomes = run_probes(attempt.exercise, lambda: lab_access(self._lab))
-            attempt = _replace(attempt, probes=outcomes)
+        """Grade the attempt, with probes of what is there now; keep what answered, and what was reached."""
+        prober = Prober(self.access) if self.access is not None else None
+        attempt = _replace(self.attempt(variables), prober=prober)
         with History(self.journal) as history:
             result = grade(attempt, history)
+        if prober is not None and prober.seen:
+            record = self.record
+            self._attempts.put(_replace(record, evidence={**record.evidence, **prober.seen}))
         if self._in_lab and not variables:
             self._attempts.reached(self.id, {step.step.id: step.points for step in result.steps})
         return result
@@ -141,3 +151,10 @@ class Session:
             if any(isinstance(condition, Answer) for condition in step.conditions):
                 return step
         raise UnknownStepError(f"{self.id} asks no question")
+
+
+def probe(exercises: Iterable[str], lab: str | None) -> None:
+    """Make the probes of what is there in a lab now, and keep the evidence. Raises what `Session` does."""
+    for exercise in exercises:
+        if any(isinstance(condition, Probe) for step in load(exercise).steps for condition in step.conditions):
+            Session(exercise, lab=lab).check()

@@ -21,7 +21,10 @@ class SolutionError(Exception):
 
 
 def lab_environment(lab: str | None = None) -> dict[str, str]:
-    """The environment of this process, with docker talking to the lab, and LABS. Raises NoJournalError when there is no lab."""
+    """The environment of this process, with docker talking to the lab, and LABS.
+
+    Raises NoJournalError when there is no lab.
+    """
     from swarmlab import lab as labs
 
     try:

@@ -1,8 +1,9 @@
 """Handing in: one file with the journal, the attempts and the grade record; and opening such files safely.
 
-The journal's rows are chained by hashes: each link covers the row and all before it. A row that is changed, added or
-taken away after the file was packed breaks the chain. That shows that the file is as it was packed. It does not show
-who did the work, nor that the journal had not been edited before: who has a lab has its journal.
+The rows of both tables are chained by hashes when a submission is packed: each link covers the row and all before it.
+A row that is changed, added or taken away afterwards breaks that chain. Transactions were chained before already, when
+they were written (`swarmlab.journal.chain`), so that what was edited in between shows too. Neither has a secret in it:
+it does not show who did the work, nor that nobody made up a journal with all its links.
 """
 
 import hashlib
@@ -22,12 +23,14 @@ from checker.attempts import FOLDER, Attempts, prepared
 from checker.grader import grade_attempts
 from checker.history import History
 from checker.record import grade_record
+from swarmlab.journal.chain import BrokenChainError, verify_journal
 
 _FORMAT = 1
 _JOURNAL, _MANIFEST, _GRADE = "journal.sqlite", "manifest.json", "grade.json"
 #: A term's journal has some megabytes. What is larger was made to be large.
 _LARGEST = 256 << 20
 _MOST_FILES = 200
+_KNOWN_TABLES = {"meta", "commits", "snapshots", "requests"}
 _TABLES = {
     "commits": "SELECT seq, scope, idx, at, actor, changes FROM commits ORDER BY seq",
     "requests": (
@@ -99,12 +102,17 @@ def unpack(file: Path, folder: Path) -> tuple[Manifest, dict[str, Any]]:
     if manifest.format != _FORMAT:
         raise SubmissionError(f"has format {manifest.format}, and this checker reads format {_FORMAT}")
     try:
+        _look_at_tables(folder / _JOURNAL)
         found = chain(folder / _JOURNAL)
     except sqlite3.DatabaseError as error:
         raise SubmissionError(f"has a damaged journal: {error}") from None
     for table, link in found.items():
         if manifest.chain.get(table) != link:
             raise SubmissionError(f"has a journal that was changed after it was packed ({table})")
+    try:
+        verify_journal(folder / _JOURNAL)
+    except BrokenChainError as error:
+        raise SubmissionError(f"has a journal that was edited before it was packed: {error}") from None
     return manifest, record
 
 
@@ -112,6 +120,19 @@ def chain(journal: Path) -> dict[str, tuple[str, int]]:
     """The last link of each table's chain, and its length. Raises sqlite3.DatabaseError."""
     with closing(sqlite3.connect(f"{journal.absolute().as_uri()}?mode=ro", uri=True)) as db:
         return {table: _last_link(db.execute(query)) for table, query in _TABLES.items()}
+
+
+def _look_at_tables(journal: Path) -> None:
+    """Refuse what is no plain table: a view or a computed column may stand for more rows than there is time for."""
+    with closing(sqlite3.connect(f"{journal.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        db.execute("PRAGMA trusted_schema = OFF")
+        for kind, name, table in db.execute("SELECT type, name, tbl_name FROM sqlite_master").fetchall():
+            plain = kind in {"table", "index"} and table in _KNOWN_TABLES
+            computed = plain and any(
+                column[0] for column in db.execute("SELECT hidden FROM pragma_table_xinfo(?)", (table,))
+            )
+            if not plain or computed:
+                raise SubmissionError(f"has a journal with something that does not belong in it: {kind} {name!r}")
 
 
 def _last_link(rows: Iterator[tuple[Any, ...]] | sqlite3.Cursor) -> tuple[str, int]:

@@ -82,7 +82,7 @@ class Swarm:
         self.by_client = False
         self.cluster: Fields | None = None
         self.tables: dict[str, dict[str, Fields]] = {
-            kind: {} for kind in ("node", "service", "network", "config", "secret")
+            kind: {} for kind in ("node", "service", "network", "config", "secret", "container")
         }
         self._tallies: dict[str, Tally] = {}
         self._names: dict[str, str] = {}

@@ -12,7 +12,7 @@ class Always(Condition, frozen=True, tag="always"):
     One such stretch of time is enough: a learner may try again.
     """
 
-    needs_full_journal = True
+    not_recorded = "every moment"
 
     from_: Moment = msgspec.field(name="from")
     until: Moment

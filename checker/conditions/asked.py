@@ -42,7 +42,7 @@ class Asked(Condition, frozen=True, tag="asked"):
     question that the engine refused, `engines` for so many engines that were asked.
     """
 
-    needs_full_journal = True
+    not_recorded = "what was asked"
 
     command: Command
     facts: Moment

@@ -19,7 +19,8 @@ class Finding(NamedTuple):
     """What a condition came to: whether it is met, what there was and what there should have been.
 
     `at` is the instant that `found` is about in Unix nanoseconds, 0 when it is about none. `unknown` says why the
-    condition could not be judged, empty otherwise.
+    condition could not be judged, empty otherwise. `spare` is whether it is then left out, and its step's other
+    conditions decide.
     """
 
     met: bool
@@ -27,6 +28,7 @@ class Finding(NamedTuple):
     expected: str
     at: int = 0
     unknown: str = ""
+    spare: bool = False
 
 
 class Observer:
@@ -54,8 +56,8 @@ class Condition(
 ):
     """What a step needs evidence of. `weight` is its share of the step's points; `why` is for learners."""
 
-    #: Whether it can be judged from the journal of a real engine, which holds what was seen now and then.
-    needs_full_journal: ClassVar[bool] = False
+    #: What it needs that is not in the recording of a real engine, if anything.
+    not_recorded: ClassVar[str] = ""
 
     why: Annotated[str, msgspec.Meta(min_length=1)]
     weight: Annotated[int, msgspec.Meta(ge=1)] = 1

@@ -14,7 +14,7 @@ class Cause(Condition, frozen=True, tag="cause"):
     It counts if that happened once, whatever else made the facts hold at other times.
     """
 
-    needs_full_journal = True
+    not_recorded = "who asked for a change"
 
     facts: Moment
     by: Literal["swarm", "client"]

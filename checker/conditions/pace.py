@@ -20,7 +20,7 @@ class Pace(Condition, frozen=True, tag="pace"):
     Time is the swarm's own. A service that begins with the image moved nowhere.
     """
 
-    needs_full_journal = True
+    not_recorded = "every moment of an update"
 
     service: str
     image: str

@@ -15,7 +15,7 @@ class Node(Fact, frozen=True, tag="node"):
 
     `which` says how many: `any` (one is enough), `every`, or `none`. `count` asks for at least so many and `exactly`
     for so many, instead of `which`. `name` is the host's, `role` is `manager` or `worker`, `availability` is `active`,
-    `pause` or `drain`, `state` is `ready` or `down`; `label` is `name=value`.
+    `pause` or `drain`, `state` is `ready`, `down` or `unknown`; `label` is `name=value`.
     """
 
     which: Literal["any", "every", "none"] = "any"
@@ -24,7 +24,7 @@ class Node(Fact, frozen=True, tag="node"):
     name: str | None = None
     role: Literal["manager", "worker"] | None = None
     availability: Literal["active", "pause", "drain"] | None = None
-    state: Literal["ready", "down"] | None = None
+    state: Literal["ready", "down", "unknown"] | None = None
     label: str | None = None
 
     @property

@@ -61,7 +61,7 @@ class Lab:
         self._settings = settings or {}
         self._pace = pace
         self._fleet = HollowFleet(clock, range(len(self._addresses) + 1, nodes + 1), self._settings)
-        self._catalogue = Catalogue()
+        self._catalogue = Catalogue.bundled()
         self._swarms: dict[str, Swarm] = {}
         self._meshes: dict[str, Mesh] = {}
         self._stores: dict[str, Store] = {}

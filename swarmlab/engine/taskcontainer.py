@@ -97,7 +97,9 @@ def _asked(task: Task, spec: ContainerSpec, node: NodeDescription) -> HostConfig
     dns = spec.dns_config or DNSConfig()
     driver = task.spec.log_driver
     asked = HostConfig(
-        log_config=LogConfig(type=driver.name or DEFAULT_DRIVER, config=driver.options) if driver else LogConfig(),
+        log_config=LogConfig(type=driver.name or DEFAULT_DRIVER, config=driver.options)
+        if driver
+        else LogConfig(type=DEFAULT_DRIVER),
         cap_add=spec.capability_add,
         cap_drop=spec.capability_drop,
         dns=dns.nameservers,

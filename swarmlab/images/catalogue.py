@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -76,6 +77,12 @@ class Catalogue:
                 self._by_id[image.id] = image
                 self._by_name.update(dict.fromkeys(image.tags, image))
                 self._about[image.id] = About(manifest.about, manifest.settings)
+
+    @classmethod
+    @cache
+    def bundled(cls) -> "Catalogue":
+        """That of the bundled folders, read and packed once in a process however many labs it makes."""
+        return cls()
 
     def images(self) -> tuple[Image, ...]:
         """Every image once, newest first as `docker image ls` lists them."""

@@ -8,6 +8,8 @@ for "back to the default"), `d` (deleted, no fields). Names are those of the Eng
 task states are SwarmKit's numbers. The objects at any instant are a fold of these rows, per `scope` (a swarm's id, or
 `engine:NAME`).
 
+`link` chains the rows (`journal.chain`).
+
 `snapshots` only shortens that fold. `requests` holds the calls that clients made; a call that a client repeats while
 nothing changes is one row with a count.
 """
@@ -19,7 +21,7 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 INSERT OR IGNORE INTO meta VALUES ('id', lower(hex(randomblob(16))));
 CREATE TABLE IF NOT EXISTS commits (
     seq INTEGER PRIMARY KEY, scope TEXT NOT NULL, idx INTEGER NOT NULL, at INTEGER NOT NULL,
-    actor TEXT NOT NULL, changes TEXT NOT NULL
+    actor TEXT NOT NULL, changes TEXT NOT NULL, link TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS commits_scope ON commits (scope, seq);
 CREATE TABLE IF NOT EXISTS snapshots (

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
+from swarmlab.journal.chain import begin_chain, link
 from swarmlab.journal.schema import FORMAT, SCHEMA
 from swarmlab.journal.seal import Seal
 from swarmlab.objects import Cluster, Config, Network, Node, Object, Secret, Service, Task
@@ -55,7 +56,7 @@ class Journal:
         self._db.executescript(SCHEMA)
         self._db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(FORMAT),))
         self._seal = seal
-        self._seq: int = self._db.execute("SELECT coalesce(max(seq), 0) FROM commits").fetchone()[0]
+        self._seq, self._link = begin_chain(self._db)
         self._since_snapshot: dict[str, int] = {}
         self._recent: dict[Request, tuple[int, int]] = {}
 
@@ -83,18 +84,11 @@ class Journal:
                 changes.append(("c", kind, new.id, self._seal.sealed(new)))
             else:
                 changes.append(("u", kind, new.id, _difference(old, new, self._seal.sealed(new))))
-        self._db.execute(
-            "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                self._seq + 1,
-                commit.scope,
-                commit.index,
-                commit.at,
-                msgspec.json.encode(commit.actor).decode(),
-                msgspec.json.encode(changes).decode(),
-            ),
-        )
-        self._seq += 1
+        actor, text = msgspec.json.encode(commit.actor).decode(), msgspec.json.encode(changes).decode()
+        row = (self._seq + 1, commit.scope, commit.index, commit.at, actor, text)
+        following = link(self._link, row)
+        self._db.execute("INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, following))
+        self._seq, self._link = row[0], following
 
     def request(self, at: int, request: Request) -> None:
         """Note a call at `at` (Unix nanoseconds), or count it if it repeats one and nothing happened since."""

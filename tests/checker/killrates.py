@@ -4,10 +4,12 @@ PYTHONPATH=tests/checker python tests/checker/killrates.py > docs/mutants.md
 """
 
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
-from plays import Mutant, Play, missed, perform, plays, words
+from plays import NOTHING, SOLUTION, Mutant, missed, perform, plays, words
 
 from checker.exercise import available, load
+from checker.result import Result
 
 HEAD = """\
 # Proof that the checker is right
@@ -29,9 +31,8 @@ def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
-def killed(exercise: str, mutant: Mutant) -> bool:
-    """Whether a mutant is caught at its step, for its reason."""
-    result = perform(exercise, mutant)
+def killed(result: Result, mutant: Mutant) -> bool:
+    """Whether a mutant was caught at its step, for its reason."""
     return missed(result)[:1] == [mutant.fails] and mutant.says in words(result, mutant.fails)
 
 
@@ -39,12 +40,15 @@ def main() -> None:
     """Play everything and print the table."""
     say(HEAD)
     routes = mutants = kills = 0
+    known = {name: (SOLUTION, NOTHING, *plays(name).equivalents, *plays(name).mutants) for name in available()}
+    with ProcessPoolExecutor() as pool:
+        played = {(name, play.name): pool.submit(perform, name, play) for name, some in known.items() for play in some}
+        results = {key: future.result() for key, future in played.items()}
     for name in available():
         exercise, found = load(name), plays(name)
-        solution = perform(name, Play(name="solution")).points
-        nothing = perform(name, Play(name="nothing"), lines=False).points
-        right = sum(not missed(perform(name, play)) for play in found.equivalents)
-        dead = sum(killed(name, mutant) for mutant in found.mutants)
+        solution, nothing = (results[name, play.name].points for play in (SOLUTION, NOTHING))
+        right = sum(not missed(results[name, play.name]) for play in found.equivalents)
+        dead = sum(killed(results[name, mutant.name], mutant) for mutant in found.mutants)
         conditions = sum(len(step.conditions) for step in exercise.steps)
         say(
             f"| {name}: {exercise.title} | {exercise.possible} | {conditions} | {solution} | {nothing} "

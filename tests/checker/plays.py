@@ -13,6 +13,7 @@ import msgspec
 from stage import Stage
 
 from checker.conditions.answer import Answer
+from checker.conditions.probe import Outcome, Probe
 from checker.document import Document
 from checker.exercise import Exercise, Variable, available, load
 from checker.grader import Attempt, grade
@@ -43,6 +44,10 @@ class Mutant(Play, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mistake: str = ""
 
 
+#: The exercise's own solution; and only what is there before the exercise begins.
+SOLUTION, NOTHING = Play(name="solution"), Play(name="nothing")
+
+
 class Plays(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The plays of an exercise."""
 
@@ -68,9 +73,10 @@ def every_play() -> Iterator[tuple[str, Play]]:
             yield exercise, play
 
 
-def perform(exercise_id: str, play: Play, *, lines: bool = True) -> Result:
-    """The result of a play; without `lines` nothing is done once the stage is set."""
+def perform(exercise_id: str, play: Play) -> Result:
+    """The result of a play."""
     exercise = load(exercise_id, play.variables, play.seed)
+    lines = play != NOTHING
     answers = {**_right_answers(exercise), **play.answers} if lines else {}
     if not any((step.solution or play.edits.get(step.id)) for step in exercise.steps) and not exercise.start.commands:
         # A question: there is nothing to do in a lab.
@@ -79,10 +85,27 @@ def perform(exercise_id: str, play: Play, *, lines: bool = True) -> Result:
         stage.play(exercise.start.commands)
         with History(stage.path) as history:
             marker = history.marker()
+        evidence: dict[str, str] = {}
+        attempt = Attempt(exercise, marker, answers, evidence=evidence)
         for step in exercise.steps if lines else ():
             stage.play(play.edits.get(step.id, step.solution))
-        with History(stage.path) as history:
-            return grade(Attempt(exercise, marker, answers), history)
+            if any(isinstance(condition, Probe) for condition in step.conditions):
+                _check(attempt, evidence, stage)
+        return _check(attempt, evidence, stage)
+
+
+def _check(attempt: Attempt, evidence: dict[str, str], stage: Stage) -> Result:
+    """Check as learners do, in between, too: what can be seen now is kept."""
+    make = stage.prober()
+
+    def prober(probe: Probe) -> Outcome:
+        outcome = make(probe)
+        if outcome.met:
+            evidence[probe.phrase()] = outcome.found
+        return outcome
+
+    with History(stage.path) as history:
+        return grade(msgspec.structs.replace(attempt, prober=prober), history)
 
 
 def missed(result: Result) -> list[str]:

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from checker.conditions.probe import Http, Outcome, Probe
+from checker.probes import Access, Prober
 from swarmlab.api import Server
 from swarmlab.clock import SECOND, VirtualClock
 from swarmlab.engine import Lab
@@ -119,6 +121,30 @@ class Stage:
         for line in lines:
             self._runner.run(self._play(line))
 
+    def prober(self) -> Callable[[Probe], Outcome]:
+        """Makes probes as a check in a lab does; where containers do nothing, whatever runs is taken to answer well."""
+        endpoints = [self.settings.endpoint(name) for name in self.lab.engines]
+
+        def probe(condition: Probe) -> Outcome:
+            what = condition.what
+            if isinstance(what, Http):
+                nodes = [node for node in self.lab.engines if self._answers(what.port, node) is not None]
+                met = len(nodes) == len(self.lab.engines) if what.nodes == "every" else bool(nodes)
+                return Outcome(met, f"port {what.port} answered on {', '.join(nodes) or 'no node'}")
+            if not self._containers:
+                return Outcome(True, "taken to be so")
+            return self._runner.run(self._meanwhile(lambda: Prober(lambda: Access({}, endpoints))(condition)))
+
+        return probe
+
+    async def _meanwhile(self, call: Callable[[], Outcome]) -> Outcome:
+        """What a call comes to that waits for the engines."""
+        work = asyncio.ensure_future(asyncio.to_thread(call))
+        while not work.done():
+            self.clock.advance(0.01)
+            await asyncio.wait({work}, timeout=0.002)
+        return work.result()
+
     async def _start(self) -> None:
         await self.lab.start()
         for name, engine in self.lab.engines.items():
@@ -193,10 +219,19 @@ class Stage:
 
     def _open(self, port: int, node: str) -> None:
         """Open a published port, if anything answers there."""
+        swarm = self._answers(port, node)
+        if swarm is None:
+            raise PlayError(f"nothing answers at port {port} of {node}")
+        member = self.lab.engines[node].cluster.membership
+        assert member is not None
+        self.lab._note_connection(swarm, member.node_id, port)
+
+    def _answers(self, port: int, node: str) -> Swarm | None:
+        """The swarm whose published port answers on a node."""
         member = self.lab.engines[node].cluster.membership
         swarm = self.lab.get(member.swarm) if member is not None else None
-        assert member is not None
-        assert swarm is not None
+        if member is None or swarm is None:
+            return None
         for service in swarm.store.tables.services:
             ports = service.endpoint.ports if service.endpoint is not None else ()
             running = [
@@ -205,6 +240,5 @@ class Stage:
             here = [task for task in running if task.node_id == member.node_id]
             for published in ports:
                 if published.published_port == port and (here if published.publish_mode == "host" else running):
-                    self.lab._note_connection(swarm, member.node_id, port)
-                    return
-        raise PlayError(f"nothing answers at port {port} of {node}")
+                    return swarm
+        return None

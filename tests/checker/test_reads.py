@@ -142,3 +142,9 @@ def test_a_session_as_the_journal_has_it(tmp_path: Path) -> None:
         reads: list[Read] = recognise(reader.requests())
 
     assert sorted((read.command, read.times) for read in reads) == [("node ls", 1), ("service ps", 1)]
+
+
+def test_node_ls_without_a_quorum_is_refused() -> None:
+    (lost,) = recognise([row("GET", "/nodes", status=500), row("GET", "/nodes", status=500, client="swarmlab-checker")])
+
+    assert (lost.command, lost.times, lost.refused) == ("node ls", 1, True)

@@ -13,6 +13,7 @@ from plays import missed
 
 from checker import check
 from checker.recorder import Recorder, RecorderError
+from swarmlab.journal import JournalReader
 
 NODE = {
     "ID": "n", "Spec": {"Role": "manager", "Availability": "active"}, "Status": {"State": "ready"},
@@ -37,7 +38,7 @@ class FakeEngine:
         return self.swarm
 
     def __getattr__(self, name: str) -> Any:
-        return lambda: self.tables.get(name, [])
+        return lambda **_: self.tables.get(name, [])
 
     def init(self) -> None:
         self.swarm = {"ID": "s", "Spec": {}, "JoinTokens": {"Worker": "SWMTKN-1-secret"}}
@@ -86,10 +87,34 @@ def test_what_was_seen_is_graded_and_the_rest_is_unknown(engine: FakeEngine, tmp
     steps = {step.step.id: step for step in result.steps}
     assert all(steps[name].full for name in ("init", "create", "scale"))
     assert steps["info"].possible == 0
-    assert "final state only: what Docker Engine 20.10.24, API 1.41 wrote down" in steps["info"].verdicts[0].error
+    says = "final state only: a recording of Docker Engine 20.10.24, API 1.41 does not hold what was asked"
+    assert steps["info"].verdicts[0].error == says
     assert "drain" in missed(result)
     assert result.possible < 34
     assert "? unknown" in repr(result)
+
+
+def test_what_is_removed_in_quick_succession_is_seen_in_order(engine: FakeEngine, tmp_path: Path) -> None:
+    recorder = Recorder(engine, tmp_path / "j.sqlite")
+    engine.init()
+    engine.service(1, 1)
+    engine.tables["configs"] = [{"ID": "c", "Spec": {"Name": "app"}}]
+    recorder.look(5)
+    engine.tables["services"] = engine.tables["tasks"] = engine.tables["configs"] = []
+    told = [
+        ("service", "create", "w"),
+        ("service", "remove", "w"),
+        ("service", "remove", "x"),
+        ("config", "remove", "c"),
+    ]
+    counts = [recorder.removed({"Type": t, "Action": a, "Actor": {"ID": i}, "timeNano": 4}) for t, a, i in told]
+    recorder.look(6)
+    recorder.close()
+    with JournalReader(tmp_path / "j.sqlite") as reader:
+        written = [(entry.at, [(c.operation, c.kind) for c in entry.changes]) for entry in reader.entries()]
+
+    assert counts == [0, 1, 0, 1]
+    assert written[1:] == [(5, [("delete", "service")]), (5, [("delete", "config")]), (6, [("delete", "task")])]
 
 
 def test_a_recording_goes_on(engine: FakeEngine, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 import sqlite3
+import threading
 import zipfile
 from contextlib import closing
 from pathlib import Path
@@ -83,6 +85,38 @@ def test_a_changed_journal_is_noticed(submission: Path, tmp_path: Path) -> None:
     assert "changed after it was packed (commits)" in grade_file(submission).error
 
 
+#: Steps that make two transactions change places.
+_SWAP = ((3, 99), (4, 3), (99, 4))
+
+
+@pytest.mark.parametrize(
+    ("statements", "says"),
+    [
+        (["UPDATE commits SET at = at + 1 WHERE seq = 3"], "transaction 3 is not the one that was written after 2"),
+        (["DELETE FROM commits WHERE seq = 3"], "transaction 3 is missing"),
+        ([f"UPDATE commits SET seq = {new} WHERE seq = {old}" for old, new in _SWAP], "transaction 3 is not"),
+        (["DELETE FROM commits WHERE seq > 5"], "transactions 6 to"),
+    ],
+    ids=["edited", "dropped", "moved", "cut off"],
+)  # fmt: skip
+def test_a_journal_that_was_edited_before_it_was_packed_is_noticed(
+    journal: Path, tmp_path: Path, statements: list[str], says: str
+) -> None:
+    with closing(sqlite3.connect(journal)) as db:
+        for statement in statements:
+            db.execute(statement)
+        db.commit()
+    folder = tmp_path / "in"
+    folder.mkdir()
+    pack(journal, folder / "eve.zip", "eve")
+    answer = run.invoke(cli.app, ["grade-all", str(folder), "--workers", "1"])
+
+    assert answer.exit_code == 1
+    assert f"eve.zip has a journal that was edited before it was packed: {says}" in answer.stderr
+    (row,) = csv.DictReader(io.StringIO(answer.stdout))
+    assert (row["points"], row.get("A1", "")) == ("", "")
+
+
 def test_a_row_taken_away_or_moved_breaks_the_chain(journal: Path) -> None:
     whole = chain(journal)
     with closing(sqlite3.connect(journal)) as db:
@@ -128,7 +162,7 @@ def test_a_journal_of_another_format(journal: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", ["[[", '[["u"]]', '{"a": 1}', '[["c", "node", "x", 7]]', '[["c", "task", "x", null]]']
+    "changes", ["[" * 100_000, "[[", '[["u"]]', '{"a": 1}', '[["c", "node", "x", 7]]', '[["c", "task", "x", null]]']
 )
 def test_a_damaged_journal(journal: Path, changes: str) -> None:
     with closing(sqlite3.connect(journal)) as db:
@@ -138,6 +172,76 @@ def test_a_damaged_journal(journal: Path, changes: str) -> None:
 
     assert answer.exit_code == 2
     assert "cannot be read as a journal" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("statements", "says"),
+    [
+        (
+            [
+                "DROP TABLE requests",
+                "CREATE VIEW requests AS WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n) SELECT id, "
+                "0 AS after, 0 AS at, 0 AS last_at, 1 AS times, '' AS engine, '' AS method, '' AS path, '' AS query, "
+                "0 AS status, '' AS client FROM n",
+            ],
+            "view 'requests'",
+        ),
+        (["ALTER TABLE meta ADD COLUMN more AS (zeroblob(1000000000))"], "table 'meta'"),
+        (["CREATE TABLE other (x)"], "table 'other'"),
+        (["CREATE TRIGGER t AFTER INSERT ON meta BEGIN SELECT 1; END"], "trigger 't'"),
+    ],
+    ids=["endless view", "computed column", "table", "trigger"],
+)
+def test_a_journal_that_means_harm(submission: Path, tmp_path: Path, statements: list[str], says: str) -> None:
+    with zipfile.ZipFile(submission) as archive:
+        archive.extract("journal.sqlite", tmp_path)
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite")) as db:
+        for statement in statements:
+            db.execute(statement)
+        db.commit()
+    rewrite(submission, "journal.sqlite", (tmp_path / "journal.sqlite").read_bytes())
+
+    assert grade_file(submission).error == f"has a journal with something that does not belong in it: {says}"
+
+
+def test_a_grader_that_dies_takes_one_file_with_it(submission: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("bob", "cat", "dan"):
+        (submission.parent / f"{name}.zip").write_bytes(submission.read_bytes())
+    opened = gradeall.unpack
+    monkeypatch.setattr(gradeall, "unpack", lambda file, to: os._exit(9) if file.stem == "bob" else opened(file, to))
+    graded = grade_all(submission.parent, ("A1",), 2)
+
+    assert [one.record["points"] if one.record else one.error for one in graded] == [
+        34, "could not be graded: the process ended (was there too little memory?)", 34, 34,
+    ]  # fmt: skip
+
+
+def test_a_cluster_that_changes_while_it_is_checked(tmp_path: Path) -> None:
+    with Story(tmp_path) as story:
+        story.init()
+        story.create()
+        ended = threading.Event()
+        failed: list[Exception] = []
+        seen: list[float] = []
+
+        def look() -> None:
+            try:
+                while not ended.is_set():
+                    seen.append(Session("A1", journal=story.path).check().points)
+            except Exception as error:
+                failed.append(error)
+
+        watcher = threading.Thread(target=look)
+        watcher.start()
+        for _ in range(60):
+            for act in (Story.service_ls, lambda s: s.scale(3), Story.service_ps, lambda s: s.scale(2)):
+                act(story)
+        ended.set()
+        watcher.join()
+
+    assert failed == []
+    assert len(seen) > 1
+    assert seen == sorted(seen)
 
 
 def test_regrading_prints_the_differences(submission: Path, tmp_path: Path) -> None:
@@ -188,7 +292,7 @@ def test_records_and_reports(journal: Path, tmp_path: Path) -> None:
     assert sum(float(row["points"]) for row in rows) == 34
     assert rows[0]["learner"] == "'=1+1"
     root = ET.fromstring(report("junit"))
-    assert [(suite.get("name"), suite.get("failures")) for suite in root] == [("A1", "0"), ("B1", "8")]
+    assert [(suite.get("name"), suite.get("failures")) for suite in root] == [("A1", "0"), ("B1", "10")]
     assert "| 1. Initialise the swarm | 3 / 3 |" in report("markdown")
     assert "<h2>B1: The routing mesh</h2>" in report("html")
     assert json.loads(report("json")) == content

@@ -91,3 +91,4 @@ def test_the_container_has_what_its_spec_asks_for(make: Make) -> None:
         50,
     )
     assert (asked.readonly_rootfs, asked.init, asked.ulimits[0].hard) == (True, True, 2048)
+    assert asked.log_config.type == "json-file"

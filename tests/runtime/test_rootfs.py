@@ -20,7 +20,7 @@ from swarmlab.runtime.virtual.roots import Roots
 
 from .support import CATALOGUE
 
-SECRET = File("/run/secrets/key", b"hush", secret=True)
+SECRET = File("/run/secrets/key", b"hush", mode=0o440, secret=True)
 ODD = File("/app/odd", b"pst", secret=True)
 CONFIG = File("/etc/app.conf", b"conf")
 HOSTS = File("/etc/hosts", b"127.0.0.1 localhost\n", mode=0o644)
@@ -122,7 +122,7 @@ def test_real_files_of_one_image_are_shared_until_somebody_changes_them(tmp_path
     assert (first / PACKAGE[1:]).samefile(second / PACKAGE[1:])
     assert not (first / "app/main.py").samefile(second / "app/main.py")
     assert (first / "app/main.py").stat().st_mode & 0o777 == 0o750
-    assert (first / "run/secrets/key").stat().st_mode & 0o777 == 0o600
+    assert (first / "run/secrets/key").stat().st_mode & 0o777 == 0o440
     assert Archive(one).layer() == Archive(other).layer() == b""
     one.write(PACKAGE, b"X = 2\n")
     one.write("/app/main.py", b"2\n")
@@ -195,7 +195,7 @@ def test_secrets_are_real_only_as_long_as_the_container_runs(tmp_path: Path) -> 
     for _ in range(2):
         assert (root / "run/secrets/key").read_bytes() == fs.read("/run/secrets/key") == b"hush"
         assert (root / "app/odd").read_bytes() == fs.read("/app/odd") == b"pst"
-        assert {path.stat().st_mode & 0o777 for path in (root / "run/secrets/key", root / "app/odd")} == {0o600}
+        assert [path.stat().st_mode & 0o777 for path in (root / "run/secrets/key", root / "app/odd")] == [0o440, 0o600]
         assert (root / "run/secrets").resolve().is_relative_to(tmp_path / "private")
         assert (root / "run/secrets").stat().st_mode & 0o777 == 0o700
         assert Archive(fs).layer() == b""

@@ -39,7 +39,11 @@ class SecretFiles:
             return None
         folder = self._private() / hashlib.sha256(os.fsencode(self._directory)).hexdigest()[:16]
         for path, file in below.items():
-            write_private(folder / path[len(SECRETS) + 1 :], file.data)
+            real = folder / path[len(SECRETS) + 1 :]
+            real.unlink(missing_ok=True)
+            write_private(real, file.data)
+            # Nobody else comes into the folder, so its files may say what they say in Docker.
+            real.chmod(file.mode & 0o777 | 0o400)
         return Place(SECRETS, folder)
 
     def elsewhere(self, place_of: Callable[[str], Place | None]) -> dict[str, Path]:

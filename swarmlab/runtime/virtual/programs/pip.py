@@ -37,7 +37,8 @@ _OF_THE_LAB = re.compile(
     r"ERROR: pip's dependency resolver does not|\S+ \S+ requires .*(?:incompatible|not installed)\.$"
 )
 _ADVICE = (
-    "Packages come as wheels from where the pip of your own machine gets them; this lab has nothing kept that would do.\n"
+    "Packages come as wheels from where the pip of your own machine gets them; "
+    "this lab has nothing kept that would do.\n"
 )
 #: Lines that tell why wheels could not be fetched.
 _REASON = re.compile(r"ERROR: |Could not fetch URL ")
