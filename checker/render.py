@@ -27,9 +27,13 @@ section.checker-report .checker-steps tbody th:first-child { font-weight: 500;
 .checker-report tr.checker-not-yet { --checker-state: var(--jp-error-color1, #d32f2f); }
 .checker-sign { color: var(--checker-state); font-weight: 700; }
 section.checker-report .checker-steps p { margin: .2rem 0; }
-section.checker-report .checker-steps dl { margin: .2rem 0 .5rem; display: grid; grid-template-columns: max-content 1fr; gap: .1rem .8rem; }
-section.checker-report .checker-steps dt { font-weight: 600; }
-section.checker-report .checker-steps dd { margin: 0; overflow-wrap: anywhere; }
+section.checker-report .checker-steps dl { margin: .2rem 0 .5rem; display: grid;
+  grid-template-columns: max-content 1fr; gap: .1rem .8rem; }
+section.checker-report .checker-steps :is(dt, dd) { margin: 0; float: none; width: auto; overflow-wrap: anywhere; }
+.checker-report dt { font-weight: 600; }
+@media (max-width: 45rem) {
+  section.checker-report .checker-steps dl { grid-template-columns: 1fr; }
+}
 """
 
 
