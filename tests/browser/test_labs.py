@@ -1,12 +1,16 @@
 """Labs as learners do them in JupyterLab, in a real browser: the checks turn green."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from .learner import Desk, Notebook, assert_green, menu, picture
+
+#: Starting JupyterLab counts too.
+pytestmark = pytest.mark.timeout(300)
 
 #: How a lab is run: with Shift+Enter, cell after cell, or all at once from the menu.
 KEYS, MENU = "keys", "menu"
@@ -25,9 +29,12 @@ def begun(
     """The selected labs, each in a JupyterLab of its own: while one is run by keys, the others run by themselves."""
     items = [item for item in request.session.items if isinstance(item, pytest.Function)]
     selected = {item.callspec.params["name"] for item in items if item.module is request.module}
+    names = [name for name in LABS if name in selected]
+    with ThreadPoolExecutor() as pool:
+        desks = list(pool.map(lambda _name: new_desk(), names))
     notebooks = {}
-    for name in (name for name in LABS if name in selected):
-        desk, page = new_desk(), new_page()
+    for name, desk in zip(names, desks, strict=True):
+        page = new_page()
         page.goto(desk.at(f"{name}.ipynb"))
         notebook = notebooks[name] = Notebook(page, desk, name)
         if LABS[name] == MENU:

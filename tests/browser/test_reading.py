@@ -11,6 +11,9 @@ from checker.notebooks import IMAGES, notebook
 
 from .learner import FRONT, Desk, await_kernel, menu, picture
 
+#: Starting JupyterLab counts too.
+pytestmark = pytest.mark.timeout(300)
+
 #: A notebook with everything that the checker shows, of steps that are done, partly done, and not done.
 EVERYTHING = """\
 # Everything

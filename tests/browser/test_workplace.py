@@ -3,11 +3,15 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from checker.notebooks import LABS
 
 from .learner import FRONT, Desk, await_kernel, picture
+
+#: Starting JupyterLab counts too.
+pytestmark = pytest.mark.timeout(300)
 
 #: More than there are links on the start page, and controls before them.
 MANY = 60
