@@ -13,6 +13,8 @@ from checker.notebooks import SOURCES, blocks
 
 #: How long a cell may run, in milliseconds.
 CELL_LIMIT = 60_000
+#: What JupyterLab opens with.
+START = "00-start-here.ipynb"
 #: The notebook in front; those behind it are hidden.
 FRONT = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 _RAN = re.compile(r"^\[\d+\]:$")
@@ -36,7 +38,7 @@ class Desk:
 
     def at(self, notebook: str) -> str:
         """The address of a notebook, in a workplace where nothing else is open."""
-        return self.url.replace("00-start-here.ipynb", notebook) + "&reset"
+        return self.url.replace(START, notebook) + "&reset"
 
 
 class Cell(NamedTuple):

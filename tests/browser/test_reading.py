@@ -1,6 +1,6 @@
 """Reports and pictures can be read in light and dark themes and in narrow windows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -77,19 +77,21 @@ FAINT = """root => {
 
 
 @pytest.fixture(scope="module")
-def everything(desk: Desk, new_page: Callable[[], Page]) -> Page:
+def everything(desk: Desk, new_page: Callable[[], Page]) -> Iterator[Page]:
     pictures = "\n\n".join(f"![{path.stem}](images/{path.name})" for path in sorted(IMAGES.glob("*.svg")))
     made = notebook(EVERYTHING.format(pictures=pictures), "learner")
-    (desk.notebooks / "everything.ipynb").write_text(nbformat.writes(made))
+    file = desk.notebooks / "everything.ipynb"
+    file.write_text(nbformat.writes(made))
     page = new_page()
     page.goto(desk.at("everything.ipynb"))
     await_kernel(page)
     menu(page, "Run", "Run All Cells")
     expect(page.locator(FRONT).locator(".jp-CodeCell .jp-InputPrompt").last).to_have_text("[5]:")
-    return page
+    yield page
+    file.unlink()
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
 def test_everything_can_be_read_in_this_theme(everything: Page, screenshots: Path, theme: str) -> None:
     page = everything
     menu(page, "Settings", "Theme", theme)

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Route, expect
 
 from checker.notebooks import LABS
 
-from .learner import FRONT, Desk, await_kernel, picture
+from .learner import FRONT, START, Desk, await_kernel, picture
 
 #: Starting JupyterLab counts too.
 pytestmark = pytest.mark.timeout(300)
@@ -18,7 +18,7 @@ MANY = 60
 
 
 def test_the_start_page_comes_first_and_nothing_else_does(desk: Desk, page: Page, screenshots: Path) -> None:
-    page.goto(desk.url)
+    page.goto(desk.at(START))
     heading = page.get_by_role("heading", name="Start here")
     expect(heading).to_be_visible()
     # From here on JupyterLab would have shown what it has to ask or tell.
@@ -32,7 +32,7 @@ def test_the_start_page_comes_first_and_nothing_else_does(desk: Desk, page: Page
 def test_the_file_browser_shows_the_course_and_no_clutter(desk: Desk, page: Page) -> None:
     for clutter in (".ipynb_checkpoints", "__pycache__"):
         (desk.notebooks / clutter).mkdir(exist_ok=True)
-    page.goto(desk.url)
+    page.goto(desk.at(START))
     names = page.locator(".jp-DirListing-item .jp-DirListing-itemName")
     expect(names.filter(has_text="00-start-here.ipynb")).to_be_visible()
     course = sorted(path.name for path in LABS.iterdir() if path.suffix == ".ipynb")
@@ -44,7 +44,7 @@ def test_the_file_browser_shows_the_course_and_no_clutter(desk: Desk, page: Page
 
 
 def test_a_lab_is_opened_and_run_without_a_mouse(desk: Desk, page: Page, screenshots: Path) -> None:
-    page.goto(desk.url + "&reset")
+    page.goto(desk.at(START))
     expect(page.get_by_role("heading", name="Start here")).to_be_visible()
     expect(page.locator(".jp-Notebook .jp-Cell").first).to_have_class(re.compile("jp-mod-active"))
     for _ in range(MANY):
