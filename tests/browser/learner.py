@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from playwright.sync_api import Locator, Page, expect
 
-from checker.notebooks import SOURCES, blocks
+from checker.labs import source
+from checker.notebooks import blocks
 
 #: How long a cell may run, in milliseconds.
 CELL_LIMIT = 60_000
@@ -53,7 +54,7 @@ class Cell(NamedTuple):
 def cells(name: str) -> list[Cell]:
     """The cells of a lab with the answers of its solved twin, from their common source."""
     made: list[Cell] = []
-    for block in blocks((SOURCES / f"{name}.md").read_text(encoding="utf-8")):
+    for block in blocks(source(name)):
         if block.kind != "solution":
             made.append(Cell(block.text, block.kind != "markdown"))
         elif made[-1].source.startswith("# Your turn"):
