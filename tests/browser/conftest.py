@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from checker.notebooks import LABS
+from checker.labs import LABS
 
 from .learner import Desk
 

@@ -7,7 +7,8 @@ import nbformat
 import pytest
 from playwright.sync_api import Page, expect
 
-from checker.notebooks import IMAGES, notebook
+from checker.labs import IMAGES
+from checker.notebooks import notebook
 
 from .learner import FRONT, Desk, await_kernel, menu, picture
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from checker.notebooks import LABS
+from checker.labs import LABS
 
 from .learner import FRONT, START, Desk, await_kernel, picture
 
