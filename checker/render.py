@@ -5,19 +5,35 @@ from textwrap import wrap
 
 from checker.result import Result, StepResult, Verdict
 
-# Colours come from JupyterLab's own variables, so the report follows its theme; the fallbacks suit other viewers.
+# Colours come from JupyterLab's own variables, so the report follows its theme; the fallbacks suit other viewers. The
+# rules for cells name `section` and two classes because JupyterLab's own rules for tables would win over fewer.
 _STYLE = """
 .checker-report { font-family: var(--jp-content-font-family, system-ui, sans-serif); max-width: 52rem;
   line-height: 1.45; color: var(--jp-content-font-color1, currentColor); }
-.checker-report table { border-collapse: collapse; width: 100%; margin: .5rem 0; }
+section.checker-report .checker-steps { border-collapse: collapse; table-layout: auto; width: 100%; margin: .5rem 0; }
 .checker-report caption { text-align: left; font-weight: 600; padding: .25rem 0; color: inherit; }
-.checker-report th, .checker-report td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0;
-  border-top: 1px solid var(--jp-border-color2, #8888); background: none; white-space: normal; }
-.checker-report td.points { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.checker-report th[scope=row] { font-weight: 500; }
-.checker-report dl { margin: .2rem 0 .5rem; display: grid; grid-template-columns: max-content 1fr; gap: .1rem .8rem; }
+section.checker-report .checker-steps tr { background: none; }
+section.checker-report .checker-steps :is(th, td) { text-align: left; vertical-align: top; padding: .3rem .6rem;
+  border: 0 solid var(--jp-border-color2, #8888); border-top-width: 1px; white-space: normal; }
+section.checker-report .checker-steps :is(th, td):nth-child(n+2) { white-space: nowrap; }
+section.checker-report .checker-steps :is(th, td):last-child { text-align: right;
+  font-variant-numeric: tabular-nums; }
+section.checker-report .checker-steps th:first-child { width: 100%; border-left: 5px solid transparent; }
+section.checker-report .checker-steps tbody th:first-child { font-weight: 500;
+  border-left-color: var(--checker-state); }
+.checker-report tr { --checker-state: var(--jp-border-color1, #8888); }
+.checker-report tr.checker-done { --checker-state: var(--jp-success-color1, #388e3c); }
+.checker-report tr.checker-partly { --checker-state: var(--jp-warn-color0, #e65100); }
+.checker-report tr.checker-not-yet { --checker-state: var(--jp-error-color1, #d32f2f); }
+.checker-sign { color: var(--checker-state); font-weight: 700; }
+section.checker-report .checker-steps p { margin: .2rem 0; }
+section.checker-report .checker-steps dl { margin: .2rem 0 .5rem; display: grid;
+  grid-template-columns: max-content 1fr; gap: .1rem .8rem; }
+section.checker-report .checker-steps :is(dt, dd) { margin: 0; float: none; width: auto; overflow-wrap: anywhere; }
 .checker-report dt { font-weight: 600; }
-.checker-report dd { margin: 0; }
+@media (max-width: 45rem) {
+  section.checker-report .checker-steps dl { grid-template-columns: 1fr; }
+}
 """
 
 
@@ -80,7 +96,7 @@ def html(result: Result) -> str:
     rows = "".join(_row(step) for step in result.steps)
     return (
         f'<style>{_STYLE}</style><section class="checker-report" aria-label="{escape(title)}">'
-        f"<table><caption>{escape(title)}<br>{escape(summary(result))}</caption>"
+        f'<table class="checker-steps"><caption>{escape(title)}<br>{escape(summary(result))}</caption>'
         '<thead><tr><th scope="col">Step</th><th scope="col">State</th><th scope="col">Points</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></section>"
     )
@@ -91,9 +107,10 @@ def _row(step: StepResult) -> str:
     if step.full and step.step.explanation:
         details += f"<p>{_code(step.step.explanation)}</p>"
     details += "".join(_details(verdict) for verdict in failed(step))
+    sign, state = mark(step).split(" ", 1)
     return (
-        f'<tr><th scope="row">{escape(step.step.title)}{details}</th><td>{mark(step)}</td>'
-        f'<td class="points">{step.points} / {step.possible}</td></tr>'
+        f'<tr class="checker-{state.replace(" ", "-")}"><th scope="row">{escape(step.step.title)}{details}</th>'
+        f'<td><span class="checker-sign">{sign}</span> {state}</td><td>{step.points} / {step.possible}</td></tr>'
     )
 
 

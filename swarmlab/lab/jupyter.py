@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,23 +17,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 from urllib.parse import quote
 
-from swarmlab.lab import manage
+from swarmlab.lab import jupyter_config, manage
 from swarmlab.lab.docker_cli import DockerCliError, find_docker, path_with
 from swarmlab.lab.environ import UNSET, environment, path_to_plugins
 from swarmlab.lab.errors import LabError
-from swarmlab.lab.folder import DEFAULT_NAME, folder, make_private, write_whole
+from swarmlab.lab.folder import DEFAULT_NAME, folder
 
 #: How long JupyterLab may take to listen, and to end its kernels, in seconds.
 START_LIMIT = 60.0
 STOP_LIMIT = 15.0
-_HOST = "127.0.0.1"
 _LOOK_EVERY = 0.05
 _LOG_LINES = 15
-#: Tables of the docker command are wide: better to scroll them than to break their lines.
-_STYLE = ".jp-RenderedText pre { white-space: pre !important; overflow-x: auto; }\n"
 
 
 class JupyterError(Exception):
@@ -62,36 +58,12 @@ def surroundings(present: Mapping[str, str], lab: Mapping[str, str], docker: Pat
     return kept | {
         **lab,
         "PATH": os.pathsep.join(filter(None, (str(commands), path))),
-        "JUPYTER_CONFIG_DIR": str(place / "config"),
-        "JUPYTER_DATA_DIR": str(place / "data"),
-        "JUPYTER_RUNTIME_DIR": str(place / "runtime"),
+        "JUPYTER_CONFIG_DIR": str(place / jupyter_config.CONFIG),
+        "JUPYTER_DATA_DIR": str(place / jupyter_config.DATA),
+        "JUPYTER_RUNTIME_DIR": str(place / jupyter_config.RUNTIME),
+        # In a virtual environment its own kernel would come before that of the folder.
+        "JUPYTER_PREFER_ENV_PATH": "0",
         "IPYTHONDIR": str(place / "ipython"),
-    }
-
-
-def settings(notebooks: Path, token: str, port: int | None) -> dict[str, dict[str, Any]]:
-    """JupyterLab's configuration. Without a `port` it is 8888, or the next one that is free."""
-    return {
-        "Application": {"log_level": "WARN"},
-        "ServerApp": {
-            "root_dir": str(notebooks),
-            "ip": _HOST,
-            "port": port or 8888,
-            "port_retries": 0 if port else 50,
-            "open_browser": False,
-            "allow_root": True,
-            # A login shell, the default here, would set PATH anew and lose the commands of the lab.
-            "terminado_settings": {"shell_command": [os.environ.get("SHELL") or shutil.which("bash") or "sh"]},
-        },
-        "IdentityProvider": {"token": token},
-        "LabApp": {
-            "news_url": None,
-            "custom_css": True,
-            "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
-            "extension_manager": "readonly",
-        },
-        "KernelSpecManager": {"allowed_kernelspecs": ["python3"]},
-        "LanguageServerManager": {"autodetect": False},
     }
 
 
@@ -105,17 +77,7 @@ def serve(
     `surroundings` made for the same `place`. Raises JupyterError when JupyterLab does not start, LabError when `place`
     cannot be written to.
     """
-    for name in ("config", "data", "runtime"):
-        make_private(place / name, "JupyterLab's folder")
-    # The folder is private, and so is the token in it; a command line or a cell's environment would show it.
-    config = settings(notebooks, secrets.token_urlsafe(24), port)
-    write_whole(place / "config" / "jupyter_server_config.json", json.dumps(config, indent=2) + "\n")
-    # Without a source of news JupyterLab would still ask whether its user wants any.
-    for name in ("labconfig", "custom"):
-        make_private(place / "config" / name, "JupyterLab's folder")
-    silent = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
-    write_whole(place / "config" / "labconfig" / "page_config.json", json.dumps(silent) + "\n")
-    write_whole(place / "config" / "custom" / "custom.css", _STYLE)
+    jupyter_config.write(place, notebooks, secrets.token_urlsafe(24), port)
     log = place / "jupyter.log"
     with log.open("wb") as output:
         # A session of its own: Ctrl-C reaches this process only, which then ends JupyterLab in order.
@@ -129,7 +91,7 @@ def serve(
             start_new_session=True,
         )
     try:
-        address, token = _await_address(process, place / "runtime", log)
+        address, token = _await_address(process, place / jupyter_config.RUNTIME, log)
         page = f"lab/tree/{quote(first.as_posix())}" if first and (notebooks / first).is_file() else "lab"
         yield Server(f"{address}{page}?token={token}", process)
     finally:
@@ -144,7 +106,7 @@ def _await_address(process: subprocess.Popen[bytes], runtime: Path, log: Path) -
         try:
             found = json.loads(described.read_text("utf-8"))
             # JupyterLab describes itself a moment before it listens: a browser would be refused.
-            with socket.create_connection((_HOST, found["port"]), timeout=1):
+            with socket.create_connection((jupyter_config.HOST, found["port"]), timeout=1):
                 return found["url"], found["token"]
         except (OSError, ValueError):
             pass

@@ -106,6 +106,7 @@ def test_the_environment_is_the_labs_and_the_users_own_jupyter_is_left_out(folde
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_DATA_DIR": str(folder / "data"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTER_PREFER_ENV_PATH": "0",
         "IPYTHONDIR": str(folder / "ipython"),
     }
 
@@ -136,10 +137,16 @@ def test_it_neither_asks_for_news_nor_for_updates(server: Server) -> None:
     assert "@jupyterlab/apputils-extension:announcements" in config["disabledExtensions"]
 
 
+def test_defaults_are_the_courses_own(server: Server) -> None:
+    answer = ask(server, "lab/api/settings/@jupyterlab/filebrowser-extension:browser")
+    assert answer["schema"]["properties"]["showLastModifiedColumn"]["default"] is False
+
+
 def test_there_is_one_kernel_and_its_cells_see_the_lab(
     server: Server, folder: Path, environ: dict[str, str], docker: Path
 ) -> None:
-    assert list(ask(server, "api/kernelspecs")["kernelspecs"]) == ["python3"]
+    specs = ask(server, "api/kernelspecs")["kernelspecs"]
+    assert {name: spec["spec"]["display_name"] for name, spec in specs.items()} == {"python3": "Python 3"}
     kernel = ask(server, "api/kernels", "POST", {"name": "python3"})["id"]
     names = [*LAB, "PATH", "HOME", "DOCKER_CONTEXT"]
     code = f"import json, os, sys\nprint(json.dumps([sys.executable, [os.environ.get(n) for n in {names}]]))"
