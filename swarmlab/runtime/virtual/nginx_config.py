@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import crossplane  # type: ignore[import-untyped]
 
 from swarmlab.runtime.virtual.files import RootFs
+from swarmlab.runtime.virtual.nginx_paths import FOLDERS, Write, ignored_user, writes
 from swarmlab.runtime.virtual.nginx_upstreams import PASSES, Target, Upstreams, fill
 
 _MAIN = "/etc/nginx/nginx.conf"
 
-#: Main directives that swarmlab decides itself.
+#: Main directives that swarmlab decides itself, as it does where nginx keeps what has no room in memory.
 _OURS = frozenset({"daemon", "master_process", "worker_processes", "user", "pid", "lock_file", "worker_rlimit_nofile"})
 
 #: Directives whose first argument is a directory or file that nginx reads.
@@ -53,7 +54,8 @@ class Plan(NamedTuple):
     `text` has `<N>` where the real port of the container's port N belongs, `<toldN>` for the one where connections
     are announced by the PROXY protocol, and places for `targets`. `ports` are those ports, `exports` the paths that
     must be made real below the container's directory, and `origins` says for each line of `text` where it came from.
-    `daemon` is whether nginx would have gone to the background.
+    `daemon` is whether nginx would have gone to the background, `writes` what it makes at its start, and `warnings`
+    what it then tells everybody but root.
     """
 
     text: str
@@ -62,6 +64,8 @@ class Plan(NamedTuple):
     origins: tuple[tuple[str, int], ...]
     daemon: bool
     targets: tuple[Target, ...] = ()
+    writes: tuple[Write, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def render(
         self,
@@ -110,6 +114,8 @@ def plan(root: RootFs, globals_: Sequence[str], prologue: Sequence[str], http_pr
         tuple(rewriter.origins),
         daemon,
         tuple(rewriter.upstreams.targets.values()),
+        writes(tree),
+        tuple(ignored_user(tree)),
     )
 
 
@@ -174,7 +180,7 @@ class _Rewriter:
             tree = [{"directive": "listen", "args": ["80"], "line": 0, "file": _MAIN}, *tree]
         for item in tree:
             origin = (item["file"], item["line"])
-            if not context and item["directive"] in _OURS:
+            if item["directive"] in (FOLDERS if context else _OURS):
                 continue
             if (args := self._arguments(item, context, listening)) is None:
                 continue

@@ -14,6 +14,7 @@ from swarmlab.network import Egress
 from swarmlab.runtime.virtual.machine import Context
 from swarmlab.runtime.virtual.nginx_binary import NginxBinary, find_nginx
 from swarmlab.runtime.virtual.nginx_config import ConfigError, Plan, plan
+from swarmlab.runtime.virtual.nginx_paths import refusal
 from swarmlab.runtime.virtual.process import Child
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
@@ -95,6 +96,11 @@ class _Server:
 
     async def run(self, planned: Plan) -> int:
         """Serve until the process ends; return its exit code."""
+        uid = self._context.user.uid
+        await self._context.err("".join(planned.warnings) if uid else "")
+        if problem := refusal(self._machine.root, uid, planned.writes):
+            await self._context.err(f"nginx: [emerg] {problem}\n")
+            return 1
         try:
             servers = self._servers(planned)
         except ConfigError as error:

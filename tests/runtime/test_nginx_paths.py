@@ -1,0 +1,77 @@
+"""nginx where it may not write: on read-only files, and as another user than root."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swarmlab.clock import ScaledClock
+from swarmlab.runtime.base import File, Mount
+
+from .support import Lab, fetch, lab, output
+
+_WARNING = (
+    b'nginx: [warn] the "user" directive makes sense only if the master process runs with super-user privileges, '
+    b"ignored in /etc/nginx/nginx.conf:1\n"
+)
+_OWN = b"pid /tmp/nginx.pid;\nevents {}\nhttp {\n" + b"".join(
+    f"{name}_temp_path /tmp/{name};\n".encode() for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+)
+
+
+def within(state: Path, test: Any) -> None:
+    async def main() -> None:
+        async with lab(state, ScaledClock()) as made:
+            await asyncio.wait_for(test(made), 60)
+
+    asyncio.run(main())
+
+
+def in_memory(path: str) -> Mount:
+    return Mount(target=path, source=None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        (
+            {"read_only": True},
+            b'nginx: [emerg] mkdir() "/var/cache/nginx/client_temp" failed (30: Read-only file system)\n',
+        ),
+        (
+            {"read_only": True, "mounts": (in_memory("/var/cache/nginx"),)},
+            b'nginx: [emerg] open() "/run/nginx.pid" failed (30: Read-only file system)\n',
+        ),
+        (
+            {"user": "1000:1000"},
+            _WARNING + b'nginx: [emerg] mkdir() "/var/cache/nginx/client_temp" failed (13: Permission denied)\n',
+        ),
+    ],
+)
+def test_nginx_ends_where_it_may_not_write(tmp_path: Path, changes: dict[str, Any], complaint: bytes) -> None:
+    async def test(made: Lab) -> None:
+        container = await made.start("nginx:alpine", **changes)
+        assert await container.wait() == 1
+        assert complaint in await output(container, "stderr")
+
+    within(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"read_only": True, "mounts": (in_memory("/var/cache/nginx"), in_memory("/run"))},
+        {
+            "user": "1000:1000",
+            "files": (File("/etc/nginx/nginx.conf", _OWN + b"server { listen 80; return 200 mine; }\n}\n"),),
+        },
+    ],
+)
+def test_nginx_serves_when_it_has_places_to_write(tmp_path: Path, changes: dict[str, Any]) -> None:
+    async def test(made: Lab) -> None:
+        container = await made.start("nginx:alpine", **changes)
+        head, _ = await fetch(container)
+        assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+
+    within(tmp_path, test)
