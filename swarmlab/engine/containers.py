@@ -317,6 +317,7 @@ class Containers:
             env=container.env,
             working_dir=container.working_dir or "/",
             user=container.user,
+            groups=container.wanted.group_add,
             stop_signal=container.stop_signal or _DEFAULT_SIGNAL,
             tty=container.tty,
             open_stdin=container.open_stdin,

@@ -85,7 +85,6 @@ def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> C
         read_only=spec.read_only,
         memory=asked.memory,
         task_id=task.id,
-        hosts=asked.extra_hosts,
         asked=asked,
     )
 

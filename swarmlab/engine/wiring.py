@@ -9,7 +9,6 @@ from swarmlab.engine.placement import Placement
 from swarmlab.network import Binding, Fabric, Member, Place
 from swarmlab.objects import Task
 from swarmlab.objects.local import Container
-from swarmlab.objects.run import HostConfig
 from swarmlab.runtime import base
 
 _HOSTS = """\
@@ -157,7 +156,7 @@ class Wiring:
 
     def _texts(self, container: Container) -> tuple[str, str]:
         """What the container's hosts and resolv.conf files say (MB: daemon/container_operations_unix.go)."""
-        if container.host is not None and container.host.network_mode == "host":
+        if container.wanted.network_mode == "host":
             return _HOST_MODE, _resolv(container, named=False)
         places = self._fabric.sandbox(container.id).places
         lines = [_HOSTS]
@@ -172,13 +171,13 @@ class Wiring:
         return "".join(lines), _resolv(container, named=any(place.named for place in places))
 
     def _extra(self, container: Container) -> Iterator[tuple[str, str]]:
-        for entry in (*(container.host.extra_hosts if container.host is not None else ()), *container.hosts):
+        for entry in container.wanted.extra_hosts:
             name, _, address = entry.partition(":")
             yield name, self._host_gateway if address == _HOST_GATEWAY else address.strip("[]")
 
     def _links(self, container: Container) -> Iterator[tuple[str, str]]:
         """Links of the default bridge: the alias, the container's host name and its name."""
-        for link in container.host.links if container.host is not None else ():
+        for link in container.wanted.links:
             name, _, alias = link.partition(":")
             try:
                 other = self._find(name)
@@ -203,7 +202,7 @@ def _resolv(container: Container, *, named: bool) -> str:
 
     Source: libnetwork: sandbox_dns_unix.go, resolvconf/resolvconf.go.
     """
-    asked = container.host or container.asked or HostConfig()
+    asked = container.wanted
     options = asked.dns_options
     lines = f"search {' '.join(asked.dns_search)}\n" if asked.dns_search and asked.dns_search != (".",) else ""
     if named:

@@ -223,8 +223,6 @@ class Container(Object, frozen=True):
     state: ContainerState = ContainerState()
     memory: int = 0
     task_id: str = ""
-    #: Lines of a task's hosts file, as `name:address`.
-    hosts: Strings = ()
     #: What a task's spec asks of the machine.
     asked: HostConfig | None = None
     #: The rest is of containers that were made by hand. `host` is what was asked for, None for a task's.
@@ -237,6 +235,11 @@ class Container(Object, frozen=True):
     restart_count: int = 0
     #: Whether somebody has stopped it, so that no restart policy applies any more.
     stopped: bool = False
+
+    @property
+    def wanted(self) -> HostConfig:
+        """What it asks of its machine, be it a task's or not."""
+        return self.host or self.asked or HostConfig()
 
     @property
     def grace(self) -> int:

@@ -54,6 +54,8 @@ class ContainerConfig(msgspec.Struct, frozen=True):
     env: tuple[str, ...] = ()
     working_dir: str = "/"
     user: str = ""
+    #: Further groups of the user, by name or number.
+    groups: tuple[str, ...] = ()
     stop_signal: str = "SIGTERM"
     tty: bool = False
     open_stdin: bool = False

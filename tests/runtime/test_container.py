@@ -20,6 +20,31 @@ def within(state: Path, test: Any, clock: Clock | None = None) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(
+    ("user", "groups", "told"),
+    [
+        ("", ("7",), b"uid=0(root) gid=0(root) groups=0(root),7\n"),
+        ("1000:1000", (), b"uid=1000 gid=1000 groups=1000\n"),
+        ("5", ("0", "7"), b"uid=5 gid=0(root) groups=0(root),7\n"),
+    ],
+)
+def test_groups_of_a_user(tmp_path: Path, user: str, groups: tuple[str, ...], told: bytes) -> None:
+    async def test(made: Lab) -> None:
+        container = await made.start("alpine", "id", user=user, groups=groups)
+        assert await container.wait() == 0
+        assert await output(container) == told
+
+    within(tmp_path, test)
+
+
+def test_a_group_that_is_not_there_keeps_a_container_from_starting(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        with pytest.raises(StartError, match=r"^Unable to find group nosuch: no matching entries in group file$"):
+            await made.start("alpine", "id", groups=("nosuch",))
+
+    within(tmp_path, test)
+
+
 def entries(directory: Path) -> int:
     """How many files a directory has; 0 when the system has no such directory."""
     return len(list(directory.iterdir())) if directory.is_dir() else 0

@@ -325,7 +325,7 @@ class VirtualContainer:
     def _invocation(
         self, command: Sequence[str], env: Sequence[str] = (), working_dir: str = "", user: str = "", *, tty: bool
     ) -> Invocation:
-        who = self._machine.user(user or self.config.user)
+        who = self._machine.user(user or self.config.user, self.config.groups)
         variables = {"HOSTNAME": self.config.hostname, "HOME": who.home}
         if tty:
             variables["TERM"] = "xterm"

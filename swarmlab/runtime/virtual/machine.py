@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,6 +34,8 @@ class User(NamedTuple):
     uid: int
     gid: int
     home: str
+    #: Numbers of further groups.
+    groups: tuple[int, ...] = ()
 
 
 class Signals:
@@ -250,8 +252,8 @@ class Machine:
         """Return as soon as the container is not paused."""
         await self._thawed.wait()
 
-    def user(self, spec: str) -> User:
-        """The user of a `--user` argument (name, uid, `user:group`); root when it is empty.
+    def user(self, spec: str, groups: Iterable[str] = ()) -> User:
+        """The user of a `--user` argument (name, uid, `user:group`), root when it is empty, in further `groups`.
 
         Raises LookupError with runc's text when a name is unknown.
         """
@@ -267,11 +269,15 @@ class Machine:
                     raise LookupError(f"unable to find user {who}: no matching entries in passwd file")
                 user = User(who, int(who), 0, "/")
         if group:
-            gid = next((fields[2] for fields in self._table("/etc/group", 3) if group in (fields[0], fields[2])), group)
-            if not gid.isdigit():
-                raise LookupError(f"unable to find group {group}: no matching entries in group file")
-            user = user._replace(gid=int(gid))
-        return user
+            user = user._replace(gid=self._group(group, "unable"))
+        return user._replace(groups=tuple(self._group(name, "Unable") for name in groups))
+
+    def _group(self, name: str, complaint: str) -> int:
+        """The number of a group. Raises LookupError."""
+        found = next((fields[2] for fields in self._table("/etc/group", 3) if name in (fields[0], fields[2])), name)
+        if not found.isdigit():
+            raise LookupError(f"{complaint} to find group {name}: no matching entries in group file")
+        return int(found)
 
     def user_name(self, uid: int) -> str:
         """The name of a user, or its number as text."""

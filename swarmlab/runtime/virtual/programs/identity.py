@@ -10,11 +10,20 @@ async def id_(context: Context) -> int:
     if flags - set("ugGn"):
         await context.err(f"id: invalid option -- '{min(flags - set('ugGn'))}'\n")
         return 1
-    group = context.machine.group_name(user.gid)
+    name = context.machine.group_name
+    groups = dict.fromkeys((user.gid, *user.groups))
     if "u" in flags:
         await context.out(f"{user.name if 'n' in flags else user.uid}\n")
-    elif flags & {"g", "G"}:
-        await context.out(f"{group if 'n' in flags else user.gid}\n")
+    elif "g" in flags:
+        await context.out(f"{name(user.gid) if 'n' in flags else user.gid}\n")
+    elif "G" in flags:
+        await context.out(" ".join(name(gid) if "n" in flags else str(gid) for gid in groups) + "\n")
     else:
-        await context.out(f"uid={user.uid}({user.name}) gid={user.gid}({group}) groups={user.gid}({group})\n")
+        told = ",".join(_named(gid, name(gid)) for gid in groups)
+        await context.out(f"uid={_named(user.uid, user.name)} gid={_named(user.gid, name(user.gid))} groups={told}\n")
     return 0
+
+
+def _named(number: int, name: str) -> str:
+    """A number with its name, when it has one."""
+    return str(number) if name == str(number) else f"{number}({name})"
