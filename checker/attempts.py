@@ -7,6 +7,7 @@ anew in the new journal. What was reached before is kept as `Best`, for progress
 """
 
 import os
+import re
 import sqlite3
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,8 @@ from swarmlab.journal.reader import JournalReader
 
 #: The folder beside a journal.
 FOLDER = "checker"
+#: Names of journals that resets have put aside, beside the newest.
+ASIDE = re.compile(r"journal-\d+\.sqlite")
 #: The folder in it for what was reached.
 _BEST = "best"
 _FORMAT = 1
@@ -76,6 +79,11 @@ class Attempts:
         marker = Marker(journal=self._id)
         return msgspec.structs.replace(record, marker=marker, hints={}, given_up={}, evidence={}, begun=False)
 
+    def home(self, exercise: str) -> Path:
+        """The journal that the attempt began in, be it put aside by a reset; this one if that is gone."""
+        record = self._read(self._file(exercise), Record)
+        return self._journals.get(record.marker.journal, self._journal) if record is not None else self._journal
+
     def put(self, record: Record) -> None:
         """Keep an attempt; the file is whole at every moment."""
         self._write(self._file(record.exercise), record)
@@ -103,11 +111,18 @@ class Attempts:
 
     @cached_property
     def _id(self) -> str:
-        try:
-            with JournalReader(self._journal) as reader:
-                return reader.meta().get("id", "")
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise NoJournalError(f"{self._journal} cannot be read as a journal: {error}") from None
+        return _id_of(self._journal)
+
+    @cached_property
+    def _journals(self) -> Mapping[str, Path]:
+        """Journals by their ids: this one, and those that resets have put aside."""
+        aside = [path for path in self._journal.parent.iterdir() if ASIDE.fullmatch(path.name)]
+        found = {}
+        for path in sorted(aside):
+            # One that is damaged cannot tell whose it is; nobody can be graded by it either.
+            with suppress(NoJournalError):
+                found[_id_of(path)] = path
+        return {**found, self._id: self._journal}
 
     def _read(self, file: Path, kind: type[T]) -> T | None:
         try:
@@ -138,6 +153,14 @@ class Attempts:
 
     def _best_file(self, exercise: str) -> Path:
         return self._folder / _BEST / f"{exercise}.json"
+
+
+def _id_of(journal: Path) -> str:
+    try:
+        with JournalReader(journal) as reader:
+            return reader.meta().get("id", "")
+    except (sqlite3.DatabaseError, OSError) as error:
+        raise NoJournalError(f"{journal} cannot be read as a journal: {error}") from None
 
 
 def prepared(record: Record, variables: dict[str, Variable] | None = None) -> Attempt:

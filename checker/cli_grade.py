@@ -8,13 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from checker.attempts import Attempts, prepared
+from checker.attempts import Attempts
 from checker.cli_common import Exit, JournalFile, Name, fail, telling, write
 from checker.exercise import available, load
 from checker.gradeall import differences, gradebook
 from checker.gradeall import grade_all as grade_folder
-from checker.grader import grade_attempts
-from checker.history import History
+from checker.handin import grade_kept
 from checker.record import SCHEMA, grade_record
 from checker.reports import FORMS, table
 from checker.session import probe
@@ -35,14 +34,11 @@ def grade(
     """Make a record of the grading: points, evidence, seed, versions, as JSON."""
     with telling():
         path = find_journal(journal, name)
-        known = Attempts(path)
-        ids = [load(exercise).id for exercise in exercises or ()] or [record.exercise for record in known.all()]
+        ids = [load(exercise).id for exercise in exercises or ()] or [one.exercise for one in Attempts(path).all()]
         if journal is None:
             probe(ids or available(), name)
-        attempts = [prepared(known.get(exercise)) for exercise in ids or available()]
-        with History(path) as history:
-            results = grade_attempts(attempts, history)
-            record = grade_record(attempts, results, engine=history.recorded or "swarmlab", learner=learner)
+        graded = grade_kept(path, ids or tuple(available()))
+        record = grade_record(graded.attempts, graded.results, engine=graded.engine, learner=learner)
         write(json.dumps(record, indent=2) + "\n", output)
 
 

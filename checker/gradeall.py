@@ -7,11 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from checker.attempts import Attempts, prepared
 from checker.document import DocumentError
 from checker.exercise import UnknownExerciseError, VariableError, available
-from checker.grader import grade_attempts
-from checker.history import History
+from checker.handin import grade_kept
 from checker.record import grade_record
 from checker.source import NoJournalError
 from checker.submission import SubmissionError, unpack
@@ -66,12 +64,8 @@ def grade_file(file: Path, exercises: Sequence[str] = ()) -> Graded:
             folder = Path(name)
             manifest, handed_in = unpack(file, folder)
             journal = folder / "journal.sqlite"
-            known = Attempts(journal)
-            attempts = [prepared(known.get(exercise)) for exercise in exercises or available()]
-            with History(journal) as history:
-                results = grade_attempts(attempts, history)
-                engine = history.recorded or "swarmlab"
-            record = grade_record(attempts, results, engine=engine, learner=manifest.learner)
+            graded = grade_kept(journal, exercises or tuple(available()))
+            record = grade_record(graded.attempts, graded.results, engine=graded.engine, learner=manifest.learner)
             return Graded(file.name, record, handed_in)
     except (SubmissionError, NoJournalError, VariableError, DocumentError) as error:
         return Graded(file.name, None, None, str(error))

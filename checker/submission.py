@@ -10,7 +10,7 @@ import hashlib
 import json
 import sqlite3
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,13 +19,12 @@ from typing import Any
 
 import msgspec
 
-from checker.attempts import FOLDER, Attempts, prepared
-from checker.grader import grade_attempts
-from checker.history import History
+from checker.attempts import ASIDE, FOLDER, Attempts
+from checker.handin import grade_kept
 from checker.record import grade_record
 from swarmlab.journal.chain import BrokenChainError, verify_journal
 
-_FORMAT = 1
+_FORMAT = 2
 _JOURNAL, _MANIFEST, _GRADE = "journal.sqlite", "manifest.json", "grade.json"
 #: A term's journal has some megabytes. What is larger was made to be large.
 _LARGEST = 256 << 20
@@ -44,39 +43,38 @@ class SubmissionError(Exception):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a submission says of itself. `chain` has the last link of each table, and how many rows it covers."""
+    """What a submission says of itself.
+
+    `chains` has for each journal the last link of each table, and how many rows it covers.
+    """
 
     format: int
     learner: str
     packed: str
-    chain: dict[str, tuple[str, int]]
+    chains: dict[str, dict[str, tuple[str, int]]]
 
 
 def pack(journal: Path, target: Path, learner: str) -> dict[str, Any]:
-    """Write a submission, whole or not at all; return its grade record. Raises NoJournalError, OSError."""
-    History(journal).close()
-    attempts = [prepared(record) for record in Attempts(journal).all()]
+    """Write a submission, whole or not at all; return its grade record.
+
+    It has the journals of all attempts, also those that a reset has put aside. Raises NoJournalError, OSError.
+    """
+    exercises = [record.exercise for record in Attempts(journal).all()]
+    graded = grade_kept(journal, exercises)
+    record = grade_record(graded.attempts, graded.results, engine=graded.engine, learner=learner)
     with TemporaryDirectory() as folder:
-        copy = Path(folder, _JOURNAL)
-        # A copy of one instant, even while the lab writes; without what only shortens a lab's start.
-        uri = f"{journal.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True)) as source, closing(sqlite3.connect(copy)) as destination:
-            source.backup(destination)
-            destination.execute("PRAGMA journal_mode = DELETE")
-            destination.execute("DELETE FROM snapshots")
-            destination.commit()
-            destination.execute("VACUUM")
-        with History(copy) as history:
-            record = grade_record(
-                attempts, grade_attempts(attempts, history), engine=history.recorded or "swarmlab", learner=learner
-            )
+        copies = [_copy(kept, Path(folder, _JOURNAL if kept == journal else kept.name)) for kept in graded.journals]
         manifest = Manifest(
-            format=_FORMAT, learner=learner, packed=datetime.now(UTC).isoformat(timespec="seconds"), chain=chain(copy)
+            format=_FORMAT,
+            learner=learner,
+            packed=datetime.now(UTC).isoformat(timespec="seconds"),
+            chains={copy.name: chain(copy) for copy in copies},
         )
         partial = target.with_name(f".{target.name}.part")
         try:
             with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-                archive.write(copy, _JOURNAL)
+                for copy in copies:
+                    archive.write(copy, copy.name)
                 for file in sorted((journal.parent / FOLDER).glob("*.json")):
                     archive.write(file, f"{FOLDER}/{file.name}")
                 archive.writestr(_GRADE, json.dumps(record, indent=2))
@@ -101,19 +99,42 @@ def unpack(file: Path, folder: Path) -> tuple[Manifest, dict[str, Any]]:
         raise SubmissionError(f"is no submission that can be read: {error}") from None
     if manifest.format != _FORMAT:
         raise SubmissionError(f"has format {manifest.format}, and this checker reads format {_FORMAT}")
+    for name in {_JOURNAL, *manifest.chains, *(path.name for path in folder.glob("journal*.sqlite"))}:
+        if not (_is_journal(name) and (folder / name).is_file()):
+            raise SubmissionError(f"lacks {name}")
+        _verify(folder / name, manifest.chains.get(name, {}))
+    return manifest, record
+
+
+def _verify(journal: Path, links: Mapping[str, tuple[str, int]]) -> None:
     try:
-        _look_at_tables(folder / _JOURNAL)
-        found = chain(folder / _JOURNAL)
+        _look_at_tables(journal)
+        found = chain(journal)
     except sqlite3.DatabaseError as error:
         raise SubmissionError(f"has a damaged journal: {error}") from None
     for table, link in found.items():
-        if manifest.chain.get(table) != link:
+        if links.get(table) != link:
             raise SubmissionError(f"has a journal that was changed after it was packed ({table})")
     try:
-        verify_journal(folder / _JOURNAL)
+        verify_journal(journal)
     except BrokenChainError as error:
         raise SubmissionError(f"has a journal that was edited before it was packed: {error}") from None
-    return manifest, record
+
+
+def _is_journal(name: str) -> bool:
+    return name == _JOURNAL or ASIDE.fullmatch(name) is not None
+
+
+def _copy(journal: Path, target: Path) -> Path:
+    """Copy one instant of a journal, even while the lab writes, without what only shortens a lab's start."""
+    uri = f"{journal.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True)) as source, closing(sqlite3.connect(target)) as destination:
+        source.backup(destination)
+        destination.execute("PRAGMA journal_mode = DELETE")
+        destination.execute("DELETE FROM snapshots")
+        destination.commit()
+        destination.execute("VACUUM")
+    return target
 
 
 def chain(journal: Path) -> dict[str, tuple[str, int]]:
@@ -151,8 +172,10 @@ def _extract(archive: zipfile.ZipFile, folder: Path) -> None:
     left = _LARGEST
     for member in members:
         place = folder / member.filename
-        wanted = member.filename in {_JOURNAL, _MANIFEST, _GRADE} or (
-            place.parent == folder / FOLDER and place.suffix == ".json" and not place.name.startswith(".")
+        wanted = (
+            member.filename in {_MANIFEST, _GRADE}
+            or _is_journal(member.filename)
+            or (place.parent == folder / FOLDER and place.suffix == ".json" and not place.name.startswith("."))
         )
         if not wanted:
             raise SubmissionError(f"has a file that does not belong in it: {member.filename!r}")

@@ -5,8 +5,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-#: How many old journals are kept.
-KEPT = 5
+#: How many old journals are kept: those of a course, in which every lab begins with a reset, and some are done twice.
+KEPT = 40
 _SIDE_FILES = ("-wal", "-shm")
 _OLD = re.compile(r"journal-(\d+)\.sqlite")
 

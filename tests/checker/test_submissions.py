@@ -19,6 +19,7 @@ from checker import cli, gradeall
 from checker.gradeall import differences, grade_all, grade_file, gradebook
 from checker.session import Session
 from checker.submission import SubmissionError, chain, pack, unpack
+from swarmlab.lab.rotate import rotate
 
 run = CliRunner()
 
@@ -42,6 +43,60 @@ def submission(journal: Path, tmp_path: Path) -> Path:
     folder.mkdir()
     pack(journal, folder / "ann.zip", "ann")
     return folder / "ann.zip"
+
+
+def test_work_before_a_reset_is_handed_in_too(tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+    lab.mkdir()
+    with Story(lab) as story:
+        Session("A1", journal=story.path).start()
+        for act in A1_STEPS.values():
+            act(story)
+    rotate(story.path)
+    with Story(lab) as story:
+        story.init()
+        Session("Q1", journal=story.path).answer(["a", "c", "e"])
+    folder = tmp_path / "in"
+    folder.mkdir()
+    record = pack(story.path, folder / "ann.zip", "ann")
+
+    assert {one["exercise"]: one["points"] for one in record["exercises"]} == {"A1": 34, "Q1": 4}
+    graded = grade_file(folder / "ann.zip", ("Q1", "A1", "B1"))
+    assert graded.record is not None
+    assert [(one["exercise"], one["points"]) for one in graded.record["exercises"]] == [
+        ("Q1", 4),
+        ("A1", 34),
+        ("B1", 0),
+    ]
+    # Begun anew after the reset: that is the attempt which counts.
+    Session("A1", journal=story.path).start()
+    assert {one["exercise"]: one["points"] for one in pack(story.path, folder / "bob.zip", "bob")["exercises"]} == {
+        "A1": 0,
+        "Q1": 4,
+    }
+
+
+def test_a_journal_from_before_a_reset_that_was_changed_is_noticed(tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+    lab.mkdir()
+    with Story(lab) as story:
+        Session("A1", journal=story.path).start()
+        story.init()
+    rotate(story.path)
+    with Story(lab) as story:
+        story.init()
+    pack(story.path, tmp_path / "eve.zip", "eve")
+    with zipfile.ZipFile(tmp_path / "eve.zip") as archive:
+        (old,) = [name for name in archive.namelist() if name.startswith("journal-")]
+        copy = Path(archive.extract(old, tmp_path))
+    with closing(sqlite3.connect(copy)) as db:
+        db.execute("UPDATE requests SET times = times + 1")
+        db.commit()
+    rewrite(tmp_path / "eve.zip", old, copy.read_bytes())
+
+    assert grade_file(tmp_path / "eve.zip", ("A1",)).error == (
+        "has a journal that was changed after it was packed (requests)"
+    )
 
 
 def rewrite(file: Path, name: str, content: bytes) -> None:
@@ -148,7 +203,7 @@ def test_another_format(submission: Path) -> None:
         manifest = json.loads(archive.read("manifest.json"))
     rewrite(submission, "manifest.json", json.dumps({**manifest, "format": 9}).encode())
 
-    assert grade_file(submission).error == "has format 9, and this checker reads format 1"
+    assert grade_file(submission).error == "has format 9, and this checker reads format 2"
 
 
 def test_a_journal_of_another_format(journal: Path) -> None:
@@ -271,7 +326,7 @@ def test_no_partial_gradebook(submission: Path, tmp_path: Path, monkeypatch: pyt
 
 
 def test_an_unexpected_error_is_one_file_s(submission: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gradeall, "grade_attempts", lambda *_: 1 / 0)
+    monkeypatch.setattr(gradeall, "grade_kept", lambda *_: 1 / 0)
 
     assert "ZeroDivisionError" in grade_file(submission).error
 
