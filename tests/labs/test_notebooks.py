@@ -30,7 +30,7 @@ NAMES = stems()
 SOLVED = [name for name in NAMES if has_solution(source(name))]
 
 #: So many solved notebooks run side by side.
-AT_A_TIME = 3
+AT_A_TIME = 5
 
 #: Notebooks that are run with other values than the book's, too; others would only take time.
 SEEDED = ("B1-routing-mesh", "B6-configs")
