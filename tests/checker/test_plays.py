@@ -23,7 +23,8 @@ Played = dict[tuple[str, str], Future[Result]]
 @pytest.fixture(scope="module")
 def played(request: pytest.FixtureRequest) -> Iterator[Played]:
     """The results of all plays that were selected, by exercise and name."""
-    wanted = [one.callspec.params for one in request.session.items if "played" in getattr(one, "fixturenames", ())]
+    items = [one for one in request.session.items if isinstance(one, pytest.Function) and one.module is request.module]
+    wanted = [one.callspec.params for one in items if "played" in one.fixturenames]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(_AT_A_TIME, spawn, initializer=watch.install) as pool:
         yield {(p["exercise"], p["play"].name): pool.submit(perform, p["exercise"], p["play"]) for p in wanted}

@@ -59,7 +59,7 @@ def test_a_script_and_the_shell_have_the_same_files(tmp_path: Path) -> None:
 mkdir /app && cd /app
 printf 'import helper\\nprint(__file__, helper.X)\\nopen("/app/out.txt", "w").write("written")\\n1/0\\n' > main.py
 echo X=5 > helper.py
-python main.py; echo "code $?"
+python main.py 2> /tmp/complaint; echo "code $?"; cat /tmp/complaint
 cat out.txt; ls
 python -m json.tool helper.py > /dev/null || echo "no JSON"
 echo 'print("from standard input")' | python
@@ -69,9 +69,9 @@ python nosuch.py
     async def test(made: Lab) -> None:
         code, shown = await ran(made, "sh", "-c", script)
         assert code == 2
-        assert shown.startswith("/app/main.py 5\nTraceback (most recent call last):\n")
+        assert shown.startswith("/app/main.py 5\ncode 1\nTraceback (most recent call last):\n")
         assert '  File "/app/main.py", line 4, in <module>\n    1/0\n' in shown
-        assert "ZeroDivisionError: division by zero\ncode 1\nwritten" in shown
+        assert "ZeroDivisionError: division by zero\nwritten" in shown
         assert "helper.py\nmain.py\nout.txt\n" in shown
         assert "no JSON\n" in shown
         assert "from standard input\n" in shown
