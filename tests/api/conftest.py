@@ -15,6 +15,7 @@ from swarmlab.api import Server
 from swarmlab.images import Catalogue
 
 from .fakes import FakeEngine, FakeJournal
+from .live import Live
 
 T = TypeVar("T")
 
@@ -95,3 +96,11 @@ def client() -> Iterator[Client]:
         client = Client(Path(folder) / "s")
         yield client
         client.close()
+
+
+@pytest.fixture
+def live(client: Client, tmp_path: Path) -> Iterator[Live]:
+    """The API over containers that run, on virtual time."""
+    made = Live(client, tmp_path)
+    yield made
+    made.close()

@@ -4,7 +4,7 @@ import asyncio
 import json
 import struct
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from swarmlab.engine import Containers, Execs
 from swarmlab.engine.build import Builder
@@ -20,8 +20,11 @@ from swarmlab.engine.volumes import Volumes
 from swarmlab.objects.local import Container
 from swarmlab.runtime.virtual import VirtualRuntime
 
-from .conftest import Client
 from .fakes import local_networks, overlays
+
+if TYPE_CHECKING:
+    # Which has the fixture that makes a `Live`.
+    from .conftest import Client
 
 
 class Raw:
@@ -48,7 +51,7 @@ class Raw:
 class Live:
     """Gives a client's engine containers with programs."""
 
-    def __init__(self, client: Client, state: Path) -> None:
+    def __init__(self, client: "Client", state: Path) -> None:
         self.client = client
         engine: Any = client.engine
         self.engine = engine

@@ -1,19 +1,6 @@
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from .conftest import Client
 from .live import Live, frames
 
 ALL = "stream=1&stdin=1&stdout=1&stderr=1"
-
-
-@pytest.fixture
-def live(client: Client, tmp_path: Path) -> Iterator[Live]:
-    made = Live(client, tmp_path)
-    yield made
-    made.close()
 
 
 def test_who_is_attached_before_the_start_hears_everything(live: Live) -> None:

@@ -2,23 +2,15 @@ import io
 import json
 import re
 import tarfile
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from .conftest import Client, Reply
+from .conftest import Reply
 from .live import Live
 
 FILES = {"a.txt": "a\n", "b.txt": "b\n", "sub/c.txt": "c\n"}
-
-
-@pytest.fixture
-def live(client: Client, tmp_path: Path) -> Iterator[Live]:
-    made = Live(client, tmp_path)
-    yield made
-    made.close()
 
 
 def archive(files: Mapping[str, str | bytes]) -> bytes:

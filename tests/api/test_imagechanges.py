@@ -1,7 +1,5 @@
 import io
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +12,6 @@ from .live import Live
 
 HEX = "d6da0e52e9f9b46a01ba769246b220fd6b77228060f3ebfb2fc792e9184a5164"
 ZEROS = "0" * 64
-
-
-@pytest.fixture
-def live(client: Client, tmp_path: Path) -> Iterator[Live]:
-    made = Live(client, tmp_path)
-    yield made
-    made.close()
 
 
 def tags(client: Client, reference: str) -> list[str]:

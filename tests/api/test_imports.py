@@ -2,8 +2,6 @@ import gzip
 import io
 import json
 import tarfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -16,13 +14,6 @@ from .conftest import Client, Reply
 from .live import Live, frames
 
 ROOT = tar(("app", None), ("app/hi", b"hello\n"), ("app/run.sh", b"#!/bin/sh\necho ran $A\n"))
-
-
-@pytest.fixture
-def live(client: Client, tmp_path: Path) -> Iterator[Live]:
-    made = Live(client, tmp_path)
-    yield made
-    made.close()
 
 
 def lines(reply: Reply) -> list[dict[str, Any]]:

@@ -1,21 +1,12 @@
 """Networks of an engine's own, and containers on them."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .conftest import Client
 from .live import Live
-
-
-@pytest.fixture
-def live(client: Client, tmp_path: Path) -> Iterator[Live]:
-    made = Live(client, tmp_path)
-    yield made
-    made.close()
 
 
 def create(client: Client, name: str, *subnets: str, **fields: Any) -> Any:

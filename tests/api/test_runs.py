@@ -1,20 +1,10 @@
 import asyncio
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import Client
 from .live import Live
-
-
-@pytest.fixture
-def live(client: Client, tmp_path: Path) -> Iterator[Live]:
-    made = Live(client, tmp_path)
-    yield made
-    made.close()
 
 
 def status(live: Live, name: str = "box") -> tuple[str, int]:
@@ -307,75 +297,6 @@ def test_what_was_killed_stays_dead(live: Live) -> None:
     assert status(live) == ("exited", 137)
     assert live.client("POST", "/containers/box/update", {"RestartPolicy": {"Name": "no"}}).json == {"Warnings": None}
     assert live.inspect()["HostConfig"]["RestartPolicy"]["Name"] == "no"
-
-
-@pytest.mark.parametrize(
-    ("host", "change", "status", "text"),
-    [
-        ({}, {"Memory": 1000}, 400, "Minimum memory limit allowed is 6MB"),
-        (
-            {"AutoRemove": True},
-            {"RestartPolicy": {"Name": "always"}},
-            409,
-            "Restart policy cannot be updated because AutoRemove is enabled for the container",
-        ),
-        (
-            {"Memory": 16 << 20},
-            {"Memory": 64 << 20},
-            409,
-            "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
-        ),
-    ],
-)
-def test_updates_that_cannot_be(
-    live: Live, host: dict[str, Any], change: dict[str, Any], status: int, text: str
-) -> None:
-    live.run("sleep", "1000", HostConfig=host)
-    before = live.inspect()["HostConfig"]
-    answer = live.client("POST", "/containers/box/update", change)
-    assert answer.status == status
-    assert answer.message.endswith(text)
-    assert answer.message.startswith("Cannot update container ") == (status == 409)
-    assert live.inspect()["HostConfig"] == before
-
-
-def test_limits_may_be_updated(live: Live) -> None:
-    live.run("sleep", "1000", HostConfig={"Memory": 16 << 20})
-    change = {"Memory": 64 << 20, "MemorySwap": 64 << 20}
-    assert live.client("POST", "/containers/box/update", change).json == {"Warnings": None}
-    host = live.inspect()["HostConfig"]
-    assert (host["Memory"], host["MemorySwap"]) == (64 << 20, 64 << 20)
-
-
-@pytest.mark.parametrize(
-    ("host", "text"),
-    [
-        ({"VolumesFrom": ["nosuch"]}, "No such container: nosuch"),
-        ({"Links": ["nosuch:db"]}, "could not get container for nosuch: No such container: nosuch"),
-        ({"IpcMode": "container:nosuch"}, "No such container: nosuch"),
-        ({"PidMode": "container:nosuch"}, "No such container: nosuch"),
-        (
-            {"Links": ["box"], "NetworkMode": "host"},
-            "conflicting options: host type networking can't be used with links. "
-            "This would result in undefined behavior",
-        ),
-    ],
-)
-def test_what_is_shared_has_to_be_there(live: Live, host: dict[str, Any], text: str) -> None:
-    """Not 404, for which clients would pull the image (compared with engine 20.10)."""
-    body = {"Image": "alpine", "Cmd": ["true"], "HostConfig": host}
-    answer = live.client("POST", "/containers/create", body)
-    assert (answer.status, answer.message) == (400, text)
-
-
-def test_size_of_what_a_container_has_written(live: Live) -> None:
-    live.run("sh", "-c", "echo hello > /x; echo more > /etc/motd2; sleep 1; exit 0")
-    live.pass_until("die", 2)
-    sized = live.client("GET", "/containers/box/json?size=1").json
-    assert (sized["SizeRw"], sized["SizeRootFs"] > sized["SizeRw"]) == (11, True)
-    assert "SizeRw" not in live.inspect()
-    [row] = live.client("GET", "/containers/json?all=1&size=1").json
-    assert row["SizeRw"] == 11
 
 
 def test_published_ports_answer(live: Live) -> None:

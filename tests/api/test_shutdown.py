@@ -4,22 +4,12 @@ What is expected here is what Docker 20.10.24 did.
 """
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from .conftest import Client
 from .live import Live
 
 ASKS_TO_END = ("sh", "-c", "trap 'exit 3' TERM; echo up; while true; do sleep 1; done")
-
-
-@pytest.fixture
-def live(client: Client, tmp_path: Path) -> Iterator[Live]:
-    made = Live(client, tmp_path)
-    yield made
-    made.close()
 
 
 def status(live: Live, name: str) -> tuple[str, int, int]:

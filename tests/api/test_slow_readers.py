@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,18 +12,10 @@ import pytest
 from swarmlab.engine import Exec, events
 from swarmlab.runtime.virtual import logs
 
-from .conftest import Client
 from .live import Live
 
 #: A container that writes for as long as it may.
 CHATTY = ("sh", "-c", "while true; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done")
-
-
-@pytest.fixture
-def live(client: Client, tmp_path: Path) -> Iterator[Live]:
-    made = Live(client, tmp_path)
-    yield made
-    made.close()
 
 
 async def until(condition: Callable[[], bool]) -> None:

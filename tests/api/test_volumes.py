@@ -1,5 +1,4 @@
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +6,6 @@ import pytest
 
 from .conftest import Client
 from .live import Live
-
-
-@pytest.fixture
-def live(client: Client, tmp_path: Path) -> Iterator[Live]:
-    made = Live(client, tmp_path)
-    yield made
-    made.close()
 
 
 def create(client: Client, name: str = "", **fields: Any) -> Any:
