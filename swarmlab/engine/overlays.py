@@ -16,9 +16,9 @@ from swarmlab.store import Actor, Commit, Kind, Store
 
 #: What a real engine needs at least to make the ingress network, in seconds of swarm time from the beginning of its
 #: work as a node: one that has made the swarm, and one that has joined it.
-INGRESS_OF_FIRST, INGRESS_OF_JOINED = 0.05, 0.6
+INGRESS_OF_FIRST, INGRESS_OF_JOINED = 0.05, 0.5
 #: From then on to its own end of that network, with the bridge to the outside.
-SANDBOX_SETUP = 0.4
+SANDBOX_OF_FIRST, SANDBOX_OF_JOINED = 0.25, 0.4
 #: A network that nothing is on any more is taken down after so many seconds.
 TEARDOWN = 0.15
 
@@ -46,6 +46,7 @@ class Overlays:
         self._node_id = ""
         self._hears: Callable[[], bool] = lambda: False
         self._timers: dict[Callable[[], None], Timer] = {}
+        self._sandbox_setup = SANDBOX_OF_FIRST
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
@@ -65,6 +66,7 @@ class Overlays:
         What happens in the swarm while the node does not hear of it (`hears()`) changes nothing here.
         """
         self._swarm, self._node_id, self._hears = swarm, node_id, hears
+        self._sandbox_setup = SANDBOX_OF_JOINED if joined else SANDBOX_OF_FIRST
         unwatch = (
             swarm.watch(self._on_swarm, Kind.NODE),
             self._store.watch(lambda _: self._later(TEARDOWN, self._tear_down), Kind.CONTAINER),
@@ -136,7 +138,7 @@ class Overlays:
         if self._hears():
             for network in self._missing_ingress():
                 self._make(network, "")
-        self._later(SANDBOX_SETUP, self._enter_ingress)
+        self._later(self._sandbox_setup, self._enter_ingress)
 
     def _enter_ingress(self) -> None:
         self._gateway_bridge()

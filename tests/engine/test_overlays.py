@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from swarmlab.engine import DockerEngine
-from swarmlab.engine.overlays import INGRESS_OF_JOINED, SANDBOX_SETUP
+from swarmlab.engine.overlays import INGRESS_OF_JOINED, SANDBOX_OF_JOINED
 from swarmlab.objects import (
     ContainerSpec,
     Driver,
@@ -65,7 +65,7 @@ def test_ingress_and_the_gateway_bridge_come_some_time_after_the_node(make: Make
     lab.advance(INGRESS_OF_JOINED + 0.05)
     assert (names(lab.engine(2)), lab.engine(2).networks.find("docker_gwbridge")) == (["ingress"], None)
     assert lab.engine(2).overlays.list()[0].address == "", "it is not on it itself yet"
-    lab.advance(SANDBOX_SETUP)
+    lab.advance(SANDBOX_OF_JOINED)
     for number in (1, 2):
         engine = lab.engine(number)
         assert (names(engine), engine.networks.find("docker_gwbridge") is not None) == (["ingress"], True)
