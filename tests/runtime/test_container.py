@@ -362,6 +362,16 @@ def test_output_of_a_program_that_breaks_says_so(tmp_path: Path) -> None:
     within(tmp_path, test)
 
 
+def test_env_prints_what_docker_gives_in_its_order(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        container = await made.start("alpine", "sleep", "1000", env=(f"PATH={path}", "B=2", "A=1"), hostname="box")
+        shown = f"PATH={path}\nHOSTNAME=box\nB=2\nA=1\nC=x y\nHOME=/root\n".encode()
+        assert await run(container, "env", env=("C=x y",)) == (0, shown)
+
+    within(tmp_path, test)
+
+
 def test_a_shell_counts_how_deep_it_is_and_another_program_does_not(tmp_path: Path) -> None:
     async def test(made: Lab) -> None:
         container = await made.start("alpine", "sleep", "1000")

@@ -326,7 +326,10 @@ class VirtualContainer:
         self, command: Sequence[str], env: Sequence[str] = (), working_dir: str = "", user: str = "", *, tty: bool
     ) -> Invocation:
         who = self._machine.user(user or self.config.user, self.config.groups)
-        variables = {"HOSTNAME": self.config.hostname, "HOME": who.home}
+        # The order is Docker's (MB: container.CreateDaemonEnvironment); runc adds HOME.
+        given = [item for item in (*self.config.env, *env) if item.startswith("PATH=")]
+        variables = {"PATH": given[-1].removeprefix("PATH=")} if given else {}
+        variables["HOSTNAME"] = self.config.hostname
         if tty:
             variables["TERM"] = "xterm"
         for item in (*self.config.env, *env):
@@ -335,6 +338,7 @@ class VirtualContainer:
                 variables[name] = value
             else:
                 variables.pop(name, None)
+        variables.setdefault("HOME", who.home)
         cwd = working_dir or self.config.working_dir or "/"
         return Invocation(self._machine, command, env=variables, cwd=cwd, user=who)
 

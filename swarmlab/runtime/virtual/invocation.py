@@ -16,6 +16,7 @@ from swarmlab.runtime.virtual.contents import BIN
 from swarmlab.runtime.virtual.interactive import interact
 from swarmlab.runtime.virtual.machine import Context, Machine, Program, Signals, User
 from swarmlab.runtime.virtual.programs import ENTRYPOINTS, OWN, PROGRAMS, REAL, SERVERS
+from swarmlab.runtime.virtual.programs.environment import environment
 from swarmlab.runtime.virtual.programs.python import interpreter_of, is_script
 from swarmlab.runtime.virtual.shell import Shell
 from swarmlab.runtime.virtual.terminal import Terminal
@@ -33,6 +34,8 @@ _SHELL_ONLY = frozenset(
 )  # fmt: skip
 
 _SHELLS = frozenset({"sh", "bash", "ash", "dash"})
+#: Commands that only print their environment.
+_PRINTS = frozenset({("env",), ("printenv",)})
 #: Options with which a shell reads its commands from its input.
 _TALKS = frozenset({"-i", "-l", "-s", "--login"})
 _HANDS_OVER = re.compile(rb'#!/bin/sh\nexec ([\w.-]+) "\$@"\n')
@@ -48,6 +51,8 @@ class Invocation:
         self.cwd = cwd
         self.user = user
         self.argv, self.program = _find(machine, tuple(argv), cwd)
+        if self.program is None and self.argv in _PRINTS:
+            self.program = environment
         # A shell counts how deep it is.
         self.env = env if posixpath.basename(self.argv[0]) not in _SHELLS else {"SHLVL": "1", **env}
 
