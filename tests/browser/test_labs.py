@@ -16,6 +16,7 @@ pytestmark = pytest.mark.timeout(300)
 KEYS, MENU = "keys", "menu"
 LABS = {
     "A1-run-services": KEYS,
+    "A4-configs-and-secrets": KEYS,
     "B2-rolling-updates": MENU,
 }
 #: The longest that a lab may take, in milliseconds.
