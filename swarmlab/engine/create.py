@@ -10,7 +10,7 @@ from swarmlab.engine.addresses import is_address
 from swarmlab.engine.containers import new_container_id
 from swarmlab.engine.environment import merged_env
 from swarmlab.engine.errors import EngineError, bad_request
-from swarmlab.engine.hostchecks import adapted, check_health, check_host
+from swarmlab.engine.hostchecks import adapted, check_directory, check_health, check_host
 from swarmlab.engine.images import LocalImages
 from swarmlab.engine.logdrivers import DEFAULT_DRIVER
 from swarmlab.engine.mounts import mount_points
@@ -166,8 +166,7 @@ def _command(request: ContainerRequest, image: ImageConfig) -> tuple[tuple[str, 
 
 
 def _check(request: ContainerRequest, cpus: int) -> None:
-    if request.working_dir and not request.working_dir.startswith("/"):
-        raise bad_request(f"the working directory '{request.working_dir}' is invalid, it needs to be an absolute path")
+    check_directory(request.working_dir)
     for variable in request.env:
         if not variable or variable.startswith("="):
             raise bad_request(f"invalid environment variable: {variable}")

@@ -108,6 +108,12 @@ def check_policy(policy: RestartPolicy) -> None:
         raise bad_request(f"maximum retry count cannot be used with restart policy '{policy.name}'")
 
 
+def check_directory(path: str) -> None:
+    """Raises EngineError (400) for a working directory that is relative."""
+    if path and not path.startswith("/"):
+        raise bad_request(f"the working directory '{path}' is invalid, it needs to be an absolute path")
+
+
 def check_health(health: HealthConfig | None) -> None:
     """Raises EngineError (400) for a health check that cannot be."""
     if health is None:

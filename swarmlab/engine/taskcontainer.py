@@ -7,7 +7,7 @@ from swarmlab.clock import SECOND
 from swarmlab.engine.containers import new_container_id
 from swarmlab.engine.environment import merged_env
 from swarmlab.engine.errors import EngineError, not_found
-from swarmlab.engine.hostchecks import adapted, check_health, check_host
+from swarmlab.engine.hostchecks import adapted, check_directory, check_health, check_host
 from swarmlab.engine.logdrivers import DEFAULT_DRIVER
 from swarmlab.engine.mounts import mount_points
 from swarmlab.images import Image
@@ -118,6 +118,7 @@ def _asked(task: Task, spec: ContainerSpec, node: NodeDescription) -> HostConfig
     if spec.isolation not in {"", "default"}:
         raise TaskError(f"invalid isolation '{spec.isolation}' on linux")
     try:
+        check_directory(spec.dir)
         check_health(spec.healthcheck)
         check_host(asked, node.resources.nano_cpus // SECOND)
     except EngineError as error:

@@ -44,6 +44,11 @@ def task_of(lab: LabOfEngines, spec: ContainerSpec, limits: Limit | None = None)
             "Minimum memory limit allowed is 6MB",
         ),
         (
+            ContainerSpec(image="alpine", args=("sleep", "9"), dir="rel"),
+            None,
+            "the working directory 'rel' is invalid, it needs to be an absolute path",
+        ),
+        (
             ContainerSpec(image="alpine", args=("sleep", "9"), isolation="process"),
             None,
             "invalid isolation 'process' on linux",
