@@ -124,8 +124,7 @@ class Allocator:
         assert old is not None
         self._pending_services.pop(old.id, None)
         self._ports.free(old.endpoint)
-        for vip in old.endpoint.virtual_ips if old.endpoint is not None else ():
-            self._free(vip.network_id, vip.addr)
+        self._free_vips(old.endpoint.virtual_ips if old.endpoint is not None else ())
         return True
 
     def _task_changed(self, old: Task | None, new: Task | None) -> bool:
@@ -252,7 +251,7 @@ class Allocator:
         if service is None or self._service_allocated(service):
             return
         wanted = self._vip_networks(service)
-        if any(not self._networks.known(network_id) for network_id in wanted):
+        if any(not self._has_no_addresses(tx, n) and not self._networks.known(n) for n in wanted):
             raise AllocationError("network is not allocated")
         had = {vip.network_id: vip for vip in service.endpoint.virtual_ips} if service.endpoint is not None else {}
         vips = {n: vip for n, vip in had.items() if n in wanted}
@@ -261,23 +260,30 @@ class Allocator:
         try:
             for network_id in wanted:
                 if network_id not in vips:
-                    address = self._networks.address(network_id)
+                    # A network that each node has by itself gives none, and is told all the same.
+                    address = "" if self._has_no_addresses(tx, network_id) else self._networks.address(network_id)
                     fresh[network_id] = EndpointVirtualIP(network_id=network_id, addr=address)
         except AllocationError:
-            for vip in fresh.values():
-                self._free(vip.network_id, vip.addr)
+            self._free_vips(fresh.values())
             self._ports.free(Endpoint(ports=ports))
             self._ports.restore(service)
             raise
-        for network_id, vip in had.items():
-            if network_id not in wanted:
-                self._free(network_id, vip.addr)
+        self._free_vips(vip for network_id, vip in had.items() if network_id not in wanted)
         endpoint = Endpoint(
             spec=service.spec.endpoint_spec or EndpointSpec(),
             ports=ports,
             virtual_ips=(*vips.values(), *fresh.values()),
         )
         tx.update(Kind.SERVICE, msgspec.structs.replace(service, endpoint=endpoint))
+
+    def _free_vips(self, vips: Iterable[EndpointVirtualIP]) -> None:
+        for vip in vips:
+            if vip.addr:
+                self._free(vip.network_id, vip.addr)
+
+    def _has_no_addresses(self, tx: Transaction, network_id: str) -> bool:
+        network = tx.tables.networks.get(network_id)
+        return network is not None and self._node_local(network)
 
     def _service_allocated(self, service: Service) -> bool:
         """Whether nothing is missing or superfluous. A service without networks and ports never gets an endpoint."""
@@ -289,7 +295,7 @@ class Allocator:
         return sorted(have) == sorted(wanted) and self._ports.allocated(service)
 
     def _vip_networks(self, service: Service) -> list[str]:
-        """The networks on which a service needs a virtual address."""
+        """The networks on which a service has a virtual address, or would if they gave any (SK: ServiceAllocate)."""
         spec = service.spec.endpoint_spec
         if spec is not None and spec.mode == "dnsrr":
             return []
@@ -301,7 +307,7 @@ class Allocator:
             networks.append(ingress)
         for attachment in service.spec.task_template.networks or service.spec.networks:
             network = self._store.tables.networks.get(attachment.target)
-            if network is not None and not self._node_local(network) and network.id not in networks:
+            if network is not None and network.id not in networks:
                 networks.append(network.id)
         return networks
 

@@ -218,7 +218,9 @@ def binding(task: Task, container_id: str) -> Binding:
     """A task's part in its service (MB: daemon/cluster/executor/container/container.go, serviceConfig)."""
     endpoint = task.endpoint
     vips = {
-        vip.network_id: vip.addr.partition("/")[0] for vip in (endpoint.virtual_ips if endpoint is not None else ())
+        vip.network_id: vip.addr.partition("/")[0]
+        for vip in (endpoint.virtual_ips if endpoint is not None else ())
+        if vip.addr
     }
     return Binding(
         task_id=task.id,

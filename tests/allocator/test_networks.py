@@ -132,6 +132,14 @@ def test_node_local_networks_are_passed_through_without_addresses(allocating: Wo
     assert addresses(allocating, task) == {"bridge": ()}
 
 
+def test_a_service_on_a_node_local_network_names_it_without_an_address(allocating: World) -> None:
+    """Compared with engine 20.10; it stays in the endpoint until the service leaves the network."""
+    allocating.service(service_spec(networks=("bridge",)))
+    assert vips(allocating) == {"bridge": ""}
+    allocating.service(service_spec())
+    assert vips(allocating) == {}
+
+
 def test_removing_the_last_ingress_port_removes_its_virtual_address(allocating: World) -> None:
     allocating.service(service_spec(ports=(ingress(80, 8080),)))
     allocating.service(service_spec())
