@@ -38,10 +38,10 @@ class ByHand:
 
     def update(self, reference: str, request: UpdateRequest) -> list[str]:
         """Change its restart policy and limits, those that are given; what Docker warns of."""
+        container = self._containers.find(reference)
         asked = HostConfig(**msgspec.structs.asdict(request))
         check_policy(asked.restart_policy)
         warnings = check_resources(asked, cpu_count(), update=True)
-        container = self._containers.find(reference)
         host = container.host
         if host is None:
             raise EngineError(501, "updating the container of a task is not available in swarmlab")

@@ -37,6 +37,11 @@ def test_updates_that_cannot_be(
     assert live.inspect()["HostConfig"] == before
 
 
+def test_a_container_that_is_not_there_is_missed_before_its_limits_are_looked_at(live: Live) -> None:
+    answer = live.client("POST", "/containers/nosuch/update", {"Memory": 1000})
+    assert (answer.status, answer.message) == (404, "No such container: nosuch")
+
+
 def test_limits_may_be_updated(live: Live) -> None:
     live.run("sleep", "1000", HostConfig={"Memory": 16 << 20})
     change = {"Memory": 64 << 20, "MemorySwap": 64 << 20}
