@@ -77,9 +77,7 @@ def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> C
         healthcheck=health,
         exposed_ports=tuple(config.exposed_ports),
         ports=ports,
-        endpoints=tuple(
-            ContainerNetwork(network_id=n.network_id, addresses=n.addresses, aliases=n.aliases) for n in task.networks
-        ),
+        endpoints=tuple(ContainerNetwork(network_id=n.network_id, addresses=n.addresses) for n in task.networks),
         mounts=_mounts(spec, config.volumes),
         volumes=tuple(sorted(config.volumes)),
         read_only=spec.read_only,

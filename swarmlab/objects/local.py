@@ -181,7 +181,6 @@ class ContainerNetwork(Spec, frozen=True):
 
     network_id: str = ""
     addresses: Strings = ()
-    aliases: Strings = ()
     gateways: Strings = ()
 
 
