@@ -43,6 +43,11 @@ class Membership(Spec, frozen=True):
     expired: bool = False
     lock: Lock | None = None
 
+    @property
+    def locked(self) -> bool:
+        """Whether the manager on the node waits for the key to its state."""
+        return self.lock is not None and self.lock.closed
+
 
 class Engine(Object, frozen=True):
     """One engine of the lab; its id is the one `docker info` shows. `power` is `on`, `stopped` or `killed`.
