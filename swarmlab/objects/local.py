@@ -247,6 +247,11 @@ class Container(Object, frozen=True):
         return self.host or self.asked or HostConfig()
 
     @property
+    def auto_remove(self) -> bool:
+        """Whether it was made by hand to be removed at its end (`--rm`)."""
+        return self.host is not None and self.host.auto_remove
+
+    @property
     def grace(self) -> int:
         """How many seconds it may take to stop."""
         return _GRACE if self.stop_timeout is None else self.stop_timeout
