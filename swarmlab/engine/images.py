@@ -248,8 +248,7 @@ class LocalImages:
     def _named(self, reference: str) -> list[tuple[str, str]]:
         """What `docker save` takes by a reference: images' ids, and the name to save each under."""
         try:
-            check_reference(reference)
-            parsed = parse_reference(reference)
+            parsed = check_reference(reference)
         except ValueError as error:
             raise internal(str(error)) from None
         bare = not parsed.digest and ":" not in reference.rpartition("/")[2]
@@ -287,8 +286,7 @@ def checked_name(repository: str, tag: str) -> Reference:
     if _HEX_ID.fullmatch(repository):
         raise internal(f"invalid repository name ({repository}), cannot specify 64-byte hexadecimal strings")
     try:
-        check_reference(repository)
-        reference = parse_reference(repository)
+        reference = check_reference(repository)
     except ValueError as error:
         raise internal(str(error)) from None
     if reference.digest:
