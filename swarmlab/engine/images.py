@@ -282,7 +282,7 @@ class LocalImages:
 
 
 def checked_name(repository: str, tag: str) -> Reference:
-    """The name that is given to an image."""
+    """The name that is given to an image. Raises EngineError (400, 500)."""
     if _HEX_ID.fullmatch(repository):
         raise internal(f"invalid repository name ({repository}), cannot specify 64-byte hexadecimal strings")
     try:
@@ -299,7 +299,7 @@ def checked_name(repository: str, tag: str) -> Reference:
 
 
 def changed(config: ImageConfig, changes: Sequence[str]) -> ImageConfig:
-    """A configuration after the instructions of `--change` (400)."""
+    """A configuration after the instructions of `--change`. Raises EngineError (400)."""
     try:
         return apply(config, changes)
     except ValueError as error:
