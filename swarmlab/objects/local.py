@@ -16,7 +16,6 @@ _GRACE = 10
 
 #: How an engine is, or how it ended: in good order, or with its machine.
 Power = Literal["on", "stopped", "killed"]
-ContainerStatus = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]
 
 
 class Lock(Spec, frozen=True):
@@ -125,7 +124,7 @@ class MountPoint(Spec, frozen=True):
 class ContainerState(Spec, frozen=True):
     """Where a container is in its life. Instants are Unix nanoseconds, 0 for none."""
 
-    status: ContainerStatus = "created"
+    status: Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"] = "created"
     pid: int = 0
     exit_code: int = 0
     error: str = ""
