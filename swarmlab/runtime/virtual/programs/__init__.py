@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from swarmlab.runtime.virtual.machine import Program
+from swarmlab.runtime.virtual.programs.curl import curl
 from swarmlab.runtime.virtual.programs.faulty import faulty_web
-from swarmlab.runtime.virtual.programs.fetch import curl, wget
 from swarmlab.runtime.virtual.programs.identity import id_
 from swarmlab.runtime.virtual.programs.interfaces import hostname, ifconfig, ip, route
 from swarmlab.runtime.virtual.programs.lookup import getent, nslookup
@@ -24,6 +24,7 @@ from swarmlab.runtime.virtual.programs.remove import rm, rmdir
 from swarmlab.runtime.virtual.programs.sleep import sleep
 from swarmlab.runtime.virtual.programs.tail import tail
 from swarmlab.runtime.virtual.programs.top import top
+from swarmlab.runtime.virtual.programs.wget import wget
 from swarmlab.runtime.virtual.programs.whoami import whoami_echo, whoami_plain
 
 #: Every program that is not the shell's own.
