@@ -3,7 +3,9 @@
 import msgspec
 
 from swarmlab.engine import addresses
-from swarmlab.engine.errors import bad_request
+from swarmlab.engine.errors import EngineError, bad_request, internal
+from swarmlab.manager import StatusError, parse_token, validate_settings
+from swarmlab.objects import ClusterSpec
 from swarmlab.objects.local import Membership
 from swarmlab.objects.requests import InitRequest, JoinRequest
 
@@ -35,11 +37,32 @@ def of_init(request: InitRequest, own: str) -> tuple[InitRequest, Membership]:
     return _replace(request, spec=spec, data_path_port=data_path_port), member
 
 
+def settings(request: InitRequest) -> tuple[InitRequest, EngineError | None]:
+    """A request with settings that a swarm can have, and with what is to be answered if those asked for are not.
+
+    The swarm is there by the time that they are refused, with the default ones (MB: daemon/cluster/swarm.go:
+    initClusterSpec).
+    """
+    try:
+        validate_settings(request.spec)
+    except StatusError as error:
+        kept = ClusterSpec(encryption_config=request.spec.encryption_config)
+        return _replace(request, spec=kept), internal(f"error updating cluster settings: {error}")
+    return request, None
+
+
 def check_join(request: JoinRequest, own: str) -> None:
-    """Refuse a request that names no manager, or nothing to listen on. Raises EngineError (400)."""
+    """Refuse a request that names no manager, or nothing to listen on, or has a malformed token.
+
+    Raises EngineError (400, for the token 500).
+    """
     if not request.remote_addrs:
         raise bad_request("at least 1 RemoteAddr is required to join")
     addresses.listen(request.listen_addr, own)
+    try:
+        parse_token(request.join_token)
+    except ValueError as error:
+        raise internal(str(error)) from None
 
 
 def of_join(request: JoinRequest, own: str) -> Membership:

@@ -138,18 +138,25 @@ class ClusterComponent:
     # --- making, joining, leaving ----------------------------------------------------------------------------------
 
     async def init(self, request: InitRequest) -> str:
-        """Make a swarm with this node as its first manager; return its id once it is ready. Raises EngineError."""
+        """Make a swarm with this node as its first manager; return its id once it is ready. Raises EngineError.
+
+        Settings that cannot be are refused when the swarm is there already, with the default ones (MB:
+        daemon/cluster/swarm.go: initClusterSpec).
+        """
         member = self.membership
         if member is not None and request.force_new_cluster:
             return await self._init_again(member, request)
         if member is not None or self._pending is not None:
             raise unavailable(swarmtexts.EXISTS)
         request, member = admission.of_init(request, self._address)
+        request, refusal = admission.settings(request)
         host, port = addresses.split(member.advertise_addr, addresses.DEFAULT_PORT)
         first = FirstNode(new_id(), host, int(port), request.availability)
         swarm = self._swarms.create(first, request, self._actor("POST /swarm/init"))
         self._become(replace(member, swarm=swarm.id, node_id=first.node_id))
         await self._until_ready(swarm, first.node_id)
+        if refusal is not None:
+            raise refusal
         return first.node_id
 
     async def _init_again(self, member: Membership, request: InitRequest) -> str:
