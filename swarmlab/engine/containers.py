@@ -1,7 +1,6 @@
 """The containers of one engine: their records, and what really runs (MB: daemon/{create,start,stop,monitor}.go)."""
 
 import asyncio
-import secrets
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -24,11 +23,6 @@ from swarmlab.store import Actor, Kind, Store
 _replace = msgspec.structs.replace
 #: What a container shows that was running when its engine lost power.
 EXIT_LOST = 255
-
-
-def new_container_id() -> str:
-    """64 hexadecimal digits."""
-    return secrets.token_hex(32)
 
 
 class Containers:
@@ -312,6 +306,7 @@ class Containers:
                 made = self._runtime.create(_replace(config, image=container.image))
             except KeyError:
                 raise not_found(f"No such image: {container.image}") from None
+        made.watch_health(lambda action, **attributes: self.publish(action, container.id, **attributes))
         self._running[container.id] = made
         return made
 

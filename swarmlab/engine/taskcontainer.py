@@ -4,14 +4,13 @@ import base64
 from collections.abc import Iterable, Mapping
 
 from swarmlab.clock import SECOND
-from swarmlab.engine.containers import new_container_id
 from swarmlab.engine.environment import merged_env
 from swarmlab.engine.errors import EngineError, not_found
 from swarmlab.engine.hostchecks import adapted, check_directory, check_health, check_host
 from swarmlab.engine.logdrivers import DEFAULT_DRIVER
 from swarmlab.engine.mounts import mount_points
 from swarmlab.images import Image
-from swarmlab.objects import Config, ContainerSpec, NodeDescription, Secret, Task
+from swarmlab.objects import Config, ContainerSpec, NodeDescription, Secret, Task, new_container_id
 from swarmlab.objects.container import DNSConfig, FileTarget
 from swarmlab.objects.defaults import STOP_GRACE_PERIOD
 from swarmlab.objects.generic import environment

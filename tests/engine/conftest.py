@@ -83,6 +83,15 @@ class LabOfEngines:
 
         return self._runner.run(until_done())
 
+    def until(self, met: Callable[[], bool]) -> None:
+        """Let time pass until something is so that takes real time, such as what programs write."""
+
+        async def wait() -> None:
+            while not met():  # noqa: ASYNC110  (files tell nobody that they were written)
+                await asyncio.sleep(0.001)
+
+        self.run(wait(), limit=1e7)
+
     def advance(self, seconds: float, step: float = _STEP) -> None:
         self.run(self.clock.sleep(seconds), seconds + 1, step)
 

@@ -96,16 +96,6 @@ def contents(folder: Path) -> list[str]:
     return []
 
 
-def until(lab: LabOfEngines, met: Callable[[], bool]) -> None:
-    """Let time pass until a condition is met. Scripts take real time, of which next to none passes with the virtual."""
-
-    async def wait() -> None:
-        while not met():  # noqa: ASYNC110  (files tell nobody that they were written)
-            await asyncio.sleep(0.001)
-
-    lab.run(wait(), limit=1e7)
-
-
 def tasks(lab: LabOfEngines, *mounts: Mount, command: tuple[str, ...] = ("sleep", "100000")) -> list[Task]:
     """The tasks of a service with two replicas, after some seconds."""
     control = lab.engine(1).cluster.control()
@@ -129,11 +119,11 @@ def test_tasks_share_a_volume_and_each_has_its_anonymous_one(make: Make) -> None
     assert {task.state.text for task in tasks(lab, named, anonymous, command=command)} == {"running"}
     folder = engine.volumes.path("data")
 
-    until(lab, lambda: contents(folder) == ["here\n", "here\n"])
+    lab.until(lambda: contents(folder) == ["here\n", "here\n"])
     assert len(engine.volumes.list()) == 3
     control = engine.cluster.control()
     control.remove_service(control.services()[0].id, Actor(engine="node-1"))
-    until(lab, lambda: [volume.id for volume in engine.volumes.list()] == ["data"])
+    lab.until(lambda: [volume.id for volume in engine.volumes.list()] == ["data"])
 
 
 @pytest.mark.parametrize(
