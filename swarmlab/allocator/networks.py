@@ -70,8 +70,15 @@ class NetworkAllocator:
         self._vxlans[network.id] = vxlans
         options = {**asked_driver.options, VXLAN_OPTION: ",".join(map(str, vxlans))}
         driver = network.spec.ipam_options.driver if network.spec.ipam_options is not None else Driver()
+        spec = network.spec
+        if asked and spec.ipam_options is not None:
+            # As in SwarmKit, where specification and state share the configurations.
+            spec = msgspec.structs.replace(
+                spec, ipam_options=msgspec.structs.replace(spec.ipam_options, configs=tuple(configs))
+            )
         return msgspec.structs.replace(
             network,
+            spec=spec,
             ipam=IPAMOptions(driver=driver if driver.name else Driver(name="default"), configs=tuple(configs)),
             driver_state=Driver(name=asked_driver.name or "overlay", options=options),
         )

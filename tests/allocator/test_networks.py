@@ -60,6 +60,16 @@ def test_a_subnet_may_be_asked_for(allocating: World) -> None:
     assert addresses(allocating, task) == {"mine": ("10.0.1.1/24",)}
 
 
+def test_the_specification_learns_the_gateway_of_a_subnet_that_was_asked_for(allocating: World) -> None:
+    allocating.network(asking("mine", "10.6.0.0/24"))
+    allocating.network(network("plain"))
+    mine, plain = (allocating.tables.networks.get(name) for name in ("mine", "plain"))
+    assert mine is not None
+    assert mine.spec.ipam_options == IPAMOptions(configs=(IPAMConfig(subnet="10.6.0.0/24", gateway="10.6.0.1"),))
+    assert plain is not None
+    assert plain.spec.ipam_options is None
+
+
 def test_a_subnet_that_overlaps_waits_until_the_other_one_is_gone(allocating: World) -> None:
     allocating.network(network("first"))
     config = IPAMConfig(subnet="10.0.1.0/24")
