@@ -184,8 +184,9 @@ CONTAINER = (
     fails("docker container run --rm alpine nosuch", "(?s)docker: .*executable file not found.*", 127),
     Row("docker container create --name idle alpine sleep 1000", _HASH),
     fails("docker container create --pull never nosuch", "(?s).*No such image: nosuch:latest.*"),
-    Row("docker container ls --filter name=box --format '{{.Names}} {{.State}}'", "box running"),
-    Row("docker container ls --all --size --filter name=idle --format '{{.Names}} {{.Status}}'", "idle Created"),
+    # By the whole name: the 25 letters and figures at the end of a task container's may have a box among them.
+    Row("docker container ls --filter 'name=^box$' --format '{{.Names}} {{.State}}'", "box running"),
+    Row("docker container ls --all --size --filter 'name=^idle$' --format '{{.Names}} {{.Status}}'", "idle Created"),
     fails("docker container ls --filter bogus=1", f"{_DAEMON}[Ii]nvalid filter 'bogus'"),
     Row("docker container inspect box --format '{{.State.Status}}'", "running"),
     fails("docker container inspect nosuch", f"(Error: No such container: nosuch|{_DAEMON}No such container: nosuch)"),
