@@ -231,6 +231,7 @@ def play(home: Path, name: str, seed: int = BOOK) -> "subprocess.CompletedProces
                 *(sys.executable, "-m", "pytest", *(f"-p{plugin}" for plugin in plugins)),
                 *("-o", "filterwarnings=", "--timeout=280"),
                 *("--nbval" if seed == BOOK else "--nbval-lax", "--nbval-cell-timeout=120"),
+                "--nbval-kernel-startup-timeout=120",
                 *("--nbval-sanitize-with", SOLUTIONS / "sanitize.cfg", stored),
             ],
             env=variables, capture_output=True, text=True, check=False,
