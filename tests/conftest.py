@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
 
 from swarmlab.lab import launch
 from tests import distribution
@@ -35,10 +36,10 @@ def _answers_follow_the_definitions(problem_file: Path) -> Iterator[None]:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> distribution.Distribution:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> distribution.Distribution:
     """Whoever runs the suite with others gets whole parts of it."""
     config.option.loadscopereorder = False
-    return distribution.Distribution(config)
+    return distribution.Distribution(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

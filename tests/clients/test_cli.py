@@ -16,7 +16,7 @@ from .conftest import ClientLab
 _STACK = """\
 version: "3.8"
 services:
-  web: {image: "alpine:latest", command: [sleep, "1000"], deploy: {replicas: 1}}
+  web: {image: "alpine:latest", command: [sleep, "1000"], stop_grace_period: 0s, deploy: {replicas: 1}}
 """
 
 
@@ -118,6 +118,8 @@ STACK = (
     fails("docker stack ps nosuch", "nothing found in stack: nosuch"),
     Row("docker stack rm app", "(?s)Removing service app_web\nRemoving network app_default"),
     Row("docker stack rm nosuch 2>&1", "Nothing found in stack: nosuch"),
+    # The node has the network until the task's container has ended, if that had begun.
+    Row("while docker network ls --format '{{.Name}}' | grep -qx app_default; do sleep 0.1; done", "^$"),
 )
 
 CONFIG = (
