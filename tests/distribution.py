@@ -8,13 +8,16 @@ FIRST = (
     "tests/labs/test_notebooks.py",
     "tests/checker/test_plays.py",
     "tests/browser/test_labs.py",
-    "tests/clients/test_docker_sdk.py",
     "tests/conformance/test_conformance.py",
-    "tests/clients/test_cli.py",
+    "tests/clients/test_docker_sdk.py",
     "tests/browser/test_reading.py",
+    "tests/clients/test_cli.py",
+    "tests/runtime/test_postgres.py",
+    "tests/runtime/test_pip.py",
+    "tests/runtime/test_python.py",
+    "tests/lab/test_manage.py",
     "tests/test_scripts.py",
     "tests/lab/test_jupyter.py",
-    "tests/lab/test_extension.py",
 )
 #: Files that are run by the same process, one after the other, as others are with the first of them: a real engine
 #: belongs to one test at a time, and starting JupyterLab takes long.
