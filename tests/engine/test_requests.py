@@ -20,6 +20,9 @@ from swarmlab.objects.service import ReplicatedService
 
 from .net import ACTOR, Net
 
+#: Requests for each thing that is done to a service.
+AT_LEAST = 125
+
 
 class Load:
     """Clients that ask without a pause, each time on a new connection; what they asked, and what was lost."""
@@ -33,13 +36,13 @@ class Load:
         self.lost: Counter[str] = Counter()
 
     async def during(self, work: Coroutine[Any, Any, None]) -> None:
-        """Ask as long as some work goes on, and at least once."""
+        """Ask as long as some work goes on, and at least so often as shows that it is over: a slow machine asks on."""
         self._stop.clear()
         clients = [asyncio.ensure_future(self._ask(url)) for url in self._urls]
         before = self.asked
         try:
             await work
-            await self._net.until(lambda: self.asked > before)
+            await self._net.until(lambda: self.asked > before + AT_LEAST)
         finally:
             self._stop.set()
             await asyncio.gather(*clients)
