@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .flags import ADDED, COMMON, CREATED, UPDATED, Flag
+from .requests import api_request
 from .stacks import compose
 
 SERVICES = ("a", "b", "web")
@@ -31,7 +32,10 @@ PRELUDE = (
 
 @dataclass(frozen=True)
 class Command:
-    """A line for bash: `docker` talks to node `node`; `$N1`, … are the nodes' names, `$A1`, … their addresses."""
+    """A line for bash: `docker` talks to node `node`; `$N1`, … are the nodes' names, `$A1`, … their addresses.
+
+    `api METHOD PATH BODY` is a request to the Engine API instead; `$VERSION_a` is the version of service `a`.
+    """
 
     text: str
     node: int = 1
@@ -66,6 +70,7 @@ class Generator:
             (6, self._look),
             (3, self._volume),
             (6, self._stack),
+            (10, self._request),
             (0 if nodes == 1 else 3, self._other_node),
         )
         self._weights = [weight for weight, _ in kinds]
@@ -112,7 +117,9 @@ class Generator:
         monitor = self._maybe(0.7, "--update-monitor 1s --rollback-monitor 1s")
         if any("-job" in flag for flag in flags):
             monitor = ""
-        words = ["docker service create --detach -q --name", name, grace, monitor, *flags, image, program]
+        # What ends and begins again for ever is never quiet, and little of it can be compared.
+        restarts = self._maybe(0.8, "--restart-delay 300ms", "--restart-delay 100ms --restart-max-attempts 2")
+        words = ["docker service create --detach -q --name", name, grace, monitor, restarts, *flags, image, program]
         return _command(words, disturbs=True)
 
     def _update(self) -> Command:
@@ -276,6 +283,9 @@ class Generator:
         deploy = " ".join(filter(None, ["docker stack deploy --detach=true -c -", *options, name]))
         text = f"{deploy} <<<{shlex.quote(compose(self._chance))}"
         return Command(text, disturbs=True, partly=True)
+
+    def _request(self) -> Command:
+        return Command(f"api {api_request(self._chance)}", disturbs=True)
 
     def _other_node(self) -> Command:
         """What the second node, a worker at first, says and does."""

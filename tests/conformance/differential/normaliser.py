@@ -55,9 +55,11 @@ class Names:
 
     def text(self, text: str) -> str:
         """`text` with names in place of what differs between any two swarms; white space is squeezed."""
-        for raw, name in [*self._known.items(), *self._fixed.items()]:
-            if raw and raw in text:
-                text = re.sub(rf"(?<![0-9a-z]){re.escape(raw)}(?![0-9a-z])", name, text)
+        found = {raw: name for raw, name in (self._known | self._fixed).items() if raw and raw in text}
+        if found:
+            # All at once: a name may contain what stands for something else.
+            longest_first = "|".join(re.escape(raw) for raw in sorted(found, key=len, reverse=True))
+            text = re.sub(rf"(?<![0-9a-z])(?:{longest_first})(?![0-9a-z])", lambda match: found[match[0]], text)
         for rule, placeholder in _RULES:
             text = rule.sub(placeholder, text)
         lines = (" ".join(line.split()) for line in text.replace("\r", "\n").split("\n"))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
@@ -22,8 +23,9 @@ _COMMAND_LIMIT = 40.0
 _EVERY, _QUIET = 0.15, 1.2
 #: How long somebody waits for it, in seconds.
 _PATIENCE = 12.0
-#: States in which a task stays if nobody does anything.
-_LASTING = frozenset({"running", "complete", "failed", "rejected", "shutdown", "orphaned"})
+#: States in which a task stays, and those in which it stays if nobody does anything.
+_ENDED = frozenset({"complete", "failed", "rejected", "shutdown", "orphaned"})
+_LASTING = _ENDED | {"running"}
 _COLLECTIONS = ("services", "tasks", "nodes", "networks", "secrets", "configs")
 
 Answer = dict[str, Any]
@@ -100,6 +102,8 @@ class Side:
     def run(self, command: Command) -> Outcome:
         """Run a command."""
         self._began = time.time()
+        if command.text.startswith("api "):
+            return self._request(command)
         return self._shell(command.text, command.node)
 
     def settle(self, patience: float = _PATIENCE) -> frozenset[str]:
@@ -125,6 +129,22 @@ class Side:
         self.names.learn(objects)
         return Seen(self._ask("/swarm") or {}, objects, self._events())
 
+    def _request(self, command: Command) -> Outcome:
+        _, method, path, body = command.text.split(" ", 3)
+        path = re.sub(r"\$(\w+)", lambda match: self._variable(match[1]), path)
+        status, answer = request(
+            self._sockets[command.node - 1], method, f"/v{API}{path}", body, timeout=_COMMAND_LIMIT
+        )
+        # 0 is success to whoever waits for what follows.
+        return Outcome(0 if status < 300 else status, "", answer.get("message", "") if isinstance(answer, dict) else "")
+
+    def _variable(self, name: str) -> str:
+        if not name.startswith("VERSION_"):
+            return self._environment[name]
+        kind = name.removeprefix("VERSION_")
+        paths = {"swarm": "/swarm", "node": f"/nodes/{self._environment['N1']}"}
+        return str((self._ask(paths.get(kind, f"/services/{kind}")) or {}).get("Version", {}).get("Index", 0))
+
     def _state(self) -> dict[str, str]:
         services = {service["ID"]: service for service in self._ask("/services") or ()}
         state: dict[str, str] = {}
@@ -148,7 +168,7 @@ class Side:
             text = self._shell(
                 f"docker events --since {self._began:.6f} --until {time.time():.6f} --format '{{{{json .}}}}'", number
             ).out
-            found += [json.loads(line) | {"node": number} for line in text.splitlines()]
+            found += [json.loads(line) for line in text.splitlines()]
         return found
 
     def _ask(self, url: str) -> Any:
@@ -198,7 +218,7 @@ def _moves(value: str) -> bool:
         if len(parts) != 4:
             continue
         _, desired, state, explained = parts
-        if desired == "remove" or (desired == "shutdown" and state == "running"):
+        if desired == "remove" or (desired == "shutdown" and state not in _ENDED):
             return True
         # A task that cannot be placed says why, and stays so.
         placed = state != "pending" or explained != "True"
