@@ -5,6 +5,7 @@ import json
 import random
 from typing import Any
 
+_FILE = {"Name": "f", "UID": "0", "GID": "0", "Mode": 292}
 #: A service that uses most of what there is.
 _SERVICE: dict[str, Any] = {
     "Name": "web",
@@ -29,12 +30,8 @@ _SERVICE: dict[str, Any] = {
             "Healthcheck": {"Test": ["CMD", "true"], "Interval": 1_000_000_000, "Retries": 2},
             "Hosts": ["1.2.3.4 h"],
             "DNSConfig": {"Nameservers": ["8.8.8.8"], "Search": ["x.y"], "Options": ["ndots:1"]},
-            "Secrets": [
-                {"File": {"Name": "s", "UID": "0", "GID": "0", "Mode": 292}, "SecretID": "x", "SecretName": "s1"}
-            ],
-            "Configs": [
-                {"File": {"Name": "c", "UID": "0", "GID": "0", "Mode": 292}, "ConfigID": "x", "ConfigName": "c1"}
-            ],
+            "Secrets": [{"File": _FILE, "SecretID": "x", "SecretName": "s1"}],
+            "Configs": [{"File": _FILE, "ConfigID": "x", "ConfigName": "c1"}],
             "Init": True,
             "Isolation": "default",
             "Sysctls": {"net.core.somaxconn": "512"},
@@ -112,7 +109,7 @@ _SWARM: dict[str, Any] = {
         "HeartbeatTick": 1,
     },
     "Dispatcher": {"HeartbeatPeriod": 5_000_000_000},
-    "CAConfig": {"NodeCertExpiry": 7_776_000_000_000_000, "ExternalCAs": [{"Protocol": "cfssl", "URL": "https://x.y"}]},
+    "CAConfig": {"NodeCertExpiry": 7_776_000_000_000_000, "ExternalCAs": []},
     "EncryptionConfig": {"AutoLockManagers": False},
     "TaskDefaults": {"LogDriver": {"Name": "json-file"}},
 }
@@ -128,9 +125,10 @@ _REQUESTS: tuple[tuple[int, str, dict[str, Any]], ...] = (
     (2, "POST /swarm/update?version=$VERSION_swarm", _SWARM),
     (1, "POST /nodes/$N1/update?version=$VERSION_node", _NODE),
 )
+_ALWAYS = frozenset({"Name", "TaskTemplate", "ContainerSpec", "Image", "StopGracePeriod"})
 _VALUES: tuple[Any, ...] = (
-    None, "", "x", "bogus", " ", "a b", "1", -1, 0, 1, 7, 1.5, True, False, [], {}, [None], ["x"], [""], {"a": "b"}, {"": ""},
-    10**6, 10**11, -(10**11), 2**63, 70_000, "x" * 70, "é", "/", "{{.Bogus}}",
+    None, "", "x", "bogus", " ", "a b", "1", -1, 0, 1, 7, 1.5, True, False, [], {}, [None], ["x"], [""], {"a": "b"},
+    {"": ""}, 10**6, 10**11, -(10**11), 2**63, 70_000, "x" * 70, "é", "/", "{{.Bogus}}",
 )  # fmt: skip
 
 
@@ -148,13 +146,9 @@ def api_request(chance: random.Random) -> str:
 def _thin_out(chance: random.Random, body: dict[str, Any]) -> None:
     """Leave most of a service out, so that one mistake is not always found before another."""
     container = body["TaskTemplate"]["ContainerSpec"]
-    for where, keep in (
-        (container, {"Image", "StopGracePeriod"}),
-        (body["TaskTemplate"], {"ContainerSpec"}),
-        (body, {"Name", "TaskTemplate"}),
-    ):
+    for where in (container, body["TaskTemplate"], body):
         for key in list(where):
-            if key not in keep and chance.random() < 0.7:
+            if key not in _ALWAYS and chance.random() < 0.7:
                 del where[key]
     # Those would have to name what there is.
     for key in ("Secrets", "Configs"):

@@ -132,9 +132,7 @@ class Side:
     def _request(self, command: Command) -> Outcome:
         _, method, path, body = command.text.split(" ", 3)
         path = re.sub(r"\$(\w+)", lambda match: self._variable(match[1]), path)
-        status, answer = request(
-            self._sockets[command.node - 1], method, f"/v{API}{path}", body, timeout=_COMMAND_LIMIT
-        )
+        status, answer = request(self._sockets[command.node - 1], method, f"/v{API}{path}", body, _COMMAND_LIMIT)
         # 0 is success to whoever waits for what follows.
         return Outcome(0 if status < 300 else status, "", answer.get("message", "") if isinstance(answer, dict) else "")
 
