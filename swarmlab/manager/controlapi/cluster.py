@@ -6,6 +6,7 @@ from swarmlab.manager.ca import join_token, unlock_key
 from swarmlab.manager.controlapi.ca import updated_root
 from swarmlab.manager.errors import Code, StatusError, invalid_argument, not_found
 from swarmlab.objects import Cluster, ClusterSpec
+from swarmlab.objects.cluster import TaskDefaults
 from swarmlab.store import Actor, Kind, SequenceConflictError, Store
 
 _HOUR = 3600 * 1_000_000_000
@@ -66,7 +67,10 @@ class ClusterAPI:
 
 
 def _kept(spec: ClusterSpec) -> ClusterSpec:
-    """The settings as they are kept: what was left out is zero, and nobody is shown the signing certificate and key."""
+    """The settings as they are kept: what was left out is zero, and nobody is shown the signing certificate and key.
+
+    Defaults of tasks never get this far (MB: daemon/cluster/convert/swarm.go).
+    """
     replace = msgspec.structs.replace
     history = spec.orchestration.task_history_retention_limit or 0
     return replace(
@@ -74,6 +78,7 @@ def _kept(spec: ClusterSpec) -> ClusterSpec:
         orchestration=replace(spec.orchestration, task_history_retention_limit=history),
         raft=replace(spec.raft, keep_old_snapshots=spec.raft.keep_old_snapshots or 0),
         ca_config=replace(spec.ca_config, signing_ca_cert="", signing_ca_key=""),
+        task_defaults=TaskDefaults(),
     )
 
 

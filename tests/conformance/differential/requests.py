@@ -14,8 +14,7 @@ _SERVICE: dict[str, Any] = {
         "ContainerSpec": {
             "Image": "nginx:alpine",
             "Labels": {"c": "d"},
-            "Command": ["sleep"],
-            "Args": ["1000"],
+            "Command": ["sleep", "1000"],
             "Hostname": "h",
             "Env": ["A=1"],
             "Dir": "/tmp",

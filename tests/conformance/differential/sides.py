@@ -67,6 +67,9 @@ class Side:
         """Make a new swarm of all engines: the first is its manager, the others are workers."""
         # An engine whose containers are still on a swarm's network when it leaves keeps that network for ever.
         self._shell("docker service ls -q | xargs -r docker service rm", 1)
+        if self._ask("/swarm"):
+            custom = "docker network ls --filter scope=swarm --filter type=custom --format '{{.Name}}'"
+            self._until(f"{custom} | grep -vx ingress | xargs -r docker network rm", 1)
         for number in range(len(self._endpoints), 0, -1):
             self._until('[ -z "$(docker ps -q --filter label=com.docker.swarm.task)" ]', number)
             self._shell("docker swarm leave --force", number)
