@@ -11,6 +11,8 @@ from .sides import Outcome, Seen
 
 #: Task states that an ended task keeps.
 _ENDED = frozenset({"complete", "failed", "rejected", "shutdown", "orphaned"})
+_FAILED = frozenset({"complete", "failed", "rejected"})
+_RESTLESS = "restless "
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,13 @@ View = dict[str, tuple[str, ...]]
 
 
 def differences(ours: View, real: View) -> list[Difference]:
-    """Everything that two views do not have in common."""
-    return [
-        Difference(where, ours.get(where, ()), real.get(where, ()))
-        for where in sorted(ours.keys() | real.keys())
-        if ours.get(where, ()) != real.get(where, ())
-    ]
+    """Everything that two views do not have in common. Of what still moves, one may show nothing yet."""
+    found = []
+    for where in sorted(ours.keys() | real.keys()):
+        one, other = ours.get(where, ()), real.get(where, ())
+        if one != other and not (where.startswith(_RESTLESS) and not (one and other)):
+            found.append(Difference(where, one, other))
+    return found
 
 
 def outcome_view(outcome: Outcome, names: Names) -> View:
@@ -55,7 +58,10 @@ def swarm_view(seen: Seen, names: Names, restless: frozenset[str]) -> View:
     view["services"] = tuple(
         sorted(line for thing in seen.objects.get("services", ()) for line in _service(thing, names, restless))
     )
-    view["tasks"] = tuple(sorted(_tasks(seen, names, restless)))
+    view["tasks"] = tuple(sorted(line for where, line in _tasks(seen, names, restless) if where == "tasks"))
+    for where, line in sorted(set(_tasks(seen, names, restless))):
+        if where != "tasks":
+            view[where] = (*view.get(where, ()), line)
     view["events"] = tuple(sorted(set(_events(seen, names, restless))))
     return view
 
@@ -85,7 +91,8 @@ def _service(thing: dict[str, Any], names: Names, restless: frozenset[str]) -> I
     yield from (f"{name} {line}" for line in _flat(names.value(thing)))
 
 
-def _tasks(seen: Seen, names: Names, restless: frozenset[str]) -> Iterator[str]:
+def _tasks(seen: Seen, names: Names, restless: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Lines about tasks, each with its view: of a service that still moves, how its tasks failed so far."""
     services = {service["ID"]: service["Spec"]["Name"] for service in seen.objects.get("services", ())}
     slots: dict[str, list[dict[str, Any]]] = {}
     for task in sorted(seen.objects.get("tasks", ()), key=lambda task: task["CreatedAt"]):
@@ -95,12 +102,15 @@ def _tasks(seen: Seen, names: Names, restless: frozenset[str]) -> Iterator[str]:
         service, _, number = slot.rpartition(".")
         rows = [_row(task, names) for task in tasks]
         if slot in restless or service in restless:
-            rows = sorted({row for row, task in zip(rows, tasks, strict=True) if task["Status"]["State"] in _ENDED})
-        elif any(task["DesiredState"] == "running" for task in tasks):
-            yield f"{service} has {number}"
+            for row, task in zip(rows, tasks, strict=True):
+                if task["Status"]["State"] in _FAILED:
+                    yield f"{_RESTLESS}{service}", row
+            continue
+        if any(task["DesiredState"] == "running" for task in tasks):
+            yield "tasks", f"{service} has {number}"
         # How often the same happened is a matter of time, and to which of several equal slots one of chance.
         once = [row for row, before in zip(rows, [None, *rows], strict=False) if row != before]
-        yield f"{service} {' / '.join(once)}"
+        yield "tasks", f"{service} {' / '.join(once)}"
 
 
 def _row(task: dict[str, Any], names: Names) -> str:

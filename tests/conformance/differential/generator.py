@@ -9,24 +9,24 @@ from .flags import ADDED, COMMON, CREATED, UPDATED, Flag
 from .requests import api_request
 from .stacks import compose
 
-SERVICES = ("a", "b", "web")
-_NETWORKS = ("n1", "n2")
-_SECRETS = ("s1", "s2")
-_CONFIGS = ("c1", "c2")
+SERVICES = ("one", "two", "web")
+_NETWORKS = ("n-1", "n-2")
+_SECRETS = ("s-1", "s-2")
+_CONFIGS = ("c-1", "c-2")
 _VOLUMES = ("v1", "v2")
 _IMAGES = ("nginx:alpine", "nginx:1.12-alpine", "nginx", "alpine", "alpine", "busybox:latest")
 #: What containers do that serve nothing: most stay, some end.
 _PROGRAMS = ("sleep 1000", "sleep 1000", "sh -c 'sleep 1000'", "true", "false", "sh -c 'sleep 0.5; exit 3'", "nosuch")
 
 
-#: What is there from the start.
+#: What is there from the start. A name is never the beginning of an identifier, by which it would be found as well.
 PRELUDE = (
-    "docker network create -d overlay n1",
-    "docker network create -d overlay --attachable n2",
-    "printf x | docker secret create s1 -",
-    "docker config create c1 conf.txt",
-    "docker service create --detach -q --name a --stop-grace-period 1s --update-monitor 1s alpine sleep 1000",
-    "docker service create --detach -q --name b --replicas 2 --update-monitor 1s --network n1 -p 8080:80 nginx:alpine",
+    "docker network create -d overlay n-1",
+    "docker network create -d overlay --attachable n-2",
+    "printf x | docker secret create s-1 -",
+    "docker config create c-1 conf.txt",
+    "docker service create --detach -q --name one --stop-grace-period 1s --update-monitor 1s alpine sleep 1000",
+    "docker service create --detach -q --name two --replicas 2 --update-monitor 1s --network n-1 -p 8080:80 nginx:alpine",
 )
 
 
@@ -34,7 +34,7 @@ PRELUDE = (
 class Command:
     """A line for bash: `docker` talks to node `node`; `$N1`, … are the nodes' names, `$A1`, … their addresses.
 
-    `api METHOD PATH BODY` is a request to the Engine API instead; `$VERSION_a` is the version of service `a`.
+    `api METHOD PATH BODY` is a request to the Engine API instead; `$VERSION_one` is the version of service `one`.
     """
 
     text: str
@@ -128,7 +128,7 @@ class Generator:
 
     def _scale(self) -> Command:
         count = self._pick("-1", "x") if self._spiteful() else self._pick("0", "1", "2", "4")
-        more = self._maybe(0.2, "b=1", "nosuch=1")
+        more = self._maybe(0.2, "two=1", "nosuch=1")
         return _command(
             ["docker service scale --detach", f"{self._pick(*SERVICES)}={count}", more], disturbs=True, partly=True
         )
@@ -179,7 +179,7 @@ class Generator:
         kind, names = self._chance.choice([("secret", _SECRETS), ("config", _CONFIGS)])
         action = self._pick("rm", "rm", "inspect --pretty", "ls --format '{{.Name}} {{.Labels}}' --filter name=")
         if action.startswith("ls"):
-            return _command([f"docker {kind} {action}{self._pick('s', 'c1', 'zz')}"])
+            return _command([f"docker {kind} {action}{self._pick('s', 'c-1', 'zz')}"])
         return _command([f"docker {kind} {action}", self._pick(*names, *names, "nosuch")])
 
     def _node(self) -> Command:
@@ -237,7 +237,7 @@ class Generator:
                 self._pick(
                     "docker service ls --format '{{.Name}} {{.Mode}} {{.Replicas}} {{.Image}} {{.Ports}}'",
                     "docker service ls -q --filter mode=global",
-                    "docker service ls --format {{.Name}} --filter name=a",
+                    "docker service ls --format {{.Name}} --filter name=o",
                     "docker service ls --filter bogus=1",
                     "docker service ls --format {{.Name}} --filter label=x",
                     "docker service ls --filter mode=bogus",

@@ -29,8 +29,8 @@ _SERVICE: dict[str, Any] = {
             "Healthcheck": {"Test": ["CMD", "true"], "Interval": 1_000_000_000, "Retries": 2},
             "Hosts": ["1.2.3.4 h"],
             "DNSConfig": {"Nameservers": ["8.8.8.8"], "Search": ["x.y"], "Options": ["ndots:1"]},
-            "Secrets": [{"File": _FILE, "SecretID": "x", "SecretName": "s1"}],
-            "Configs": [{"File": _FILE, "ConfigID": "x", "ConfigName": "c1"}],
+            "Secrets": [{"File": _FILE, "SecretID": "x", "SecretName": "s-1"}],
+            "Configs": [{"File": _FILE, "ConfigID": "x", "ConfigName": "c-1"}],
             "Init": True,
             "Isolation": "default",
             "Sysctls": {"net.core.somaxconn": "512"},
@@ -53,7 +53,7 @@ _SERVICE: dict[str, Any] = {
             "MaxReplicas": 2,
             "Platforms": [{"Architecture": "x86_64", "OS": "linux"}],
         },
-        "Networks": [{"Target": "n1", "Aliases": ["al"]}],
+        "Networks": [{"Target": "n-1", "Aliases": ["al"]}],
         "LogDriver": {"Name": "json-file", "Options": {"max-file": "2"}},
         "ForceUpdate": 0,
         "Runtime": "container",
@@ -74,7 +74,7 @@ _SERVICE: dict[str, Any] = {
     },
 }
 _NETWORK: dict[str, Any] = {
-    "Name": "n3",
+    "Name": "n-3",
     "CheckDuplicate": True,
     "Driver": "overlay",
     "Internal": False,
@@ -91,7 +91,7 @@ _NETWORK: dict[str, Any] = {
     "Labels": {"a": "b"},
 }
 _KEPT: dict[str, Any] = {
-    "Name": "k1",
+    "Name": "k-1",
     "Labels": {"a": "b"},
     "Data": "eA==",
     "Templating": {"Name": "golang", "Options": {"a": "b"}},
@@ -117,7 +117,7 @@ _NODE: dict[str, Any] = {"Name": "", "Labels": {"x": "1"}, "Role": "manager", "A
 #: How often, the method and the path, the body.
 _REQUESTS: tuple[tuple[int, str, dict[str, Any]], ...] = (
     (6, "POST /services/create", _SERVICE),
-    (4, "POST /services/a/update?version=$VERSION_a", _SERVICE | {"Name": "a"}),
+    (4, "POST /services/one/update?version=$VERSION_one", _SERVICE | {"Name": "one"}),
     (2, "POST /networks/create", _NETWORK),
     (1, "POST /secrets/create", _KEPT),
     (1, "POST /configs/create", _KEPT),

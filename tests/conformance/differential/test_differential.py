@@ -11,7 +11,7 @@ from swarmlab.lab import manage
 from tests.conformance.engines import LabEngines, RealEngines
 
 from .campaign import Campaign
-from .comparer import Difference, differences, outcome_view, swarm_view
+from .comparer import Difference, View, differences, outcome_view, swarm_view
 from .flags import ADDED, COMMON, CREATED, UPDATED
 from .generator import Generator
 from .known import unexplained
@@ -132,8 +132,18 @@ def test_a_task_that_ended_otherwise_is_a_difference() -> None:
 def test_how_often_a_container_has_failed_is_none() -> None:
     failed = [task("failed", "x", created=str(n)) for n in range(3)]
     assert view(*failed) == view(*failed[:1])
-    restless = frozenset({"web.1"})
-    assert view(*failed, task("ready"), restless=restless) == view(*failed[:2], task("running"), restless=restless)
+
+
+def test_of_what_still_moves_the_kinds_of_failure_are_compared() -> None:
+    def seen(*tasks: dict) -> View:
+        services = [{"ID": ID, "Spec": {"Name": "web"}}]
+        return swarm_view(Seen(objects={"services": services, "tasks": list(tasks)}), names(), frozenset({"web.1"}))
+
+    failed = seen(task("failed", "x"), task("ready"))
+    assert differences(failed, seen(task("failed", "x"), task("failed", "x", created="2"), task("running"))) == []
+    assert differences(failed, seen(task("starting"))) == []
+    [difference] = differences(failed, seen(task("failed", "y")))
+    assert difference.where == "restless web"
 
 
 def test_events_of_the_swarm_are_compared_by_what_they_say() -> None:
