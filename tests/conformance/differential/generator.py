@@ -26,7 +26,8 @@ PRELUDE = (
     "printf x | docker secret create s-1 -",
     "docker config create c-1 conf.txt",
     "docker service create --detach -q --name one --stop-grace-period 1s --update-monitor 1s alpine sleep 1000",
-    "docker service create --detach -q --name two --replicas 2 --update-monitor 1s --network n-1 -p 8080:80 nginx:alpine",
+    "docker service create --detach -q --name two --replicas 2 --update-monitor 1s --network n-1 "
+    "-p 8080:80 nginx:alpine",
 )
 
 

@@ -26,9 +26,12 @@ _FOREIGN = frozenset(
     {
         "CreatedAt", "UpdatedAt", "Version", "Timestamp", "StartedAt", "CompletedAt", "LastExecution", "Created",
         "ID", "Id", "TLSInfo", "JoinTokens", "Engine", "ContainerID", "PID", "Addr", "Peers", "Containers", "Data",
-        "SigningCACert", "SigningCAKey",
+        "SigningCACert", "SigningCAKey", "com.docker.network.driver.overlay.vxlanid_list",
     }
 )  # fmt: skip
+
+#: Lists that the docker command sorts by identifiers.
+_UNORDERED = frozenset({"Networks"})
 
 
 class Names:
@@ -69,7 +72,7 @@ class Names:
         """A JSON value likewise: keys that no two swarms have in common are left out."""
         if isinstance(value, dict):
             return {
-                self.text(key): self.value(inner)
+                self.text(key): sorted(self.value(inner), key=str) if key in _UNORDERED else self.value(inner)
                 for key, inner in sorted(value.items())
                 if key not in _FOREIGN and inner not in (None, "") and not (key == "Labels" and inner == {})
             }
