@@ -219,10 +219,11 @@ def _moves(value: str) -> bool:
         if len(parts) != 4:
             continue
         _, desired, state, explained = parts
-        if desired == "remove" or (desired == "shutdown" and state not in _ENDED):
+        # A task that is to be ready waits for something.
+        if desired in {"remove", "ready"} or (desired == "shutdown" and state not in _ENDED):
             return True
         # A task that cannot be placed says why, and stays so.
         placed = state != "pending" or explained != "True"
-        if desired in {"running", "ready", "complete"} and state not in _LASTING and placed:
+        if desired in {"running", "complete"} and state not in _LASTING and placed:
             return True
     return False
