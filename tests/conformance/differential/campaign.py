@@ -99,11 +99,13 @@ class Campaign:
     def _step(self, command: Command) -> tuple[list[Difference], bool]:
         """The differences after a command, and whether there are still two swarms to go on with."""
         ours, real = self._both(lambda side: side.run(command))
+        before = self._restless
         if command.disturbs and (0 in {ours.code, real.code} or command.partly):
             self._restless = frozenset().union(*self._both(Side.settle))
-        elif self._restless:
+        elif before:
             self._restless |= frozenset().union(*self._both(lambda side: side.settle(_SHORT_PATIENCE)))
-        restless = self._restless
+        # What moved until now may have told its end only now.
+        restless = self._restless | before
         seen: tuple[Seen, Seen] = self._both(lambda side: side.look())
         found = differences(outcome_view(ours, self._ours.names), outcome_view(real, self._real.names))
         found += differences(
