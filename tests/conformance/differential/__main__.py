@@ -41,10 +41,12 @@ def main() -> int:
     began, count = time.monotonic(), 0
     with tempfile.TemporaryDirectory(prefix="differential-") as folder:
         campaign = Campaign(ours, real, Path(folder))
-        for finding in campaign.run(commands, _tell):
-            count += 1
-            _say(str(campaign.shrunk(finding, options.shrink) if options.shrink else finding))
-        campaign.close()
+        try:
+            for finding in campaign.run(commands, _tell):
+                count += 1
+                _say(str(campaign.shrunk(finding, options.shrink) if options.shrink else finding))
+        finally:
+            campaign.close()
     _say(f"seed {options.seed}: {len(commands)} commands in {time.monotonic() - began:.0f} s, {count} differ")
     return 1 if count else 0
 

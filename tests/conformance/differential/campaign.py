@@ -48,7 +48,8 @@ class Campaign:
         self._restless: frozenset[str] = frozenset()
 
     def close(self) -> None:
-        """End."""
+        """End; the engines belong to no swarm any more."""
+        self._both(Side.leave)
         self._pool.shutdown()
 
     def run(self, commands: Iterable[Command], tell: Callable[[int, Command], None]) -> Iterable[Finding]:

@@ -63,8 +63,8 @@ class Side:
         self._began = 0.0
         self.names = Names()
 
-    def fresh(self) -> None:
-        """Make a new swarm of all engines: the first is its manager, the others are workers."""
+    def leave(self) -> None:
+        """Leave engines that belong to no swarm, without containers, volumes and networks."""
         # An engine whose containers are still on a swarm's network when it leaves keeps that network for ever.
         self._shell("docker service ls -q | xargs -r docker service rm", 1)
         if self._ask("/swarm"):
@@ -77,6 +77,10 @@ class Side:
                 "docker ps -aq | xargs -r docker rm -f; docker volume ls -q | xargs -r docker volume rm", number
             )
             self._shell("docker network ls -q --filter type=custom | xargs -r docker network rm", number)
+
+    def fresh(self) -> None:
+        """Make a new swarm of all engines: the first is its manager, the others are workers."""
+        self.leave()
         for number in range(1, len(self._endpoints) + 1):
             self._environment[f"H{number}"] = self._endpoints[number - 1]
             self._environment[f"N{number}"] = self._output("docker info --format '{{.Name}}'", number)

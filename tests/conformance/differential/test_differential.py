@@ -22,7 +22,7 @@ from .sides import Outcome, Seen
 ID = "0123456789abcdefghijklmno"
 OTHER = "abcdefghijklmno0123456789"
 #: What is played on a real engine in every test run: mostly commands that are refused, which takes no time.
-SEED, STEPS = 7, 12
+SEED, STEPS = 7, 8
 
 
 def texts(seed: int, count: int = 400, nodes: int = 1) -> list[str]:
@@ -195,13 +195,12 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LabEngines]
 
 
 @pytest.fixture
-def real() -> Iterator[RealEngines]:
+def real() -> RealEngines:
     engines = RealEngines.from_environment()
     if engines is None:
         pytest.skip("SWARMLAB_REAL_ENGINES names no engines")
     engines.fresh(1.0)
-    yield engines
-    engines.fresh(1.0)
+    return engines
 
 
 @pytest.mark.real_engine
@@ -210,6 +209,8 @@ def test_random_commands_do_here_what_they_do_on_a_real_engine(
 ) -> None:
     campaign = Campaign([f"unix://{lab.sockets[0]}"], [f"unix://{real.sockets[0]}"], tmp_path)
     commands = Generator(SEED, spite=1.0).commands(STEPS)
-    found = [str(finding) for finding in campaign.run(commands, lambda number, command: None)]
-    campaign.close()
+    try:
+        found = [str(finding) for finding in campaign.run(commands, lambda number, command: None)]
+    finally:
+        campaign.close()
     assert not found, "\n".join(found)
