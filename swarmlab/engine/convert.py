@@ -19,6 +19,7 @@ from swarmlab.objects.service import (
 )
 
 _replace = msgspec.structs.replace
+_MISMATCHED = "mismatched Runtime and *Spec fields"
 _PROPAGATIONS = frozenset({"private", "rprivate", "shared", "rshared", "slave", "rslave"})
 _MOUNT_TYPES = frozenset({"bind", "volume", "tmpfs", "npipe", "cluster"})
 _PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
@@ -28,9 +29,9 @@ def canonical_service_spec(spec: ServiceSpec) -> ServiceSpec:
     """The spec as it is stored and shown. Raises EngineError."""
     task = spec.task_template
     if task.runtime not in {"", "container"}:
-        raise _plugin_error(spec)
+        raise _no_container(spec)
     if task.container_spec is None:
-        raise bad_request("mismatched Runtime and *Spec fields")
+        raise bad_request(_MISMATCHED)
     resources = task.resources
     return _replace(
         spec,
@@ -51,10 +52,16 @@ def canonical_service_spec(spec: ServiceSpec) -> ServiceSpec:
     )
 
 
-def _plugin_error(spec: ServiceSpec) -> EngineError:
-    if spec.task_template.runtime == "plugin" and spec.mode.replicated is not None:
-        return internal("plugins must not use replicated mode")
-    return internal("unsupported runtime")
+def _no_container(spec: ServiceSpec) -> EngineError:
+    """Why a service of another runtime than containers is refused."""
+    task = spec.task_template
+    if task.runtime != "plugin":
+        return bad_request("unsupported runtime")
+    if task.plugin_spec is None:
+        return bad_request(_MISMATCHED)
+    if spec.mode.replicated is not None:
+        return bad_request("plugins must not use replicated mode")
+    return internal('runtime type "plugin" only supported in experimental')
 
 
 def _container(container: ContainerSpec) -> ContainerSpec:

@@ -6,6 +6,7 @@ from swarmlab.engine.convert import canonical_service_spec
 from swarmlab.engine.errors import EngineError
 from swarmlab.objects import ContainerSpec, ServiceSpec, TaskSpec
 from swarmlab.objects.container import BindOptions, Mount
+from swarmlab.objects.service import GlobalService, ReplicatedService, RuntimeSpec, ServiceMode
 
 
 def stored(mount: Mount) -> Mount:
@@ -47,3 +48,35 @@ def test_a_mount_that_swarmkit_has_no_word_for_is_refused(mount: Mount, text: st
     with pytest.raises(EngineError) as caught:
         stored(mount)
     assert (str(caught.value), caught.value.status) == (text, 400)
+
+
+@pytest.mark.parametrize(
+    ("task", "mode", "text", "status"),
+    [
+        (TaskSpec(runtime="bogus", container_spec=ContainerSpec(image="x")), ServiceMode(), "unsupported runtime", 400),
+        (TaskSpec(runtime="attachment"), ServiceMode(), "unsupported runtime", 400),
+        (TaskSpec(runtime="container"), ServiceMode(), "mismatched Runtime and *Spec fields", 400),
+        (
+            TaskSpec(runtime="plugin", container_spec=ContainerSpec(image="x")),
+            ServiceMode(),
+            "mismatched Runtime and *Spec fields",
+            400,
+        ),
+        (
+            TaskSpec(runtime="plugin", plugin_spec=RuntimeSpec()),
+            ServiceMode(replicated=ReplicatedService()),
+            "plugins must not use replicated mode",
+            400,
+        ),
+        (
+            TaskSpec(runtime="plugin", plugin_spec=RuntimeSpec()),
+            ServiceMode(global_=GlobalService()),
+            'runtime type "plugin" only supported in experimental',
+            500,
+        ),
+    ],
+)
+def test_services_are_of_containers(task: TaskSpec, mode: ServiceMode, text: str, status: int) -> None:
+    with pytest.raises(EngineError) as caught:
+        canonical_service_spec(ServiceSpec(name="web", task_template=task, mode=mode))
+    assert (str(caught.value), caught.value.status) == (text, status)

@@ -9,6 +9,7 @@ from swarmlab.objects import Cluster, ClusterSpec
 from swarmlab.objects.cluster import TaskDefaults
 from swarmlab.store import Actor, Kind, SequenceConflictError, Store
 
+_UINT32 = (1 << 32) - 1
 _HOUR = 3600 * 1_000_000_000
 
 
@@ -76,7 +77,13 @@ def _kept(spec: ClusterSpec) -> ClusterSpec:
     return replace(
         spec,
         orchestration=replace(spec.orchestration, task_history_retention_limit=history),
-        raft=replace(spec.raft, keep_old_snapshots=spec.raft.keep_old_snapshots or 0),
+        raft=replace(
+            spec.raft,
+            keep_old_snapshots=spec.raft.keep_old_snapshots or 0,
+            # SwarmKit's are numbers of 32 bits.
+            election_tick=spec.raft.election_tick & _UINT32,
+            heartbeat_tick=spec.raft.heartbeat_tick & _UINT32,
+        ),
         ca_config=replace(spec.ca_config, signing_ca_cert="", signing_ca_key=""),
         task_defaults=TaskDefaults(),
     )

@@ -11,7 +11,7 @@ from .comparer import Difference, differences, outcome_view, swarm_view
 from .generator import PRELUDE, Command
 from .known import unexplained
 from .shrink import shrink
-from .sides import Seen, Side
+from .sides import NO_ANSWER, Seen, Side
 
 T = TypeVar("T")
 #: How long what moves all the time is waited for after a command that changes no tasks, in seconds.
@@ -100,6 +100,9 @@ class Campaign:
     def _step(self, command: Command) -> tuple[list[Difference], bool]:
         """The differences after a command, and whether there are still two swarms to go on with."""
         ours, real = self._both(lambda side: side.run(command))
+        if real.code == NO_ANSWER:
+            # It has stumbled over the request (there are such ones): nobody has to do the same.
+            return [], False
         before = self._restless
         if command.disturbs and (0 in {ours.code, real.code} or command.partly):
             self._restless = frozenset().union(*self._both(Side.settle))

@@ -13,6 +13,8 @@ from .sides import Outcome, Seen
 _ENDED = frozenset({"complete", "failed", "rejected", "shutdown", "orphaned"})
 _FAILED = frozenset({"complete", "failed", "rejected"})
 _RESTLESS = "restless "
+#: What an engine says of networks and volumes; that a network comes and goes depends on which task is there first.
+_LOCAL = frozenset({"connect", "disconnect", "mount", "unmount"})
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def _events(seen: Seen, names: Names, restless: frozenset[str]) -> Iterator[str]
                 for key, value in sorted(attributes.items())
             )
             yield f"{event['Type']} {event['Action']} {told}"
-        elif alone and not restless and event["Type"] in {"network", "volume"}:
+        elif alone and not restless and event["Action"] in _LOCAL:
             yield f"{event['Type']} {event['Action']} {' '.join(sorted(attributes))}"
 
 

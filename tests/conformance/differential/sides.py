@@ -17,6 +17,8 @@ from .normaliser import Names
 
 #: Both engines are asked in the older one's words: what newer versions of the API add is not compared.
 API = "1.41"
+#: The code of a request that an engine did not answer.
+NO_ANSWER = -1
 #: How long a command may take, in seconds.
 _COMMAND_LIMIT = 40.0
 #: How often a swarm is looked at until it is quiet, and for how long it has to be, in seconds.
@@ -139,7 +141,10 @@ class Side:
     def _request(self, command: Command) -> Outcome:
         _, method, path, body = command.text.split(" ", 3)
         path = re.sub(r"\$(\w+)", lambda match: self._variable(match[1]), path)
-        status, answer = request(self._sockets[command.node - 1], method, f"/v{API}{path}", body, _COMMAND_LIMIT)
+        try:
+            status, answer = request(self._sockets[command.node - 1], method, f"/v{API}{path}", body, _COMMAND_LIMIT)
+        except OSError as error:
+            return Outcome(NO_ANSWER, "", str(error))
         # 0 is success to whoever waits for what follows.
         return Outcome(0 if status < 300 else status, "", answer.get("message", "") if isinstance(answer, dict) else "")
 
