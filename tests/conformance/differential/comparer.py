@@ -138,22 +138,21 @@ def _row(task: dict[str, Any], names: Names) -> str:
 
 
 def _events(seen: Seen, names: Names, restless: frozenset[str]) -> Iterator[str]:
-    # What an engine does about a task says which node has it: that is chance where there are several.
-    alone = len(seen.objects.get("nodes", ())) == 1
     for event in seen.events:
         attributes = event["Actor"]["Attributes"]
         if event.get("scope") == "swarm":
             if "updatestate.new" in attributes and attributes.get("name") in restless:
                 continue
             if event["Type"] == "node" and len(attributes) == 1:
-                # Which node's address on a network was written is chance.
-                attributes = {}
+                # Which node's addresses on networks are written, and when, is chance.
+                continue
             told = " ".join(
                 f"{key}={names.text(value)}" if key in {"name", "updatestate.new", "state.new"} else key
                 for key, value in sorted(attributes.items())
             )
             yield f"{event['Type']} {event['Action']} {told}"
-        elif alone and not restless and event["Action"] in _LOCAL:
+        # What an engine does about a task says which node has it: that is chance where there are several.
+        elif seen.engines == 1 and not restless and event["Action"] in _LOCAL:
             yield f"{event['Type']} {event['Action']} {' '.join(sorted(attributes))}"
 
 

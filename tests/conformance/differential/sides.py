@@ -49,6 +49,8 @@ class Seen:
     swarm: Answer = field(default_factory=dict)
     objects: dict[str, list[Answer]] = field(default_factory=dict)
     events: list[Answer] = field(default_factory=list)
+    #: How many engines were asked for their events.
+    engines: int = 1
 
 
 class Side:
@@ -136,7 +138,7 @@ class Side:
         """Everything that there is to see now."""
         objects = {kind: self._ask(f"/{kind}") or [] for kind in _COLLECTIONS}
         self.names.learn(objects)
-        return Seen(self._ask("/swarm") or {}, objects, self._events())
+        return Seen(self._ask("/swarm") or {}, objects, self._events(), len(self._sockets))
 
     def _request(self, command: Command) -> Outcome:
         _, method, path, body = command.text.split(" ", 3)
