@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from swarmlab.lab import manage
 from tests.conformance.engines import LabEngines, RealEngines
+from tests.support.labs import running_lab
 
 from .campaign import Campaign
 from .comparer import Difference, View, differences, outcome_view, swarm_view
@@ -185,13 +185,9 @@ def test_a_list_of_commands_shrinks_to_those_that_matter() -> None:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LabEngines]:
-    monkeypatch.setenv("SWARMLAB_HOME", str(tmp_path / "labs"))
-    manage.up("differential", nodes=1)
-    try:
-        yield LabEngines("differential")
-    finally:
-        manage.down("differential", purge=True)
+def lab(tmp_path: Path) -> Iterator[LabEngines]:
+    with running_lab("differential", 1, tmp_path / "labs") as name:
+        yield LabEngines(name)
 
 
 @pytest.fixture
