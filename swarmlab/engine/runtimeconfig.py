@@ -31,4 +31,5 @@ def runtime_config(
         memory=container.memory,
         mounts=mounts,
         read_only=container.read_only,
+        init=bool(container.wanted.init),
     )

@@ -65,6 +65,8 @@ class ContainerConfig(msgspec.Struct, frozen=True):
     memory: int = 0
     mounts: tuple[Mount, ...] = ()
     read_only: bool = False
+    #: Whether PID 1 is Docker's own init (tini), which starts the program and hands signals on to it.
+    init: bool = False
 
 
 #: Exit codes for a program that is not there, for one that is and cannot be run, and for anything else that is wrong.

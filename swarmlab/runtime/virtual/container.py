@@ -140,7 +140,7 @@ class VirtualContainer:
         loop = asyncio.get_running_loop()
         self._exit = loop.create_future()
         self._pid = self._machine.processes.next_pid()
-        helpers = TITLES.get(invocation.argv[0], ("",))[1:]
+        helpers = self._titles(invocation)[1:]
         self._helpers = tuple(self._machine.processes.next_pid() for _ in helpers)
         self._started = self._clock.now()
         self._logs.open()
@@ -151,7 +151,7 @@ class VirtualContainer:
             self._machine.background(terminal.type(stdin))
             terminal.interrupted = self._interrupted
             stdin = terminal.lines if self.config.open_stdin else no_input
-        self._main = Supervisor(self._machine, invocation, stdin, terminal, has_terminal=real)
+        self._main = Supervisor(self._machine, invocation, stdin, terminal, has_terminal=real, init=self.config.init)
         self._main.task = loop.create_task(
             self._run(self._main, self._exit, self._write if terminal is None else terminal.write)
         )
@@ -254,7 +254,7 @@ class VirtualContainer:
         if not self._running or self._main is None:
             return ()
         user = self._main.invocation.user.name
-        titles = TITLES.get(self._main.invocation.argv[0], ("{}",))
+        titles = self._titles(self._main.invocation)
         command = " ".join(self.config.command)
         pids = (self._pid, *self._helpers)
         main = [
@@ -347,6 +347,11 @@ class VirtualContainer:
         variables.setdefault("HOME", who.home)
         cwd = working_dir or self.config.working_dir or "/"
         return Invocation(self._machine, command, env=variables, cwd=cwd, user=who)
+
+    def _titles(self, invocation: Invocation) -> tuple[str, ...]:
+        """What the processes of the main program are called; `{}` stands for its command line."""
+        titles = TITLES.get(invocation.argv[0], ("{}",))
+        return ("/sbin/docker-init -- {}", *titles) if self.config.init else titles
 
     async def _run(self, main: Supervisor, exited: "asyncio.Future[int]", output: Output) -> None:
         """The container's life from start to exit; whatever happens, `exited` gets a code."""
