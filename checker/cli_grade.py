@@ -107,6 +107,7 @@ def record(
     host: Annotated[str | None, typer.Option("--host", "-H", help="A manager. [default: $DOCKER_HOST]")] = None,
     every: Annotated[float, typer.Option(min=0.1, help="Look so often at least, in seconds.")] = 1.0,
     seconds: Annotated[float | None, typer.Option("--for", help="End after so many seconds.")] = None,
+    ports: Annotated[bool, typer.Option(help="Open published ports all the time, to tell whether they answer.")] = True,
 ) -> None:
     """Write down what happens on a real engine, to be checked with --journal."""
     from checker.recorder import RecorderError
@@ -114,7 +115,9 @@ def record(
 
     with telling():
         try:
-            record_engine(file, host=host, every=every, seconds=seconds, say=lambda text: typer.echo(text, err=True))
+            record_engine(
+                file, host=host, every=every, seconds=seconds, say=lambda text: typer.echo(text, err=True), ports=ports
+            )
         except RecorderError as error:
             fail(error)
 

@@ -14,6 +14,8 @@ Keys = frozenset[str]
 _WANTED = ("ready", "running")
 #: An unhealthy container is stopped, and one that then exits with 0 leaves a task that is complete.
 _ENDED = frozenset({"complete", "failed", "rejected"})
+#: Why nobody knows which ports answered.
+NO_PORTS = "this journal does not tell which published ports answered"
 
 
 class Tally:
@@ -81,6 +83,10 @@ class Swarm:
         self.at = 0
         self.by_client = False
         self.cluster: Fields | None = None
+        #: How published ports answered, by node and number: `Answers` is all, some, none or unknown, `Why` has words.
+        self.ports: dict[tuple[str, int], Fields] = {}
+        #: Why nothing is known of ports; empty when something is.
+        self.ports_unknown = NO_PORTS
         self.tables: dict[str, dict[str, Fields]] = {
             kind: {} for kind in ("node", "service", "network", "config", "secret", "container")
         }
@@ -97,6 +103,11 @@ class Swarm:
     def services(self) -> dict[str, Fields]:
         """The services by id."""
         return self.tables["service"]
+
+    def ready(self) -> set[str]:
+        """The hosts' names of the nodes that are ready."""
+        nodes = (node for node in self.nodes.values() if (node.get("Status") or {}).get("State") == "ready")
+        return {str((node.get("Description") or {}).get("Hostname")) for node in nodes}
 
     def named(self, kind: str, name: str) -> Fields | None:
         """The network, config or secret with that name."""
@@ -137,6 +148,9 @@ class Swarm:
         if kind == "cluster":
             self.cluster = change.new
             return ("cluster",)
+        if kind == "port":
+            host, _, port = change.id.rpartition("/")
+            return self.answer(host, int(port), change.new)
         if kind not in self.tables:
             return ()
         _put(self.tables[kind], change)
@@ -150,6 +164,30 @@ class Swarm:
             del self._by_name[name]
         named = () if change.operation == "update" else ("service names",)
         return ("service", f"service:{name}", *named)
+
+    def answer(self, node: str, number: int, found: Fields | None) -> tuple[str, ...]:
+        """Take over how a published port of a node answers; None when nothing is behind it."""
+        key = (node, number)
+        if found is None:
+            self.ports.pop(key, None)
+        else:
+            self.ports[key] = found if "Answers" in found else _listening(found)
+        return (f"port:{number}",)
+
+    def leaves(self, node: str) -> None:
+        """A node has left; its ports are nobody's in this swarm."""
+        for key in [key for key in self.ports if key[0] == node]:
+            del self.ports[key]
+
+
+def _listening(port: Fields) -> Fields:
+    """A lab's own record of a port, in words."""
+    tasks, listening = port.get("Tasks", 0), port.get("Listening", 0)
+    if tasks == listening:
+        return {"Answers": "all", "Why": ""}
+    which = f"{tasks - listening} of {tasks} tasks" if tasks > 1 else "the task"
+    why = f"{which} behind it did not listen"
+    return {"Answers": "some" if listening else "none", "Why": why}
 
 
 def name_of(obj: Fields) -> str:

@@ -42,8 +42,6 @@ class Asked(Condition, frozen=True, tag="asked"):
     question that the engine refused, `engines` for so many engines that were asked.
     """
 
-    not_recorded = "what was asked"
-
     command: Command
     facts: Moment
     of: str | int = ""
@@ -52,6 +50,11 @@ class Asked(Condition, frozen=True, tag="asked"):
     before: Moment | None = None
     refused: bool = False
     engines: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+    @property
+    def not_recorded(self) -> str:
+        """See `Condition.not_recorded`."""
+        return "what was asked"
 
     def observe(self) -> Observer:
         """See `Condition.observe`."""

@@ -280,7 +280,7 @@ def _text(field: str, wanted: Any) -> str:
 
 
 def _at_most(name: str, count: int, noun: str) -> str:
-    return f"{name} never had more than {plural(count, noun)}" if count else f"{name} had no {noun}"
+    return f"{name} had no more than {plural(count, noun)}" if count else f"{name} had no {noun}"
 
 
 def _replicas(service: Fields) -> int:

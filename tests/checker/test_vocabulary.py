@@ -22,14 +22,14 @@ steps:
 """
 
 
-def judge(story: Story, conditions: str) -> Result:
+def judge(story: Story | Path, conditions: str) -> Result:
     """The result of one step with these conditions (YAML list items, indented by six)."""
     exercise, _ = parse(HEAD + conditions, "T1.yaml")
-    with History(story.path) as history:
+    with History(story.path if isinstance(story, Story) else story) as history:
         return grade(exercise, history)
 
 
-def only(story: Story, condition: str) -> Verdict:
+def only(story: Story | Path, condition: str) -> Verdict:
     (verdict,) = judge(story, condition).steps[0].verdicts
     return verdict
 
@@ -109,7 +109,7 @@ def test_asked_counts_only_what_fits(tmp_path: Path) -> None:
         story.service_ps()
         both = only(story, asked)
 
-    assert few.found[12:] == "`docker service ps web` was asked, but web never had more than 2 running tasks"
+    assert few.found[12:] == "`docker service ps web` was asked, but web had no more than 2 running tasks"
     assert (one.met, both.met) == (False, True)
     assert "was asked 1 time while" in one.found
 
