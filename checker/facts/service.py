@@ -7,7 +7,7 @@ import msgspec
 
 from checker import values
 from checker.facts.base import Clause, Fact, Reading, at_least, exactly, plural
-from checker.facts.blobs import Given, given, nearest
+from checker.facts.blobs import EXECUTABLE, Given, given, nearest
 from checker.facts.properties import MEMBERS, PROPERTIES, container
 from checker.world import Fields, Swarm, name_of
 
@@ -28,7 +28,8 @@ class Service(Fact, frozen=True, tag="service"):
     history) and `ended` (by themselves) are tasks, at least so many; `on-nodes` is on how many nodes they run.
     `config` and `secret` are lists of `source`, `target` and `mode`; `no-config`, `no-secret` and `no-env` are names
     that must not be there. `network` (names), `constraint`, `env` (`NAME=value` or `NAME`), `label` and `mount`
-    (targets) are lists. All others are the docker command's options.
+    (targets) are lists; `network-with` is a service that is on one of its networks, too. All others are the docker
+    command's options.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Service(Fact, frozen=True, tag="service"):
     label: tuple[str, ...] = ()
     mount: tuple[str, ...] = ()
     network: tuple[str, ...] = ()
+    network_with: str | None = None
     config: tuple[Given, ...] = ()
     secret: tuple[Given, ...] = ()
     no_env: tuple[str, ...] = ()
@@ -82,14 +84,15 @@ class Service(Fact, frozen=True, tag="service"):
         for name, wanted in self._asked():
             PROPERTIES[name].normal(wanted)
         for blob in (*self.config, *self.secret):
-            if blob.mode is not None:
+            if blob.mode not in {None, EXECUTABLE}:
                 values.mode(blob.mode)
 
     def phrase(self) -> str:
         """See `Fact.phrase`."""
         parts = []
         if self.image is not None:
-            parts.append(f"image {self.image}")
+            name, _, tag = self.image.rpartition(":")
+            parts.append(f"image {name} of any tag" if tag == values.ANY_TAG else f"image {self.image}")
         if self.published is not None:
             own = " on its own node only" if self.publish_mode == "host" else ""
             target = f" to {self.target}" if self.target is not None else ""
@@ -99,6 +102,8 @@ class Service(Fact, frozen=True, tag="service"):
         parts += [f"{PROPERTIES[name].label} {_text(name, wanted)}" for name, wanted in self._asked()]
         parts += [f"{MEMBERS[name].label} {one}" for name in MEMBERS for one in getattr(self, name)]
         parts += [f"network {name}" for name in self.network]
+        if self.network_with is not None:
+            parts.append(f"a network in common with {self.network_with}")
         parts += [f"{kind} {one.text()}" for kind in ("config", "secret") for one in getattr(self, kind)]
         parts += [f"no {kind} {name}" for kind in ("config", "secret") for name in getattr(self, f"no_{kind}")]
         parts += [f"no environment variable {name}" for name in self.no_env]
@@ -120,7 +125,8 @@ class Service(Fact, frozen=True, tag="service"):
 
     def interests(self) -> frozenset[str]:
         """See `Fact.interests`."""
-        return frozenset({f"service:{self.name}", "service names", *(("network",) if self.network else ())})
+        others = (f"service:{self.network_with}",) if self.network_with is not None else ()
+        return frozenset({f"service:{self.name}", "service names", *(("network",) if self.network else ()), *others})
 
     def _asked(self) -> Iterator[tuple[str, Any]]:
         for name in PROPERTIES:
@@ -150,6 +156,11 @@ class Service(Fact, frozen=True, tag="service"):
             yield self._clause(
                 lambda s, swarm, n=network: _attached(s, swarm, n),  # type: ignore[misc]
                 lambda v, n=network: f"{name} was not attached to network {n}" + (f" (only to {v})" if v else ""),  # type: ignore[misc]
+            )
+        if self.network_with is not None:
+            other = self.network_with
+            yield self._clause(
+                lambda s, swarm: _in_common(s, swarm, other), lambda _: f"{name} had no network in common with {other}"
             )
         for kind in ("config", "secret"):
             for one in getattr(self, kind):
@@ -202,7 +213,7 @@ class Service(Fact, frozen=True, tag="service"):
         prop = PROPERTIES[field]
         wanted = prop.normal(asked)
         return self._clause(
-            lambda s, _: exactly(prop.read(s), wanted),
+            lambda s, _: Reading(float(prop.same(prop.read(s), wanted)), prop.read(s)),
             lambda v: f"{self.name} had {prop.label} {prop.text(v)}, not {prop.text(wanted)}",
         )
 
@@ -299,8 +310,17 @@ def _without(service: Fields, name: str) -> Reading:
     return Reading(float(name not in names), name)
 
 
-def _attached(service: Fields, swarm: Swarm, wanted: str) -> Reading:
+def _networks(service: Fields) -> list[Any]:
     spec = service["Spec"]
-    ids = [n.get("Target") for n in (spec.get("TaskTemplate") or {}).get("Networks") or spec.get("Networks") or ()]
+    return [n.get("Target") for n in (spec.get("TaskTemplate") or {}).get("Networks") or spec.get("Networks") or ()]
+
+
+def _in_common(service: Fields, swarm: Swarm, name: str) -> Reading:
+    other = swarm.service(name)
+    return Reading(float(other is not None and not set(_networks(service)).isdisjoint(_networks(other))), None)
+
+
+def _attached(service: Fields, swarm: Swarm, wanted: str) -> Reading:
+    ids = _networks(service)
     names = [name_of(swarm.tables["network"].get(str(found)) or {}) or str(found) for found in ids]
     return Reading(float(wanted in names or wanted in ids), ", ".join(names))

@@ -8,6 +8,7 @@ import asyncio
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -57,7 +58,7 @@ def fails(task: Task, step: str) -> str:
     if step == "prepare" and ":no-such" in spec.image:
         return f"No such image: {spec.image}"
     test = " ".join((spec.healthcheck.test if spec.healthcheck is not None else ()) or ())
-    if step == "start" and re.search(r"exit 1|\bfalse\b", test):
+    if step == "start" and re.search(r"(?<!\|\| )exit 1|\bfalse\b", test):
         return "task: non-zero exit (1): unhealthy container"
     return ""
 
@@ -196,7 +197,7 @@ class Stage:
         self.settings = Settings("stage", _NUMBER, nodes, 1.0, self.folder.path / "run", hollow=True)
         self.settings.sockets.mkdir()
         write_docker_config(self.folder, self.settings)
-        own = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LABS": str(_LABS)}
+        own = {"PYTHON": sys.executable, "PATH": os.environ["PATH"], "HOME": str(self.home), "LABS": str(_LABS)}
         self.env = {**own, **environment(self.folder, self.settings)}
         self.work = self.home / "work"
         self.work.mkdir()
