@@ -347,9 +347,17 @@ def test_records_and_reports(journal: Path, tmp_path: Path) -> None:
     assert sum(float(row["points"]) for row in rows) == 34
     assert rows[0]["learner"] == "'=1+1"
     root = ET.fromstring(report("junit"))
-    assert [(suite.get("name"), suite.get("failures")) for suite in root] == [("A1", "0"), ("B1", "10")]
+    assert [(suite.get("name"), suite.get("tests"), suite.get("failures")) for suite in root] == [
+        ("A1", "17", "0"),
+        ("B1", "6", "6"),
+    ]
+    assert all(len(case) <= 1 for case in root.iter("testcase"))
     assert "| 1. Initialise the swarm | 3 / 3 |" in report("markdown")
-    assert "<h2>B1: The routing mesh</h2>" in report("html")
+    page = report("html")
+    assert "<h2>B1: The routing mesh</h2>" in page
+    assert "published port 81 was never opened" in page
+    assert "<p>=1+1, graded 20" in page
+    assert "from the journal of swarmlab" in report("markdown")
     assert json.loads(report("json")) == content
     record.write_text('{"schema": 99}')
     assert run.invoke(cli.app, ["report", str(record)]).exit_code == 2
