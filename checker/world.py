@@ -38,6 +38,11 @@ class Tally:
         return sum(count for (_, state), count in self._states.items() if state in _ENDED)
 
     @property
+    def exited(self) -> int:
+        """Those of them that had a container."""
+        return self.ended - sum(count for (_, state), count in self._states.items() if state == "rejected")
+
+    @property
     def pending(self) -> int:
         """Tasks that should run, now or when their predecessor has stopped, and have no node."""
         return sum(self._states[desired, "pending"] for desired in _WANTED)

@@ -25,7 +25,8 @@ class Service(Fact, frozen=True, tag="service"):
     `image` without a tag means `latest`, as for Docker; the tag `*` fits every tag. `published` and `target` are one
     port of the routing mesh, or of the task's own node with `publish-mode: host`. `replicas` is the number asked for;
     `running` (of this `image`, if given), `waiting` (pending because of `reason`), `stopped` (shut down, kept as
-    history) and `ended` (by themselves) are tasks, at least so many; `on-nodes` is on how many nodes they run.
+    history), `ended` (by themselves) and `exited` (of these, with a container) are tasks, at least so many; `on-nodes`
+    is on how many nodes they run.
     `config` and `secret` are lists of `source`, `target` and `mode`; `no-config`, `no-secret` and `no-env` are names
     that must not be there. `network` (names), `constraint`, `env` (`NAME=value` or `NAME`), `label` and `mount`
     (targets) are lists; `network-with` is a service that is on one of its networks, too. All others are the docker
@@ -43,6 +44,7 @@ class Service(Fact, frozen=True, tag="service"):
     reason: str = ""
     stopped: Count | None = None
     ended: Count | None = None
+    exited: Count | None = None
     on_nodes: Count | None = None
     mode: Literal["replicated", "global"] | None = None
     update_parallelism: int | None = None
@@ -117,6 +119,8 @@ class Service(Fact, frozen=True, tag="service"):
             parts.append(f"{plural(self.stopped, 'older task')} shut down")
         if self.ended is not None:
             parts.append(f"{plural(self.ended, 'task')} ended by itself")
+        if self.exited is not None:
+            parts.append(f"{plural(self.exited, 'task')} ended by itself after its container had begun")
         return f"service {self.name}" + (f" with {', '.join(parts)}" if parts else "")
 
     def clauses(self) -> tuple[Clause, ...]:
@@ -195,6 +199,12 @@ class Service(Fact, frozen=True, tag="service"):
         if self.ended is not None:
             yield self._tasks(
                 lambda t: t.ended, self.ended, lambda v: _at_most(name, v, "task") + " that ended by itself"
+            )
+        if self.exited is not None:
+            yield self._tasks(
+                lambda t: t.exited,
+                self.exited,
+                lambda v: _at_most(name, v, "task") + " whose container ended by itself",
             )
 
     def _clause(self, read: Callable[[Fields, Swarm], Reading], shortfall: Callable[[Any], str]) -> Clause:
