@@ -132,6 +132,15 @@ class Swarm:
             if (service["Spec"].get("Labels") or {}).get("com.docker.stack.namespace") == name:
                 yield service
 
+    def in_container(self, reference: str) -> Fields | None:
+        """The service whose task has the container with that name, id or beginning of an id."""
+        for container in self.tables["container"].values():
+            names = (container["ID"], str(container.get("Name") or ""))
+            if container["ID"].startswith(reference) or reference.removeprefix("/") in names:
+                task = container.get("TaskID")
+                return next((s for s in self.services.values() if task and task in self.tasks(s["ID"]).all), None)
+        return None
+
     def tasks(self, service_id: str) -> Tally:
         """The tasks of a service."""
         found = self._tallies.get(service_id)
