@@ -151,10 +151,11 @@ def make_venv(lock: int, constraints: Path) -> None:
 def build(constraints: Path) -> None:
     """Bring .venv up to date, doing no more than what changed asks for."""
     with alone() as lock:
-        have, want = built(), wanted(constraints)
-        if have.get("constraints") == (everything := wanted(DEV))["constraints"]:
-            # It stays so, whoever asks for less.
-            want = everything
+        have = built()
+        if have.get("constraints") == wanted(DEV)["constraints"]:
+            # What has everything keeps it, whoever asks for less.
+            constraints = DEV
+        want = wanted(constraints)
         if have == want:
             return
         if not os.access(ROOT, os.W_OK):
@@ -166,7 +167,7 @@ def build(constraints: Path) -> None:
             if fresh:
                 say("setting up .venv; this takes a minute at most on a fair network, and happens once.")
                 make_venv(lock, constraints)
-            elif constraints == DEV:
+            elif have.get("constraints") == wanted(LAB)["constraints"]:
                 say("adding what tests and checks need; this happens once.")
             install(lock, "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", constraints)
         write_stamp({**want, "project": ""})
