@@ -1,7 +1,7 @@
 """How long a learner needs from a clean clone to the first green check: `scripts/bench firstcheck`.
 
-Clones what is committed here into a folder of its own, runs `scripts/lab` there as README says, and then in the JupyterLab
-that it starts the cells of lab A1 up to the first check, as fast as they go: what is left is the learner's own reading.
+Clones what is committed here into a folder of its own, runs `scripts/lab` there as README says, and then, in the
+JupyterLab that it starts, the cells of lab A1 up to the first check, as fast as they go: reading comes on top.
 Packages come from the caches of pip and uv when they are there, and the docker command from PATH. It has to take less
 than three minutes.
 """

@@ -100,7 +100,7 @@ def fill(text: str, values: Mapping[str, Variable]) -> str:
 
 
 def _noted(text: str, values: Mapping[str, Variable]) -> str:
-    """`text` with a note below its title that says what is otherwise: pictures and other labs keep the book's values."""
+    """`text` with a note below its title of what is otherwise in it; pictures and other labs keep the book's values."""
     title, _, rest = text.partition("\n")
     told = ", ".join(f"{name} = `{value}`" for name, value in values.items() if name != "seed")
     note = f"> **This is seed {values['seed']}**: {told}." if told else f"> **This is seed {values['seed']}.**"

@@ -138,7 +138,7 @@ class Session:
 
     def answer(self, chosen: Sequence[str], reference: str = "") -> None:
         """Answer a question; the last answer counts. Raises UnknownStepError, and ValueError for what is no choice."""
-        step = self.step(reference) if reference else self._question()
+        step, _ = self.question(reference)
         self._attempts.put(with_answer(self.record, self.exercise(), step.id, chosen))
 
     def give_up(self, step: Step, how: str) -> None:
@@ -146,11 +146,13 @@ class Session:
         record = self.record
         self._attempts.put(_replace(record, given_up={**record.given_up, step.id: how}))
 
-    def _question(self) -> Step:
-        for step in self.exercise().steps:
-            if any(isinstance(condition, Answer) for condition in step.conditions):
-                return step
-        raise UnknownStepError(f"{self.id} asks no question")
+    def question(self, reference: str = "") -> tuple[Step, Answer]:
+        """The question of a step, by default the first of the exercise. Raises UnknownStepError when there is none."""
+        for step in [self.step(reference)] if reference else self.exercise().steps:
+            for condition in step.conditions:
+                if isinstance(condition, Answer):
+                    return step, condition
+        raise UnknownStepError(f"{self.id} asks no question" + (f" in step {reference}" if reference else ""))
 
 
 def probe(exercises: Iterable[str], lab: str | None) -> None:

@@ -1,7 +1,7 @@
 """Builds or refreshes the checkout's .venv. Run by scripts/bootstrap; standard library only, Python 3.11 or newer.
 
-It gets what learners need (`constraints-lab.txt`), with `--dev` also what tests and checks need (`constraints.txt`, which
-has all of the other's packages in the same versions). What has the second has the first.
+It gets what learners need (`constraints-lab.txt`), with `--dev` also what tests and checks need: `constraints.txt` has
+all of the other's packages, in the same versions, and more.
 
 A stamp inside .venv says what it was built from. There is none while packages are being installed, so a build that
 was interrupted is started afresh by the next run. Runs at the same time wait for one another.
