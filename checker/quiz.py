@@ -44,4 +44,3 @@ class Quiz:
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         shown: dict[str, Any] = self.box._repr_mimebundle_(**options)
         return {**shown, "text/plain": repr(self)}
-
