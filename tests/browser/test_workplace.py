@@ -33,7 +33,7 @@ def test_the_file_browser_shows_the_course_and_no_clutter(desk: Desk, page: Page
     for clutter in (".ipynb_checkpoints", "__pycache__"):
         (desk.notebooks / clutter).mkdir(exist_ok=True)
     page.goto(desk.at(START))
-    names = page.locator(".jp-DirListing-item .jp-DirListing-itemName")
+    names = page.locator(".jp-DirListing-item .jp-DirListing-itemText")
     expect(names.filter(has_text="00-start-here.ipynb")).to_be_visible()
     course = sorted(path.name for path in LABS.iterdir() if path.suffix == ".ipynb")
     seen = [name.inner_text() for name in names.all()]

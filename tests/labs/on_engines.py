@@ -252,7 +252,7 @@ def alike(name: str, played: Played) -> tuple[int, list[tuple[str, str, str]]]:
     ]
     count, others = 0, []
     for here, there in zip(played.cells, stored, strict=True):
-        reports = re.search(r"\b(check|progress|answer|start)\(|load_ext|swarmlab (reset|clock)", there.source)
+        reports = re.search(r"\b(check|progress|answer|start)\(|load_ext|swarmlab (reset|clock|node)", there.source)
         if reports or there.metadata.get("tags") or "(left out: " in here.source or not there.outputs:
             continue
         count += 1
