@@ -51,7 +51,7 @@ _NO_TRAFFIC = "published ports pass no traffic on these engines, whose kernel ha
 #: Stands in for the image of the second service in lab A5, which only has to run.
 _LENT = ("redis:alpine", "nginx:alpine")
 #: Images that labs give names of their own.
-_NAMED = ("acme/inventory:2.0", "acme/inventory:2.1", "home-made:1.0")
+_NAMED = ("acme/inventory:2.0", "acme/inventory:2.1", "home-made:1.0", "secrets-demo:1.0")
 #: What `swarmlab` does for a notebook, done to these engines. Waiting takes as much longer as time passes more slowly.
 _SWARMLAB = """\
 #!/bin/sh
@@ -281,7 +281,7 @@ reports and what differs from run to run.
 A3, A4, ACT1 and ACT2 build and run Django and PostgreSQL, for which these engines have neither images nor a network to
 fetch them from; [parity.md](parity.md) has their exercises with images that stand in. A0 has no exercise.
 
-| Notebook | Points | Judged | Earned | Alike | What is left out, and why |
+| Notebook | Points | Judged | Earned | Alike | What is left out, and why; what differs |
 | --- | ---: | ---: | ---: | ---: | --- |"""
 
 
@@ -292,6 +292,7 @@ def row(name: str, played: Played) -> str:
     earned = round(sum(result["points"] for result in played.results), 2)
     count, others = alike(name, played)
     texts = [f"{why} ({number} {'line' if number == 1 else 'lines'})" for why, number in played.left_out.items()]
+    texts += [f"`{code.splitlines()[0]}` shows something else".replace("|", "\\|") for code, _, _ in others]
     texts += [f"**{len(played.failed)} cells failed**"] if played.failed else []
     texts += [
         f"**{step['id']} missed**: {condition['found']}"

@@ -20,9 +20,7 @@ _LIMIT = 1800
 
 def test_lines_that_engines_cannot_do_are_left_out_with_the_reason() -> None:
     against = obstacles(mesh=False, power="")
-    code = (
-        "!docker node ls\n!curl -s \\\n  $(swarmlab url 80 node-1)\n!swarmlab node kill node-2\n!docker rm node-12"
-    )
+    code = "!docker node ls\n!curl -s \\\n  $(swarmlab url 80 node-1)\n!swarmlab node kill node-2\n!docker rm node-12"
 
     adapted = adapt(code, {"node-1": "node-2", "node-2": "node-7"}, against).splitlines()
 
