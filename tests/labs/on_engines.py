@@ -73,7 +73,6 @@ exec {command} "$(awk "BEGIN {{ print $seconds * $(cat {folder}/speed) }}")" "$@
 _OTHERWISE = (
     (re.compile(r"(TOKEN|Node Address:) [\d.]+(:2377)?"), r"\1 ADDRESS"),
     (re.compile(r"\|\d+\.\d+\.\d+(\+\w+)?$", re.MULTILINE), "|VERSION"),
-    (re.compile(r'"Index": \d+'), '"Index": N'),
 )
 #: What is put in front of a notebook. These engines are not called node-1, node-2, …, and a port that passes no traffic
 #: is nobody's mistake.
@@ -224,7 +223,7 @@ def play(name: str, endpoints: Sequence[str], power: str = "", *, mesh: bool) ->
 
 def sanitized(text: str) -> str:
     """A cell's output without what differs from run to run, as when solved notebooks are compared, and from engine to
-    engine: versions, and what has been counted since the swarm began.
+    engine: versions, and addresses that are not on loopback.
     """
     rules = configparser.RawConfigParser()
     rules.read(SOLUTIONS / "sanitize.cfg", encoding="utf-8")
