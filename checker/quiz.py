@@ -11,8 +11,8 @@ from checker.session import Session
 class Quiz:
     """The statements' letters as boxes, a button that answers, and below it what the checker says.
 
-    The statements themselves stand in the notebook's text, where a reader without a kernel finds them, and in the
-    tooltips of the boxes. Where no widgets are shown, this is a line that says how to answer without them.
+    The statements themselves stand in the notebook's text, where a reader without a kernel finds them. Where no widgets
+    are shown, this is a line that says how to answer without them.
     Raises UnknownStepError for a step, or an exercise, without a question.
     """
 
@@ -21,10 +21,8 @@ class Quiz:
         self._step, question = session.question(step)
         chosen = session.record.answers.get(self._step.id, ())
         self._boxes = {
-            key: widgets.Checkbox(
-                value=key in chosen, description=key, tooltip=statement.text, indent=False, layout={"width": "4em"}
-            )
-            for key, statement in question.statements.items()
+            key: widgets.Checkbox(value=key in chosen, description=key, indent=False, layout={"width": "4em"})
+            for key in question.statements
         }
         button = widgets.Button(description="Check my answer", button_style="primary")
         button.on_click(lambda _button: self.submit())
