@@ -62,6 +62,8 @@ def source(stem: str, seed: int = BOOK) -> str:
     for exercise in exercises_of(stem):
         values |= load(exercise, seed=seed).variables
     text = fill(_raw(stem), values)
+    if seed != BOOK:
+        text = _noted(text, values)
     if _INDEX in text:
         text = text.replace(_INDEX, index())
     return _QUESTION.sub(lambda match: _question(match[1], match[2], seed), text)
@@ -95,6 +97,14 @@ def fill(text: str, values: Mapping[str, Variable]) -> str:
         return _WORDS[found]
 
     return _PLACE.sub(value, text)
+
+
+def _noted(text: str, values: Mapping[str, Variable]) -> str:
+    """`text` with a note below its title of what is otherwise in it; pictures and other labs keep the book's values."""
+    title, _, rest = text.partition("\n")
+    told = ", ".join(f"{name} = `{value}`" for name, value in values.items() if name != "seed")
+    note = f"> **This is seed {values['seed']}**: {told}." if told else f"> **This is seed {values['seed']}.**"
+    return f"{title}\n\n{note} Pictures show the book's names and numbers.\n{rest}"
 
 
 def _question(exercise: str, step: str | None, seed: int) -> str:

@@ -3,13 +3,17 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from checker.exercise import Variable, available, load
 from checker.progress import Progress
 from checker.result import Result
 from checker.session import Session
 
-__all__ = ["Note", "answer", "assert_passed", "check", "hint", "progress", "start"]
+if TYPE_CHECKING:
+    from checker.quiz import Quiz
+
+__all__ = ["Note", "answer", "assert_passed", "check", "hint", "progress", "quiz", "start"]
 
 
 class Note:
@@ -77,6 +81,13 @@ def answer(exercise: str, *chosen: str, step: str | int = "", lab: str | None = 
     session = Session(exercise, lab=lab)
     session.answer(chosen, str(step))
     return session.check()
+
+
+def quiz(exercise: str, *, step: str | int = "", lab: str | None = None) -> "Quiz":
+    """Boxes to tick for a question, in place of `answer`. The last answer counts here too."""
+    from checker.quiz import Quiz  # Widgets take a while to import, and only notebooks have them.
+
+    return Quiz(Session(exercise, lab=lab), str(step))
 
 
 def progress(*exercises: str, lab: str | None = None) -> Progress:

@@ -15,7 +15,7 @@ from checker.history import History
 from checker.probes import Access, Prober, engines_access, lab_access
 from checker.progress import Standing
 from checker.result import Result
-from checker.source import find_journal
+from checker.source import find_journal, own_engines
 
 _replace = msgspec.structs.replace
 #: Seeds are short enough to be told to somebody.
@@ -34,8 +34,9 @@ def any_seed() -> int:
 class Session:
     """One exercise in one lab. Everything that lasts is in files; making this object changes nothing.
 
-    `journal` is a journal file; without it the lab's own is read: that of the lab named `lab`, else $SWARMLAB_LAB, else
-    `default`. With a journal file `engines` are the endpoints where it is going on (a manager first), if anywhere.
+    `journal` is a journal file; without it the recording that $CHECKER_JOURNAL names, if any, is read, else the lab's
+    own: that of the lab named `lab`, else $SWARMLAB_LAB, else `default`. With a journal file `engines` are the
+    endpoints where it is going on (a manager first), if anywhere.
     Raises UnknownExerciseError, NoJournalError.
     """
 
@@ -43,6 +44,8 @@ class Session:
         self, exercise: str, *, journal: Path | None = None, lab: str | None = None, engines: Sequence[str] = ()
     ) -> None:
         self.id = load(exercise).id
+        if journal is None and lab is None:
+            journal, engines = own_engines()
         self.journal = find_journal(journal, lab)
         self._attempts = Attempts(self.journal)
         #: A journal alone is not the learner's own to keep notes beside.
@@ -138,7 +141,7 @@ class Session:
 
     def answer(self, chosen: Sequence[str], reference: str = "") -> None:
         """Answer a question; the last answer counts. Raises UnknownStepError, and ValueError for what is no choice."""
-        step = self.step(reference) if reference else self._question()
+        step, _ = self.question(reference)
         self._attempts.put(with_answer(self.record, self.exercise(), step.id, chosen))
 
     def give_up(self, step: Step, how: str) -> None:
@@ -146,11 +149,13 @@ class Session:
         record = self.record
         self._attempts.put(_replace(record, given_up={**record.given_up, step.id: how}))
 
-    def _question(self) -> Step:
-        for step in self.exercise().steps:
-            if any(isinstance(condition, Answer) for condition in step.conditions):
-                return step
-        raise UnknownStepError(f"{self.id} asks no question")
+    def question(self, reference: str = "") -> tuple[Step, Answer]:
+        """The question of a step, by default the first of the exercise. Raises UnknownStepError when there is none."""
+        for step in [self.step(reference)] if reference else self.exercise().steps:
+            for condition in step.conditions:
+                if isinstance(condition, Answer):
+                    return step, condition
+        raise UnknownStepError(f"{self.id} asks no question" + (f" in step {reference}" if reference else ""))
 
 
 def probe(exercises: Iterable[str], lab: str | None) -> None:

@@ -1,5 +1,8 @@
 """Builds or refreshes the checkout's .venv. Run by scripts/bootstrap; standard library only, Python 3.11 or newer.
 
+It gets what learners need (`constraints-lab.txt`), with `--dev` also what tests and checks need: `constraints.txt` has
+all of the other's packages, in the same versions, and more.
+
 A stamp inside .venv says what it was built from. There is none while packages are being installed, so a build that
 was interrupted is started afresh by the next run. Runs at the same time wait for one another.
 """
@@ -22,7 +25,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 STAMP = VENV / "swarmlab-stamp.json"
-CONSTRAINTS = ROOT / "constraints.txt"
+DEV, LAB = ROOT / "constraints.txt", ROOT / "constraints-lab.txt"
 
 # A user's settings for these would send packages somewhere else than into .venv.
 MISLEADING = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_HASHES", "UV_SYSTEM_PYTHON", "UV_TARGET")
@@ -37,12 +40,12 @@ def say(text: str) -> None:
     print(f"swarmlab: {text}", file=sys.stderr, flush=True)
 
 
-def wanted() -> dict[str, str]:
+def wanted(constraints: Path) -> dict[str, str]:
     """What .venv has to be built from; a virtual environment holds absolute paths, so the checkout's own counts too."""
     return {
         "checkout": str(ROOT),
         "python": f"{sys.version} at {sys.base_prefix} on {os.uname().machine}",
-        "constraints": hashlib.sha256(CONSTRAINTS.read_bytes()).hexdigest(),
+        "constraints": hashlib.sha256(constraints.read_bytes()).hexdigest(),
         "project": hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest(),
     }
 
@@ -120,9 +123,9 @@ def install(lock: int, *arguments: str | Path) -> None:
         raise SetupError(message)
 
 
-def pinned(name: str) -> str:
-    """The lines of constraints.txt for one package: its version and hashes."""
-    lines = iter(CONSTRAINTS.read_text().splitlines())
+def pinned(name: str, constraints: Path) -> str:
+    """The lines of a file of pins for one package: its version and hashes."""
+    lines = iter(constraints.read_text().splitlines())
     found: list[str] = []
     for line in lines:
         if found and not line.startswith(" "):
@@ -132,23 +135,27 @@ def pinned(name: str) -> str:
     return "\n".join(found) + "\n"
 
 
-def make_venv(lock: int) -> None:
+def make_venv(lock: int, constraints: Path) -> None:
     """Make an empty .venv, whatever was there before, with pip and the pinned uv."""
     base: str = getattr(sys, "_base_executable", sys.executable)
     if not run(lock, base, "-I", "-m", "venv", "--clear", VENV):
         message = f"{base} could not make the virtual environment {VENV} (see above)."
         raise SetupError(message)
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
-        requirements.write(pinned("uv"))
+        requirements.write(pinned("uv", constraints))
         requirements.flush()
         if not pip_install(lock, "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", requirements.name):
             say("uv could not be installed; going on with pip alone.")
 
 
-def build(want: dict[str, str]) -> None:
+def build(constraints: Path) -> None:
     """Bring .venv up to date, doing no more than what changed asks for."""
     with alone() as lock:
         have = built()
+        if have.get("constraints") == wanted(DEV)["constraints"]:
+            # What has everything keeps it, whoever asks for less.
+            constraints = DEV
+        want = wanted(constraints)
         if have == want:
             return
         if not os.access(ROOT, os.W_OK):
@@ -159,8 +166,10 @@ def build(want: dict[str, str]) -> None:
             STAMP.unlink(missing_ok=True)
             if fresh:
                 say("setting up .venv; this takes a minute at most on a fair network, and happens once.")
-                make_venv(lock)
-            install(lock, "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", CONSTRAINTS)
+                make_venv(lock, constraints)
+            elif have.get("constraints") == wanted(LAB)["constraints"]:
+                say("adding what tests and checks need; this happens once.")
+            install(lock, "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", constraints)
         write_stamp({**want, "project": ""})
         install(lock, "--no-deps", "--no-build-isolation", "--editable", ROOT)
         write_stamp(want)
@@ -168,12 +177,12 @@ def build(want: dict[str, str]) -> None:
 
 def main() -> int:
     """Build .venv unless it is up to date; the exit status."""
-    want = wanted()
-    if built() == want:
+    constraints = DEV if sys.argv[1:] == ["--dev"] else LAB
+    if built() in (wanted(constraints), wanted(DEV)):
         return 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        build(want)
+        build(constraints)
     except (SetupError, OSError) as error:
         say(str(error))
         return 1

@@ -1,7 +1,8 @@
-"""`%load_ext swarmlab`: a notebook's cells talk to a lab.
+"""`%load_ext swarmlab`: a notebook's cells talk to a lab, or to engines of the learner's own.
 
 Sets the environment for `!docker` and the docker SDK, starts the lab if it does not run, adds the magic `%node`, and
-makes shell lines behave as they do in a terminal (see `swarmlab.widgets.shell`).
+makes shell lines behave as they do in a terminal (see `swarmlab.widgets.shell`). Where CHECKER_JOURNAL names a
+recording of real engines, no lab is started: the docker command talks to what the environment says.
 """
 
 import os
@@ -20,11 +21,17 @@ if TYPE_CHECKING:
 #: Compose's progress in lines that stay where they are: cells know no cursor movement.
 _COMPOSE = {"COMPOSE_PROGRESS": "plain", "COMPOSE_ANSI": "never"}
 
+#: Names a recording of engines that are no lab's; see `checker.source`.
+_RECORDING = "CHECKER_JOURNAL"
+
 
 def load(shell: "InteractiveShell") -> None:
     """Set the notebook up for the lab that SWARMLAB_LAB names, by default "default"."""
     shell.magics_manager.register_function(node, "line", "node")
     attach(shell)
+    if recording := os.environ.get(_RECORDING):
+        _say(f"No lab: the docker command talks to {_told()}. Checks read the recording {Path(recording).name}.")
+        return
     try:
         done = manage.up()
     except LabError as error:
@@ -43,6 +50,11 @@ def load(shell: "InteractiveShell") -> None:
 def node(line: str) -> None:
     """`%node node-2`: let the docker command talk to that node. `%node`: say which one it talks to."""
     chosen = line.strip()
+    if os.environ.get(_RECORDING):
+        if chosen:
+            os.environ["DOCKER_CONTEXT"] = chosen
+        _say(f"The docker command talks to {_told()}.")
+        return
     if not chosen:
         _say(os.environ.get("DOCKER_HOST", "The docker command talks to no lab: run %reload_ext swarmlab"))
         return
@@ -52,6 +64,11 @@ def node(line: str) -> None:
         _say(str(error))
         return
     _say(f"The docker command talks to {chosen}.")
+
+
+def _told() -> str:
+    """Which engine the environment means."""
+    return os.environ.get("DOCKER_CONTEXT") or os.environ.get("DOCKER_HOST") or "the engine of this machine"
 
 
 def unload(shell: "InteractiveShell") -> None:

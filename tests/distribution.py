@@ -24,6 +24,7 @@ FIRST = (
 TOGETHER = {
     "tests/conformance/differential/test_differential.py": "tests/conformance/test_conformance.py",
     "tests/checker/test_parity.py": "tests/conformance/test_conformance.py",
+    "tests/labs/test_on_engines.py": "tests/conformance/test_conformance.py",
     "tests/browser/test_workplace.py": "tests/browser/test_reading.py",
 }
 

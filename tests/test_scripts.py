@@ -50,7 +50,8 @@ class Checkout:
         (path / "scripts").mkdir(parents=True)
         for name in ("bootstrap", "setup_venv.py"):
             shutil.copy(ROOT / "scripts" / name, path / "scripts" / name)
-        (path / "constraints.txt").write_text("# nothing to install\n")
+        for name in ("constraints.txt", "constraints-lab.txt"):
+            (path / name).write_text(f"# nothing to install of {name}\n")
         (path / "pyproject.toml").write_text(PROJECT)
         (path / "backend.py").write_text(BACKEND)
         (path / "hello.py").write_text("def main():\n    print('hello')\n")
@@ -64,9 +65,9 @@ class Checkout:
         found = self.stamp.stat()
         return found.st_ino, found.st_mtime_ns
 
-    def start(self, **environ: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [self.path / "scripts" / "bootstrap"],
+            [self.path / "scripts" / "bootstrap", *arguments],
             env={**os.environ, "SWARMLAB_PYTHON": sys.executable, **environ},
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -75,8 +76,8 @@ class Checkout:
             text=True,
         )
 
-    def bootstrap(self, **environ: str) -> tuple[int, str]:
-        process = self.start(**environ)
+    def bootstrap(self, *arguments: str, **environ: str) -> tuple[int, str]:
+        process = self.start(*arguments, **environ)
         printed, told = process.communicate(timeout=100)
         assert printed == "", "standard output belongs to the script that called"
         return process.returncode, told
@@ -85,6 +86,15 @@ class Checkout:
         return subprocess.run(
             [self.path / ".venv" / "bin" / "swarmlab"], capture_output=True, text=True, check=True
         ).stdout
+
+
+def copy(checkout: Checkout, path: Path) -> Checkout:
+    """The same with its .venv in another place, as if it had been set up there."""
+    made = Checkout.__new__(Checkout)
+    made.path = path
+    shutil.copytree(checkout.path, path, symlinks=True)
+    made.stamp.write_text(checkout.stamp.read_text().replace(str(checkout.path), str(path)))
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +115,21 @@ def test_a_second_bootstrap_does_nothing(checkout: Checkout, python: str) -> Non
     before = checkout.version()
     assert checkout.bootstrap(SWARMLAB_PYTHON=python, PATH="/usr/bin:/bin") == (0, "")
     assert checkout.version() == before
+
+
+def test_what_tests_need_is_added_and_stays(checkout: Checkout, tmp_path: Path) -> None:
+    made = copy(checkout, tmp_path / "clone")
+    learners = made.stamp.read_text()
+    status, told = made.bootstrap("--dev")
+    assert (status, "adding what tests and checks need" in told) == (0, True)
+    everything = made.stamp.read_text()
+    assert everything != learners
+    for arguments in ((), ("--dev",)):
+        assert made.bootstrap(*arguments) == (0, "")
+        assert made.stamp.read_text() == everything
+    (made.path / "pyproject.toml").write_text(PROJECT + "# changed again\n")
+    assert made.bootstrap() == (0, "")
+    assert made.bootstrap("--dev") == (0, "")
 
 
 def test_misleading_variables_change_nothing(checkout: Checkout, tmp_path: Path) -> None:
@@ -207,13 +232,8 @@ def test_a_chosen_python_that_is_none_is_said(tmp_path: Path) -> None:
 
 
 def test_packages_that_cannot_be_had_end_in_a_message(tmp_path: Path, checkout: Checkout) -> None:
-    made = Checkout.__new__(Checkout)
-    made.path = tmp_path / "clone"
-    shutil.copytree(checkout.path, made.path, symlinks=True)
-    (made.path / ".venv" / "swarmlab-stamp.json").write_text(
-        checkout.stamp.read_text().replace(str(checkout.path), str(made.path))
-    )
-    (made.path / "constraints.txt").write_text(f"no-such-package==1 --hash=sha256:{'0' * 64}\n")
+    made = copy(checkout, tmp_path / "clone")
+    (made.path / "constraints-lab.txt").write_text(f"no-such-package==1 --hash=sha256:{'0' * 64}\n")
     status, told = made.bootstrap(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path))
     assert status == 1
     assert "could not be installed" in told
@@ -221,17 +241,33 @@ def test_packages_that_cannot_be_had_end_in_a_message(tmp_path: Path, checkout: 
     assert not made.stamp.exists()
 
 
-def test_the_pins_have_hashes_fit_the_project_and_name_no_address() -> None:
-    text = (ROOT / "constraints.txt").read_text()
+def pinned(text: str) -> dict[str, list[str]]:
+    """The versions of each package in a file of pins; there may be one for each of several platforms."""
+    pins: dict[str, list[str]] = {}
+    for name, version in re.findall(r"^(\S+)==(\S+)", text, re.MULTILINE):
+        pins.setdefault(name, []).append(version)
+    return pins
+
+
+def test_learners_get_the_same_versions_and_nothing_of_the_tests() -> None:
+    everything = pinned((ROOT / "constraints.txt").read_text())
+    learners = pinned((ROOT / "constraints-lab.txt").read_text())
+    assert learners.items() <= everything.items()
+    assert not {"playwright", "mypy", "pytest", "hypothesis", "ruff"} & learners.keys()
+
+
+@pytest.mark.parametrize(("file", "extras"), [("constraints.txt", ("lab", "dev")), ("constraints-lab.txt", ("lab",))])
+def test_the_pins_have_hashes_fit_the_project_and_name_no_address(file: str, extras: tuple[str, ...]) -> None:
+    text = (ROOT / file).read_text()
     assert "://" not in text
     blocks = re.findall(r"^(\S+)==(\S+)(.*(?:\n {4}.*)*)", text, re.MULTILINE)
     assert all("--hash=sha256:" in rest for _, _, rest in blocks)
-    pins: dict[str, list[str]] = {}
-    for name, version, _ in blocks:
-        pins.setdefault(name, []).append(version)
+    pins = pinned(text)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for line in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
-        wanted = Requirement(line)
+    named = [line for extra in extras for line in project["optional-dependencies"][extra]]
+    for wanted in map(Requirement, [*project["dependencies"], *named]):
+        if wanted.name == project["name"]:
+            continue
         versions = pins.get(wanted.name.lower(), [])
         assert versions, f"{wanted.name} has no pin: run scripts/lock"
         assert all(wanted.specifier.contains(version) for version in versions), f"{wanted} is not {versions}"

@@ -21,6 +21,9 @@ _KERNEL = {
     "language": "python",
     "kernel_protocol_version": "5.5",
 }
+#: Names that the file browser leaves out: JupyterLab's own, and the labs' folders that notebooks show pictures from and
+#: copy applications from. They can be reached all the same.
+_HIDDEN = ["__pycache__", "*.pyc", "*.pyo", ".DS_Store", "*.so", "*.dylib", "*~", "images", "apps"]
 _PAGE = {
     "disabledExtensions": {
         # Without a source of news JupyterLab would still ask whether its user wants any.
@@ -54,6 +57,7 @@ def settings(notebooks: Path, token: str, port: int | None) -> dict[str, dict[st
             "terminado_settings": {"shell_command": [os.environ.get("SHELL") or shutil.which("bash") or "sh"]},
         },
         "IdentityProvider": {"token": token},
+        "ContentsManager": {"hide_globs": _HIDDEN},
         "LabApp": {
             "news_url": None,
             "custom_css": True,

@@ -15,6 +15,8 @@ from .learner import FRONT, Desk, await_kernel, menu, picture
 #: Starting JupyterLab counts too.
 pytestmark = pytest.mark.timeout(300)
 
+#: More than there are controls before the question.
+MANY = 80
 #: A notebook with everything that the checker shows, of steps that are done, partly done, and not done.
 EVERYTHING = """\
 # Everything
@@ -45,6 +47,12 @@ hint("A1")
 
 ```cell
 progress("A1", "B2")
+```
+
+```cell
+from checker import quiz
+
+quiz("Q1")
 ```
 """
 
@@ -87,8 +95,10 @@ def everything(desk: Desk, new_page: Callable[[], Page]) -> Iterator[Page]:
     page.goto(desk.at("everything.ipynb"))
     await_kernel(page)
     menu(page, "Run", "Run All Cells")
-    expect(page.locator(FRONT).locator(".jp-CodeCell .jp-InputPrompt").last).to_have_text("[5]:")
+    expect(page.locator(FRONT).locator(".jp-CodeCell .jp-InputPrompt").last).to_have_text("[6]:")
     yield page
+    # JupyterLab would save it again.
+    page.close()
     file.unlink()
 
 
@@ -110,11 +120,33 @@ def test_everything_can_be_read_in_this_theme(everything: Page, screenshots: Pat
         assert shown.evaluate("image => image.complete && image.naturalWidth > 0")
 
 
+def test_a_question_is_answered_without_a_mouse(everything: Page, screenshots: Path) -> None:
+    page = everything
+    boxes = page.locator(FRONT).locator("input[type=checkbox]")
+    expect(boxes).to_have_count(5)
+    page.keyboard.press("Control+Home")
+    focused = "document.activeElement.type || document.activeElement.innerText"
+    for _ in range(MANY):
+        page.keyboard.press("Tab")
+        if page.evaluate(focused) == "checkbox":
+            break
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    for _ in range(4):
+        page.keyboard.press("Tab")
+    assert "Check my answer" in page.evaluate("document.activeElement.innerText")
+    page.keyboard.press("Enter")
+    report = page.locator(FRONT).locator(".checker-report").last
+    expect(report).to_contain_text("b is not right")
+    picture(report, screenshots / "question.png")
+
+
 def test_reports_fit_a_narrow_window(everything: Page, screenshots: Path) -> None:
     page = everything
     page.set_viewport_size({"width": 480, "height": 800})
     page.keyboard.press("Control+b")
-    report = page.locator(".checker-report")
+    report = page.locator(".checker-report").first
     expect(page.locator("#jp-left-stack")).to_be_hidden()
     picture(report.locator("tbody tr").nth(3), screenshots / "narrow.png")
     inside = "e => [...e.querySelectorAll('td, th, dd')].every(c => c.getBoundingClientRect().right <= innerWidth)"

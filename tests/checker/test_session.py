@@ -12,6 +12,7 @@ from checker import cli
 from checker.attempts import Attempts
 from checker.exercise import available, load
 from checker.notebook import answer, assert_passed, check, hint, progress, start
+from checker.quiz import Quiz
 from checker.session import Session, UnknownStepError
 from checker.source import NoJournalError
 from swarmlab import lab
@@ -104,6 +105,29 @@ def test_answers(tmp_path: Path) -> None:
     assert "b is not right" in found
     assert "2 more statements would be right" in found
     assert right.full
+
+
+def test_answers_with_boxes_to_tick(tmp_path: Path) -> None:
+    with Story(tmp_path) as story:
+        session = Session("B5", journal=story.path)
+        session.answer(["b"])
+        quiz = Quiz(session)
+        boxes, report = quiz.box.children
+        ticked = {box.description: box for box in boxes.children[:-1]}
+        assert [key for key, box in ticked.items() if box.value] == ["b"], "what was chosen before is shown"
+        for key in "abc":
+            ticked[key].value = key != "b"
+        boxes.children[-1].click()
+        _, question = session.question()
+        assert list(ticked) == list(question.statements)
+        right = tuple(key for key, statement in question.statements.items() if statement.right)
+        assert session.record.answers == {"where": right}
+        assert "1 of 1 steps done" in report.value
+        assert "VBox" not in quiz._repr_mimebundle_()["text/plain"]
+        with pytest.raises(UnknownStepError, match="B1 asks no question"):
+            Quiz(Session("B1", journal=story.path))
+        with pytest.raises(UnknownStepError, match="asks no question in step 1"):
+            Quiz(session, "1")
 
 
 def test_a_damaged_file_says_what_to_do(tmp_path: Path) -> None:

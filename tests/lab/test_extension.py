@@ -111,3 +111,21 @@ def test_unloading_gives_ipython_its_own_way_back(shell):
     shell.run_line_magic("unload_ext", "swarmlab")
     shell.run_cell("found = !echo '{{ .X }}'").raise_error()
     assert shell.user_ns["found"] == ["{ .X }"]
+
+
+def test_with_a_recording_of_real_engines_there_is_no_lab(shell, capsys, monkeypatch):
+    monkeypatch.setenv("CHECKER_JOURNAL", "/elsewhere/mine.sqlite")
+    before = dict(os.environ)
+    shell.run_line_magic("load_ext", "swarmlab")
+    assert dict(os.environ) == before
+    shell.run_line_magic("node", "")
+    monkeypatch.setenv("DOCKER_CONTEXT", "of-mine")
+    shell.run_line_magic("node", "other")
+    assert os.environ["DOCKER_CONTEXT"] == "other"
+    assert capsys.readouterr().out.splitlines() == [
+        "No lab: the docker command talks to tcp://elsewhere:2375. Checks read the recording mine.sqlite.",
+        "The docker command talks to tcp://elsewhere:2375.",
+        "The docker command talks to other.",
+    ]
+    with pytest.raises(LabError):
+        status("a")

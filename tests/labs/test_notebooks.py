@@ -32,10 +32,12 @@ SOLVED = [name for name in NAMES if has_solution(source(name))]
 #: So many solved notebooks run side by side.
 AT_A_TIME = 4
 
-#: Notebooks that are run with other values than the book's, too; others would only take time.
-SEEDED = ("B1-routing-mesh", "B6-configs")
-#: A seed with which all values are others.
-SEED = 30
+#: Notebooks that are run with other values than the book's, too; others would only take time, and are with
+#: SWARMLAB_THOROUGH=1.
+SEEDED = ("A4-configs-and-secrets", "B6-configs")
+THOROUGH = bool(os.environ.get("SWARMLAB_THOROUGH"))
+#: A seed with which all values of those are others.
+SEED = 213
 
 EXAMPLE = """\
 # Title
@@ -150,6 +152,8 @@ def test_a_notebook_for_a_seed(tmp_path: Path) -> None:
     assert f'start("B1", seed={SEED})' in told
     assert load("B1", seed=SEED).variables["service"] in told
     assert "whoami --network" not in told
+    assert f"This is seed {SEED}" in told
+    assert "This is seed" not in source("B1-routing-mesh")
 
 
 def test_a_notebook_without_placeholders_has_no_other_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +261,13 @@ def played(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("name", "seed"), [*((name, BOOK) for name in SOLVED), *((name, SEED) for name in SEEDED)])
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [
+        *((name, BOOK) for name in SOLVED),
+        *((name, SEED) for name in ([name for name in SOLVED if takes_seeds(name)] if THOROUGH else SEEDED)),
+    ],
+)
 def test_solved_notebooks_show_what_happens(
     name: str, seed: int, played: "dict[tuple[str, int], Future[subprocess.CompletedProcess[str]]]"
 ) -> None:
