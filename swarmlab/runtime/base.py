@@ -109,7 +109,10 @@ class Process(NamedTuple):
 
 
 class PathStat(NamedTuple):
-    """What is at a path: `kind` is `file`, `directory` or `link` (to `target`). `modified` is Unix nanoseconds."""
+    """What is at a path: `kind` is `file`, `directory`, `socket` or `link` (to `target`).
+
+    `modified` is Unix nanoseconds.
+    """
 
     name: str
     kind: str

@@ -14,7 +14,7 @@ from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.roots import NOT_KEPT
 
 _LINKS = 40
-_KINDS = {"file": "file", "directory": "directory", "symlink": "link"}
+_KINDS = {"file": "file", "directory": "directory", "symlink": "link", "fifo": "socket"}
 
 
 class Archive:
@@ -84,7 +84,8 @@ class Archive:
 
     def layer(self) -> bytes:
         """See `Container.layer`."""
-        entries = [self._entry(change) for change in self.changes() if change.path not in self._root.mounted]
+        own = [change for change in self.changes() if change.path not in self._root.mounted]
+        entries = [self._entry(change) for change in own if self._kind(change.path) != "socket"]
         # A directory that only holds what has changed is told for its mode, not for itself.
         told = {entry.path for entry, kind in entries if kind or entry.kind != "directory"}
         above = {parent for path in told for parent in _parents(path)}
@@ -106,7 +107,7 @@ class Archive:
                 yield below, None
                 yield from self._now(below)
             else:
-                yield below, found.target or self._root.read(below)
+                yield below, self._root.read(below) if found.kind == "file" else found.target
 
     def _fs(self, path: str) -> tuple[FileSystem, str]:
         return self._root.at(path)
@@ -166,6 +167,9 @@ class Archive:
         if path in leave_out:
             return
         found = self._lstat(path)
+        if found.kind == "socket":
+            # No archive has any (MB: pkg/archive, "archive/tar: sockets not supported").
+            return
         info = tarfile.TarInfo(name)
         info.uname = info.gname = "root"
         info.mode = found.mode

@@ -19,6 +19,7 @@ from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.mounttable import mount_table
 from swarmlab.runtime.virtual.private import private_folder, remove_private_folders
 from swarmlab.runtime.virtual.process import ProcessHost
+from swarmlab.runtime.virtual.quota import Quota
 from swarmlab.runtime.virtual.roots import Roots
 
 #: What is there until the engine has put the container on its networks.
@@ -29,17 +30,25 @@ class VirtualRuntime:
     """Creates virtual containers. See `Runtime`."""
 
     def __init__(
-        self, clock: Clock, images: Images, state: Path, fabric: Fabric | None = None, roots: Roots | None = None
+        self,
+        clock: Clock,
+        images: Images,
+        state: Path,
+        fabric: Fabric | None = None,
+        roots: Roots | None = None,
+        quota: Quota | None = None,
     ) -> None:
         """`state` is a directory of this engine's own; processes that an earlier life left behind there are killed.
 
-        `fabric` has the networks that containers are on, `roots` the files of images: both for all engines of a lab.
+        `fabric` has the networks that containers are on, `roots` the files of images, `quota` says how much containers
+        may write: all for all engines of a lab.
         """
         self._clock = clock
         self._images = images
         self._state = state
         self._fabric = fabric or Fabric()
         self._roots = roots or Roots(state / "roots")
+        self._quota = quota or Quota((state,))
         self._exchange = Exchange(clock, self._fabric.sandbox)
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._processes = ProcessHost(state)
@@ -69,6 +78,7 @@ class VirtualRuntime:
                 identity=identity,
                 mounts=config.mounts,
                 read_only=config.read_only,
+                quota=self._quota,
             ),
             directory=directory,
             processes=self._processes,

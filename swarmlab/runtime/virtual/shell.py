@@ -55,7 +55,10 @@ class Shell:
         )
         own = _own(machine)
         machine.root.mount_in(self._bash)
-        for name, program in {**PROGRAMS, **(MOUNTED if machine.root.has_mounts else {})}.items():
+        for name, program in {
+            **PROGRAMS,
+            **(MOUNTED if machine.root.has_mounts or machine.root.is_all_real else {}),
+        }.items():
             if name in OWN and name not in own:
                 continue
             self._bash.add_command(name, self._command(program))

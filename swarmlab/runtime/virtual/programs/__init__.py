@@ -24,6 +24,7 @@ from swarmlab.runtime.virtual.programs.remove import rm, rmdir
 from swarmlab.runtime.virtual.programs.sleep import sleep
 from swarmlab.runtime.virtual.programs.tail import tail
 from swarmlab.runtime.virtual.programs.top import top
+from swarmlab.runtime.virtual.programs.touch import touch
 from swarmlab.runtime.virtual.programs.whoami import whoami_echo, whoami_plain
 
 #: Every program that is not the shell's own.
@@ -59,8 +60,8 @@ PROGRAMS: Mapping[str, Program] = {
     "whoami-plain": whoami_plain,
 }
 
-#: What replaces the shell's own commands in containers with mounts.
-MOUNTED: Mapping[str, Program] = {"rm": rm, "rmdir": rmdir}
+#: What replaces the shell's own commands in containers with mounts, or with files on this machine's disk.
+MOUNTED: Mapping[str, Program] = {"rm": rm, "rmdir": rmdir, "touch": touch}
 
 #: Programs that only those images have in whose file systems they are.
 OWN = frozenset({*CLIENTS, "postgres-server", "python", "python3", "redis-cli", "redis-server"})

@@ -68,15 +68,12 @@ class _Lister:
     def entry(self, name: str, path: str) -> _Entry | None:
         """What is at a path; None when nothing is."""
         fs, inner = self._root.at(path)
-        socket = False
         try:
-            if not fs.exists(inner):
-                return None
+            found = fs.stat(inner)
         except RuntimeError:
-            # A link out of the container's files: the shim of Python programs keeps Unix sockets elsewhere.
-            socket = True
-        found = fs.stat(inner)
+            return None
         kind = found["file_type"]
+        socket = kind == "fifo" and self._root.is_real(path)
         uid, gid = self._root.owner(path)
         directory = kind == "directory"
         links = 1
