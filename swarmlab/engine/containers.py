@@ -11,6 +11,7 @@ from swarmlab.clock import Clock, Timer
 from swarmlab.engine.ends import Condition, Ends
 from swarmlab.engine.errors import EngineError, conflict, internal, not_found
 from swarmlab.engine.events import Events
+from swarmlab.engine.hostchecks import check_devices
 from swarmlab.engine.placement import Nowhere, Placement
 from swarmlab.engine.restarts import next_pause, wants_restart, wants_start
 from swarmlab.engine.signals import signal_number
@@ -110,6 +111,7 @@ class Containers:
         running = self.revive(container)
         self._forget_restart(container_id)
         try:
+            check_devices(container.wanted)
             self._volumes.prepare(container)
             await self.placement.reserve(container)
             placed = self.placement.place(self._record(container_id), running)
@@ -327,6 +329,7 @@ class Containers:
             memory=container.memory,
             mounts=self._volumes.mounted(container),
             read_only=container.read_only,
+            ulimits=tuple((limit.name, limit.soft, limit.hard) for limit in container.wanted.ulimits),
         )
         try:
             made = self._runtime.create(config)

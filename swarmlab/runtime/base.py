@@ -65,6 +65,8 @@ class ContainerConfig(msgspec.Struct, frozen=True):
     memory: int = 0
     mounts: tuple[Mount, ...] = ()
     read_only: bool = False
+    #: Names with soft and hard limits, as Docker has them.
+    ulimits: tuple[tuple[str, int, int], ...] = ()
 
 
 #: Exit codes for a program that is not there, for one that is and cannot be run, and for anything else that is wrong.

@@ -26,7 +26,7 @@ from swarmlab.runtime.virtual.archive import Archive
 from swarmlab.runtime.virtual.commands import Commands
 from swarmlab.runtime.virtual.invocation import Invocation
 from swarmlab.runtime.virtual.logs import LogBuffer
-from swarmlab.runtime.virtual.machine import Machine, signal_name
+from swarmlab.runtime.virtual.machine import Machine, User, signal_name
 from swarmlab.runtime.virtual.programs import TITLES
 from swarmlab.runtime.virtual.supervisor import Supervisor
 from swarmlab.runtime.virtual.terminal import Terminal
@@ -142,6 +142,10 @@ class VirtualContainer:
         self._helpers = tuple(self._machine.processes.next_pid() for _ in helpers)
         self._started = self._clock.now()
         self._logs.open()
+        titles = TITLES.get(invocation.argv[0], ("{}",))
+        first, *children = (title.format(" ".join(self.config.command)) for title in titles)
+        workers = [(self._worker_user(invocation.user), title) for title in children]
+        self._machine.pids.begin(invocation.user.name, self._started, first, workers, self._from_inside)
         real = self.config.tty and invocation.wants_terminal
         terminal = Terminal(self._write) if self.config.tty and not real else None
         stdin: AsyncIterator[bytes] = self._stdin if self.config.open_stdin else no_input
@@ -201,7 +205,26 @@ class VirtualContainer:
             self._waiting.append(name)
             return
         self.unpause()
+        self._machine.pids.sender = 0
         self._main.deliver(name)
+
+    def _worker_user(self, user: User) -> str:
+        """Who nginx's workers run as."""
+        if user.uid:
+            return user.name
+        with contextlib.suppress(LookupError):
+            return self._machine.user("nginx").name
+        return user.name
+
+    def _on_machine(self, name: str) -> str:
+        """A user of the container as the machine, which knows root only, calls him."""
+        uid = self._machine.user(name).uid
+        return str(uid) if uid else name
+
+    def _from_inside(self, name: str) -> None:
+        """A signal from one of its own processes: none that the first one has no handler for reaches it."""
+        if name not in {"SIGKILL", "SIGSTOP"} and self._running and self._main is not None:
+            self._main.deliver(name)
 
     def _kill_if_running(self) -> None:
         if self._running:
@@ -251,8 +274,10 @@ class VirtualContainer:
         titles = TITLES.get(self._main.invocation.argv[0], ("{}",))
         command = " ".join(self.config.command)
         pids = (self._pid, *self._helpers)
+        owners = (user, *(self._on_machine(self._worker_user(self._main.invocation.user)) for _ in self._helpers))
         main = [
-            Process(pid, user, self._started, title.format(command)) for pid, title in zip(pids, titles, strict=True)
+            Process(pid, owner, self._started, title.format(command))
+            for pid, owner, title in zip(pids, owners, titles, strict=True)
         ]
         return (*main, *self._commands.processes())
 

@@ -60,6 +60,9 @@ class RootFs:
         self._copy: Copy | None = None
         self._realising = threading.Lock()
         self._memory: FileSystem | None = None
+        #: Makes what is at /proc, which is kept nowhere.
+        self.make_proc: Callable[[], FileSystem] = empty
+        self._proc: FileSystem | None = None
         self._mounts = mounts
         #: What is kept elsewhere, the longest path first; those that were exported are in the container's directory.
         self._places: list[Place] = []
@@ -353,6 +356,19 @@ class RootFs:
         place = self._place(path)
         return (self.memory, path) if place is None else (place.fs, place.inner(path))
 
+    def seen(self, path: str) -> tuple[FileSystem, str]:
+        """The same for who looks from inside, where there is a /proc."""
+        if path == "/proc" or path.startswith("/proc/"):
+            return self.proc, path[len("/proc") :] or "/"
+        return self.at(path)
+
+    @property
+    def proc(self) -> FileSystem:
+        """What is at /proc."""
+        if self._proc is None:
+            self._proc = self.make_proc()
+        return self._proc
+
     def from_image(self, path: str) -> bool:
         """Whether the image has a directory at that path."""
         below = path.rstrip("/") + "/"
@@ -394,6 +410,7 @@ class RootFs:
         """Drop everything but what is mounted; the exported files are left in the container's directory."""
         self._memory = None
         self._copy = None
+        self._proc = None
         self._places = [place for place in self._places if self.is_mount_point(place.target)]
 
     def _place(self, path: str) -> Place | None:

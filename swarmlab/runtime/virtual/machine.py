@@ -17,10 +17,15 @@ from swarmlab.runtime.base import Output
 from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.leftovers import kill_marked
 from swarmlab.runtime.virtual.mounttable import MountEntry
+from swarmlab.runtime.virtual.pids import Pids
 from swarmlab.runtime.virtual.process import Child, ProcessHost
 
 if TYPE_CHECKING:
     from swarmlab.runtime.virtual.bridge import Bridge
+
+
+#: Commands of one family of images only.
+_ALPINE, _DEBIAN = frozenset({"apk"}), frozenset({"apt", "apt-get", "groupadd", "useradd"})
 
 
 class UnknownHostError(Exception):
@@ -74,8 +79,9 @@ class Machine:
         exchange: Callable[[], str],
         memory: int = 0,
         mounts: Sequence[MountEntry] = (),
+        ulimits: Sequence[tuple[str, int, int]] = (),
     ) -> None:
-        """`memory` is the container's limit in bytes, 0 for none."""
+        """`memory` is the container's limit in bytes, 0 for none; `ulimits` are names with soft and hard limits."""
         self.container_id = container_id
         self.hostname = hostname
         self.clock = clock
@@ -84,6 +90,8 @@ class Machine:
         self.processes = processes
         self.absent = absent
         self.mounts = mounts
+        self.ulimits = ulimits
+        self.pids = Pids()
         self.signals = Signals()
         self.memory = memory
         #: Whether the program was killed because it had used up the container's memory, and what kills it.
@@ -104,6 +112,17 @@ class Machine:
         self._children: list[Child] = []
         self._thawed = asyncio.Event()
         self._thawed.set()
+
+    def lacks(self, command: str) -> bool:
+        """Whether an image has no such command, though others have; a file may bring it all the same."""
+        if command in self.absent or command in (_DEBIAN if self.is_busybox else _ALPINE):
+            return not any(self.root.exists(f"{directory}/{command}") for directory in ("/usr/local/bin", "/usr/bin"))
+        return False
+
+    @property
+    def is_busybox(self) -> bool:
+        """Whether the image's tools are BusyBox's: those that have them have no bash."""
+        return "bash" in self.absent
 
     @property
     def sandbox(self) -> Sandbox:
@@ -272,6 +291,10 @@ class Machine:
             user = user._replace(gid=self._group(group, "unable"))
         return user._replace(groups=tuple(self._group(name, "Unable") for name in groups))
 
+    def groups_of(self, name: str) -> tuple[int, ...]:
+        """The groups that a user is a member of, beside his own."""
+        return tuple(int(fields[2]) for fields in self._table("/etc/group", 4) if name in fields[3].split(","))
+
     def _group(self, name: str, complaint: str) -> int:
         """The number of a group. Raises LookupError."""
         found = next((fields[2] for fields in self._table("/etc/group", 3) if name in (fields[0], fields[2])), name)
@@ -312,11 +335,18 @@ class Context:
         ready: Callable[[], None] = lambda: None,
         is_main: bool = False,
         has_terminal: bool = False,
+        inside_shell: bool = False,
     ) -> None:
-        """`is_main`: the container's first process. `has_terminal`: its input is keys, its output is for a screen."""
+        """`is_main`: the container's first process. `has_terminal`: its input is keys, its output is for a screen.
+
+        `inside_shell`: a script has called it.
+        """
         self.machine = machine
         self.is_main = is_main
         self.has_terminal = has_terminal
+        self.inside_shell = inside_shell
+        #: The number of the process in the container.
+        self.pid = 1
         self.argv = tuple(argv)
         self.env = env
         self.cwd = cwd

@@ -38,7 +38,7 @@ def copy_out(
         is_file = is_file or found == path
         real = target / found[len(path) :].lstrip("/") if found != path else target
         if not put_secret(found, real):
-            real.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            real.parent.mkdir(parents=True, exist_ok=True)
             real.write_bytes(read(found))
     return is_file
 

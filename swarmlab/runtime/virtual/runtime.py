@@ -14,11 +14,13 @@ from swarmlab.runtime.base import ContainerConfig, File
 from swarmlab.runtime.virtual.container import VirtualContainer
 from swarmlab.runtime.virtual.contents import BIN
 from swarmlab.runtime.virtual.files import RootFs
+from swarmlab.runtime.virtual.foreignfs import file_system
 from swarmlab.runtime.virtual.leftovers import GONE
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.mounttable import mount_table
 from swarmlab.runtime.virtual.private import private_folder, remove_private_folders
 from swarmlab.runtime.virtual.process import ProcessHost
+from swarmlab.runtime.virtual.procfs import ProcFiles
 from swarmlab.runtime.virtual.quota import Quota
 from swarmlab.runtime.virtual.roots import Roots
 
@@ -87,7 +89,10 @@ class VirtualRuntime:
             exchange=lambda: self._exchange.admit(config.id),
             memory=config.memory,
             mounts=mount_table(config, image),
+            ulimits=config.ulimits,
         )
+
+        machine.root.make_proc = lambda: file_system(ProcFiles(machine))
 
         def forget() -> None:
             self._remove(directory)

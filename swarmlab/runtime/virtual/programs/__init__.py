@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from swarmlab.runtime.virtual.machine import Program
+from swarmlab.runtime.virtual.programs.accounts import addgroup, adduser, useradd
 from swarmlab.runtime.virtual.programs.faulty import faulty_web
 from swarmlab.runtime.virtual.programs.fetch import curl, wget
 from swarmlab.runtime.virtual.programs.identity import id_
@@ -12,16 +13,19 @@ from swarmlab.runtime.virtual.programs.ls import ls
 from swarmlab.runtime.virtual.programs.mount import mount, umount
 from swarmlab.runtime.virtual.programs.netcat import nc
 from swarmlab.runtime.virtual.programs.nginx import nginx
+from swarmlab.runtime.virtual.programs.packages import apk, apt
 from swarmlab.runtime.virtual.programs.pgclient import CLIENTS, client
 from swarmlab.runtime.virtual.programs.ping import ping
 from swarmlab.runtime.virtual.programs.pip import pip
 from swarmlab.runtime.virtual.programs.postgres import entrypoint as postgres_entrypoint
 from swarmlab.runtime.virtual.programs.postgres import postgres
+from swarmlab.runtime.virtual.programs.ps import ps
 from swarmlab.runtime.virtual.programs.python import python
 from swarmlab.runtime.virtual.programs.redis import entrypoint as redis_entrypoint
 from swarmlab.runtime.virtual.programs.redis import redis_cli, redis_server
 from swarmlab.runtime.virtual.programs.remove import rm, rmdir
 from swarmlab.runtime.virtual.programs.sleep import sleep
+from swarmlab.runtime.virtual.programs.system import df, free, nproc, ulimit, uptime, whoami
 from swarmlab.runtime.virtual.programs.tail import tail
 from swarmlab.runtime.virtual.programs.top import top
 from swarmlab.runtime.virtual.programs.touch import touch
@@ -29,9 +33,16 @@ from swarmlab.runtime.virtual.programs.whoami import whoami_echo, whoami_plain
 
 #: Every program that is not the shell's own.
 PROGRAMS: Mapping[str, Program] = {
+    "addgroup": addgroup,
+    "adduser": adduser,
+    "apk": apk,
+    **dict.fromkeys(("apt", "apt-get"), apt),
     "curl": curl,
+    "df": df,
     "faulty-web": faulty_web,
+    "free": free,
     "getent": getent,
+    "groupadd": addgroup,
     "hostname": hostname,
     "id": id_,
     "ifconfig": ifconfig,
@@ -41,9 +52,11 @@ PROGRAMS: Mapping[str, Program] = {
     "nc": nc,
     "nginx": nginx,
     **dict.fromkeys(CLIENTS, client),
+    "nproc": nproc,
     "ping": ping,
     "pip": pip,
     "pip3": pip,
+    "ps": ps,
     "postgres-server": postgres,
     "python": python,
     "python3": python,
@@ -54,8 +67,12 @@ PROGRAMS: Mapping[str, Program] = {
     "sleep": sleep,
     "tail": tail,
     "top": top,
+    "ulimit": ulimit,
     "umount": umount,
+    "uptime": uptime,
+    "useradd": useradd,
     "wget": wget,
+    "whoami": whoami,
     "whoami-echo": whoami_echo,
     "whoami-plain": whoami_plain,
 }

@@ -67,7 +67,7 @@ class _Lister:
 
     def entry(self, name: str, path: str) -> _Entry | None:
         """What is at a path; None when nothing is."""
-        fs, inner = self._root.at(path)
+        fs, inner = self._root.seen(path)
         try:
             found = fs.stat(inner)
         except RuntimeError:
@@ -107,7 +107,7 @@ class _Lister:
         return parts
 
     def _inside(self, folder: _Entry) -> list[_Entry]:
-        fs, inner = self._root.at(folder.path)
+        fs, inner = self._root.seen(folder.path)
         names = [entry["name"] for entry in fs.read_dir(inner)]
         if "-a" in self._options:
             names += [".", ".."]

@@ -30,6 +30,15 @@ _RESET = re.compile(r"\w+\(\) failed \(104: [^)]*\) while (?:connecting to|readi
 _WORKER = re.compile(r"(?<= worker process )\d+|(?<=signal 17 \(SIGCHLD\) received from )\d+|(?<= )(\d+)#\1(?=: )")
 #: The first worker's number in a container of the official image, whose scripts have run before.
 _FIRST_WORKER = 29
+#: What `-V` adds of how the official image's nginx was made.
+_BUILT = (
+    "TLS SNI support enabled\n"
+    "configure arguments: --prefix=/etc/nginx --sbin-path=/usr/sbin/nginx --conf-path=/etc/nginx/nginx.conf "
+    "--error-log-path=/var/log/nginx/error.log --http-log-path=/var/log/nginx/access.log --pid-path=/run/nginx.pid "
+    "--user=nginx --group=nginx --with-http_auth_request_module --with-http_realip_module --with-http_ssl_module "
+    "--with-http_stub_status_module --with-http_sub_module --with-http_v2_module --with-stream\n"
+)
+_SENDER = re.compile(r"(?<=\)) received from (\d+)")
 _PID_FILE = "/run/nginx.pid"
 _SIGNALS = {"reload": "SIGHUP", "stop": "SIGTERM", "quit": "SIGQUIT", "reopen": "SIGUSR1"}
 
@@ -43,7 +52,7 @@ _plans: dict[object, Plan] = {}
 async def nginx(context: Context) -> int:
     """Serve until SIGTERM or SIGINT (at once) or SIGQUIT (after open requests); SIGHUP reads the configuration again.
 
-    Options `-g`, `-t`, `-s SIGNAL` and `-v` mean what they mean to nginx.
+    Options `-g`, `-t`, `-T`, `-s SIGNAL`, `-v` and `-V` mean what they mean to nginx.
     """
     try:
         values = getopt.getopt(context.argv[1:], "vVtTqg:s:c:p:e:h")[0]
@@ -54,7 +63,8 @@ async def nginx(context: Context) -> int:
     globals_ = [value for option, value in values if option == "-g"]
     binary = find_nginx()
     if "-v" in options or "-V" in options:
-        await context.err(f"nginx version: nginx/{_version(context, binary)}\n")
+        built = _BUILT if "-V" in options else ""
+        await context.err(f"nginx version: nginx/{_version(context, binary)}\n{built}")
         return 0
     if "-s" in options:
         return await _signal_other(context, options["-s"])
@@ -64,8 +74,11 @@ async def nginx(context: Context) -> int:
         await context.err(f"nginx: [emerg] {error}\n")
         return 1
     server = _Server(context, binary, globals_)
-    if "-t" in options:
-        return await server.test(planned)
+    if "-t" in options or "-T" in options:
+        code = await server.test(planned)
+        if "-T" in options and not code:
+            await context.out(_dump(context, planned))
+        return code
     if planned.daemon:
         context.machine.background(server.run(planned))
         return 0
@@ -291,10 +304,18 @@ class _Server:
                     )
                     text = _RESET.sub(reason, text)
                 text = text.replace(here, f"{host}:{port}")
+        text = _SENDER.sub(self._sender, text)
         text = _WORKER.sub(self._renumbered, text).replace(f"{self._directory}/root/", "/")
         if text.endswith(banner := f": nginx/{self._binary.version}"):
             text = text.removesuffix(banner) + f": nginx/{_version(self._context, self._binary)}"
         return text.encode() + b"\n"
+
+    def _sender(self, found: re.Match[str]) -> str:
+        """Who has sent a signal: what comes from outside of the container has no number in it."""
+        if int(found[1]) != os.getpid():
+            return found[0]
+        inside = self._machine.pids.sender
+        return f" received from {inside}" if inside else " received"
 
     def _renumbered(self, found: re.Match[str]) -> str:
         real = found[1] or found[0]
@@ -346,6 +367,13 @@ def _plan(context: Context, binary: NginxBinary, globals_: Sequence[str]) -> Pla
     return planned
 
 
+def _dump(context: Context, planned: Plan) -> str:
+    """All files of a configuration, as `-T` prints them."""
+    files = dict.fromkeys(file for file, _ in planned.origins if context.machine.root.exists(file))
+    texts = ((file, context.machine.root.read(file).decode("utf-8", "replace")) for file in files)
+    return "".join(f"# configuration file {file}:\n{text}\n" for file, text in texts)
+
+
 def _root_user() -> str:
     """Root's worker stays root: the files it serves are in a directory that only the lab's user may read."""
     import grp
@@ -359,6 +387,7 @@ async def _signal_other(context: Context, name: str) -> int:
     if (wanted := _SIGNALS.get(name)) is None:
         await context.err(f'nginx: invalid option: "-s {name}"\n')
         return 1
+    context.machine.pids.sender = context.pid
     if not context.machine.signals.deliver(wanted):
         await context.err('nginx: [error] open() "/run/nginx.pid" failed (2: No such file or directory)\n')
         return 1
