@@ -139,6 +139,7 @@ class DockerEngine:
             self.containers.find,
             self.overlays,
             self.attachments,
+            swarms.fabric.sandbox,
         )
         self.wiring = self.containers.placement = Wiring(
             name,

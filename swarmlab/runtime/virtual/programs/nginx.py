@@ -15,6 +15,7 @@ from swarmlab.runtime.virtual.machine import Context
 from swarmlab.runtime.virtual.nginx_binary import NginxBinary, find_nginx
 from swarmlab.runtime.virtual.nginx_config import ConfigError, Plan, plan
 from swarmlab.runtime.virtual.nginx_paths import refusal
+from swarmlab.runtime.virtual.nginx_templates import fill_templates
 from swarmlab.runtime.virtual.process import Child
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
@@ -27,7 +28,7 @@ _KEEPS_CONNECTIONS = [1, 29, 7]
 #: How nginx finds that a way out leads nowhere.
 _RESET = re.compile(r"\w+\(\) failed \(104: [^)]*\) while (?:connecting to|reading response header from) upstream")
 #: Processes of nginx in its error log.
-_WORKER = re.compile(r"(?<= worker process )\d+|(?<=signal 17 \(SIGCHLD\) received from )\d+|(?<= )(\d+)#\1(?=: )")
+_WORKER = re.compile(r"(?<= process )\d+|(?<=signal 17 \(SIGCHLD\) received from )\d+|(?<= )(\d+)#\1(?=: )")
 #: The first worker's number in a container of the official image, whose scripts have run before.
 _FIRST_WORKER = 29
 #: What `-V` adds of how the official image's nginx was made.
@@ -66,6 +67,8 @@ async def nginx(context: Context) -> int:
         built = _BUILT if "-V" in options else ""
         await context.err(f"nginx version: nginx/{_version(context, binary)}\n{built}")
         return 0
+    if context.is_main:
+        await context.out("".join(fill_templates(context.machine.root, context.env)))
     if "-s" in options:
         return await _signal_other(context, options["-s"])
     try:
@@ -236,7 +239,15 @@ class _Server:
         for path in planned.exports:
             self._machine.root.export(path)
         config = self._directory / name
-        config.write_text(planned.render(self._real, self._told, lambda *target: servers[target]), encoding="utf-8")
+        hosts = [host for place in self._machine.sandbox.places for host in place.hosts]
+        text = planned.render(
+            self._real,
+            self._told,
+            lambda *target: servers[target],
+            self._machine.hostname,
+            hosts[0] if hosts else "127.0.0.1",
+        )
+        config.write_text(text, encoding="utf-8")
         self._current = planned
         return config
 
@@ -357,9 +368,15 @@ def _plan(context: Context, binary: NginxBinary, globals_: Sequence[str]) -> Pla
         # What `proxy_pass_header Server` takes over from another server stays.
         http.append(f'map $sent_http_server $as_server {{ "" "nginx/{version}"; default $sent_http_server; }}')
         http.append('more_set_headers "Server: $as_server";')
+        # Pages about errors would name the binary's.
+        http.append("server_tokens off;")
+    # What it would name is the port of this machine.
+    http.append("port_in_redirect off;")
     if [int(number) for number in version.split(".")] < _KEEPS_CONNECTIONS:
         http.append("proxy_http_version 1.0;")
-    planned = plan(context.machine.root, globals_, prologue, http)
+    planned = plan(
+        context.machine.root, globals_, prologue, http, status=binary.plays_status, hides=version != binary.version
+    )
     if files is not None:
         if len(_plans) >= 64:
             _plans.clear()
