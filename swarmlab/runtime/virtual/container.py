@@ -72,6 +72,8 @@ class VirtualContainer:
         self._exit: asyncio.Future[int] | None = None
         self._pid = 0
         self._helpers: tuple[int, ...] = ()
+        #: Users and titles of what `_pid` and `_helpers` number.
+        self._shown: list[tuple[str, str]] = []
         self._removed = False
         #: Signals that came while it was paused.
         self._waiting: list[str] = []
@@ -138,14 +140,14 @@ class VirtualContainer:
         loop = asyncio.get_running_loop()
         self._exit = loop.create_future()
         self._pid = self._machine.processes.next_pid()
-        helpers = TITLES.get(invocation.argv[0], ("",))[1:]
-        self._helpers = tuple(self._machine.processes.next_pid() for _ in helpers)
         self._started = self._clock.now()
         self._logs.open()
-        titles = TITLES.get(invocation.argv[0], ("{}",))
-        first, *children = (title.format(" ".join(self.config.command)) for title in titles)
-        workers = [(self._worker_user(invocation.user), title) for title in children]
-        self._machine.pids.begin(invocation.user.name, self._started, first, workers, self._from_inside)
+        command = " ".join(self.config.command)
+        titles = TITLES.get(invocation.argv[0], (("", "{}"),))
+        shown = [(self._owner(name, invocation.user), title.format(command)) for name, title in titles]
+        self._helpers = tuple(self._machine.processes.next_pid() for _ in shown[1:])
+        self._machine.pids.begin(shown, self._started, self._from_inside)
+        self._shown = shown
         real = self.config.tty and invocation.wants_terminal
         terminal = Terminal(self._write) if self.config.tty and not real else None
         stdin: AsyncIterator[bytes] = self._stdin if self.config.open_stdin else no_input
@@ -208,18 +210,19 @@ class VirtualContainer:
         self._machine.pids.sender = 0
         self._main.deliver(name)
 
-    def _worker_user(self, user: User) -> str:
-        """Who nginx's workers run as."""
-        if user.uid:
-            return user.name
-        with contextlib.suppress(LookupError):
-            return self._machine.user("nginx").name
+    def _owner(self, name: str, user: User) -> str:
+        """Who a process runs as that becomes another user if it may."""
+        if name and not user.uid:
+            with contextlib.suppress(LookupError):
+                return self._machine.user(name).name
         return user.name
 
     def _on_machine(self, name: str) -> str:
         """A user of the container as the machine, which knows root only, calls him."""
-        uid = self._machine.user(name).uid
-        return str(uid) if uid else name
+        with contextlib.suppress(LookupError):
+            uid = self._machine.user(name).uid
+            return str(uid) if uid else name
+        return name
 
     def _from_inside(self, name: str) -> None:
         """A signal from one of its own processes: none that the first one has no handler for reaches it."""
@@ -270,14 +273,9 @@ class VirtualContainer:
         """See `Container.processes`."""
         if not self._running or self._main is None:
             return ()
-        user = self._main.invocation.user.name
-        titles = TITLES.get(self._main.invocation.argv[0], ("{}",))
-        command = " ".join(self.config.command)
-        pids = (self._pid, *self._helpers)
-        owners = (user, *(self._on_machine(self._worker_user(self._main.invocation.user)) for _ in self._helpers))
         main = [
-            Process(pid, owner, self._started, title.format(command))
-            for pid, owner, title in zip(pids, owners, titles, strict=True)
+            Process(pid, self._on_machine(owner), self._started, title)
+            for pid, (owner, title) in zip((self._pid, *self._helpers), self._shown, strict=True)
         ]
         return (*main, *self._commands.processes())
 

@@ -36,18 +36,12 @@ class Pids:
         """The one with this number."""
         return self._running.get(pid)
 
-    def begin(
-        self,
-        user: str,
-        started: int,
-        command: str,
-        children: Sequence[tuple[str, str]],
-        deliver: Callable[[str], None],
-    ) -> None:
-        """The container starts, with its main program and `children` of it: users and commands, and no signals."""
-        self._running = {1: Inside(1, 0, user, started, command, deliver)}
-        for pid, (owner, title) in enumerate(children, 2):
-            self._running[pid] = Inside(pid, 1, owner, started, title, lambda name: None)
+    def begin(self, shown: Sequence[tuple[str, str]], started: int, deliver: Callable[[str], None]) -> None:
+        """The container starts, with its main program and children of it: users and titles. Only it gets signals."""
+        self._running = {
+            pid: Inside(pid, int(pid > 1), user, started, title, deliver if pid == 1 else lambda name: None)
+            for pid, (user, title) in enumerate(shown, 1)
+        }
         self._numbers = itertools.count(_FIRST, _STEP)
 
     @contextmanager

@@ -95,7 +95,22 @@ ENTRYPOINTS: Mapping[str, Callable[[Sequence[str]], tuple[str, ...]]] = {
 #: Those that call `Context.ready` once they listen; a container that runs one has started only then.
 SERVERS = frozenset({"nginx", "redis-server", "whoami-echo", "whoami-plain"})
 
-#: What `docker top` shows of a program that names its processes itself; `{}` is the command line.
-TITLES = {"nginx": ("nginx: master process {}", "nginx: worker process")}
+#: Processes of programs that name them themselves, the first one first: users that root makes them, and titles, in
+#: which `{}` is the command line.
+TITLES: Mapping[str, Sequence[tuple[str, str]]] = {
+    "nginx": (("", "nginx: master process {}"), ("nginx", "nginx: worker process")),
+    "postgres-server": tuple(
+        ("postgres", title)
+        for title in (
+            "postgres",
+            "postgres: checkpointer ",
+            "postgres: background writer ",
+            "postgres: walwriter ",
+            "postgres: autovacuum launcher ",
+            "postgres: logical replication launcher ",
+        )
+    ),
+    "redis-server": (("redis", "redis-server *:6379"),),
+}
 
 __all__ = ["ENTRYPOINTS", "MOUNTED", "OWN", "PROGRAMS", "REAL", "SERVERS", "TITLES"]
