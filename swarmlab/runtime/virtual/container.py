@@ -139,6 +139,7 @@ class VirtualContainer:
             raise StartError(_CREATE_FAILED + str(error), error.exit_code) from None
         loop = asyncio.get_running_loop()
         self._exit = loop.create_future()
+        self._machine.begin()
         self._pid = self._machine.processes.next_pid()
         self._started = self._clock.now()
         self._logs.open()

@@ -240,6 +240,19 @@ class RootFs:
                 self.sync()
         return target
 
+    def used_memory(self) -> int:
+        """The bytes of all files that are kept in memory; takes a look at each."""
+        kept = [place.fs for place in self._places if place.source is None]
+        if self._memory is not None and not self.is_all_real:
+            kept.append(self._memory)
+        return sum(int(fs.stat(path)["size"]) for fs in kept for path in walk(fs, "/"))
+
+    def unload(self) -> None:
+        """Keep on the disk what was kept in memory; for a container that has ended. Raises OSError."""
+        if self._memory is not None:
+            self.make_all_real()
+            self._memory = None
+
     @property
     def is_all_real(self) -> bool:
         """Whether the whole root file system is real."""

@@ -97,9 +97,15 @@ class Machine:
         #: Whether the program was killed because it had used up the container's memory, and what kills it.
         self.oom_killed = False
         self._overran = False
+        #: Whether its main program runs.
+        self.running = False
+        #: Whether its files are to be moved from memory to the disk when it has ended.
+        self.unloads = False
         #: Whether real processes that may make others have been started.
         self.has_natives = False
         self.kill: Callable[[], None] = lambda: None
+        #: Called when its main program starts.
+        self.begun: Callable[[], None] = lambda: None
         #: Writes to the container's output what the lab has to say about it.
         self.report: Callable[[str], None] = lambda text: None
         #: Answers questions of real processes, once there are any that ask.
@@ -200,9 +206,17 @@ class Machine:
 
     def use_memory(self, amount: int) -> None:
         """The container's programs use so many bytes; beyond its limit they are killed, as the kernel does."""
-        if self.memory and amount > self.memory and not self.oom_killed:
-            self.oom_killed = True
-            self.kill()
+        if self.memory and amount > self.memory:
+            self.run_out_of_memory()
+
+    def run_out_of_memory(self, reason: str = "") -> None:
+        """Kill the container's programs for what they use; a reason that is not its own limit is told."""
+        if self.oom_killed:
+            return
+        self.oom_killed = True
+        if reason:
+            self.report(f"swarmlab: {reason}\n")
+        self.kill()
 
     def overrun(self, reason: str) -> None:
         """The container's real processes are a danger to this machine: kill them all and say why."""
@@ -227,8 +241,14 @@ class Machine:
         self._daemons.add(task)
         task.add_done_callback(self._daemons.discard)
 
+    def begin(self) -> None:
+        """The main program starts."""
+        self.running = True
+        self.begun()
+
     async def shut_down(self) -> None:
         """The main program has ended: end the daemons, close the ports and forget the signal handlers."""
+        self.running = False
         for task in (daemons := tuple(self._daemons)):
             task.cancel()
         await asyncio.gather(*daemons, return_exceptions=True)
@@ -240,6 +260,9 @@ class Machine:
             self.processes.watch.discard(self)
             await asyncio.to_thread(kill_marked, self.directory)
         self.root.stop()
+        if self.unloads:
+            self.unloads = False
+            await asyncio.to_thread(self.root.unload)
         self.ports.clear()
         self.signals = Signals()
         self._children.clear()

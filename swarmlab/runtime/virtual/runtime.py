@@ -17,6 +17,7 @@ from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.foreignfs import file_system
 from swarmlab.runtime.virtual.leftovers import GONE
 from swarmlab.runtime.virtual.machine import Machine
+from swarmlab.runtime.virtual.memoryguard import MemoryGuard
 from swarmlab.runtime.virtual.mounttable import mount_table
 from swarmlab.runtime.virtual.private import private_folder, remove_private_folders
 from swarmlab.runtime.virtual.process import ProcessHost
@@ -55,6 +56,8 @@ class VirtualRuntime:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._processes = ProcessHost(state)
         self._containers: set[VirtualContainer] = set()
+        self._machines: dict[str, Machine] = {}
+        self._guard = MemoryGuard(self._running_machines)
         self._background: set[asyncio.Future[None]] = set()
 
     def create(self, config: ContainerConfig) -> VirtualContainer:
@@ -92,17 +95,23 @@ class VirtualRuntime:
             ulimits=config.ulimits,
         )
 
+        machine.begun = self._guard.start
         machine.root.make_proc = lambda: file_system(ProcFiles(machine))
 
         def forget() -> None:
             self._remove(directory)
             self._containers.discard(container)
+            self._machines.pop(config.id, None)
             self._exchange.dismiss(config.id)
             self._fabric.forget(config.id)
 
         container = VirtualContainer(config, machine, self._clock, forget)
         self._containers.add(container)
+        self._machines[config.id] = machine
         return container
+
+    def _running_machines(self) -> list[Machine]:
+        return [machine for machine in self._machines.values() if machine.running]
 
     def prepare(self, image: Image) -> None:
         """See `Runtime.prepare`. Only Python needs all of a container's files on disk."""
@@ -134,6 +143,7 @@ class VirtualRuntime:
         """See `Runtime.close`."""
         await asyncio.gather(*(container.remove() for container in tuple(self._containers)))
         await asyncio.gather(*self._background, return_exceptions=True)
+        self._guard.stop()
         await self._processes.close()
         remove_private_folders(self._state)
         await self._exchange.close()
