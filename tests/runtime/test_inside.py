@@ -235,3 +235,26 @@ def test_useradd_of_debian(tmp_path: Path) -> None:
         assert await run(container, "sh", "-c", script) == (0, b"ann:x:2001:2000::/home/ann:/bin/sh\n")
 
     inside(tmp_path, check, image="debian")
+
+
+def test_netstat_shows_what_listens_and_where_packets_go(tmp_path: Path) -> None:
+    async def check(container: Container) -> None:
+        text = (await run(container, "netstat", "-tln"))[1]
+        assert b"tcp        0      0 0.0.0.0:80              0.0.0.0:*               LISTEN" in text
+        assert b"1/nginx:" in (await run(container, "netstat", "-tlnp"))[1]
+        assert (await run(container, "netstat", "-rn"))[1].startswith(b"Kernel IP routing table\nDestination ")
+        assert (await run(container, "netstat", "-Z"))[0] == 1
+
+    inside(tmp_path, check, "nginx", "-g", "daemon off;", image="nginx:alpine")
+
+
+def test_httpd_serves_a_directory_and_nothing_beside_it(tmp_path: Path) -> None:
+    async def check(container: Container) -> None:
+        script = "mkdir /www; echo hi > /www/index.html; httpd -p 8080 -h /www; sleep 0.1; wget -qO- localhost:8080"
+        assert await run(container, "sh", "-c", script) == (0, b"hi\n")
+        assert b"404 Not Found" in (await run(container, "wget", "-qO-", "http://localhost:8080/../etc/passwd"))[1]
+        assert (await run(container, "telnet", "localhost", "81"))[1] == (
+            b"telnet: can't connect to remote host (127.0.0.1): Connection refused\n"
+        )
+
+    inside(tmp_path, check)

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 
 #: Commands of one family of images only.
-_ALPINE, _DEBIAN = frozenset({"apk"}), frozenset({"apt", "apt-get", "groupadd", "useradd"})
+_ALPINE, _DEBIAN = (
+    frozenset({"apk", "httpd", "netstat", "telnet"}),
+    frozenset({"apt", "apt-get", "groupadd", "useradd"}),
+)
 
 
 class UnknownHostError(Exception):

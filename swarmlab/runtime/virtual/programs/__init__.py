@@ -6,12 +6,14 @@ from swarmlab.runtime.virtual.machine import Program
 from swarmlab.runtime.virtual.programs.accounts import addgroup, adduser, useradd
 from swarmlab.runtime.virtual.programs.faulty import faulty_web
 from swarmlab.runtime.virtual.programs.fetch import curl, wget
+from swarmlab.runtime.virtual.programs.httpd import httpd
 from swarmlab.runtime.virtual.programs.identity import id_
 from swarmlab.runtime.virtual.programs.interfaces import hostname, ifconfig, ip, route
 from swarmlab.runtime.virtual.programs.lookup import getent, nslookup
 from swarmlab.runtime.virtual.programs.ls import ls
 from swarmlab.runtime.virtual.programs.mount import mount, umount
-from swarmlab.runtime.virtual.programs.netcat import nc
+from swarmlab.runtime.virtual.programs.netcat import nc, telnet
+from swarmlab.runtime.virtual.programs.netstat import netstat
 from swarmlab.runtime.virtual.programs.nginx import nginx
 from swarmlab.runtime.virtual.programs.packages import apk, apt
 from swarmlab.runtime.virtual.programs.pgclient import CLIENTS, client
@@ -44,12 +46,14 @@ PROGRAMS: Mapping[str, Program] = {
     "getent": getent,
     "groupadd": addgroup,
     "hostname": hostname,
+    "httpd": httpd,
     "id": id_,
     "ifconfig": ifconfig,
     "ip": ip,
     "ls": ls,
     "mount": mount,
     "nc": nc,
+    "netstat": netstat,
     "nginx": nginx,
     **dict.fromkeys(CLIENTS, client),
     "nproc": nproc,
@@ -66,6 +70,7 @@ PROGRAMS: Mapping[str, Program] = {
     "route": route,
     "sleep": sleep,
     "tail": tail,
+    "telnet": telnet,
     "top": top,
     "ulimit": ulimit,
     "umount": umount,

@@ -1,5 +1,6 @@
 """`curl` and `wget` as containers have them: HTTP to whatever the container can reach, itself first of all."""
 
+import base64
 import getopt
 import posixpath
 from collections.abc import Mapping, Sequence
@@ -32,23 +33,36 @@ async def curl(context: Context) -> int:
     try:
         options, urls = getopt.gnu_getopt(
             context.argv[1:],
-            "fsSiILkvo:OX:d:H:m:A:w:",
+            "fsSiILkvVN46o:OX:d:H:m:A:w:u:b:",
             ["fail", "silent", "show-error", "include", "head", "location", "insecure", "verbose", "output=",
-             "request=", "data=", "header=", "max-time=", "connect-timeout=", "user-agent=", "write-out=", "retry="],
+             "request=", "data=", "header=", "max-time=", "connect-timeout=", "user-agent=", "write-out=", "retry=",
+             "user=", "cookie=", "data-raw=", "data-binary=", "json=", "compressed", "no-buffer", "version"],
         )  # fmt: skip
     except getopt.GetoptError as error:
         await context.err(f"curl: option {error}\ncurl: try 'curl --help' for more information\n")
         return 2
     names = {"fail": "f", "silent": "s", "show-error": "S", "include": "i", "head": "I", "location": "L",
              "output": "o", "request": "X", "data": "d", "header": "H", "max-time": "m", "user-agent": "A",
-             "write-out": "w"}  # fmt: skip
+             "write-out": "w", "user": "u", "cookie": "b", "data-raw": "d", "data-binary": "d", "json": "j",
+             "version": "V"}  # fmt: skip
     pairs = [(names.get(option.lstrip("-"), option.lstrip("-")), value) for option, value in options]
     values = dict(pairs)
+    if "V" in values:
+        await context.out("curl 8.5.0 (x86_64-pc-linux-gnu)\nProtocols: http\n")
+        return 0
     if not urls:
         await context.err("curl: (2) no URL specified\n")
         return 2
     headers = CIMultiDict({"User-Agent": values.get("A", "curl/8.5.0"), "Accept": "*/*"})
-    if "d" in values:
+    if "u" in values:
+        headers["Authorization"] = f"Basic {base64.b64encode(values['u'].encode()).decode()}"
+    if "b" in values:
+        headers["Cookie"] = values["b"]
+    if "j" in values:
+        headers["Content-Type"] = headers["Accept"] = "application/json"
+        pairs.append(("d", values["j"]))
+        values["d"] = values["j"]
+    elif "d" in values:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     headers.update(_header(value) for name, value in pairs if name == "H" and ":" in value)
     body = "&".join(value for name, value in pairs if name == "d").encode() if "d" in values else None
