@@ -94,9 +94,9 @@ def parse(
     """
     document = Document.parse(text, name)
     value = document.value
-    values = _own(document, value)
+    values = _own(value)
     if seed != BOOK:
-        values |= _varied(document, value, values, seed)
+        values |= _varied(value, values, seed)
     for variable, given in (variables or {}).items():
         if variable not in values:
             raise VariableError(f"{name} has no variable {variable!r} (it has {', '.join(values) or 'none'})")
@@ -136,12 +136,12 @@ def _loaded(name: str, text: str, variables: tuple[tuple[str, Variable], ...], s
     return parse(text, f"{name}.yaml", dict(variables), seed)[0]
 
 
-def _own(document: Document, value: Any) -> dict[str, Variable]:
+def _own(value: Any) -> dict[str, Variable]:
     own = value.get("variables") if isinstance(value, dict) else None
     return {k: v for k, v in own.items() if isinstance(v, str | int)} if isinstance(own, dict) else {}
 
 
-def _varied(document: Document, value: Any, own: Mapping[str, Variable], seed: int) -> dict[str, Variable]:
+def _varied(value: Any, own: Mapping[str, Variable], seed: int) -> dict[str, Variable]:
     """What the seed chooses: always the same for the same file and seed."""
     vary = value.get("vary") if isinstance(value, dict) else None
     choice = random.Random(f"{value.get('id')}:{seed}")  # noqa: S311  (variety, not secrecy)

@@ -37,7 +37,7 @@ def same_image(found: str, wanted: str) -> bool:
 
 
 def duration(text: str | int) -> int:
-    """Nanoseconds of `1m30s`. Only 0 may come without a unit."""
+    """Nanoseconds of `1m30s`. Only 0 may come without a unit. Raises ValueError."""
     bare = str(text).strip()
     if bare == "0":
         return 0
@@ -69,7 +69,10 @@ def cpus_text(nano: int) -> str:
 
 
 def size(text: str | int) -> int:
-    """Bytes of `64M`, `64MB`, `64MiB` or 67108864; units are powers of 1024, as the docker command has them."""
+    """Bytes of `64M`, `64MB`, `64MiB` or 67108864; units are powers of 1024, as the docker command has them.
+
+    Raises ValueError.
+    """
     match = _SIZE.fullmatch(str(text).strip())
     if match is None:
         raise ValueError(f"{text!r} is no size such as 64M")

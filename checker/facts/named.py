@@ -12,6 +12,12 @@ class _Named(Fact, frozen=True):
     name: str
     kind: ClassVar[str]
 
+    def interests(self) -> frozenset[str]:
+        """See `Fact.interests`."""
+        return frozenset({self.kind})
+
+
+class _There(_Named, frozen=True):
     def phrase(self) -> str:
         """See `Fact.phrase`."""
         return f"{self.kind} {self.name}"
@@ -19,10 +25,6 @@ class _Named(Fact, frozen=True):
     def clauses(self) -> tuple[Clause, ...]:
         """See `Fact.clauses`."""
         return (Clause(self._exists, self._missing),)
-
-    def interests(self) -> frozenset[str]:
-        """See `Fact.interests`."""
-        return frozenset({self.kind})
 
     def _exists(self, swarm: Swarm) -> Reading:
         names = [name_of(found) for found in swarm.tables[self.kind].values()]
@@ -32,19 +34,19 @@ class _Named(Fact, frozen=True):
         return f"there was no {self.kind} {self.name}{f' (only {others})' if others else ''}"
 
 
-class Config(_Named, frozen=True, tag="config"):
+class Config(_There, frozen=True, tag="config"):
     """A config of that name exists."""
 
     kind = "config"
 
 
-class Secret(_Named, frozen=True, tag="secret"):
+class Secret(_There, frozen=True, tag="secret"):
     """A secret of that name exists."""
 
     kind = "secret"
 
 
-class Network(_Named, frozen=True, tag="network"):
+class Network(_There, frozen=True, tag="network"):
     """A network of the swarm has that name, and perhaps this `driver`."""
 
     kind = "network"
@@ -68,10 +70,7 @@ class Network(_Named, frozen=True, tag="network"):
         return (*found, Clause(read, lambda v: f"network {self.name} had driver {v}, not {wanted}"))
 
 
-class _Absent(Fact, frozen=True):
-    name: str
-    kind: ClassVar[str]
-
+class _Absent(_Named, frozen=True):
     def phrase(self) -> str:
         """See `Fact.phrase`."""
         return f"no {self.kind} {self.name}"
@@ -79,10 +78,6 @@ class _Absent(Fact, frozen=True):
     def clauses(self) -> tuple[Clause, ...]:
         """See `Fact.clauses`."""
         return (Clause(self._read, lambda _: f"{self.kind} {self.name} was still there"),)
-
-    def interests(self) -> frozenset[str]:
-        """See `Fact.interests`."""
-        return frozenset({self.kind})
 
     def _read(self, swarm: Swarm) -> Reading:
         return Reading(float(swarm.named(self.kind, self.name) is None), self.name)

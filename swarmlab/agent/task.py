@@ -220,16 +220,16 @@ class TaskManager:
     @staticmethod
     def _background(coroutine: "asyncio._CoroutineLike[None]") -> None:
         try:
-            running.add(task := asyncio.get_running_loop().create_task(coroutine))
+            _running.add(task := asyncio.get_running_loop().create_task(coroutine))
         except RuntimeError:
             # Without an event loop (virtual time) there are only steps that are done at once.
             _drive(coroutine)
         else:
-            task.add_done_callback(running.discard)
+            task.add_done_callback(_running.discard)
 
 
-#: Keeps background tasks alive until they are done.
-running: set[asyncio.Task[None]] = set()
+#: The event loop holds tasks weakly: these live until they are done, also when their manager is gone.
+_running: set[asyncio.Task[None]] = set()
 
 
 async def _finish(step: Step) -> None:

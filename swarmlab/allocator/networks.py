@@ -1,6 +1,8 @@
 """The state of allocated networks: their subnets, VXLAN ids and address spaces."""
 
 import ipaddress
+from collections.abc import Iterator
+from itertools import chain
 
 import msgspec
 
@@ -9,7 +11,21 @@ from swarmlab.allocator.ipam import AddressSpace, SubnetPool
 from swarmlab.objects import Driver, IPAMConfig, IPAMOptions, Network
 
 VXLAN_OPTION = "com.docker.network.driver.overlay.vxlanid_list"
-_FIRST_VXLAN = 4096
+_FIRST_VXLAN, _LAST_VXLAN = 4096, (1 << 24) - 1
+
+
+def _vxlan_list(option: str) -> tuple[int, ...]:
+    """The ids in a driver option, for a network's subnets in order. Raises AllocationError."""
+    vxlans = option.split(",") if option else []
+    for vxlan in vxlans:
+        if not (vxlan.isascii() and vxlan.isdigit()) or int(vxlan) >= 1 << 32:
+            raise AllocationError(f'invalid vxlan id value "{vxlan}" passed')
+    return tuple(map(int, vxlans))
+
+
+def _ring(start: int) -> Iterator[int]:
+    """All ids that may be given of themselves, once, from `start` on."""
+    return chain(range(start, _LAST_VXLAN + 1), range(_FIRST_VXLAN, min(start, _LAST_VXLAN + 1)))
 
 
 class NetworkAllocator:
@@ -18,7 +34,8 @@ class NetworkAllocator:
     def __init__(self, pools: tuple[str, ...], subnet_size: int) -> None:
         self._pool = SubnetPool(pools or ("10.0.0.0/8",), (subnet_size if pools else 0) or 24)
         self._spaces: dict[str, list[AddressSpace]] = {}
-        self._vxlans: dict[str, int] = {}
+        self._vxlans: dict[str, tuple[int, ...]] = {}
+        self._next_vxlan = _FIRST_VXLAN
 
     def restore(self, network: Network) -> None:
         """Take over a network that is allocated already."""
@@ -29,10 +46,10 @@ class NetworkAllocator:
             self._open(network.id, config)
         vxlan = network.driver_state.options.get(VXLAN_OPTION) if network.driver_state is not None else None
         if vxlan:
-            self._vxlans[network.id] = int(vxlan.partition(",")[0])
+            self._vxlans[network.id] = _vxlan_list(vxlan)
 
     def allocate(self, network: Network) -> Network:
-        """The network with subnet, gateway and VXLAN id. Raises AllocationError, having taken nothing."""
+        """The network with subnets, gateways and VXLAN ids. Raises AllocationError, having taken nothing."""
         asked = network.spec.ipam_options.configs if network.spec.ipam_options is not None else ()
         configs: list[IPAMConfig] = []
         try:
@@ -42,24 +59,50 @@ class NetworkAllocator:
                 subnet = str(ipaddress.IPv4Network(wanted.subnet or self._pool.allocate(), strict=False))
                 first = str(ipaddress.IPv4Network(subnet).network_address + 1)
                 configs.append(msgspec.structs.replace(wanted, subnet=subnet, gateway=wanted.gateway or first))
+            asked_driver = network.spec.driver_configuration or Driver(name="overlay")
+            vxlans = self._take_vxlans(configs, _vxlan_list(asked_driver.options.get(VXLAN_OPTION, "")))
         except AllocationError:
             for config in configs:
                 self._pool.free(config.subnet)
             raise
         for config in configs:
             self._open(network.id, config)
-        asked_driver = network.spec.driver_configuration or Driver(name="overlay")
-        vxlan = next(
-            n for n in range(_FIRST_VXLAN, _FIRST_VXLAN + len(self._vxlans) + 1) if n not in self._vxlans.values()
-        )
-        self._vxlans[network.id] = vxlan
-        options = {VXLAN_OPTION: str(vxlan), **asked_driver.options}
+        self._vxlans[network.id] = vxlans
+        options = {**asked_driver.options, VXLAN_OPTION: ",".join(map(str, vxlans))}
         driver = network.spec.ipam_options.driver if network.spec.ipam_options is not None else Driver()
+        spec = network.spec
+        if asked and spec.ipam_options is not None:
+            # As in SwarmKit, where specification and state share the configurations.
+            spec = msgspec.structs.replace(
+                spec, ipam_options=msgspec.structs.replace(spec.ipam_options, configs=tuple(configs))
+            )
         return msgspec.structs.replace(
             network,
+            spec=spec,
             ipam=IPAMOptions(driver=driver if driver.name else Driver(name="default"), configs=tuple(configs)),
             driver_state=Driver(name=asked_driver.name or "overlay", options=options),
         )
+
+    def _take_vxlans(self, configs: list[IPAMConfig], asked: tuple[int, ...]) -> tuple[int, ...]:
+        """An id for each subnet: as asked for, else the next ones in turn, so that freed ones are not soon used again.
+
+        Source: libnetwork: drivers/overlay/ovmanager/ovmanager.go, bitmap.go. Raises AllocationError.
+        """
+        taken = {vxlan for held in self._vxlans.values() for vxlan in held}
+        found: list[int] = []
+        for number, config in enumerate(configs):
+            if number < len(asked):
+                vxlan = asked[number]
+                if vxlan in taken:
+                    raise AllocationError(
+                        f"could not assign vxlan id {vxlan} to pool {config.subnet}: requested bit is already allocated"
+                    )
+            else:
+                vxlan = next(n for n in _ring(self._next_vxlan) if n not in taken)
+                self._next_vxlan = vxlan + 1
+            taken.add(vxlan)
+            found.append(vxlan)
+        return tuple(found)
 
     def release(self, network: Network) -> None:
         """Give back all a network has."""

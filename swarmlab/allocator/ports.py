@@ -22,7 +22,7 @@ class _PortSpace:
         self._last = DYNAMIC_LAST
 
     def dynamic(self) -> int:
-        """The next free dynamic port after the last one given, wrapping."""
+        """The next free dynamic port after the last one given, wrapping. Raises AllocationError."""
         count = DYNAMIC_LAST - DYNAMIC_FIRST + 1
         for step in range(1, count + 1):
             port = DYNAMIC_FIRST + (self._last - DYNAMIC_FIRST + step) % count

@@ -92,7 +92,8 @@ def _of_task(container: Container, endpoint: ContainerNetwork, known: Mapping[st
     ip = endpoint.addresses[0].partition("/")[0] if endpoint.addresses and container.state.runs else ""
     settings = EndpointSettings(
         ipam_config=EndpointIPAMConfig(ipv4_address=ip) if ip else None,
-        aliases=(*endpoint.aliases, container.id[:12]),
+        # A service's aliases are names of the service, not of the container.
+        aliases=(container.id[:12],),
     )
     network = known.get(endpoint.network_id, Known(endpoint.network_id))
     if endpoint.gateways:

@@ -8,7 +8,7 @@ from swarmlab.api.call import Call, Route, Stream
 from swarmlab.api.errors import bad_request
 from swarmlab.api.progress import Message, bar, failure, listed, messages
 from swarmlab.engine.images import familiar
-from swarmlab.images import Layer, check_reference, parse_reference
+from swarmlab.images import Layer, check_reference
 
 
 async def import_(call: Call) -> Stream:
@@ -18,8 +18,7 @@ async def import_(call: Call) -> Stream:
     name, spelled = None, ""
     if text:
         try:
-            check_reference(text)
-            name = parse_reference(text)
+            name = check_reference(text)
         except ValueError as error:
             raise bad_request(str(error)) from None
         spelled = familiar(name, repository, tag)

@@ -12,7 +12,7 @@ from swarmlab.api.encode import instant, sorted_map
 from swarmlab.api.errors import ApiError, bad_request, internal, not_available, not_found
 from swarmlab.api.query import Filters, parse_bool
 from swarmlab.api.resolve import find_network
-from swarmlab.engine import EngineError
+from swarmlab.engine import EngineError, swarmtexts
 from swarmlab.engine.localipam import parse
 from swarmlab.manager.errors import StatusError
 from swarmlab.objects import Driver, IPAMConfig, IPAMOptions, Network, NetworkSpec, Spec
@@ -25,12 +25,6 @@ _PREDEFINED = frozenset({"bridge", "host", "none"})
 _DRIVERS = frozenset({"", "bridge", "host", "ipvlan", "macvlan", "null", "overlay"})
 _PREDEFINED_LABEL = "com.docker.swarm.predefined"
 _ACCEPTED = ("dangling", "driver", "id", "label", "name", "scope", "type")
-
-
-_NO_MANAGER = (
-    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" '
-    "to connect this node to swarm and try again."
-)
 
 
 class _View(Spec, frozen=True, kw_only=True):
@@ -276,7 +270,7 @@ def create_network(call: Call) -> Answer:
                 "Cannot create a multi-host network from a worker node. Please create the network from a manager node."
             )
         else:
-            text = _NO_MANAGER
+            text = swarmtexts.NOT_IN_SWARM
         raise ApiError(HTTPStatus.FORBIDDEN, text)
     network = call.control.create_network(_network_spec(request), call.actor)
     return answer({"Id": network.id, "Warning": ""}, HTTPStatus.CREATED)
@@ -301,7 +295,7 @@ def _check_create(call: Call, request: NetworkCreateRequest, *, in_swarm: bool) 
     if request.driver == "overlay" or request.scope in {"", "local"}:
         return
     if request.scope != "swarm":
-        raise internal(_NO_MANAGER)
+        raise internal(swarmtexts.NOT_IN_SWARM)
     if not in_swarm:
         raise ApiError(HTTPStatus.FORBIDDEN, "cannot create a swarm scoped network when swarm is not active")
     raise not_available("creating a network of an engine's own driver for the swarm")

@@ -14,9 +14,6 @@ def networks(call: Call) -> Answer:
     """`POST /networks/prune`: the swarm's networks and the engine's own that nothing uses."""
     filters = call.filters("label", "label!", "until")
     until = parse_until(filters.get("until"), call.engine.clock.now())
-    used = {
-        endpoint.network_id for container in call.engine.containers.list(all=False) for endpoint in container.endpoints
-    }
     unwanted = filters.get("label!")
 
     def spared(created: int, labels: Mapping[str, str]) -> bool:
@@ -28,20 +25,20 @@ def networks(call: Call) -> Answer:
         )
 
     deleted = []
+    with suppress(EngineError):
+        # A worker has none of the swarm to prune. What still stops is in nobody's way.
+        for network in call.control.networks():
+            if network.spec.ingress or spared(network.created_at, network.spec.labels):
+                continue
+            with suppress(StatusError):
+                call.control.remove_network(network.id, call.actor)
+                deleted.append(network.spec.name)
     own = call.engine.networks
     for local in own.list():
         kept = local.name in PREDEFINED or local.config_only or own.in_use(local)
         if not kept and not spared(local.created_at, local.labels):
             own.remove(local)
             deleted.append(local.name)
-    with suppress(EngineError):
-        # A worker has nothing to prune.
-        for network in call.control.networks():
-            if network.spec.ingress or network.id in used or spared(network.created_at, network.spec.labels):
-                continue
-            with suppress(StatusError):
-                call.control.remove_network(network.id, call.actor)
-                deleted.append(network.spec.name)
     call.engine.events.publish("network", "prune", "", {"reclaimed": "0"})
     return document({"NetworksDeleted": deleted or None})
 

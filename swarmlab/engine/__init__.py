@@ -14,7 +14,7 @@ from swarmlab.engine.images import Pulled
 from swarmlab.engine.lab import Lab
 from swarmlab.engine.offline import unreachable
 from swarmlab.engine.servicelogs import IncompleteLogsError, LogBroker, Selector, TaskLine
-from swarmlab.engine.swarms import SwarmInfo
+from swarmlab.engine.swarminfo import SwarmInfo
 from swarmlab.engine.version import API_VERSION, MIN_API_VERSION, VERSION
 
 __all__ = [

@@ -21,6 +21,11 @@ def split(address: str, default_port: str) -> tuple[str, str]:
     return (host, port) if colon and ":" not in host else (address, default_port)
 
 
+def joined(host: str, port: str) -> str:
+    """`host:port` or `[v6]:port`, which `split` reads (Go's net.JoinHostPort)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def listen(address: str, own: str) -> tuple[str, str]:
     """The host and port to listen on. Raises EngineError (400)."""
     host, port = split(address or f"0.0.0.0:{DEFAULT_PORT}", DEFAULT_PORT)

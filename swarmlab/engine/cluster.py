@@ -9,15 +9,16 @@ from typing import TypeVar
 import msgspec
 
 from swarmlab.clock import Clock
-from swarmlab.engine import addresses, swarmtexts
+from swarmlab.engine import addresses, admission, swarmtexts
 from swarmlab.engine.attachments import AttachingExecutor, Attachments
 from swarmlab.engine.certificate import Validity, issued
 from swarmlab.engine.errors import EngineError, bad_request, internal, unavailable
 from swarmlab.engine.events import Events
 from swarmlab.engine.overlays import Overlays
 from swarmlab.engine.patience import patiently
+from swarmlab.engine.swarminfo import NodeState, SwarmInfo
 from swarmlab.engine.swarmnode import SwarmNode
-from swarmlab.engine.swarms import SwarmInfo, Swarms
+from swarmlab.engine.swarms import Swarms
 from swarmlab.engine.unlockkey import is_key, key_digest
 from swarmlab.manager import ControlAPI, FirstNode, StatusError, Swarm
 from swarmlab.objects import TLSInfo, new_id
@@ -84,7 +85,7 @@ class ClusterComponent:
     def locked(self) -> bool:
         """Whether the manager on this node waits for the key to its state."""
         member = self.membership
-        return member is not None and member.lock is not None and member.lock.closed
+        return member is not None and member.locked
 
     @property
     def expired(self) -> bool:
@@ -115,52 +116,11 @@ class ClusterComponent:
 
     def status(self) -> str:
         """The node's state in one word, with its role when it is active."""
-        if self.membership is None:
-            return "inactive" if self._pending is None else "pending"
-        if self.locked:
-            return "locked"
-        if self.expired:
-            return "error"
-        if self._node is None or not self._node.ready:
-            return "pending"
-        return "active/manager" if self._node.manages else "active/worker"
+        return self._state().status()
 
     def info(self) -> SwarmInfo:
         """What `docker info` tells of the swarm at the moment."""
-        member = self.membership
-        if member is None:
-            if self._pending is None:
-                return SwarmInfo()
-            remotes = tuple(("", address) for address in self._pending.remote_addrs)
-            return SwarmInfo(node_addr=self._address, local_node_state="pending", remote_managers=remotes)
-        address = addresses.split(member.advertise_addr, "")[0]
-        if self.locked:
-            return SwarmInfo(node_addr=address, local_node_state="locked", error=swarmtexts.LOCKED)
-        if self.expired:
-            return SwarmInfo(node_addr=address, local_node_state="error", error=swarmtexts.CERTIFICATES_EXPIRED)
-        node = self._node
-        if node is None:
-            return SwarmInfo(node_id=member.node_id, node_addr=address, local_node_state="active")
-        members = node.swarm.raft.members()
-        state = SwarmInfo(
-            node_id=member.node_id,
-            node_addr=address,
-            local_node_state="active" if node.ready else "pending",
-            control_available=node.manages,
-            remote_managers=tuple((m.id, m.manager_status.addr) for m in members if m.manager_status is not None),
-        )
-        if not node.manages:
-            return state
-        try:
-            control = node.control()
-        except StatusError as error:
-            return state._replace(error=str(error))
-        return state._replace(
-            nodes=len(control.nodes()),
-            managers=len(members),
-            cluster=control.cluster(),
-            warnings=(swarmtexts.TWO_MANAGERS,) if len(members) == 2 else (),
-        )
+        return self._state().info()
 
     async def info_in_time(self) -> SwarmInfo:
         """The same, after waiting for a leader if there may be one soon; `error` is set when none came."""
@@ -178,18 +138,25 @@ class ClusterComponent:
     # --- making, joining, leaving ----------------------------------------------------------------------------------
 
     async def init(self, request: InitRequest) -> str:
-        """Make a swarm with this node as its first manager; return its id once it is ready. Raises EngineError."""
+        """Make a swarm with this node as its first manager; return its id once it is ready. Raises EngineError.
+
+        Settings that cannot be are refused when the swarm is there already, with the default ones (MB:
+        daemon/cluster/swarm.go: initClusterSpec).
+        """
         member = self.membership
         if member is not None and request.force_new_cluster:
             return await self._init_again(member, request)
         if member is not None or self._pending is not None:
             raise unavailable(swarmtexts.EXISTS)
-        request, member = self._sanitized(request, new_id())
+        request, member = admission.of_init(request, self._address)
+        request, refusal = admission.settings(request)
         host, port = addresses.split(member.advertise_addr, addresses.DEFAULT_PORT)
-        first = FirstNode(member.node_id, host, int(port), request.availability)
+        first = FirstNode(new_id(), host, int(port), request.availability)
         swarm = self._swarms.create(first, request, self._actor("POST /swarm/init"))
-        self._become(replace(member, swarm=swarm.id))
+        self._become(replace(member, swarm=swarm.id, node_id=first.node_id))
         await self._until_ready(swarm, first.node_id)
+        if refusal is not None:
+            raise refusal
         return first.node_id
 
     async def _init_again(self, member: Membership, request: InitRequest) -> str:
@@ -199,42 +166,18 @@ class ClusterComponent:
         node = self._node
         if node is None or not node.manages:
             raise unavailable(swarmtexts.WORKER)
-        _, changed = self._sanitized(request, member.node_id)
-        kept = ("swarm", "lock", "valid_from", "valid_until")
+        _, changed = admission.of_init(request, self._address)
+        kept = ("swarm", "node_id", "lock", "valid_from", "valid_until")
         self._remember(replace(changed, **{name: getattr(self.membership, name) for name in kept}))
         node.swarm.force_new(node.node_id, changed.advertise_addr)
         await self._until_ready(node.swarm, node.node_id)
         return node.node_id
 
-    def _sanitized(self, request: InitRequest, node_id: str) -> tuple[InitRequest, Membership]:
-        """A request with its defaults, and what the node will be by it, but for the swarm. Raises EngineError."""
-        spec = request.spec
-        if spec.name not in {"", "default"}:
-            raise bad_request('swarm spec must be named "default"')
-        listen_host, listen_port = addresses.listen(request.listen_addr, self._address)
-        host, port = addresses.advertise(request.advertise_addr, self._address, listen_port)
-        data_path = addresses.data_path(request.data_path_addr, self._address)
-        if request.default_addr_pool is not None:
-            addresses.check_pool(request.default_addr_pool, request.subnet_size)
-        data_path_port = addresses.check_data_path_port(request.data_path_port)
-        if request.auto_lock_managers:
-            spec = replace(spec, encryption_config=replace(spec.encryption_config, auto_lock_managers=True))
-        member = Membership(
-            node_id=node_id,
-            listen_addr=f"{listen_host}:{listen_port}",
-            advertise_addr=f"{host}:{port}",
-            data_path_addr=data_path,
-            manager=True,
-        )
-        return replace(request, spec=spec, data_path_port=data_path_port), member
-
     async def join(self, request: JoinRequest) -> None:
         """Join a swarm. Raises EngineError or StatusError; after a time-out the attempt goes on in the background."""
         if self.membership is not None or self._pending is not None:
             raise unavailable(swarmtexts.EXISTS)
-        if not request.remote_addrs:
-            raise bad_request("at least 1 RemoteAddr is required to join")
-        addresses.listen(request.listen_addr, self._address)
+        admission.check_join(request, self._address)
         if self._try_join(request):
             assert self._node is not None
             await self._until_ready(self._node.swarm, self._node.node_id)
@@ -322,6 +265,9 @@ class ClusterComponent:
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
+    def _state(self) -> NodeState:
+        return NodeState(self._address, self.membership, self._node, self._pending)
+
     def _actor(self, request: str) -> Actor:
         return Actor(engine=self._name, request=request)
 
@@ -365,23 +311,13 @@ class ClusterComponent:
         swarm = next((swarm for swarm in found if swarm is not None), None)
         if swarm is None:
             return False
-        _, port = addresses.listen(request.listen_addr, self._address)
-        host, port = addresses.advertise(request.advertise_addr, self._address, port)
+        member = admission.of_join(request, self._address)
+        host, _ = addresses.split(member.advertise_addr, "")
         try:
             node = swarm.admit(request.join_token, host, request.availability, self._actor("POST /swarm/join"))
         except ValueError as error:
             raise internal(str(error)) from None
-        self._become(
-            Membership(
-                swarm=swarm.id,
-                node_id=node.id,
-                listen_addr=request.listen_addr,
-                advertise_addr=f"{host}:{port}",
-                data_path_addr=request.data_path_addr,
-                remote=request.remote_addrs[0],
-                manager=node.role == "manager",
-            )
-        )
+        self._become(replace(member, swarm=swarm.id, node_id=node.id, manager=node.role == "manager"))
         return True
 
     def _retry_join(self, request: JoinRequest) -> None:

@@ -1,19 +1,19 @@
 """The containers of one engine: their records, and what really runs (MB: daemon/{create,start,stop,monitor}.go)."""
 
 import asyncio
-import secrets
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from swarmlab.clock import Clock, Timer
+from swarmlab.clock import Clock
 from swarmlab.engine.ends import Condition, Ends
 from swarmlab.engine.errors import EngineError, conflict, internal, not_found
 from swarmlab.engine.events import Events
 from swarmlab.engine.hostchecks import check_devices
 from swarmlab.engine.placement import Nowhere, Placement
-from swarmlab.engine.restarts import next_pause, wants_restart, wants_start
+from swarmlab.engine.restarts import Restarts, wants_restart, wants_start
+from swarmlab.engine.runtimeconfig import DEFAULT_SIGNAL, runtime_config
 from swarmlab.engine.signals import signal_number
 from swarmlab.engine.volumes import Volumes
 from swarmlab.objects.local import Container, ContainerNetwork, ContainerState
@@ -24,12 +24,6 @@ from swarmlab.store import Actor, Kind, Store
 _replace = msgspec.structs.replace
 #: What a container shows that was running when its engine lost power.
 EXIT_LOST = 255
-_DEFAULT_SIGNAL = "SIGTERM"
-
-
-def new_container_id() -> str:
-    """64 hexadecimal digits."""
-    return secrets.token_hex(32)
 
 
 class Containers:
@@ -48,9 +42,7 @@ class Containers:
         #: Follow each running container until it ends.
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._ends = Ends()
-        #: Restarts to come, and the pause before each.
-        self._restarts: dict[str, Timer] = {}
-        self._pauses: dict[str, float] = {}
+        self._restarts = Restarts(clock)
         self._background: set[asyncio.Task[None]] = set()
         #: The engine ends in good order: nothing counts as stopped by hand, and nothing is started again.
         self._closing = False
@@ -109,7 +101,7 @@ class Containers:
         """Start a container. Raises base.StartError or EngineError with what the daemon would say."""
         container = self._record(container_id)
         running = self.revive(container)
-        self._forget_restart(container_id)
+        self._restarts.cancel(container_id)
         try:
             check_devices(container.wanted)
             self._volumes.prepare(container)
@@ -156,7 +148,7 @@ class Containers:
         if running is None or container_id not in self._watchers:
             return
         container = self._record(container_id)
-        name = name or container.stop_signal or _DEFAULT_SIGNAL
+        name = name or container.stop_signal or DEFAULT_SIGNAL
         self._publish("kill", container, signal=str(signal_number(name)))
         if container.state.status == "paused":
             self.unpause(container_id)
@@ -173,7 +165,7 @@ class Containers:
         running = self._running.get(container_id)
         if running is None or not container.state.runs:
             raise conflict(f"Container {container_id} is not running")
-        if name in {"SIGKILL", container.stop_signal or _DEFAULT_SIGNAL}:
+        if name in {"SIGKILL", container.stop_signal or DEFAULT_SIGNAL}:
             self._stopped_by_hand(container_id)
         running.kill(name)
         self._publish("kill", container, signal=str(signal_number(name)))
@@ -232,7 +224,7 @@ class Containers:
         if container_id in self._watchers:
             await self.wait(container_id)
         self._ends.forget(container_id)
-        self._pauses.pop(container_id, None)
+        self._restarts.forget(container_id)
         container = self._store.tables.containers.get(container_id)
         if container is not None:
             with self._store.transaction(self._actor) as tx:
@@ -253,23 +245,20 @@ class Containers:
         await asyncio.gather(*(self._shut_down(container) for container in self.list(all=False)))
 
     async def _shut_down(self, container: Container) -> None:
-        if self._forget_restart(container.id):
+        if self._restarts.cancel(container.id):
             self._change(container.id, state=_replace(container.state, status="exited"))
         await self.stop(container.id, container.grace)
-        if container.task_id or (container.host is not None and container.host.auto_remove):
+        if container.task_id or container.auto_remove:
             await self.remove(container.id)
 
     def power_lost(self) -> None:
         """Whatever ran has ended with the machine; the records say so when it boots again."""
         for task in (*self._watchers.values(), *self._background):
             task.cancel()
-        for timer in self._restarts.values():
-            timer.cancel()
         self._ends.lost()
         self._watchers.clear()
         self._restarts.clear()
         self._running.clear()
-        self._pauses.clear()
         self._closing = False
 
     def boot(self) -> None:
@@ -285,7 +274,7 @@ class Containers:
         """
         for known in [c for c in self.list(all=True) if c.host is not None]:
             container = self._lost(known) if known.state.active else known
-            if container.host is not None and container.host.auto_remove:
+            if container.auto_remove:
                 self._later(self.remove(container.id, volumes=True))
             elif wants_start(container):
                 self._later(self._start_again(container.id, 0))
@@ -310,27 +299,7 @@ class Containers:
             )
 
     def _materialise(self, container: Container, files: Sequence[base.File]) -> base.Container:
-        config = base.ContainerConfig(
-            id=container.id,
-            name=container.name,
-            image=container.image_id,
-            hostname=container.hostname,
-            command=(container.path, *container.args),
-            env=container.env,
-            working_dir=container.working_dir or "/",
-            user=container.user,
-            groups=container.wanted.group_add,
-            stop_signal=container.stop_signal or _DEFAULT_SIGNAL,
-            tty=container.tty,
-            open_stdin=container.open_stdin,
-            healthcheck=container.healthcheck,
-            files=tuple(files),
-            labels=container.labels,
-            memory=container.memory,
-            mounts=self._volumes.mounted(container),
-            read_only=container.read_only,
-            ulimits=tuple((limit.name, limit.soft, limit.hard) for limit in container.wanted.ulimits),
-        )
+        config = runtime_config(container, files, self._volumes.mounted(container))
         try:
             made = self._runtime.create(config)
         except KeyError:
@@ -339,39 +308,39 @@ class Containers:
                 made = self._runtime.create(_replace(config, image=container.image))
             except KeyError:
                 raise not_found(f"No such image: {container.image}") from None
+        made.watch_health(lambda action, **attributes: self.publish(action, container.id, **attributes))
         self._running[container.id] = made
         return made
 
     async def _follow(self, container_id: str, running: base.Container) -> None:
         code = await running.wait()
         container = self._store.tables.containers.get(container_id)
-        again = container is not None and not self._closing and wants_restart(container, code)
-        if container is not None:
-            status = "restarting" if again else "exited"
-            state = _replace(
-                container.state,
-                status=status,
-                exit_code=code,
-                pid=0,
-                oom_killed=running.oom_killed,
-                finished_at=self._clock.now(),
-            )
-            self._change(container_id, state=state)
-            if running.oom_killed:
-                self._publish("oom", container)
-            self._publish("die", container, exitCode=str(code))
-            self.placement.displace(container)
-            self._volumes.tell("unmount", container)
+        if container is None:
+            self._watchers.pop(container_id, None)
+            self._ends.exited(container_id, code, again=False)
+            return
+        again = not self._closing and wants_restart(container, code)
+        state = _replace(
+            container.state,
+            status="restarting" if again else "exited",
+            exit_code=code,
+            pid=0,
+            oom_killed=running.oom_killed,
+            finished_at=self._clock.now(),
+        )
+        self._change(container_id, state=state)
+        if running.oom_killed:
+            self._publish("oom", container)
+        self._publish("die", container, exitCode=str(code))
+        self.placement.displace(container)
+        self._volumes.tell("unmount", container)
         self._watchers.pop(container_id, None)
         self._ends.exited(container_id, code, again=again)
-        if again and container is not None:
+        if again:
             ran = self._clock.now() - container.state.started_at
-            pause = self._pauses[container_id] = next_pause(self._pauses.get(container_id, 0), ran)
             count = container.restart_count + 1
-            restart = lambda: self._later(self._start_again(container_id, count))  # noqa: E731  (called once, later)
-            self._restarts[container_id] = self._clock.call_later(pause, restart)
-            return
-        if container is not None and container.host is not None and container.host.auto_remove and not self._closing:
+            self._restarts.plan(container_id, ran, lambda: self._later(self._start_again(container_id, count)))
+        elif container.auto_remove and not self._closing:
             self._later(self.remove(container_id, volumes=True))
 
     async def _start_again(self, container_id: str, count: int) -> None:
@@ -390,21 +359,15 @@ class Containers:
         if container is None or container.host is None or self._closing:
             return
         state = container.state
-        if self._forget_restart(container_id) and state.status == "restarting":
+        if self._restarts.cancel(container_id) and state.status == "restarting":
             state = _replace(state, status="exited")
             self._ends.over(container_id, state.exit_code)
         self._change(container_id, stopped=True, state=state)
 
-    def _forget_restart(self, container_id: str) -> bool:
-        timer = self._restarts.pop(container_id, None)
-        if timer is not None:
-            timer.cancel()
-        return timer is not None
-
     def _not_started(self, container: Container, error: str, code: int) -> None:
         status = "exited" if container.state.started_at else "created"
         self._change(container.id, state=_replace(container.state, status=status, exit_code=code, error=error))
-        if container.host is not None and container.host.auto_remove:
+        if container.auto_remove:
             self._later(self.remove(container.id, volumes=True))
 
     def _lost(self, container: Container) -> Container:

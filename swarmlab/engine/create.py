@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from swarmlab.engine.addresses import is_address
-from swarmlab.engine.containers import new_container_id
 from swarmlab.engine.environment import merged_env
 from swarmlab.engine.errors import EngineError, bad_request
 from swarmlab.engine.hostchecks import adapted, check_directory, check_health, check_host
@@ -17,6 +16,7 @@ from swarmlab.engine.mounts import mount_points
 from swarmlab.engine.names import random_name
 from swarmlab.engine.signals import signal_number
 from swarmlab.images import ImageConfig
+from swarmlab.objects import new_container_id
 from swarmlab.objects.local import Container
 from swarmlab.objects.run import (
     ContainerRequest,

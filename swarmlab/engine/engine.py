@@ -34,7 +34,7 @@ from swarmlab.images import Catalogue, ImageStore
 from swarmlab.manager import Swarm
 from swarmlab.network import Fabric
 from swarmlab.objects import PortConfig
-from swarmlab.objects.local import Engine, LocalNetwork, LocalPool, Overlay
+from swarmlab.objects.local import Engine, LocalNetwork, LocalPool, Overlay, Power
 from swarmlab.runtime.virtual import Quota, Roots, VirtualRuntime
 from swarmlab.store import Actor, Kind, Store
 
@@ -171,8 +171,8 @@ class DockerEngine:
         return ":".join(digest[i : i + 4] for i in range(0, 48, 4))
 
     @property
-    def power(self) -> str:
-        """`on`, `stopped` or `killed`."""
+    def power(self) -> Power:
+        """Whether it is on, or how it ended."""
         return self._engine().power
 
     @property
@@ -262,7 +262,7 @@ class DockerEngine:
         ports = (port for endpoint in endpoints if endpoint is not None for port in endpoint.ports)
         return [port.published_port for port in ports if port.publish_mode != "host"]
 
-    def set_power(self, power: str) -> None:
+    def set_power(self, power: Power) -> None:
         """Remember that the machine was switched on, stopped or cut off."""
         self._change(power=power)
 

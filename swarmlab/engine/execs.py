@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
-from swarmlab.engine.containers import Containers, new_container_id
+from swarmlab.engine.containers import Containers
 from swarmlab.engine.errors import bad_request, conflict, not_found
+from swarmlab.objects import new_container_id
 from swarmlab.objects.local import Container
 from swarmlab.runtime import base
 from swarmlab.runtime.streams import Pipe

@@ -73,7 +73,7 @@ def check_host(host: HostConfig, cpus: int) -> list[str]:
 
 
 def check_resources(host: HostConfig, cpus: int, *, update: bool = False) -> list[str]:
-    """The same of limits alone, which an `update` may change while the container runs."""
+    """The same of limits alone, which an `update` may change while the container runs. Raises EngineError (400)."""
     _check_memory(host, update=update)
     if host.nano_cpus > 0 and host.cpu_period > 0:
         raise bad_request("Conflicting options: Nano CPUs and CPU Period cannot both be set")

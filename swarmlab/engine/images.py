@@ -248,8 +248,7 @@ class LocalImages:
     def _named(self, reference: str) -> list[tuple[str, str]]:
         """What `docker save` takes by a reference: images' ids, and the name to save each under."""
         try:
-            check_reference(reference)
-            parsed = parse_reference(reference)
+            parsed = check_reference(reference)
         except ValueError as error:
             raise internal(str(error)) from None
         bare = not parsed.digest and ":" not in reference.rpartition("/")[2]
@@ -283,12 +282,11 @@ class LocalImages:
 
 
 def checked_name(repository: str, tag: str) -> Reference:
-    """The name that is given to an image."""
+    """The name that is given to an image. Raises EngineError (400, 500)."""
     if _HEX_ID.fullmatch(repository):
         raise internal(f"invalid repository name ({repository}), cannot specify 64-byte hexadecimal strings")
     try:
-        check_reference(repository)
-        reference = parse_reference(repository)
+        reference = check_reference(repository)
     except ValueError as error:
         raise internal(str(error)) from None
     if reference.digest:
@@ -301,7 +299,7 @@ def checked_name(repository: str, tag: str) -> Reference:
 
 
 def changed(config: ImageConfig, changes: Sequence[str]) -> ImageConfig:
-    """A configuration after the instructions of `--change` (400)."""
+    """A configuration after the instructions of `--change`. Raises EngineError (400)."""
     try:
         return apply(config, changes)
     except ValueError as error:

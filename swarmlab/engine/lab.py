@@ -1,12 +1,13 @@
 """All engines of a lab and the swarms they form, on one journal."""
 
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from swarmlab.clock import Clock
+from swarmlab.engine import gossip
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.description import describe
 from swarmlab.engine.engine import CONTAINERS_FOLDER, VOLUMES_FOLDER, DockerEngine, NetworkService
@@ -16,8 +17,8 @@ from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
 from swarmlab.images import Catalogue
 from swarmlab.journal import Journal, Request
 from swarmlab.manager import FirstNode, LeaderAwaitedError, Swarm, create_swarm
-from swarmlab.network import Fabric, Mesh, NodeAddress, Presence, Published
-from swarmlab.objects import NodeDescription, TLSInfo, new_id
+from swarmlab.network import Fabric, Mesh, NodeAddress, Published
+from swarmlab.objects import NodeDescription, Service, TLSInfo, new_id
 from swarmlab.objects.requests import InitRequest
 from swarmlab.runtime.controller import Executor
 from swarmlab.runtime.hollow import HollowExecutor
@@ -209,9 +210,9 @@ class Lab:
 
     def at(self, address: str, engine: str) -> Swarm | None:
         """See `Swarms`."""
-        for other in self.engines.values():
+        for other in self._reached_by(engine):
             member = other.cluster.membership
-            if member is None or other.power != "on" or other.side != self.engines[engine].side:
+            if member is None:
                 continue
             if address in {member.advertise_addr, f"{other.address}:2377"}:
                 swarm = self._swarms.get(member.swarm)
@@ -252,54 +253,25 @@ class Lab:
 
     def containers(self, swarm: Swarm, node_id: str, engine: str) -> Containers | None:
         """See `Neighbours`."""
-        side = self.engines[engine].side
-        for other in self.engines.values():
+        for other in self._reached_by(engine):
             member = other.cluster.membership
-            if (
-                other.power == "on"
-                and other.side == side
-                and member is not None
-                and (member.swarm, member.node_id) == (swarm.id, node_id)
-            ):
+            if member is not None and (member.swarm, member.node_id) == (swarm.id, node_id):
                 return other.containers
         return None
 
     def peers(self, network_id: str, engine: str) -> list[tuple[str, str]]:
         """See `Swarms`."""
-        side = self.engines[engine].side
-        there = (e for e in self.engines.values() if e.power == "on" and e.side == side)
-        return [
-            (member.node_id, member.advertise_addr.partition(":")[0])
-            for e in there
-            if (member := e.cluster.membership) is not None and e.overlays.find(network_id) is not None
-        ]
+        return gossip.peers(network_id, self._reached_by(engine))
 
     def services(self, network_id: str, engine: str) -> Mapping[str, NetworkService]:
         """See `Neighbours`."""
-        found: dict[str, NetworkService] = {}
 
-        def note(who: Presence) -> None:
-            other = self.engines[who.node]
-            member = other.cluster.membership
-            if member is None or not self.reaches(engine, who.node):
-                return
-            swarm = self._swarms.get(member.swarm)
-            service = swarm.store.tables.services.get(who.service_id) if swarm is not None else None
-            overlay = other.overlays.find(network_id)
-            published = service.endpoint if overlay is not None and overlay.network.spec.ingress and service else None
-            known = found.get(who.service) or NetworkService(who.vip, published.ports if published else (), ())
-            address = member.advertise_addr.partition(":")[0]
-            task = (who.container_id, who.name, who.address, address)
-            found[who.service] = known._replace(tasks=(*known.tasks, task))
+        def service(swarm_id: str, service_id: str) -> Service | None:
+            swarm = self._swarms.get(swarm_id)
+            return swarm.store.tables.services.get(service_id) if swarm is not None else None
 
-        for name, other in self.engines.items():
-            overlay = other.overlays.find(network_id)
-            if overlay is not None and overlay.network.spec.ingress and overlay.address:
-                network = overlay.network.spec.name
-                note(Presence("ingress-sbox", f"{network}-endpoint", name, overlay.address.partition("/")[0]))
-        for who in self.fabric.room.present(network_id):
-            note(who)
-        return found
+        heard = {other.name: other for other in self._reached_by(engine)}
+        return gossip.services(network_id, heard, self.fabric.room.present(network_id), service)
 
     async def joined(self, swarm: Swarm, node_id: str, engine: str) -> None:
         """See `Swarms`."""
@@ -352,6 +324,11 @@ class Lab:
         return next((found for found in meshes if found is not None), None)
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _reached_by(self, engine: str) -> Iterator[DockerEngine]:
+        """The engines that answer the one with this name, itself included."""
+        side = self.engines[engine].side
+        return (other for other in self.engines.values() if other.power == "on" and other.side == side)
 
     def _store(self, scope: str) -> Store:
         store = Store(self._clock, scope, self._append)

@@ -1,8 +1,10 @@
 """When a container is started again after it has ended (MB: daemon/internal/restartmanager)."""
 
+from collections.abc import Callable
+
 import msgspec
 
-from swarmlab.clock import SECOND
+from swarmlab.clock import SECOND, Clock, Timer
 from swarmlab.objects.local import Container
 
 #: The first pause before a restart, the longest, and how long a run must last to begin anew with the first; in seconds.
@@ -36,8 +38,37 @@ def wants_start(container: Container) -> bool:
     )
 
 
-def next_pause(pause: float, ran: int) -> float:
-    """Seconds to the next start: twice the last pause, unless the run was a long one (`ran` in nanoseconds)."""
-    if not pause or ran >= _LONG_RUN * SECOND:
-        return _FIRST
-    return min(2 * pause, _LONGEST)
+class Restarts:
+    """The restarts to come of an engine's containers; each waits twice as long as the last, unless the run was long."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._timers: dict[str, Timer] = {}
+        #: The last pause of each container, in seconds.
+        self._pauses: dict[str, float] = {}
+
+    def plan(self, container_id: str, ran: int, start: Callable[[], None]) -> None:
+        """Call `start` after the pause that is due to a container that ran so long, in nanoseconds."""
+        last = self._pauses.get(container_id, 0)
+        pause = _FIRST if not last or ran >= _LONG_RUN * SECOND else min(2 * last, _LONGEST)
+        self._pauses[container_id] = pause
+        self._timers[container_id] = self._clock.call_later(pause, start)
+
+    def cancel(self, container_id: str) -> bool:
+        """Plan nothing any more for this container; whether something was planned."""
+        timer = self._timers.pop(container_id, None)
+        if timer is not None:
+            timer.cancel()
+        return timer is not None
+
+    def forget(self, container_id: str) -> None:
+        """The container goes."""
+        self.cancel(container_id)
+        self._pauses.pop(container_id, None)
+
+    def clear(self) -> None:
+        """The engine has lost its power: nothing is to come, and the next pause of each is the first."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._pauses.clear()

@@ -197,9 +197,12 @@ class SwarmNode:
 
     def _become_manager(self) -> None:
         """The new certificate is there: join the quorum, unless there is none now; then at the next occasion."""
-        self._promotion = None
-        if self._hears() and self.swarm.join_quorum(self.node_id, self._member.advertise_addr):
+        joined = self._hears() and self.swarm.join_quorum(self.node_id, self._member.advertise_addr)
+        if joined:
             self._note_certificate(manager=True)
+        # Not before: joining is a commit of this node, at which it would begin anew.
+        self._promotion = None
+        if joined:
             self._quorum_changed()
 
     def _certificate(self) -> TLSInfo:

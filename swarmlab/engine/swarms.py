@@ -1,28 +1,13 @@
-"""What an engine's cluster component tells, and what it needs of the lab around it."""
+"""What an engine's cluster component needs of the lab around it."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from swarmlab.manager import FirstNode, Swarm
-from swarmlab.objects import Cluster, TLSInfo
+from swarmlab.objects import TLSInfo
 from swarmlab.objects.requests import InitRequest
 from swarmlab.runtime.controller import Executor
 from swarmlab.store import Actor
-
-
-class SwarmInfo(NamedTuple):
-    """The `Swarm` part of `docker info`."""
-
-    node_id: str = ""
-    node_addr: str = ""
-    local_node_state: str = "inactive"
-    control_available: bool = False
-    error: str = ""
-    remote_managers: tuple[tuple[str, str], ...] = ()
-    nodes: int = 0
-    managers: int = 0
-    cluster: Cluster | None = None
-    warnings: tuple[str, ...] = ()
 
 
 class Swarms(Protocol):

@@ -4,14 +4,13 @@ import base64
 from collections.abc import Iterable, Mapping
 
 from swarmlab.clock import SECOND
-from swarmlab.engine.containers import new_container_id
 from swarmlab.engine.environment import merged_env
 from swarmlab.engine.errors import EngineError, not_found
 from swarmlab.engine.hostchecks import adapted, check_directory, check_health, check_host
 from swarmlab.engine.logdrivers import DEFAULT_DRIVER
 from swarmlab.engine.mounts import mount_points
 from swarmlab.images import Image
-from swarmlab.objects import Config, ContainerSpec, NodeDescription, Secret, Task
+from swarmlab.objects import Config, ContainerSpec, NodeDescription, Secret, Task, new_container_id
 from swarmlab.objects.container import DNSConfig, FileTarget
 from swarmlab.objects.defaults import STOP_GRACE_PERIOD
 from swarmlab.objects.generic import environment
@@ -77,9 +76,7 @@ def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> C
         healthcheck=health,
         exposed_ports=tuple(config.exposed_ports),
         ports=ports,
-        endpoints=tuple(
-            ContainerNetwork(network_id=n.network_id, addresses=n.addresses, aliases=n.aliases) for n in task.networks
-        ),
+        endpoints=tuple(ContainerNetwork(network_id=n.network_id, addresses=n.addresses) for n in task.networks),
         mounts=_mounts(spec, config.volumes),
         volumes=tuple(sorted(config.volumes)),
         read_only=spec.read_only,

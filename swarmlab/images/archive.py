@@ -206,8 +206,7 @@ def _load(
 
 
 def _name(tag: str) -> str:
-    check_reference(tag)
-    reference = parse_reference(tag)
+    reference = check_reference(tag)
     if reference.digest or ":" not in tag.rpartition("/")[2]:
         raise ValueError(f'invalid tag "{tag}"')
     return reference.key

@@ -48,11 +48,11 @@ def parse_reference(text: str) -> Reference:
     return Reference(name, match["tag"] or "latest", match["digest"] or "")
 
 
-def check_reference(text: str) -> None:
-    """Raise ValueError, in Docker's words, when `text` cannot name an image."""
+def check_reference(text: str) -> Reference:
+    """The same of what a client sent. Raises ValueError, in Docker's words, when `text` cannot name an image."""
     host, slash, rest = text.partition("/")
     is_host = bool(slash) and (host == "localhost" or "." in host or ":" in host)
     repository = (rest if is_host else text).partition(":")[0]
     if repository.lower() != repository:
         raise ValueError("invalid reference format: repository name must be lowercase")
-    parse_reference(text)
+    return parse_reference(text)

@@ -57,7 +57,6 @@ class Journal:
         self._db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(FORMAT),))
         self._seal = seal
         self._seq, self._link = begin_chain(self._db)
-        self._since_snapshot: dict[str, int] = {}
         self._recent: dict[Request, tuple[int, int]] = {}
 
     def close(self) -> None:

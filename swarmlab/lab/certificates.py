@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -142,7 +143,7 @@ def _is_of(pair: _Pair, authority: _Pair) -> bool:
     """Whether the authority issued it; a name alone would not tell."""
     try:
         pair[0].verify_directly_issued_by(authority[0])
-    except Exception:
+    except (ValueError, TypeError, InvalidSignature):
         return False
     return True
 

@@ -182,7 +182,10 @@ class Folder:
         write_whole(self._settings, json.dumps(content, indent=2) + "\n")
 
     def open_sockets(self, settings: Settings) -> Settings:
-        """Make the folder for the sockets, elsewhere if the path would be too long; return the settings with it."""
+        """Make the folder for the sockets, elsewhere if the path would be too long; return the settings with it.
+
+        Raises LabError.
+        """
         for place in (settings.sockets, self.path / "run", *self._short_places()):
             if _fits(place) and _make_ours(place):
                 if place != settings.sockets:

@@ -59,7 +59,7 @@ def launch(folder: Folder) -> None:
 
 
 def end(folder: Folder) -> bool:
-    """End the daemon: ask, then signal, then kill. Return whether it ended in order."""
+    """End the daemon: ask, then signal, then kill. Return whether it ended in order. Raises LabError."""
     settings = folder.settings()
     try:
         ask(settings.control, "POST", "/shutdown", timeout=5.0)

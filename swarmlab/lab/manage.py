@@ -53,25 +53,7 @@ def up(
         resources, labels = _by_node(generic_resources, count), _by_node(engine_labels, count)
         _check_engines(resources, labels)
         settings = where.create(count, speed or 1.0, hollow=hollow, generic_resources=resources, engine_labels=labels)
-        for option, wanted, has in (
-            ("--generic-resource", resources, settings.generic_resources),
-            ("--engine-label", labels, settings.engine_labels),
-        ):
-            if wanted and wanted != has:
-                raise LabError(
-                    f'The lab "{where.name}" was made with other values of {option}. To make it anew: '
-                    f"swarmlab down --purge --name {where.name}, then {up_command(where.name)} {option} …"
-                )
-        if hollow and not settings.hollow:
-            raise LabError(
-                f'The lab "{where.name}" is not hollow. To make it anew: '
-                f"swarmlab down --purge --name {where.name}, then {up_command(where.name)} --hollow"
-            )
-        if nodes is not None and nodes != settings.nodes:
-            raise LabError(
-                f'The lab "{where.name}" has {settings.nodes} nodes. To make it anew with {nodes}: '
-                f"swarmlab down --purge --name {where.name}, then {up_command(where.name)} --nodes {nodes}"
-            )
+        _check_unchanged(where, settings, nodes, hollow=hollow, resources=resources, labels=labels)
         if speed is not None and speed != settings.speed:
             settings = settings._replace(speed=speed)
             where.write(settings)
@@ -96,6 +78,30 @@ def up(
         write_docker_config(where, settings)
         launch.launch(where)
     return Up(settings, "new" if new else "restored" if crashed else "started")
+
+
+def _check_unchanged(
+    where: Folder,
+    settings: Settings,
+    nodes: int | None,
+    *,
+    hollow: bool,
+    resources: Mapping[str, tuple[str, ...]],
+    labels: Mapping[str, tuple[str, ...]],
+) -> None:
+    """Raises LabError when a lab was made with other settings than are asked for, of those that it keeps for life."""
+    what = options = ""
+    if resources and resources != settings.generic_resources:
+        what, options = "was made with other values of --generic-resource. To make it anew", "--generic-resource …"
+    elif labels and labels != settings.engine_labels:
+        what, options = "was made with other values of --engine-label. To make it anew", "--engine-label …"
+    elif hollow and not settings.hollow:
+        what, options = "is not hollow. To make it anew", "--hollow"
+    elif nodes is not None and nodes != settings.nodes:
+        what, options = f"has {settings.nodes} nodes. To make it anew with {nodes}", f"--nodes {nodes}"
+    if what:
+        anew = f"swarmlab down --purge --name {where.name}, then {up_command(where.name)} {options}"
+        raise LabError(f'The lab "{where.name}" {what}: {anew}')
 
 
 def _by_node(values: Sequence[str], nodes: int) -> dict[str, tuple[str, ...]]:

@@ -1,7 +1,9 @@
 """The managers of a swarm: control API, certificates, membership, and the life of the control loops."""
 
 from swarmlab.manager.bootstrap import FirstNode, create_swarm
+from swarmlab.manager.ca import parse_token
 from swarmlab.manager.controlapi import ControlAPI
+from swarmlab.manager.controlapi.cluster import validate_settings
 from swarmlab.manager.errors import Code, LeaderAwaitedError, StatusError
 from swarmlab.manager.raft import Standing
 from swarmlab.manager.resourceapi import ResourceAllocator
@@ -9,5 +11,5 @@ from swarmlab.manager.swarm import LOST_LEADERSHIP, NO_LEADER, Swarm
 
 __all__ = [
     "LOST_LEADERSHIP", "NO_LEADER", "Code", "ControlAPI", "FirstNode", "LeaderAwaitedError",
-    "ResourceAllocator", "Standing", "StatusError", "Swarm", "create_swarm",
+    "ResourceAllocator", "Standing", "StatusError", "Swarm", "create_swarm", "parse_token", "validate_settings",
 ]  # fmt: skip

@@ -122,7 +122,7 @@ class Swarm:
         `address` is host and port. Must not be called while there is no leader.
         """
         node = self.store.tables.nodes.get(node_id)
-        if node is None or node.role != "manager":
+        if node is None or not node.role == node.spec.role == "manager":
             return False
         if node.manager_status is None:
             with self.store.transaction(RAFT) as tx:

@@ -1,6 +1,6 @@
 """The objects of a swarm and their specs, typed, immutable, with the Engine API's names on the wire."""
 
-from swarmlab.objects.base import Driver, Object, Spec, new_id
+from swarmlab.objects.base import Driver, Object, Spec, new_container_id, new_id
 from swarmlab.objects.blob import BlobSpec, Config, Secret
 from swarmlab.objects.cluster import Cluster, ClusterSpec, JoinTokens, RootCA
 from swarmlab.objects.container import ContainerSpec
@@ -71,5 +71,6 @@ __all__ = [
     "TaskStatus",
     "UpdateConfig",
     "UpdateStatus",
+    "new_container_id",
     "new_id",
 ]

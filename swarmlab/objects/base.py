@@ -108,6 +108,11 @@ def new_id() -> str:
     return base36(secrets.randbelow(_ID_SPACE), 25)
 
 
+def new_container_id() -> str:
+    """A fresh id of a container, or of a command in one: 64 hexadecimal digits."""
+    return secrets.token_hex(32)
+
+
 class Annotated_(Spec, frozen=True):  # noqa: N801  (typing has an Annotated)
     """Name and labels, the head of most specs."""
 

@@ -9,5 +9,4 @@ MONITOR = 5 * SECOND
 RESTART = RestartPolicy(condition="any", delay=RESTART_DELAY)
 UPDATE = UpdateConfig(parallelism=1, failure_action="pause", monitor=MONITOR, order="stop-first")
 ROLLBACK = UPDATE
-ENDPOINT_MODE = "vip"
 TASK_HISTORY_LIMIT = 5

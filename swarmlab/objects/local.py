@@ -1,6 +1,7 @@
 """What an engine remembers of itself, outside of any swarm: identity, membership, containers, volumes."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -11,6 +12,10 @@ from swarmlab.objects.run import EndpointSettings, HostConfig
 
 #: Seconds that a container may take to stop that says nothing of it.
 _GRACE = 10
+
+
+#: How an engine is, or how it ended: in good order, or with its machine.
+Power = Literal["on", "stopped", "killed"]
 
 
 class Lock(Spec, frozen=True):
@@ -43,16 +48,21 @@ class Membership(Spec, frozen=True):
     expired: bool = False
     lock: Lock | None = None
 
+    @property
+    def locked(self) -> bool:
+        """Whether the manager on the node waits for the key to its state."""
+        return self.lock is not None and self.lock.closed
+
 
 class Engine(Object, frozen=True):
-    """One engine of the lab; its id is the one `docker info` shows. `power` is `on`, `stopped` or `killed`.
+    """One engine of the lab; its id is the one `docker info` shows.
 
     `networks` are the ids of the predefined networks by name. Engines reach those on the same `side` of the network.
     """
 
     name: str
     membership: Membership | None = None
-    power: str = "on"
+    power: Power = "on"
     side: int = 0
     networks: Labels = msgspec.field(default_factory=dict)
 
@@ -112,12 +122,9 @@ class MountPoint(Spec, frozen=True):
 
 
 class ContainerState(Spec, frozen=True):
-    """`created`, `running`, `paused`, `restarting`, `exited`, `removing` or `dead`.
+    """Where a container is in its life. Instants are Unix nanoseconds, 0 for none."""
 
-    Instants are Unix nanoseconds, 0 for none.
-    """
-
-    status: str = "created"
+    status: Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"] = "created"
     pid: int = 0
     exit_code: int = 0
     error: str = ""
@@ -181,7 +188,6 @@ class ContainerNetwork(Spec, frozen=True):
 
     network_id: str = ""
     addresses: Strings = ()
-    aliases: Strings = ()
     gateways: Strings = ()
 
 
@@ -240,6 +246,11 @@ class Container(Object, frozen=True):
     def wanted(self) -> HostConfig:
         """What it asks of its machine, be it a task's or not."""
         return self.host or self.asked or HostConfig()
+
+    @property
+    def auto_remove(self) -> bool:
+        """Whether it was made by hand to be removed at its end (`--rm`)."""
+        return self.host is not None and self.host.auto_remove
 
     @property
     def grace(self) -> int:

@@ -1,5 +1,7 @@
 """Nodes (MB: api/types/swarm/node.go)."""
 
+from typing import Literal
+
 import msgspec
 
 from swarmlab.objects.base import Annotated_, Labels, Object, Spec
@@ -82,9 +84,9 @@ class NodeSpec(Annotated_, frozen=True):
 
 
 class NodeStatus(Spec, frozen=True):
-    """Whether the node is heard of: `unknown`, `down`, `ready`, `disconnected`."""
+    """Whether the node is heard of."""
 
-    state: str = "unknown"
+    state: Literal["unknown", "down", "ready", "disconnected"] = "unknown"
     message: str = ""
     addr: str = ""
 
@@ -108,7 +110,7 @@ class Node(Object, frozen=True):
     description: NodeDescription = NodeDescription()
     status: NodeStatus = NodeStatus()
     role: str = "worker"
-    certificate: str = "issued"
+    certificate: Literal["pending", "issued", "rotate"] = "issued"
     manager_status: ManagerStatus | None = None
     attachments: Labels = msgspec.field(default_factory=dict)
 

@@ -1,5 +1,7 @@
 """Services and task specs (MB: api/types/swarm/{service,task}.go)."""
 
+from typing import Literal
+
 import msgspec
 
 from swarmlab.objects.base import (
@@ -148,10 +150,13 @@ class ServiceSpec(Annotated_, frozen=True):
     endpoint_spec: EndpointSpec | None = None
 
 
+UpdateState = Literal["updating", "paused", "completed", "rollback_started", "rollback_paused", "rollback_completed"]
+
+
 class UpdateStatus(Spec, frozen=True):
     """How far an update is; instants in Unix nanoseconds, 0 when unset."""
 
-    state: str = ""
+    state: UpdateState | Literal[""] = ""
     started_at: int = 0
     completed_at: int = 0
     message: str = ""

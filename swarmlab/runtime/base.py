@@ -101,6 +101,13 @@ class ProbeResult(NamedTuple):
     output: str
 
 
+class Told(Protocol):
+    """Hears what events tell."""
+
+    def __call__(self, action: str, **attributes: str) -> None:
+        """Hear of an action, in the words of Docker's events, with its own attributes."""
+
+
 class Process(NamedTuple):
     """A process of a container. `started` is Unix nanoseconds of swarm time."""
 
@@ -178,6 +185,9 @@ class Container(Protocol):
 
     async def wait(self) -> int:
         """Return the exit code once the main program has ended (128 + signal number when a signal ended it)."""
+
+    def watch_health(self, told: Told) -> None:
+        """Call `told` from now on with what events tell of health checks: their commands, and each new status."""
 
     async def wait_healthy(self) -> bool:
         """Return True once healthy, False once the main program has ended or the container is unhealthy.

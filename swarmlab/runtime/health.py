@@ -5,8 +5,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from swarmlab.clock import SECOND, Clock
+from swarmlab.objects import new_container_id
 from swarmlab.objects.container import HealthConfig
-from swarmlab.runtime.base import ProbeResult
+from swarmlab.runtime.base import ProbeResult, Told
 
 #: Runs the probe's command line, writing its output; returns the exit code.
 Probe = Callable[[tuple[str, ...], Callable[[bytes], None]], Awaitable[int]]
@@ -16,6 +17,7 @@ _DEFAULT_TIMEOUT = 30 * SECOND
 _DEFAULT_RETRIES = 3
 _KEPT = 5
 _MAX_OUTPUT = 4096
+_KILLED = 137
 
 
 def probe_command(config: HealthConfig | None) -> tuple[str, ...]:
@@ -34,12 +36,15 @@ class HealthMonitor:
     `status` is `starting`, `healthy` or `unhealthy`; `log` has the last five results, oldest first.
     """
 
-    def __init__(self, clock: Clock, config: HealthConfig, probe: Probe, changed: Callable[[str], None]) -> None:
-        """`changed` is called with each new status."""
+    def __init__(
+        self, clock: Clock, config: HealthConfig, probe: Probe, changed: Callable[[], None], tell: Told
+    ) -> None:
+        """`changed` is called at each new status; `tell` hears of it, and of each probe, as events tell it."""
         self._clock = clock
         self._config = config
         self._probe = probe
         self._changed = changed
+        self._tell = tell
         self._started = 0
         self._task: asyncio.Task[None] | None = None
         self.status = "starting"
@@ -88,7 +93,10 @@ class HealthMonitor:
         start = self._clock.now()
         output = bytearray()
         late = False
-        task = asyncio.ensure_future(self._probe(probe_command(self._config), output.extend))
+        command, exec_id = probe_command(self._config), new_container_id()
+        for action in ("exec_create", "exec_start"):
+            self._tell(f"{action}: {command[0]} {' '.join(command[1:])}", execID=exec_id)
+        task = asyncio.ensure_future(self._probe(command, output.extend))
 
         def give_up() -> None:
             nonlocal late
@@ -101,12 +109,14 @@ class HealthMonitor:
         except asyncio.CancelledError:
             if not late:
                 raise
+            self._tell("exec_die", execID=exec_id, exitCode=str(_KILLED))
             return ProbeResult(start, self._clock.now(), -1, f"Health check exceeded timeout ({_go_duration(timeout)})")
         except Exception as error:  # whatever went wrong is the result of the probe
             return ProbeResult(start, self._clock.now(), -1, str(error))
         finally:
             timer.cancel()
             task.cancel()
+        self._tell("exec_die", execID=exec_id, exitCode=str(code))
         text = output[:_MAX_OUTPUT].decode("utf-8", "replace") + ("..." if len(output) > _MAX_OUTPUT else "")
         return ProbeResult(start, self._clock.now(), code, text)
 
@@ -121,7 +131,8 @@ class HealthMonitor:
             if self.failing_streak >= (self._config.retries or _DEFAULT_RETRIES):
                 self.status = "unhealthy"
         if self.status != before:
-            self._changed(self.status)
+            self._changed()
+            self._tell(f"health_status: {self.status}")
 
 
 def _go_duration(nanoseconds: int) -> str:

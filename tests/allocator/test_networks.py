@@ -3,7 +3,7 @@
 import pytest
 
 from swarmlab.allocator import Allocator
-from swarmlab.objects import IPAMConfig, IPAMOptions, TaskState
+from swarmlab.objects import Driver, IPAMConfig, IPAMOptions, Network, TaskState
 from swarmlab.store import Kind
 from tests.support.specs import ingress, service_spec
 from tests.support.world import World, replace
@@ -11,6 +11,7 @@ from tests.support.world import World, replace
 from .conftest import network
 
 S = TaskState
+_VXLANS = "com.docker.network.driver.overlay.vxlanid_list"
 
 
 def subnet(world: World, name: str) -> str:
@@ -59,6 +60,16 @@ def test_a_subnet_may_be_asked_for(allocating: World) -> None:
     assert addresses(allocating, task) == {"mine": ("10.0.1.1/24",)}
 
 
+def test_the_specification_learns_the_gateway_of_a_subnet_that_was_asked_for(allocating: World) -> None:
+    allocating.network(asking("mine", "10.6.0.0/24"))
+    allocating.network(network("plain"))
+    mine, plain = (allocating.tables.networks.get(name) for name in ("mine", "plain"))
+    assert mine is not None
+    assert mine.spec.ipam_options == IPAMOptions(configs=(IPAMConfig(subnet="10.6.0.0/24", gateway="10.6.0.1"),))
+    assert plain is not None
+    assert plain.spec.ipam_options is None
+
+
 def test_a_subnet_that_overlaps_waits_until_the_other_one_is_gone(allocating: World) -> None:
     allocating.network(network("first"))
     config = IPAMConfig(subnet="10.0.1.0/24")
@@ -69,16 +80,42 @@ def test_a_subnet_that_overlaps_waits_until_the_other_one_is_gone(allocating: Wo
     assert subnet(allocating, "mine") == "10.0.1.0/24"
 
 
-def test_a_removed_networks_subnet_and_vxlan_id_are_given_again(allocating: World) -> None:
+def vxlans(world: World, name: str) -> str:
+    found = world.tables.networks.get(name)
+    assert found is not None
+    return "" if found.driver_state is None else found.driver_state.options[_VXLANS]
+
+
+def test_a_removed_networks_subnet_is_given_again_its_vxlan_id_is_not(allocating: World) -> None:
     allocating.network(network("one"))
     allocating.network(network("two"))
-    allocating.delete(Kind.NETWORK, "one")
+    allocating.delete(Kind.NETWORK, "two")
     allocating.network(network("three"))
-    assert subnet(allocating, "three") == "10.0.1.0/24"
-    three = allocating.tables.networks.get("three")
-    assert three is not None
-    assert three.driver_state is not None
-    assert set(three.driver_state.options.values()) == {"4097"}
+    assert subnet(allocating, "three") == "10.0.2.0/24"
+    assert vxlans(allocating, "three") == "4099"
+
+
+def asking(name: str, *subnets: str, vxlans: str = "") -> Network:
+    configs = tuple(IPAMConfig(subnet=subnet) for subnet in subnets)
+    spec = replace(network(name).spec, ipam_options=IPAMOptions(configs=configs))
+    if vxlans:
+        spec = replace(spec, driver_configuration=Driver(name="overlay", options={_VXLANS: vxlans}))
+    return replace(network(name), spec=spec)
+
+
+def test_each_subnet_has_a_vxlan_id_which_may_be_asked_for(allocating: World) -> None:
+    allocating.network(asking("two", "10.6.0.0/24", "10.7.0.0/24"))
+    allocating.network(asking("mine", "10.8.0.0/24", "10.9.0.0/24", vxlans="4099"))
+    allocating.network(network("next"))
+    assert [vxlans(allocating, name) for name in ("two", "mine", "next")] == ["4097,4098", "4099,4100", "4101"]
+
+
+@pytest.mark.parametrize("wanted", ["4096", "x", "-1", "4294967296", "5000,"])
+def test_vxlan_ids_that_cannot_be_had_take_nothing(allocating: World, wanted: str) -> None:
+    allocating.network(asking("bad", "10.6.0.0/24", vxlans=wanted))
+    assert subnet(allocating, "bad") == ""
+    allocating.network(asking("good", "10.6.0.0/24"))
+    assert subnet(allocating, "good") == "10.6.0.0/24"
 
 
 # --- tasks and services ----------------------------------------------------------------------------------------------

@@ -156,7 +156,7 @@ def test_wrong_lists(client: Client, path: str, status: int, message: str) -> No
 def test_inspect(client: Client) -> None:
     client.init()
     client.engine.put(Kind.NETWORK, Network(id=NETWORK, spec=NetworkSpec(name="back")))
-    endpoint = ContainerNetwork(network_id=NETWORK, addresses=("10.0.1.3/24",), aliases=("web",))
+    endpoint = ContainerNetwork(network_id=NETWORK, addresses=("10.0.1.3/24",))
     client.engine.containers.every = [
         container(
             endpoints=(endpoint,), asked=HostConfig(memory=7), healthcheck=HealthConfig(test=("CMD", "true"), retries=3)
@@ -175,7 +175,7 @@ def test_inspect(client: Client) -> None:
     place = details["NetworkSettings"]["Networks"]["back"]
     assert (place["IPAddress"], place["IPPrefixLen"], place["MacAddress"]) == ("10.0.1.3", 24, "02:42:0a:00:01:03")
     assert place["IPAMConfig"] == {"IPv4Address": "10.0.1.3"}
-    assert place["Aliases"] == ["web", "a" * 12]
+    assert place["Aliases"] == ["a" * 12]
     missing = client("GET", "/containers/nosuch/json")
     assert (missing.status, missing.message) == (404, "No such container: nosuch")
 

@@ -2,9 +2,6 @@ import json
 
 import pytest
 
-from swarmlab.objects import Network, NetworkSpec
-from swarmlab.store import Kind
-
 from .conftest import Client
 
 
@@ -39,19 +36,6 @@ def test_what_the_catalogue_has_is_up_to_date(client: Client, query: str, reposi
 def test_what_it_has_not_nobody_has(client: Client, query: str, status: int, message: str) -> None:
     reply = client("POST", f"/images/create?{query}")
     assert (reply.status, reply.message[: len(message)]) == (status, message)
-
-
-def test_pruning_networks_leaves_what_is_used(client: Client) -> None:
-    assert client("POST", "/networks/prune").json == {"NetworksDeleted": ["mine"]}
-    assert client("POST", "/networks/prune").json == {"NetworksDeleted": None}
-    client.init()
-    for letter, name, labels in (("x", "idle", {}), ("y", "kept", {"keep": "1"})):
-        client.engine.put(Kind.NETWORK, Network(id=letter * 25, spec=NetworkSpec(name=name, labels=labels)))
-    filters = {"filters": json.dumps({"label!": ["keep"]})}
-    assert client("POST", "/networks/prune", params=filters).json == {"NetworksDeleted": ["idle"]}
-    names = [network["Name"] for network in client("GET", "/networks").json]
-    assert {"kept", "ingress"} <= set(names)
-    assert "idle" not in names
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from parity import perform
 from checker.exercise import available, load
 from checker.result import Result
 from swarmlab.lab import manage
+from tests.support.labs import running_lab
 
 #: What is played in every test run: no traffic, no image that is not everywhere, and half a minute at most.
 _QUICK = ("A5", "B6")
@@ -20,13 +21,8 @@ _QUICK = ("A5", "B6")
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The endpoint of a lab's engine."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SWARMLAB_HOME", str(tmp_path_factory.mktemp("labs")))
-        manage.up("parity", nodes=1)
-        try:
-            yield manage.status("parity")["nodes"][0]["endpoint"]
-        finally:
-            manage.down("parity", purge=True)
+    with running_lab("parity", 1, tmp_path_factory.mktemp("labs")) as name:
+        yield manage.status(name)["nodes"][0]["endpoint"]
 
 
 Played = dict[tuple[str, str], Future[Result]]

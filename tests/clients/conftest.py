@@ -8,6 +8,7 @@ import pytest
 
 from swarmlab.lab import environment, manage
 from swarmlab.lab.environ import UNSET
+from tests.support.labs import running_lab
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,5 @@ class ClientLab:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClientLab]:
     """A lab of two engines that belong to no swarm."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SWARMLAB_HOME", str(tmp_path_factory.mktemp("labs")))
-        manage.up("clients", nodes=2)
-        try:
-            yield ClientLab("clients")
-        finally:
-            manage.down("clients", purge=True)
+    with running_lab("clients", 2, tmp_path_factory.mktemp("labs")) as name:
+        yield ClientLab(name)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from swarmlab.lab import manage
+from tests.support.labs import running_lab
 
 from . import recording, scenario
 from .engines import Engines, LabEngines, RealEngines
@@ -17,13 +17,8 @@ _QUICK = frozenset({"invalid", "ports", "preferences", "secrets-configs"})
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabEngines]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SWARMLAB_HOME", str(tmp_path_factory.mktemp("labs")))
-        manage.up("conformance", nodes=3)
-        try:
-            yield LabEngines("conformance")
-        finally:
-            manage.down("conformance", purge=True)
+    with running_lab("conformance", 3, tmp_path_factory.mktemp("labs")) as name:
+        yield LabEngines(name)
 
 
 @pytest.fixture(scope="module")

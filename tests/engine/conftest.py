@@ -68,23 +68,32 @@ class LabOfEngines:
     def engine(self, number: int) -> DockerEngine:
         return self.lab.engines[f"node-{number}"]
 
-    def run(self, coroutine: Coroutine[Any, Any, T], limit: float = 120.0) -> T:
-        """What a coroutine returns; time passes until it does."""
+    def run(self, coroutine: Coroutine[Any, Any, T], limit: float = 120.0, step: float = _STEP) -> T:
+        """What a coroutine returns; time passes until it does, `step` seconds at a time."""
 
         async def until_done() -> T:
             end = self.clock.now() + int(limit * 1e9)
             task = asyncio.ensure_future(coroutine)
             while not task.done():
                 assert self.clock.now() < end, "still not done"
-                self.clock.advance(_STEP)
+                self.clock.advance(step)
                 for _ in range(5):
                     await asyncio.sleep(0)
             return task.result()
 
         return self._runner.run(until_done())
 
-    def advance(self, seconds: float) -> None:
-        self.run(self.clock.sleep(seconds), seconds + 1)
+    def until(self, met: Callable[[], bool]) -> None:
+        """Let time pass until something is so that takes real time, such as what programs write."""
+
+        async def wait() -> None:
+            while not met():  # noqa: ASYNC110  (files tell nobody that they were written)
+                await asyncio.sleep(0.001)
+
+        self.run(wait(), limit=1e7)
+
+    def advance(self, seconds: float, step: float = _STEP) -> None:
+        self.run(self.clock.sleep(seconds), seconds + 1, step)
 
     def swarm(self, managers: int, workers: int = 0) -> None:
         """node-1 makes a swarm, the next ones join as managers, those after them as workers."""

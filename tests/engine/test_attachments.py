@@ -9,21 +9,24 @@ from swarmlab.manager import StatusError
 from swarmlab.objects import Driver, NetworkSpec, Task
 from swarmlab.objects.local import Container
 from swarmlab.objects.network import IPAMConfig, IPAMOptions
-from swarmlab.objects.run import (
-    ContainerRequest,
-    EndpointIPAMConfig,
-    EndpointSettings,
-    HostConfig,
-    NetworkingConfig,
-    RestartPolicy,
-)
+from swarmlab.objects.run import EndpointSettings
 from swarmlab.store import Actor
 
+from .byhand import sleeper
 from .conftest import LabOfEngines
 
 Make = Callable[[int], LabOfEngines]
 ACTOR = Actor(engine="node-1")
 OVERLAY = Driver(name="overlay")
+
+
+@pytest.fixture
+def lab(make: Make) -> LabOfEngines:
+    """A manager and a worker, with all that they need for containers."""
+    made = make(2)
+    made.swarm(1, workers=1)
+    made.advance(1)
+    return made
 
 
 def network(lab: LabOfEngines, name: str, *, attachable: bool = True, subnet: str = "") -> str:
@@ -35,12 +38,7 @@ def network(lab: LabOfEngines, name: str, *, attachable: bool = True, subnet: st
 def start(lab: LabOfEngines, number: int, name: str, network: str, address: str = "", restart: str = "") -> Container:
     """A container on one node that runs, on a network by its name."""
     engine = lab.engine(number)
-    ipam = EndpointIPAMConfig(ipv4_address=address) if address else None
-    asked = NetworkingConfig(endpoints_config={network: EndpointSettings(ipam_config=ipam)})
-    host = HostConfig(network_mode=network, restart_policy=RestartPolicy(name=restart))
-    made = engine.by_hand.create(
-        ContainerRequest(image="alpine", cmd=("sleep", "100000"), host_config=host, networking_config=asked), name
-    )
+    made = engine.by_hand.create(sleeper(network, address, restart=restart), name)
     lab.run(engine.by_hand.start(made.id))
     return engine.containers.find(name)
 
@@ -59,10 +57,7 @@ def refusal(lab: LabOfEngines, number: int, name: str, network: str, address: st
     return refused.value.status, str(refused.value)
 
 
-def test_containers_on_all_nodes_get_addresses_one_after_the_other(make: Make) -> None:
-    lab = make(2)
-    lab.swarm(1, workers=1)
-    lab.advance(1)
+def test_containers_on_all_nodes_get_addresses_one_after_the_other(lab: LabOfEngines) -> None:
     net = network(lab, "net")
     one, two = start(lab, 2, "one", "net"), start(lab, 1, "two", "net")
     # Each node has an address of its own as well.
@@ -76,10 +71,7 @@ def test_containers_on_all_nodes_get_addresses_one_after_the_other(make: Make) -
     assert first.spec.network_attachment_spec.container_id == one.id
 
 
-def test_a_network_is_in_use_until_the_last_container_has_left(make: Make) -> None:
-    lab = make(2)
-    lab.swarm(1, workers=1)
-    lab.advance(1)
+def test_a_network_is_in_use_until_the_last_container_has_left(lab: LabOfEngines) -> None:
     net = network(lab, "net")
     start(lab, 2, "box", "net")
     control = lab.engine(1).cluster.control()
@@ -90,7 +82,6 @@ def test_a_network_is_in_use_until_the_last_container_has_left(make: Make) -> No
     control.remove_network(net, ACTOR)
     lab.advance(1)
     assert lab.engine(2).overlays.find(net) is None
-    status, text = 0, ""
     with pytest.raises(EngineError) as refused:
         lab.run(lab.engine(2).by_hand.start("box"))
     status, text = refused.value.status, str(refused.value)
@@ -101,10 +92,7 @@ def test_a_network_is_in_use_until_the_last_container_has_left(make: Make) -> No
     )
 
 
-def test_what_cannot_be_had_is_refused_by_the_leader_in_its_words(make: Make) -> None:
-    lab = make(2)
-    lab.swarm(1, workers=1)
-    lab.advance(1)
+def test_what_cannot_be_had_is_refused_by_the_leader_in_its_words(lab: LabOfEngines) -> None:
     network(lab, "closed", attachable=False)
     network(lab, "net", subnet="10.9.0.0/24")
     assert refusal(lab, 2, "aa", "nosuch") == (
@@ -137,10 +125,7 @@ def test_without_a_swarm_there_is_no_such_network(make: Make) -> None:
     assert refusal(lab, 1, "aa", "nosuch") == (404, "network nosuch not found")
 
 
-def test_containers_are_connected_and_disconnected_while_they_run(make: Make) -> None:
-    lab = make(2)
-    lab.swarm(1, workers=1)
-    lab.advance(1)
+def test_containers_are_connected_and_disconnected_while_they_run(lab: LabOfEngines) -> None:
     net = network(lab, "net")
     engine = lab.engine(2)
     start(lab, 2, "box", "bridge")
@@ -166,10 +151,7 @@ def test_containers_are_connected_and_disconnected_while_they_run(make: Make) ->
         engine.connections.disconnect("nosuch", "box", force=True)
 
 
-def test_places_end_with_the_power_of_their_node_and_are_taken_again_by_policy(make: Make) -> None:
-    lab = make(2)
-    lab.swarm(1, workers=1)
-    lab.advance(1)
+def test_places_end_with_the_power_of_their_node_and_are_taken_again_by_policy(lab: LabOfEngines) -> None:
     network(lab, "net")
     start(lab, 2, "gone", "net")
     start(lab, 2, "back", "net", restart="always")
@@ -189,10 +171,7 @@ def test_places_end_with_the_power_of_their_node_and_are_taken_again_by_policy(m
     assert addresses(lab.engine(2).containers.find("back")) == list(again.networks[0].addresses)
 
 
-def test_a_place_is_given_back_when_there_is_a_leader_again(make: Make) -> None:
-    lab = make(2)
-    lab.swarm(1, workers=1)
-    lab.advance(1)
+def test_a_place_is_given_back_when_there_is_a_leader_again(lab: LabOfEngines) -> None:
     network(lab, "net")
     start(lab, 2, "box", "net")
     lab.lab.partition(["node-2"])
@@ -205,10 +184,7 @@ def test_a_place_is_given_back_when_there_is_a_leader_again(make: Make) -> None:
     assert places(lab) == []
 
 
-def test_containers_leave_the_swarms_networks_with_their_node(make: Make) -> None:
-    lab = make(2)
-    lab.swarm(1, workers=1)
-    lab.advance(1)
+def test_containers_leave_the_swarms_networks_with_their_node(lab: LabOfEngines) -> None:
     network(lab, "net")
     start(lab, 2, "box", "net")
     lab.run(lab.engine(2).cluster.leave(force=False))

@@ -198,6 +198,22 @@ def test_promotion_and_demotion_of_the_leader(make: Make) -> None:
     assert not lab.engine(1).cluster.info().control_available
 
 
+def test_a_node_that_is_demoted_soon_after_its_promotion_stays_a_worker(make: Make) -> None:
+    """Its role is still that of a manager until the role manager looks again, seconds after it left the quorum."""
+    lab = make(2)
+    lab.swarm(1, workers=1)
+    role(lab, 2, "manager")
+    for _ in range(20):
+        lab.advance(0.1)
+        if lab.ask(1)[1] == ("ready", "reachable"):
+            break
+    role(lab, 2, "worker")
+    for _ in range(30):
+        lab.advance(0.3)
+        assert lab.ask(1)[1] == ("ready", "")
+        assert not lab.engine(2).cluster.info().control_available
+
+
 def test_a_node_that_was_promoted_while_away_joins_the_quorum_when_it_returns(make: Make) -> None:
     lab = make(2)
     lab.swarm(1, workers=1)

@@ -12,18 +12,11 @@ from swarmlab.journal import Journal, Seal
 from swarmlab.objects import ContainerSpec, ServiceMode, ServiceSpec, Task, TaskSpec
 from swarmlab.objects.container import Mount
 from swarmlab.objects.requests import IPAM, IPAMPool, NetworkCreateRequest
-from swarmlab.objects.run import (
-    ContainerRequest,
-    EndpointIPAMConfig,
-    EndpointSettings,
-    HostConfig,
-    NetworkingConfig,
-    RestartPolicy,
-)
-from swarmlab.objects.service import ReplicatedService
-from swarmlab.objects.service import RestartPolicy as RestartPolicy_
+from swarmlab.objects.run import ContainerRequest
+from swarmlab.objects.service import ReplicatedService, RestartPolicy
 from swarmlab.store import Actor
 
+from .byhand import sleeper
 from .conftest import LabOfEngines
 
 Make = Callable[[int], LabOfEngines]
@@ -33,13 +26,7 @@ def box(engine: DockerEngine) -> str:
     """A container with a volume, on a network where it wants an address."""
     pool = IPAMPool(subnet="10.7.0.0/24")
     engine.networks.create(NetworkCreateRequest(name="net", ipam=IPAM(config=(pool,))))
-    wanted = EndpointSettings(ipam_config=EndpointIPAMConfig(ipv4_address="10.7.0.9"))
-    request = ContainerRequest(
-        image="busybox",
-        cmd=("sleep", "100000"),
-        host_config=HostConfig(binds=("data:/x",), restart_policy=RestartPolicy(name="always")),
-        networking_config=NetworkingConfig(endpoints_config={"net": wanted}),
-    )
+    request = sleeper("net", "10.7.0.9", restart="always", binds=("data:/x",))
     return engine.by_hand.create(request, "box").id
 
 
@@ -109,23 +96,13 @@ def contents(folder: Path) -> list[str]:
     return []
 
 
-def until(lab: LabOfEngines, met: Callable[[], bool]) -> None:
-    """Let time pass until a condition is met. Scripts take real time, of which next to none passes with the virtual."""
-
-    async def wait() -> None:
-        while not met():  # noqa: ASYNC110  (files tell nobody that they were written)
-            await asyncio.sleep(0.001)
-
-    lab.run(wait(), limit=1e7)
-
-
 def tasks(lab: LabOfEngines, *mounts: Mount, command: tuple[str, ...] = ("sleep", "100000")) -> list[Task]:
     """The tasks of a service with two replicas, after some seconds."""
     control = lab.engine(1).cluster.control()
     container = ContainerSpec(image="busybox", command=command, mounts=mounts)
     spec = ServiceSpec(
         name="web",
-        task_template=TaskSpec(container_spec=container, restart_policy=RestartPolicy_(condition="none")),
+        task_template=TaskSpec(container_spec=container, restart_policy=RestartPolicy(condition="none")),
         mode=ServiceMode(replicated=ReplicatedService(replicas=2)),
     )
     service = control.create_service(spec, Actor(engine="node-1"))
@@ -142,11 +119,11 @@ def test_tasks_share_a_volume_and_each_has_its_anonymous_one(make: Make) -> None
     assert {task.state.text for task in tasks(lab, named, anonymous, command=command)} == {"running"}
     folder = engine.volumes.path("data")
 
-    until(lab, lambda: contents(folder) == ["here\n", "here\n"])
+    lab.until(lambda: contents(folder) == ["here\n", "here\n"])
     assert len(engine.volumes.list()) == 3
     control = engine.cluster.control()
     control.remove_service(control.services()[0].id, Actor(engine="node-1"))
-    until(lab, lambda: [volume.id for volume in engine.volumes.list()] == ["data"])
+    lab.until(lambda: [volume.id for volume in engine.volumes.list()] == ["data"])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from swarmlab.engine.executor import INSTANT, REAL_PACE
 from swarmlab.lab import LabError, environment, launch, manage, status
 from swarmlab.lab.client import NotRunningError, ask
 from swarmlab.lab.folder import folder
@@ -381,16 +382,16 @@ def test_containers_take_the_time_of_real_ones_unless_they_shall_be_instant(home
         return facts(home / "a" / "journal.sqlite")["pace"]
 
     manage.up("a", nodes=1)
-    assert pace() == "[0.25, 0.15]"
+    assert pace() == json.dumps(REAL_PACE)
     with pytest.raises(LabError, match="to change its pace stop it: swarmlab down --name a"):
         manage.up("a", instant=True)
     manage.down("a")
     manage.up("a", instant=True)
-    assert pace() == "[0, 0]"
+    assert pace() == json.dumps(INSTANT)
     manage.down("a")
     manage.up("a")
-    assert pace() == "[0, 0]"
+    assert pace() == json.dumps(INSTANT)
     manage.up("a", instant=True)
     manage.down("a")
     manage.up("a", instant=False)
-    assert pace() == "[0.25, 0.15]"
+    assert pace() == json.dumps(REAL_PACE)

@@ -18,12 +18,19 @@ class Probed:
         self.clock = VirtualClock()
         self.code: int | None = 0
         self.text = b""
-        self.statuses: list[str] = []
+        self.told: list[tuple[str, dict[str, str]]] = []
         self.runs: list[int] = []
         self._begun = self.clock.now()
         nanoseconds = {name: value * SECOND for name, value in durations.items()}
         config = HealthConfig(test=("CMD", "check"), retries=retries, **nanoseconds)
-        self.monitor = HealthMonitor(self.clock, config, self._probe, self.statuses.append)
+        self.monitor = HealthMonitor(self.clock, config, self._probe, lambda: None, self._tell)
+
+    def _tell(self, action: str, **attributes: str) -> None:
+        self.told.append((action, attributes))
+
+    @property
+    def statuses(self) -> list[str]:
+        return [action.removeprefix("health_status: ") for action, _ in self.told if action.startswith("health")]
 
     async def _probe(self, command: tuple[str, ...], write: Callable[[bytes], None]) -> int:
         assert command == ("check",)
@@ -130,6 +137,27 @@ def test_the_last_five_results_are_kept_and_long_output_is_cut() -> None:
     monitored(test, interval=1)
 
 
+def test_events_tell_of_each_probe_and_of_each_new_status() -> None:
+    async def test(probed: Probed) -> None:
+        await advance(probed.clock, 1)
+        (created, one), (started, two), (died, three), status = probed.told
+        assert (created, started, died, status) == (
+            "exec_create: check ", "exec_start: check ", "exec_die", ("health_status: healthy", {}),
+        )  # fmt: skip
+        exec_id = one["execID"]
+        assert len(exec_id) == 64
+        assert (two, three) == ({"execID": exec_id}, {"execID": exec_id, "exitCode": "0"})
+        await advance(probed.clock, 1)
+        assert len(probed.told) == 7, "the status is the same"
+        assert probed.told[-1][1]["execID"] != exec_id
+        probed.code = None
+        await advance(probed.clock, 3)
+        assert probed.told[-1][0] == "exec_die"
+        assert probed.told[-1][1]["exitCode"] == "137"
+
+    monitored(test, interval=1, timeout=2)
+
+
 def test_a_probe_that_breaks_is_a_failed_probe() -> None:
     async def main() -> None:
         async def broken(command: tuple[str, ...], write: Callable[[bytes], None]) -> int:
@@ -137,7 +165,7 @@ def test_a_probe_that_breaks_is_a_failed_probe() -> None:
 
         clock = VirtualClock()
         config = HealthConfig(test=("CMD", "check"), interval=SECOND, retries=1)
-        monitor = HealthMonitor(clock, config, broken, lambda status: None)
+        monitor = HealthMonitor(clock, config, broken, lambda: None, lambda action, **_: None)
         monitor.start()
         await advance(clock, 1)
         assert (monitor.log[0].exit_code, monitor.log[0].output) == (-1, "exec: no such thing")

@@ -14,7 +14,7 @@ from swarmlab.engine.byhand import ByHand
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.errors import bad_request, internal
 from swarmlab.engine.images import LocalImages
-from swarmlab.images import Image, LayerError, Reference, check_reference, parse_reference
+from swarmlab.images import Image, LayerError, Reference, check_reference
 from swarmlab.images.dockerfile import DockerfileError
 
 #: So many messages wait for a slow client before the build waits, too.
@@ -103,8 +103,7 @@ def tag_names(tags: Sequence[str]) -> list[Reference]:
     found: dict[Reference, None] = {}
     for tag in filter(None, tags):
         try:
-            check_reference(tag)
-            name = parse_reference(tag)
+            name = check_reference(tag)
         except ValueError as error:
             raise internal(str(error)) from None
         if name.digest:

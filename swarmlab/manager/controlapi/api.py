@@ -11,7 +11,7 @@ from swarmlab.store import Store
 
 
 class ControlAPI(ClusterAPI, NodeAPI, ServiceAPI, TaskAPI, NetworkAPI, BlobAPI):
-    """Every call a manager answers, on the store of its swarm."""
+    """Every call a manager answers, on the store of its swarm. All raise StatusError."""
 
     def __init__(self, store: Store, members: Members, tally: Tally | None = None) -> None:
         """Two that serve the same store may share a tally of its tasks."""

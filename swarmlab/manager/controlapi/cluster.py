@@ -33,7 +33,7 @@ class ClusterAPI:
         actor: Actor,
     ) -> Cluster:
         """Replace the settings; `version` is the one the caller has seen."""
-        _validate(spec)
+        validate_settings(spec)
         try:
             with self.store.transaction(actor) as tx:
                 cluster = self.cluster()
@@ -77,7 +77,8 @@ def _kept(spec: ClusterSpec) -> ClusterSpec:
     )
 
 
-def _validate(spec: ClusterSpec) -> None:
+def validate_settings(spec: ClusterSpec) -> None:
+    """Raise StatusError when a cluster cannot have these settings (SK: manager/controlapi/cluster.go)."""
     expiry = spec.ca_config.node_cert_expiry
     if expiry and expiry < _HOUR:
         raise invalid_argument("minimum certificate expiry time is: 1h0m0s")

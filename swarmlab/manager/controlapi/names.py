@@ -10,7 +10,7 @@ _BLOB_NAME = re.compile(r"[a-zA-Z0-9]+(?:[a-zA-Z0-9-_.]*[a-zA-Z0-9])?")
 
 
 def check_dns_name(name: str) -> None:
-    """The name of a service or network."""
+    """Check the name of a service or network. Raises StatusError."""
     if not name:
         raise invalid_argument("meta: name must be provided")
     if not _DNS_NAME.fullmatch(name):
@@ -20,7 +20,7 @@ def check_dns_name(name: str) -> None:
 
 
 def check_blob_name(name: str) -> None:
-    """The name of a secret or config."""
+    """Check the name of a secret or config. Raises StatusError."""
     if not name:
         raise invalid_argument("name must be provided")
     if len(name) > 64 or not _BLOB_NAME.fullmatch(name):

@@ -1,12 +1,14 @@
 """Validation of service specs, in SwarmKit's order and words (SK: manager/controlapi/service.go)."""
 
 import re
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from swarmlab.manager.controlapi.names import check_dns_name
 from swarmlab.manager.errors import Code, StatusError, invalid_argument
 from swarmlab.objects import EndpointSpec, NodeDescription, ServiceMode, ServiceSpec, Task, TaskSpec, UpdateConfig
 from swarmlab.objects.constraint import ConstraintError, parse
-from swarmlab.objects.container import ConfigReference, ContainerSpec, HealthConfig, SecretReference
+from swarmlab.objects.container import ContainerSpec, FileTarget, HealthConfig
 from swarmlab.objects.node import Platform, Resources
 from swarmlab.objects.service import Limit, Placement, ResourceRequirements, RestartPolicy
 from swarmlab.objects.template import TemplateError, expand_container
@@ -50,8 +52,10 @@ def _validate_task(task: TaskSpec) -> None:
     container = task.container_spec
     if container is None:
         raise invalid_argument("TaskSpec: missing runtime")
-    _validate_secrets(container.secrets)
-    _validate_configs(container.configs)
+    _validate_references("secret", (_Given(r.secret_id, r.secret_name, r.file) for r in container.secrets))
+    _validate_references(
+        "config", (_Given(r.config_id, r.config_name, r.file, r.runtime is not None) for r in container.configs)
+    )
     _validate_container(container)
 
 
@@ -99,42 +103,33 @@ def _validate_placement(placement: Placement | None) -> None:
         raise StatusError(Code.UNKNOWN, str(error)) from None
 
 
-def _validate_secrets(references: tuple[SecretReference, ...]) -> None:
-    targets: dict[str, str] = {}
-    for reference in references:
-        if not reference.secret_id or not reference.secret_name:
-            raise invalid_argument("malformed secret reference")
-        if reference.file is None:
-            raise invalid_argument("malformed secret reference, no target provided")
-        target = reference.file.name
-        if not target:
-            raise invalid_argument("malformed file secret reference, invalid target file name provided")
-        if target in targets:
-            raise invalid_argument(
-                f"secret references '{targets[target]}' and '{reference.secret_name}' "
-                f"have a conflicting target: '{target}'"
-            )
-        targets[target] = reference.secret_name
+class _Given(NamedTuple):
+    """A reference to a config or secret; `elsewhere` when it is not put into a file."""
+
+    id: str
+    name: str
+    file: FileTarget | None
+    elsewhere: bool = False
 
 
-def _validate_configs(references: tuple[ConfigReference, ...]) -> None:
+def _validate_references(kind: str, references: Iterable[_Given]) -> None:
+    """Each names an object and a target, and no target twice."""
     targets: dict[str, str] = {}
     for reference in references:
-        if not reference.config_id or not reference.config_name:
-            raise invalid_argument("malformed config reference")
-        if reference.file is None and reference.runtime is None:
-            raise invalid_argument("malformed config reference, no target provided")
+        if not reference.id or not reference.name:
+            raise invalid_argument(f"malformed {kind} reference")
         if reference.file is None:
-            continue
+            if reference.elsewhere:
+                continue
+            raise invalid_argument(f"malformed {kind} reference, no target provided")
         target = reference.file.name
         if not target:
-            raise invalid_argument("malformed file config reference, invalid target file name provided")
+            raise invalid_argument(f"malformed file {kind} reference, invalid target file name provided")
         if target in targets:
             raise invalid_argument(
-                f"config references '{targets[target]}' and '{reference.config_name}' "
-                f"have a conflicting target: '{target}'"
+                f"{kind} references '{targets[target]}' and '{reference.name}' have a conflicting target: '{target}'"
             )
-        targets[target] = reference.config_name
+        targets[target] = reference.name
 
 
 def _validate_container(spec: ContainerSpec) -> None:

@@ -53,7 +53,7 @@ class Archive:
         if self._lstat(target).kind != "directory":
             raise NotADirectoryError("extraction point is not a directory")
         if self._root.is_read_only(target):
-            what = "mounted volume" if self._root.is_mounted(target) else "container rootfs"
+            what = "mounted volume" if self._root.mounts.hold(target) else "container rootfs"
             raise PermissionError(f"{what} is marked read-only")
         with tarfile.open(fileobj=archive, mode="r:*") as tar:
             for member in tar:
@@ -100,7 +100,7 @@ class Archive:
             if below in NOT_KEPT:
                 continue
             found = self._lstat(below)
-            if self._root.is_mount_point(below):
+            if self._root.mounts.are_at(below):
                 # What is in there is not the container's.
                 yield below, None
             elif found.kind == "directory":

@@ -19,6 +19,7 @@ from swarmlab.runtime.base import (
     ProbeResult,
     Process,
     StartError,
+    Told,
 )
 from swarmlab.runtime.health import HealthMonitor, probe_command
 from swarmlab.runtime.streams import Broadcast, Pipe, no_input
@@ -79,10 +80,11 @@ class VirtualContainer:
         self._waiting: list[str] = []
         self._changed = asyncio.Event()
         self._monitor: HealthMonitor | None = None
+        self._told: Told | None = None
         machine.kill = self._kill_if_running
         machine.report = self._report
         if config.healthcheck is not None and probe_command(config.healthcheck):
-            self._monitor = HealthMonitor(clock, config.healthcheck, self._probe, lambda status: self._notify())
+            self._monitor = HealthMonitor(clock, config.healthcheck, self._probe, self._notify, self._tell)
 
     @property
     def pid(self) -> int:
@@ -171,6 +173,10 @@ class VirtualContainer:
         if self._exit is None:
             raise RuntimeError("the container has not been started")
         return await asyncio.shield(self._exit)
+
+    def watch_health(self, told: Told) -> None:
+        """See `Container.watch_health`."""
+        self._told = told
 
     async def wait_healthy(self) -> bool:
         """See `Container.wait_healthy`."""
@@ -404,6 +410,10 @@ class VirtualContainer:
             write(data)
 
         return await self.exec(command, output)
+
+    def _tell(self, action: str, **attributes: str) -> None:
+        if self._told is not None:
+            self._told(action, **attributes)
 
     def _notify(self) -> None:
         self._changed.set()

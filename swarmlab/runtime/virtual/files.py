@@ -16,7 +16,7 @@ from swarmlab.images import Entry, Image
 from swarmlab.runtime.base import File, Mount
 from swarmlab.runtime.virtual.contents import DIRECTORIES
 from swarmlab.runtime.virtual.inmemory import build, walk
-from swarmlab.runtime.virtual.mounts import BoundFile, Place, empty
+from swarmlab.runtime.virtual.mounts import Mounts, Place, empty
 from swarmlab.runtime.virtual.quota import Quota
 from swarmlab.runtime.virtual.realfiles import Unloading, copy_out, write_extra
 from swarmlab.runtime.virtual.roots import Copy, Roots
@@ -63,25 +63,21 @@ class RootFs:
         #: Makes what is at /proc, which is kept nowhere.
         self.make_proc: Callable[[], FileSystem] = empty
         self._proc: FileSystem | None = None
-        self._mounts = mounts
+        self.mounts = Mounts(mounts)
         #: What is kept elsewhere, the longest path first; those that were exported are in the container's directory.
         self._places: list[Place] = []
-        self._bound: dict[str, BoundFile] = {}
-        for mount in mounts:
-            if mount.source is not None and mount.source.is_file():
-                self._bound[mount.target] = BoundFile(mount.target, mount.source, read_only=mount.read_only)
-            else:
-                self._add(Place(mount.target, mount.source, self._quota, read_only=mount.read_only))
+        for mount in self.mounts.directories():
+            self._add(Place(mount.target, mount.source, self._quota, read_only=mount.read_only))
 
     @property
     def mounted(self) -> Collection[str]:
         """The paths of what the engine puts in or mounts: none of it is the container's own."""
-        return {*self._extra, *(mount.target for mount in self._mounts)}
+        return self.mounts.targets | self._extra.keys()
 
     @property
     def key(self) -> tuple[object, ...] | None:
         """Equal for two containers with the same files (identity apart); None once they may have been changed."""
-        if self._memory is not None or self._copy is not None or self._mounts:
+        if self._memory is not None or self._copy is not None or self.mounts:
             return None
         # Digests, as the key may live longer than the container and its secrets.
         return (self._image.id, *((file.path, hashlib.sha256(file.data).digest()) for file in self._files))
@@ -89,7 +85,7 @@ class RootFs:
     def read(self, path: str) -> bytes:
         """The content of a file. Raises FileNotFoundError, with the path, when there is no such file."""
         path = posixpath.normpath(path)
-        if (bound := self._bound.get(path)) is not None:
+        if (bound := self.mounts.files.get(path)) is not None:
             return bound.read()
         place = self._place(path)
         if place is not None or self._memory is not None:
@@ -139,7 +135,7 @@ class RootFs:
         real = self._outside(path)
         # A link of the container may lead out of it; what goes through bashkit does not.
         inside = real.parent.resolve().is_relative_to(self._outside("/").resolve())
-        if inside and self.is_all_real and not self.is_mounted(path):
+        if inside and self.is_all_real and not self.mounts.hold(path):
             real.parent.mkdir(parents=True, exist_ok=True)
             source.chmod(mode)
             source.replace(real)
@@ -164,7 +160,7 @@ class RootFs:
     def executable(self, path: str) -> bool:
         """Whether a file may be run, as its mode says."""
         path = posixpath.normpath(path)
-        if (bound := self._bound.get(path)) is not None:
+        if (bound := self.mounts.files.get(path)) is not None:
             return bool(bound.source.stat().st_mode & 0o111)
         if self._memory is not None or self._place(path) is not None:
             fs, inner = self.at(path)
@@ -186,7 +182,7 @@ class RootFs:
         else:
             paths = {*self._image.files, *self._extra}
             names = {posixpath.basename(path) for path in paths if posixpath.dirname(path) == directory}
-        names |= {posixpath.basename(path) for path in self._bound if posixpath.dirname(path) == directory}
+        names |= {posixpath.basename(path) for path in self.mounts.files if posixpath.dirname(path) == directory}
         return [posixpath.join(directory, name) for name in sorted(names) if fnmatch.fnmatchcase(name, mask)]
 
     def export(self, path: str) -> Path:
@@ -227,7 +223,7 @@ class RootFs:
                     self._copy = self._roots.copy(self._image, target, self._is_not_the_images)
                     own = {path: file for path, file in self._extra.items() if self._place(path) is None}
                     write_extra(own, target, self._secrets.put)
-                    for path in self._bound:
+                    for path in self.mounts.files:
                         (target / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
                 else:
                     kept = Unloading(
@@ -260,7 +256,7 @@ class RootFs:
 
     def real_mounts(self) -> list[tuple[str, str]]:
         """The directories that are mounted from elsewhere on this machine: (path in the container, path here)."""
-        found = [(mount.target, mount.source) for mount in self._mounts if mount.target not in self._bound]
+        found = [(mount.target, mount.source) for mount in self.mounts.directories()]
         found += [(place.target, place.source) for place in self._places if place.target == SECRETS]
         found += [(path, self._secrets.kept(path)) for path in self._secrets.elsewhere(self._place)]
         return list(dict.fromkeys((target, str(source)) for target, source in found if source is not None))
@@ -274,35 +270,13 @@ class RootFs:
 
     def sync(self) -> None:
         """Carry over what has changed in files that are bound one by one, here or on this machine."""
-        for bound in self._bound.values():
+        for bound in self.mounts.files.values():
             if self._memory is not None or self._place(bound.target) is not None:
                 bound.sync(*self.at(bound.target))
 
-    @property
-    def has_bound_files(self) -> bool:
-        """Whether there is anything to `sync`."""
-        return bool(self._bound)
-
-    def is_mount_point(self, path: str) -> bool:
-        """Whether something is mounted exactly there."""
-        return any(mount.target == path for mount in self._mounts)
-
-    @property
-    def has_mounts(self) -> bool:
-        """Whether anything is mounted at all."""
-        return bool(self._mounts)
-
-    def has_mounts_at(self, path: str) -> bool:
-        """Whether anything is mounted at a path or below it."""
-        return any(f"{mount.target}/".startswith(f"{path.rstrip('/')}/") for mount in self._mounts)
-
-    def is_mounted(self, path: str) -> bool:
-        """Whether a path is at or below something mounted."""
-        return any(path == mount.target or path.startswith(mount.target + "/") for mount in self._mounts)
-
     def is_read_only(self, path: str) -> bool:
         """Whether nothing may be written at a path."""
-        if (bound := self._bound.get(path)) is not None:
+        if (bound := self.mounts.files.get(path)) is not None:
             return bound.read_only
         place = self._place(path)
         return place.read_only if place is not None else self._read_only
@@ -311,25 +285,15 @@ class RootFs:
         """Write files that only this container has; to `changes` they are as they were."""
         for file in files:
             self._extra[file.path] = file
-            if self.is_all_real and not self.is_mounted(file.path):
+            if self.is_all_real and not self.mounts.hold(file.path):
                 fs, inner = self.at(file.path)
                 fs.write_file(inner, file.data)
             elif self._memory is not None:
                 self._memory.write_file(file.path, file.data)
 
     def populate(self) -> None:
-        """Give empty volumes what the image has in their place (MB: daemon/create_unix.go)."""
-        for mount in self._mounts:
-            if not mount.copy or mount.source is None or any(mount.source.iterdir()):
-                continue
-            prefix = mount.target.rstrip("/") + "/"
-            tree = self._image.tree()
-            for path, source in tree.files.items():
-                if path.startswith(prefix):
-                    real = mount.source / path[len(prefix) :]
-                    real.parent.mkdir(parents=True, exist_ok=True)
-                    real.write_bytes(source.read_bytes())
-                    real.chmod(tree.modes.get(path, 0o644))
+        """See `Container.populate`."""
+        self.mounts.populate(self._image)
 
     def start(self) -> None:
         """The container starts: what was in a tmpfs is gone, secrets are there (again)."""
@@ -358,9 +322,7 @@ class RootFs:
         """The file system in memory, made at the first call."""
         if self._memory is None:
             self._memory = build(self._image, self._extra)
-            for mount in self._mounts:
-                folder = posixpath.dirname(mount.target) if mount.target in self._bound else mount.target
-                self._memory.mkdir(folder, recursive=True)
+            self.mounts.make_folders(self._memory)
             self.sync()
         return self._memory
 
@@ -408,7 +370,7 @@ class RootFs:
         """What is not as it was at first, as `Copy.changes` tells it; None when nobody knows but who compares."""
         if self._copy is None:
             return None
-        elsewhere = {mount.target for mount in self._mounts} - self._bound.keys()
+        elsewhere = {mount.target for mount in self.mounts.directories()}
         return self._copy.changes(self._extra, elsewhere | {SECRETS})
 
     def entry(self, path: str) -> Entry | None:
@@ -424,7 +386,7 @@ class RootFs:
         self._memory = None
         self._copy = None
         self._proc = None
-        self._places = [place for place in self._places if self.is_mount_point(place.target)]
+        self._places = [place for place in self._places if self.mounts.are_at(place.target)]
 
     def _place(self, path: str) -> Place | None:
         return next((place for place in self._places if place.holds(path)), None)
@@ -448,10 +410,10 @@ class RootFs:
             self._add(place)
 
     def _is_of_secrets(self, place: Place) -> bool:
-        return place.target == SECRETS and not self.is_mount_point(SECRETS)
+        return place.target == SECRETS and not self.mounts.are_at(SECRETS)
 
     def _is_not_the_images(self, path: str) -> bool:
-        return path in self._extra or path in self._bound or self._place(path) is not None
+        return path in self._extra or path in self.mounts.files or self._place(path) is not None
 
     def _link(self, place: Place) -> None:
         """Let real processes see a mounted directory; one inside another mounted directory they do not see."""
@@ -474,7 +436,7 @@ class RootFs:
             known = walk(self._memory, path)
         else:
             prefix = path.rstrip("/") + "/"
-            all_known = {*self._image.files, *self._extra, *self._bound}
+            all_known = {*self._image.files, *self._extra, *self.mounts.files}
             known = (found for found in all_known if found == path or found.startswith(prefix))
         own = [found for found in known if self._place(found) is None]
         return copy_out(own, path, target, self.read, self._secrets.put)

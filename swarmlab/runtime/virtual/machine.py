@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -55,7 +56,7 @@ class Signals:
     def handle(self, names: Sequence[str], handler: Callable[[str], None]) -> None:
         """Call `handler` with the name (`SIGTERM`) of each of these signals."""
         for name in names:
-            self._handlers[name] = lambda name=name: handler(name)  # type: ignore[misc]
+            self._handlers[name] = partial(handler, name)
 
     def deliver(self, name: str) -> bool:
         """Call the handler of a signal; False when there is none."""

@@ -1,11 +1,14 @@
 """Parts of a container's files that are kept elsewhere: on this machine, or in a file system of their own."""
 
-from collections.abc import Callable
+import posixpath
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from bashkit import FileSystem
 
+from swarmlab.images import Image
+from swarmlab.runtime.base import Mount
 from swarmlab.runtime.virtual.foreignfs import file_system
 from swarmlab.runtime.virtual.quota import Quota
 from swarmlab.runtime.virtual.realtree import RealTree
@@ -121,6 +124,60 @@ class BoundFile:
             self.source.write_bytes(copy)
             found = self.source.stat()
             self._content, self._stamp = copy, (found.st_mtime_ns, found.st_size)
+
+
+class Mounts:
+    """What the engine mounts in a container. Paths are absolute and normal."""
+
+    def __init__(self, mounts: Sequence[Mount]) -> None:
+        self._mounts = mounts
+        #: Where they are.
+        self.targets = frozenset(mount.target for mount in mounts)
+        #: The files of this machine that are mounted alone, by where.
+        self.files = {
+            mount.target: BoundFile(mount.target, mount.source, read_only=mount.read_only)
+            for mount in mounts
+            if mount.source is not None and mount.source.is_file()
+        }
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._mounts)
+
+    def directories(self) -> Iterator[Mount]:
+        """All but single files."""
+        return (mount for mount in self._mounts if mount.target not in self.files)
+
+    def are_at(self, path: str) -> bool:
+        """Whether something is mounted exactly there."""
+        return path in self.targets
+
+    def are_below(self, path: str) -> bool:
+        """Whether anything is mounted there or further down."""
+        return any(f"{target}/".startswith(f"{path.rstrip('/')}/") for target in self.targets)
+
+    def hold(self, path: str) -> bool:
+        """Whether a path is at or in something mounted."""
+        return any(path == target or path.startswith(f"{target}/") for target in self.targets)
+
+    def make_folders(self, fs: FileSystem) -> None:
+        """Make what they are mounted on: a directory, or the one that a single file is in."""
+        for target in self.targets:
+            fs.mkdir(posixpath.dirname(target) if target in self.files else target, recursive=True)
+
+    def populate(self, image: Image) -> None:
+        """Give empty volumes what the image has in their place (MB: daemon/create_unix.go). Raises OSError."""
+        for mount in self._mounts:
+            if not mount.copy or mount.source is None or any(mount.source.iterdir()):
+                continue
+            prefix = mount.target.rstrip("/") + "/"
+            tree = image.tree()
+            for path, source in tree.files.items():
+                if path.startswith(prefix):
+                    real = mount.source / path[len(prefix) :]
+                    real.parent.mkdir(parents=True, exist_ok=True)
+                    real.write_bytes(source.read_bytes())
+                    real.chmod(tree.modes.get(path, 0o644))
 
 
 def _copy(source: FileSystem, target: FileSystem, path: str) -> None:

@@ -163,7 +163,7 @@ class _Rewriter:
         self.origins.append(origin)
 
     def load(self, path: str, at: str = "") -> list[dict[str, Any]]:
-        """The statements of a file, its includes put in their place."""
+        """The statements of a file, its includes put in their place. Raises ConfigError."""
         try:
             text = self._root.read(path).decode("utf-8", "replace")
         except FileNotFoundError:

@@ -62,7 +62,7 @@ def _may_write(root: RootFs, uid: int, path: str) -> bool:
     folder = posixpath.dirname(path)
     while not root.is_directory(folder):
         folder = posixpath.dirname(folder)
-    if root.is_mounted(folder):
+    if root.mounts.hold(folder):
         # A tmpfs is everybody's, and volumes here do not tell their users apart.
         return True
     fs, inner = root.at(folder)

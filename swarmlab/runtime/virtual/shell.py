@@ -64,7 +64,7 @@ class Shell:
         self._bash.mount("/proc", machine.root.proc)
         for name, program in {
             **PROGRAMS,
-            **(MOUNTED if machine.root.has_mounts or machine.root.is_all_real else {}),
+            **(MOUNTED if machine.root.mounts or machine.root.is_all_real else {}),
         }.items():
             if name in OWN and name not in own:
                 continue

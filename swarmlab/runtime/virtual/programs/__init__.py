@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from swarmlab.runtime.virtual.machine import Program
 from swarmlab.runtime.virtual.programs.accounts import addgroup, adduser, useradd
+from swarmlab.runtime.virtual.programs.curl import curl
 from swarmlab.runtime.virtual.programs.faulty import faulty_web
-from swarmlab.runtime.virtual.programs.fetch import curl, wget
 from swarmlab.runtime.virtual.programs.httpd import httpd
 from swarmlab.runtime.virtual.programs.identity import id_
 from swarmlab.runtime.virtual.programs.interfaces import hostname, ifconfig, ip, route
@@ -31,6 +31,7 @@ from swarmlab.runtime.virtual.programs.system import df, free, nproc, ulimit, up
 from swarmlab.runtime.virtual.programs.tail import tail
 from swarmlab.runtime.virtual.programs.top import top
 from swarmlab.runtime.virtual.programs.touch import touch
+from swarmlab.runtime.virtual.programs.wget import wget
 from swarmlab.runtime.virtual.programs.whoami import whoami_echo, whoami_plain
 
 #: Every program that is not the shell's own.

@@ -137,7 +137,7 @@ class _Server:
             # Without the directory, or where nothing may be written, there is none.
             self._machine.root.write(_PID_FILE, b"1\n")
         self._context.ready()
-        if self._machine.root.has_bound_files:
+        if self._machine.root.mounts.files:
             self._machine.background(self._keep_up())
         try:
             return await child.wait()

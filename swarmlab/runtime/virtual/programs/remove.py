@@ -57,7 +57,7 @@ def _remove_empty(root: RootFs, path: str) -> str:
     kind = _kind(root, path)
     if kind != "directory":
         return _ABSENT if kind is None else "Not a directory"
-    if root.is_mount_point(path):
+    if root.mounts.are_at(path):
         return _BUSY
     return "Directory not empty" if _names(root, path) else _remove(root, path, kind)
 
@@ -65,11 +65,11 @@ def _remove_empty(root: RootFs, path: str) -> str:
 def _remove(root: RootFs, path: str, kind: str) -> str:
     """Remove what is at a path and below it; why something could not be, the last reason there was."""
     reason = ""
-    if kind == "directory" and root.has_mounts_at(path):
+    if kind == "directory" and root.mounts.are_below(path):
         for name in _names(root, path):
             below = posixpath.join(path, name)
             reason = _remove(root, below, _kind(root, below) or "file") or reason
-    if reason or root.is_mount_point(path):
+    if reason or root.mounts.are_at(path):
         return reason or _BUSY
     if root.is_read_only(path):
         return _READ_ONLY

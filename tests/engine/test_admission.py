@@ -1,0 +1,65 @@
+from collections.abc import Callable
+
+import pytest
+
+from swarmlab.engine import admission
+from swarmlab.engine.errors import EngineError
+from swarmlab.objects import ClusterSpec
+from swarmlab.objects.cluster import CAConfig
+from swarmlab.objects.requests import InitRequest, JoinRequest
+
+from .conftest import LabOfEngines
+
+Make = Callable[[int], LabOfEngines]
+OWN = "127.0.0.1"
+_HOUR = 3_600_000_000_000
+
+
+def test_an_init_request_gets_its_defaults() -> None:
+    request, member = admission.of_init(InitRequest(auto_lock_managers=True), OWN)
+    assert request.data_path_port == 4789
+    assert request.spec.encryption_config.auto_lock_managers
+    assert (member.listen_addr, member.advertise_addr, member.manager) == ("0.0.0.0:2377", "127.0.0.1:2377", True)
+
+
+@pytest.mark.parametrize(
+    ("address", "advertised"),
+    [("10.0.0.9", "10.0.0.9:2400"), ("10.0.0.9:1", "10.0.0.9:1"), ("[fe80::9]:1", "[fe80::9]:1")],
+)
+def test_the_port_to_advertise_is_the_one_listened_on_unless_given(address: str, advertised: str) -> None:
+    listening = "0.0.0.0:2400"
+    _, made = admission.of_init(InitRequest(listen_addr=listening, advertise_addr=address), OWN)
+    joining = JoinRequest(listen_addr=listening, advertise_addr=address, remote_addrs=("10.0.0.1:2377",))
+    assert made.advertise_addr == admission.of_join(joining, OWN).advertise_addr == advertised
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "message"),
+    [
+        (JoinRequest(), 400, "at least 1 RemoteAddr is required to join"),
+        (
+            JoinRequest(listen_addr="nowhere", remote_addrs=("10.0.0.1:2377",)),
+            400,
+            "listen address must be an IP address or network interface (with optional port number)",
+        ),
+        (JoinRequest(join_token="SWMTKN-1-x", remote_addrs=("10.0.0.1:2377",)), 500, "invalid join token"),
+    ],
+)
+def test_a_join_request_that_cannot_be_met_is_refused(request_: JoinRequest, status: int, message: str) -> None:
+    with pytest.raises(EngineError) as refused:
+        admission.check_join(request_, OWN)
+    assert (refused.value.status, str(refused.value)) == (status, message)
+
+
+def test_a_swarm_is_made_with_the_default_settings_when_those_asked_for_cannot_be(make: Make) -> None:
+    lab = make(1)
+    spec = ClusterSpec(ca_config=CAConfig(node_cert_expiry=600_000_000_000))
+    with pytest.raises(EngineError) as refused:
+        lab.run(lab.engine(1).cluster.init(InitRequest(spec=spec, auto_lock_managers=True)))
+    assert (refused.value.status, str(refused.value)) == (
+        500,
+        "error updating cluster settings: rpc error: code = InvalidArgument desc = minimum certificate expiry time is: "
+        "1h0m0s",
+    )
+    made = lab.engine(1).cluster.control().cluster().spec
+    assert (made.ca_config.node_cert_expiry, made.encryption_config.auto_lock_managers) == (90 * 24 * _HOUR, True)
