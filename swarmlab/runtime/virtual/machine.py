@@ -131,8 +131,8 @@ class Machine:
 
     @property
     def is_busybox(self) -> bool:
-        """Whether the image's tools are BusyBox's: those that have them have no bash."""
-        return "bash" in self.absent
+        """Whether the image's tools are BusyBox's: those that have them have no bash, or no apt-get at least."""
+        return not {"bash", "apt-get"}.isdisjoint(self.absent)
 
     @property
     def sandbox(self) -> Sandbox:
