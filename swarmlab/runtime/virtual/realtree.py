@@ -10,6 +10,7 @@ from pathlib import Path
 from swarmlab.runtime.virtual.foreignfs import Stat
 from swarmlab.runtime.virtual.quota import Quota
 
+#: Larger files are nothing to read into memory at once.
 _MAX_READ = 64 << 20
 
 
@@ -139,7 +140,7 @@ class RealTree:
             raise OSError(errno.EROFS, "")
         self._quota.take(self._root, len(data))
         self._own(real)
-        descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how, 0o644)
+        descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | how, 0o644)
         try:
             view = memoryview(data)
             while view:

@@ -198,7 +198,7 @@ class _Archives:
         if not isinstance(content, Slice) or not hasattr(os, "pread"):
             return content.read_bytes()
         if content.path not in self._open:
-            self._open[content.path] = os.open(content.path, os.O_RDONLY | os.O_CLOEXEC)
+            self._open[content.path] = os.open(content.path, os.O_RDONLY)
         return os.pread(self._open[content.path], content.size, content.offset)
 
     def runs_on_a_processor(self, content: Content) -> bool:
@@ -210,7 +210,7 @@ class _Archives:
 
 def _write(real: str, data: bytes, mode: int) -> tuple[int, int]:
     """Make a file; its stamp."""
-    descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         view = memoryview(data)
         while view:
