@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
 
 from swarmlab.lab import launch
+from tests import distribution
 from tests.official import watch
 
 
@@ -31,3 +33,16 @@ def _answers_follow_the_definitions(problem_file: Path) -> Iterator[None]:
     problems = problem_file.read_text().splitlines()
     os.truncate(problem_file, 0)
     assert not problems, "answers that Docker's definitions do not allow:\n" + "\n".join(dict.fromkeys(problems))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> distribution.Distribution:
+    """Whoever runs the suite with others gets whole parts of it."""
+    config.option.loadscopereorder = False
+    return distribution.Distribution(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The parts that take longest begin first, where there are others to do the rest meanwhile."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=distribution.rank)

@@ -104,6 +104,8 @@ class ContainerController:
         self._configs = configs
         self._waiter: asyncio.Task[None] | None = None
         self._killed_by_health = False
+        #: Its start has waited for its end already: nobody sees such a task RUNNING.
+        self._end_noticed = False
         #: Done when the step in progress shall be given up.
         self._interrupt: asyncio.Future[None] | None = None
         known = self._containers.of_task(task.id)
@@ -238,6 +240,7 @@ class ContainerController:
         if code:
             reason = ": dockerexec: unhealthy container" if unhealthy else ""
             raise TaskError(f"task: non-zero exit ({code}){reason}", code)
+        self._end_noticed = True
 
     async def _wait(self, ended: Callable[[TaskError | None], None]) -> None:
         try:
@@ -264,7 +267,8 @@ class ContainerController:
             ended(TaskError("dockerexec: container destroyed"))
             return
         self._deactivate()
-        await self._executor.clock.sleep(self._executor.pace.end)
+        if not self._end_noticed:
+            await self._executor.clock.sleep(self._executor.pace.end)
         reason = ": dockerexec: unhealthy container" if self._killed_by_health else ""
         ended(TaskError(f"task: non-zero exit ({code}){reason}", code) if code else None)
 

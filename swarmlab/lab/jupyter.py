@@ -82,7 +82,7 @@ def serve(
     with log.open("wb") as output:
         # A session of its own: Ctrl-C reaches this process only, which then ends JupyterLab in order.
         process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab"],
+            [sys.executable, "-m", "swarmlab.lab.jupyter_process"],
             env=dict(environ),
             cwd=notebooks,
             stdin=subprocess.DEVNULL,

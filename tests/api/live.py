@@ -151,6 +151,11 @@ class Live:
     def inspect(self, name: str = "box") -> Any:
         return self.client("GET", f"/containers/{name}/json").json
 
+    def status(self, name: str = "box") -> tuple[str, int]:
+        """The state of a container and its exit code."""
+        state = self.inspect(name)["State"]
+        return state["Status"], state["ExitCode"]
+
     def pass_until(self, action: str, seconds: float) -> None:
         """Let time pass, in steps, until something has happened; it must, within `seconds`."""
 

@@ -16,7 +16,7 @@ from .conftest import ClientLab
 _STACK = """\
 version: "3.8"
 services:
-  web: {image: "alpine:latest", command: [sleep, "1000"], deploy: {replicas: 1}}
+  web: {image: "alpine:latest", command: [sleep, "1000"], stop_grace_period: 0s, deploy: {replicas: 1}}
 """
 
 
@@ -118,6 +118,8 @@ STACK = (
     fails("docker stack ps nosuch", "nothing found in stack: nosuch"),
     Row("docker stack rm app", "(?s)Removing service app_web\nRemoving network app_default"),
     Row("docker stack rm nosuch 2>&1", "Nothing found in stack: nosuch"),
+    # The node has the network until the task's container has ended, if that had begun.
+    Row("while docker network ls --format '{{.Name}}' | grep -qx app_default; do sleep 0.1; done", "^$"),
 )
 
 CONFIG = (
@@ -184,8 +186,9 @@ CONTAINER = (
     fails("docker container run --rm alpine nosuch", "(?s)docker: .*executable file not found.*", 127),
     Row("docker container create --name idle alpine sleep 1000", _HASH),
     fails("docker container create --pull never nosuch", "(?s).*No such image: nosuch:latest.*"),
-    Row("docker container ls --filter name=box --format '{{.Names}} {{.State}}'", "box running"),
-    Row("docker container ls --all --size --filter name=idle --format '{{.Names}} {{.Status}}'", "idle Created"),
+    # By the whole name: the 25 letters and figures at the end of a task container's may have a box among them.
+    Row("docker container ls --filter 'name=^box$' --format '{{.Names}} {{.State}}'", "box running"),
+    Row("docker container ls --all --size --filter 'name=^idle$' --format '{{.Names}} {{.Status}}'", "idle Created"),
     fails("docker container ls --filter bogus=1", f"{_DAEMON}[Ii]nvalid filter 'bogus'"),
     Row("docker container inspect box --format '{{.State.Status}}'", "running"),
     fails("docker container inspect nosuch", f"(Error: No such container: nosuch|{_DAEMON}No such container: nosuch)"),

@@ -15,6 +15,8 @@ from swarmlab.manager import StatusError
 from swarmlab.objects import Node
 from swarmlab.objects.requests import InitRequest, JoinRequest
 
+from .net import Net
+
 T = TypeVar("T")
 _STEP = 0.05
 
@@ -157,3 +159,10 @@ def make(tmp_path: Path) -> Iterator[Callable[..., LabOfEngines]]:
     yield start
     for lab in labs:
         lab.close()
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Iterator[Net]:
+    made = Net(tmp_path)
+    yield made
+    made.close()

@@ -6,6 +6,7 @@ import pytest
 
 from swarmlab.engine.executor import REAL_PACE
 from swarmlab.objects import ContainerSpec, ServiceMode, ServiceSpec, TaskSpec
+from swarmlab.objects.container import HealthConfig
 from swarmlab.objects.service import ReplicatedService, RestartPolicy
 from swarmlab.store import Actor
 
@@ -16,11 +17,14 @@ Make = Callable[[int], LabOfEngines]
 _TICK = 0.01
 
 
-def entered(lab: LabOfEngines, replicas: int, *command: str) -> list[dict[str, float]]:
+def entered(
+    lab: LabOfEngines, replicas: int, *command: str, health: HealthConfig | None = None
+) -> list[dict[str, float]]:
     """When (seconds since its container began to be set up) each task of a new service entered each state."""
     control = lab.engine(1).cluster.control()
     template = TaskSpec(
-        container_spec=ContainerSpec(image="busybox", command=command), restart_policy=RestartPolicy(condition="none")
+        container_spec=ContainerSpec(image="busybox", command=command, healthcheck=health),
+        restart_policy=RestartPolicy(condition="none"),
     )
     mode = ServiceMode(replicated=ReplicatedService(replicas=replicas))
     control.create_service(ServiceSpec(name="s", task_template=template, mode=mode), Actor(engine="node-1"))
@@ -47,3 +51,12 @@ def test_an_engine_notices_a_moment_later_that_a_program_ended(make: Make) -> No
     lab.swarm(1)
     (times,) = entered(lab, 1, "sleep", "1")
     assert times["complete"] - times["running"] == pytest.approx(1 + REAL_PACE.end, abs=3 * _TICK)
+
+
+def test_an_end_that_a_start_waited_for_is_not_noticed_twice(make: Make) -> None:
+    """What ends before it was ever healthy, without a mistake, is complete as soon as it counts as started."""
+    lab = make(1)
+    lab.swarm(1)
+    probe = HealthConfig(test=("CMD", "false"), interval=int(100e9))
+    (times,) = entered(lab, 1, "sleep", "1", health=probe)
+    assert times["complete"] == pytest.approx(REAL_PACE.start + 1, abs=3 * _TICK)

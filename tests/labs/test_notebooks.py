@@ -30,7 +30,7 @@ NAMES = stems()
 SOLVED = [name for name in NAMES if has_solution(source(name))]
 
 #: So many solved notebooks run side by side.
-AT_A_TIME = 5
+AT_A_TIME = 4
 
 #: Notebooks that are run with other values than the book's, too; others would only take time.
 SEEDED = ("B1-routing-mesh", "B6-configs")
@@ -214,7 +214,10 @@ def play(home: Path, name: str, seed: int = BOOK) -> "subprocess.CompletedProces
         "SWARMLAB_LAB": f"solved-{name.partition('-')[0].lower()}-{seed}",
         "PATH": os.pathsep.join((str(commands), os.environ["PATH"])),
         "JUPYTER_PLATFORM_DIRS": "1",
+        # Other plugins of pytest, and what notebooks' format brings along, take two seconds of each process.
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
+    plugins = ("no:cacheprovider", "tests.support.quick_schemas", "nbval.plugin", "pytest_timeout")
     stored = SOLUTIONS / f"{name}.ipynb"
     if seed != BOOK:
         stored = home / f"{name}-{seed}.ipynb"
@@ -225,8 +228,10 @@ def play(home: Path, name: str, seed: int = BOOK) -> "subprocess.CompletedProces
     try:
         return subprocess.run(
             [
-                *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "filterwarnings=", "--timeout=280"),
+                *(sys.executable, "-m", "pytest", *(f"-p{plugin}" for plugin in plugins)),
+                *("-o", "filterwarnings=", "--timeout=280"),
                 *("--nbval" if seed == BOOK else "--nbval-lax", "--nbval-cell-timeout=120"),
+                "--nbval-kernel-startup-timeout=120",
                 *("--nbval-sanitize-with", SOLUTIONS / "sanitize.cfg", stored),
             ],
             env=variables, capture_output=True, text=True, check=False,

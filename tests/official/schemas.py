@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft7Validator
+from tests.support.quick_schemas import Draft7Validator
 
 from . import deviations
 
