@@ -13,6 +13,7 @@ _BUSYBOX = tuple(
         (rb"^rmdir: failed to remove ('[^\n]*'): ", rb"rmdir: \1: "),
         (rb"^mkdir: cannot create directory ('[^\n]*'): ", rb"mkdir: can't create directory \1: "),
         (rb"^touch: cannot touch '([^\n]*)': ", rb"touch: \1: "),
+        (rb"^cp: cannot copy '[^\n]*': (No space left on device)$", rb"cp: write error: \1"),
         (rb"^cp: cannot (?:copy|stat) ('[^\n]*'): ", rb"cp: can't stat \1: "),
         (rb"^mv: cannot (?:move|stat) ('[^\n]*'): ", rb"mv: can't rename \1: "),
         (rb"^(chmod|chown): cannot access '([^\n]*)': ", rb"\1: \2: "),
