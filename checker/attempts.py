@@ -177,7 +177,10 @@ def with_answer(record: Record, exercise: Exercise, step: str, chosen: Sequence[
     questions = [c for c in found.conditions if isinstance(c, Answer)] if found is not None else []
     if not questions:
         raise ValueError(f"{exercise.id} has no question {step!r}")
-    for key in chosen:
-        if not any(key in question.statements for question in questions):
-            raise ValueError(f"question {step!r} has no statement {key!r}")
-    return msgspec.structs.replace(record, answers={**record.answers, step: tuple(chosen)})
+    known = {key.lower(): key for question in questions for key in question.statements}
+    # `A, c` is `a c`.
+    keys = [key for text in chosen for key in re.split(r"[\s,;]+", text) if key]
+    for key in keys:
+        if key.lower() not in known:
+            raise ValueError(f"question {step!r} has no statement {key!r} (there are {', '.join(known.values())})")
+    return msgspec.structs.replace(record, answers={**record.answers, step: tuple(known[key.lower()] for key in keys)})

@@ -11,7 +11,7 @@ import typer
 from checker.attempts import Attempts
 from checker.cli_common import Exit, JournalFile, Name, fail, telling, write
 from checker.exercise import available, load
-from checker.gradeall import differences, gradebook
+from checker.gradeall import comparable, differences, gradebook
 from checker.gradeall import grade_all as grade_folder
 from checker.handin import grade_kept
 from checker.record import SCHEMA, grade_record
@@ -93,7 +93,7 @@ def grade_all(
         if records is not None:
             write(json.dumps({one.file: one.record for one in graded}, indent=2) + "\n", records)
     for one in graded:
-        before = one.handed_in if old is None else old.get(one.file)
+        before = one.handed_in if old is None else comparable(old.get(one.file))
         if one.record is not None and before is not None:
             for line in differences(before, one.record):
                 typer.echo(f"{one.file}: {line}", err=True)
@@ -107,6 +107,7 @@ def record(
     host: Annotated[str | None, typer.Option("--host", "-H", help="A manager. [default: $DOCKER_HOST]")] = None,
     every: Annotated[float, typer.Option(min=0.1, help="Look so often at least, in seconds.")] = 1.0,
     seconds: Annotated[float | None, typer.Option("--for", help="End after so many seconds.")] = None,
+    ports: Annotated[bool, typer.Option(help="Open published ports all the time, to tell whether they answer.")] = True,
 ) -> None:
     """Write down what happens on a real engine, to be checked with --journal."""
     from checker.recorder import RecorderError
@@ -114,7 +115,9 @@ def record(
 
     with telling():
         try:
-            record_engine(file, host=host, every=every, seconds=seconds, say=lambda text: typer.echo(text, err=True))
+            record_engine(
+                file, host=host, every=every, seconds=seconds, say=lambda text: typer.echo(text, err=True), ports=ports
+            )
         except RecorderError as error:
             fail(error)
 

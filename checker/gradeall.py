@@ -7,10 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import msgspec
+
 from checker.document import DocumentError
 from checker.exercise import UnknownExerciseError, VariableError, available
 from checker.handin import grade_kept
-from checker.record import grade_record
+from checker.record import SCHEMA, grade_record
 from checker.source import NoJournalError
 from checker.submission import SubmissionError, unpack
 
@@ -18,12 +20,33 @@ from checker.submission import SubmissionError, unpack
 SUFFIX = ".zip"
 
 
+class EarnedStep(msgspec.Struct, frozen=True):
+    """The points of a step in a record."""
+
+    id: str
+    points: int | float
+
+
+class EarnedExercise(msgspec.Struct, frozen=True):
+    """The steps of an exercise in a record."""
+
+    exercise: str
+    steps: tuple[EarnedStep, ...]
+
+
+class Earned(msgspec.Struct, frozen=True):
+    """What is compared of two records."""
+
+    schema: int
+    exercises: tuple[EarnedExercise, ...]
+
+
 class Graded(NamedTuple):
     """One submission: its file's name, its new record and the one it came with; or why it could not be graded."""
 
     file: str
     record: dict[str, Any] | None
-    handed_in: dict[str, Any] | None
+    handed_in: Earned | None
     error: str = ""
 
 
@@ -59,6 +82,7 @@ def _result(future: "Future[Graded]", file: Path, exercises: Sequence[str]) -> G
 
 def grade_file(file: Path, exercises: Sequence[str] = ()) -> Graded:
     """Grade one submission: every exercise, or these."""
+    name = ""
     try:
         with TemporaryDirectory() as name:
             folder = Path(name)
@@ -66,9 +90,10 @@ def grade_file(file: Path, exercises: Sequence[str] = ()) -> Graded:
             journal = folder / "journal.sqlite"
             graded = grade_kept(journal, exercises or tuple(available()))
             record = grade_record(graded.attempts, graded.results, engine=graded.engine, learner=manifest.learner)
-            return Graded(file.name, record, handed_in)
+            return Graded(file.name, record, comparable(handed_in))
     except (SubmissionError, NoJournalError, VariableError, DocumentError) as error:
-        return Graded(file.name, None, None, str(error))
+        # Where it was unpacked is nobody's business, and different each time.
+        return Graded(file.name, None, None, str(error).replace(f"{name}/", ""))
     except Exception as error:  # One file must not stop the others, whatever is wrong with it.
         return Graded(file.name, None, None, f"could not be graded: {type(error).__name__}: {error}")
 
@@ -99,13 +124,22 @@ def gradebook(graded: Sequence[Graded]) -> list[dict[str, Any]]:
     return rows
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
+def comparable(record: Any) -> Earned | None:
+    """What somebody else's record says of points; None when it is no record, or one of another layout."""
+    try:
+        found = msgspec.convert(record, Earned)
+    except (msgspec.ValidationError, RecursionError):
+        return None
+    return found if found.schema == SCHEMA else None
+
+
+def differences(old: Earned, new: dict[str, Any]) -> Iterator[str]:
     """What two records of one submission do not agree about, a line for each step."""
-    before = {(e["exercise"], s["id"]): s for e in old["exercises"] for s in e["steps"]}
+    before = {(e.exercise, s.id): s.points for e in old.exercises for s in e.steps}
     for exercise in new["exercises"]:
         for step in exercise["steps"]:
             was = before.get((exercise["exercise"], step["id"]))
-            if was is not None and was["points"] != step["points"]:
+            if was is not None and was != step["points"]:
                 found = [c["found"] for c in step["conditions"] if not c["met"]]
                 reason = f" ({found[0]})" if found else ""
-                yield f"{exercise['exercise']} {step['id']}: {was['points']} -> {step['points']}{reason}"
+                yield f"{exercise['exercise']} {step['id']}: {was} -> {step['points']}{reason}"

@@ -10,11 +10,12 @@ from checker.conditions import AnyCondition, Finding, Observer
 from checker.conditions.answer import AnswerObserver
 from checker.conditions.probe import Probe, ProbeObserver, Prober
 from checker.exercise import Exercise, Step
+from checker.facts.base import NotRecordedError
 from checker.history import BEGINNING, History, Marker
 from checker.reads import Read
 from checker.result import Result, StepResult, Verdict
-from checker.world import Swarm
-from swarmlab.journal.reader import Entry
+from checker.world import NO_PORTS, Swarm
+from swarmlab.journal.reader import ChangeRecord, Entry
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -118,6 +119,9 @@ class _Guard:
             return None
 
     def _fail(self, error: Exception) -> None:
+        if isinstance(error, NotRecordedError):
+            self._give_up(str(error))
+            return
         _log.exception("grading a condition failed")
         self._give_up(f"grader error, not your fault: {type(error).__name__}: {error}")
 
@@ -245,10 +249,11 @@ def grade_attempts(attempts: Sequence[Attempt], history: History | None) -> list
             group.before(entry, swarms, membership)
         scope, changes = entry.scope, entry.changes
         if scope.startswith(_ENGINE):
-            _follow(entry, membership)
-            # Containers belong to the swarm that their engine is in.
-            scope = membership.get(scope.removeprefix(_ENGINE), "")
-            changes = tuple(change for change in changes if change.kind == "container")
+            engine = scope.removeprefix(_ENGINE)
+            _follow(entry, membership, swarms)
+            # Containers and ports belong to the swarm that their engine is in.
+            scope = membership.get(engine, "")
+            changes = tuple(_of_engine(engine, change) for change in changes if change.kind in {"container", "port"})
             if not changes or scope not in swarms:
                 continue
         swarm = swarms.get(scope)
@@ -257,6 +262,8 @@ def grade_attempts(attempts: Sequence[Attempt], history: History | None) -> list
             for group in groups:
                 group.appears(scope, swarm)
         swarm.at, swarm.by_client = entry.at, not entry.actor.get("loop")
+        known = history is not None and history.ports_from is not None and entry.seq >= history.ports_from
+        swarm.ports_unknown = "" if known else NO_PORTS
         keys = {key for change in changes for key in swarm.apply(change)}
         for group in groups:
             group.changed(scope, keys)
@@ -273,9 +280,16 @@ def grade(attempt: Attempt | Exercise, history: History | None) -> Result:
     return grade_attempts([whole], history)[0]
 
 
-def _follow(entry: Entry, membership: dict[str, str]) -> None:
+def _follow(entry: Entry, membership: dict[str, str], swarms: Mapping[str, Swarm]) -> None:
     """Keep track of which swarm each engine is in; an engine that is in none can be asked about none."""
     for change in entry.changes:
         if change.kind == "engine" and change.new is not None:
-            member = change.new.get("Membership") or {}
-            membership[change.new["Name"]] = member.get("Swarm", "")
+            name, member = change.new["Name"], change.new.get("Membership") or {}
+            before, membership[name] = membership.get(name, ""), member.get("Swarm", "")
+            if before in swarms and before != membership[name]:
+                swarms[before].leaves(name)
+
+
+def _of_engine(engine: str, change: ChangeRecord) -> ChangeRecord:
+    """A change as the swarm's: ports of different engines have the same numbers."""
+    return change._replace(id=f"{engine}/{change.id}") if change.kind == "port" else change

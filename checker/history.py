@@ -9,6 +9,7 @@ import msgspec
 from checker.reads import Read, recognise
 from checker.source import NoJournalError
 from swarmlab.journal.reader import Entry, JournalReader, RequestRecord
+from swarmlab.journal.schema import PORTS_FROM
 
 #: The layout of journals that this checker reads.
 _FORMAT = "1"
@@ -55,6 +56,8 @@ class History:
         self.id = facts.get("id", "")
         #: What was recorded, when this is the journal of a real engine; None for a lab's own.
         self.recorded = facts.get(RECORDED)
+        #: From which transaction on it tells of published ports, if it does.
+        self.ports_from = int(facts[PORTS_FROM]) if facts.get(PORTS_FROM, "").isdecimal() else None
         self._reads: dict[Marker, list[Read]] = {}
 
     def __enter__(self) -> "History":

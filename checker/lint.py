@@ -1,11 +1,14 @@
 """Finding mistakes in exercise files before learners do."""
 
+import re
 from collections.abc import Iterator
 
 from checker.document import Document, DocumentError
 from checker.exercise import Exercise, VariableError, parse
 from checker.grader import grade
 
+#: A command between backquotes.
+_COMMAND = re.compile("`(docker [^`]+)`")
 #: So many words has a command with its sub-command.
 _NAME = 3
 
@@ -39,7 +42,10 @@ def _leaks(exercise: Exercise, document: Document) -> Iterator[DocumentError]:
         # `docker node ls` is the name of a command; with arguments it is an answer.
         answers = [line for line in lines if line.startswith("docker ") and len(line.split()) > _NAME]
         for path, text in texts.items():
-            if any(answer in " ".join(text.split()) for answer in answers):
+            plain = " ".join(text.split())
+            # The beginning of a line with its options gives it away as well.
+            told = [command for command in _COMMAND.findall(plain) if len(command.split()) > _NAME]
+            if any(answer in plain or answer.startswith(tuple(told)) for answer in answers):
                 yield document.error(path, f"step {step.id!r}: this gives the solution away; only the second hint may")
 
 

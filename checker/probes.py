@@ -15,6 +15,7 @@ import requests
 from docker.errors import APIError, DockerException
 
 from checker.conditions.probe import Exec, File, Http, Outcome, Probe, What
+from checker.doorbell import published_addresses
 from checker.reads import CHECKER
 
 #: Seconds for one answer, the number of tries, and the seconds between them.
@@ -54,21 +55,7 @@ def lab_access(lab: str | None = None) -> Access:
 def engines_access(endpoints: Sequence[str]) -> Access:
     """That of engines, the first of which is a manager. Raises DockerException, requests.RequestException."""
     with closing(_client(endpoints[0])) as client:
-        nodes = {node["ID"]: node for node in client.nodes() if node["Status"]["State"] == "ready"}
-        published: dict[int, dict[str, str]] = {}
-        for service in client.services():
-            tasks = client.tasks(filters={"service": service["ID"], "desired-state": "running"})
-            here = {task.get("NodeID") for task in tasks}
-            for port in service.get("Endpoint", {}).get("Ports", []):
-                on = here & set(nodes) if port.get("PublishMode") == "host" else nodes
-                for node in (nodes[node] for node in on if port.get("PublishedPort")):
-                    # A leader that is alone may know itself by no address but that of its manager.
-                    host = node["Status"]["Addr"]
-                    if host == "0.0.0.0":  # noqa: S104  (what the engine says, not what we listen at)
-                        host = node["ManagerStatus"]["Addr"].rpartition(":")[0]
-                    name = node["Description"]["Hostname"]
-                    published.setdefault(port["PublishedPort"], {})[name] = f"{host}:{port['PublishedPort']}"
-    return Access(published, endpoints)
+        return Access(published_addresses(client.nodes(), client.services(), client.tasks()), endpoints)
 
 
 class Prober:

@@ -21,9 +21,10 @@ import requests
 from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env
 
+from checker.doorbell import Addresses, Doorbell, Heard, published_addresses
 from checker.history import RECORDED
 from swarmlab.journal.chain import begin_chain, link
-from swarmlab.journal.schema import FORMAT, SCHEMA
+from swarmlab.journal.schema import FORMAT, PORTS_FROM, SCHEMA
 
 Fields = dict[str, Any]
 #: SwarmKit's numbers of the states of tasks, as journals have them (api/types.proto).
@@ -36,6 +37,7 @@ _NO_MANAGER = {503, 406}
 #: How long an engine may take to answer, in seconds; a stream of events that is silent for longer is begun anew.
 _PATIENCE = 60
 _ALWAYS_NEW = {"Version", "UpdatedAt"}
+_PORT = "port"
 
 
 class RecorderError(Exception):
@@ -71,6 +73,18 @@ class Recorder:
         self._index = self._seq
         self._at = 0
         self._known: dict[str, dict[tuple[str, str], Fields]] = {}
+        #: Where ports are published, as of the last look.
+        self.addresses: Addresses = {}
+        self._scope = ""
+        self._doors: set[str] = set()
+
+    def tells_of_ports(self) -> None:
+        """From now on it is told which ports answer; what was told before, by an earlier recorder, is old."""
+        self._db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (PORTS_FROM, str(self._seq + 1)))
+        for (scope,) in self._db.execute("SELECT DISTINCT scope FROM commits").fetchall():
+            old = [key for key in self._fold(scope) if key[0] == _PORT]
+            if old:
+                self._write(scope, time.time_ns(), [["d", *key] for key in old])
 
     def close(self) -> None:
         """Close the file."""
@@ -82,7 +96,10 @@ class Recorder:
         if found is None:
             return 0
         scope, objects = found
-        known = self._known.setdefault(scope, self._fold(scope))
+        self._scope = scope
+        known = self._known.get(scope)
+        if known is None:
+            known = {key: fields for key, fields in self._fold(scope).items() if key[0] != _PORT}
         changes: list[list[Any]] = []
         for (kind, object_id), fields in objects.items():
             old = known.get((kind, object_id))
@@ -91,10 +108,22 @@ class Recorder:
             elif changed := _difference(old, fields):
                 changes.append(["u", kind, object_id, changed])
         changes += [["d", *key] for key in known if key not in objects]
+        there = {_door(node, port) for port, nodes in self.addresses.items() for node in nodes}
+        changes += [["d", _PORT, door] for door in sorted(self._doors - there)]
+        self._doors &= there
+        self._known[scope] = objects
         if changes:
             self._write(scope, now, changes)
-            self._known[scope] = objects
         return len(changes)
+
+    def heard(self, heard: Heard) -> None:
+        """Write down how a published port answers, while it is one."""
+        door = _door(heard.node, heard.port)
+        if heard.node not in self.addresses.get(heard.port, {}):
+            return
+        fields = {"ID": door, "Answers": heard.answers, "Why": heard.why}
+        self._write(self._scope, heard.at, [["u" if door in self._doors else "c", _PORT, door, fields]])
+        self._doors.add(door)
 
     def removed(self, event: Mapping[str, Any]) -> int:
         """Write down what an event says was removed; return how many changes that is.
@@ -128,10 +157,12 @@ class Recorder:
         """The swarm's id and all its objects; None when the engine is no manager now."""
         try:
             cluster = self._client.inspect_swarm()
+            nodes, services, tasks = self._client.nodes(), self._client.services(), self._client.tasks()
+            self.addresses = published_addresses(nodes, services, tasks)
             parts = {
-                "node": map(_node, self._client.nodes()),
-                "service": map(dict, self._client.services()),
-                "task": map(_task, self._client.tasks()),
+                "node": map(_node, nodes),
+                "service": map(dict, services),
+                "task": map(_task, tasks),
                 "network": (_network(n) for n in self._client.networks() if n.get("Scope") == "swarm"),
                 "config": map(_blob, self._client.configs()),
                 "secret": map(_blob, self._client.secrets()),
@@ -158,8 +189,18 @@ class Recorder:
         return {key: {k: v for k, v in fields.items() if v is not None} for key, fields in known.items()}
 
 
-def record(file: Path, *, host: str | None, every: float, seconds: float | None, say: Callable[[str], None]) -> None:
+def record(
+    file: Path,
+    *,
+    host: str | None,
+    every: float,
+    seconds: float | None,
+    say: Callable[[str], None],
+    ports: bool = True,
+) -> None:
     """Record until interrupted, or for so many seconds; look at every event, and `every` so many seconds.
+
+    With `ports` published ports are opened all the time, to tell whether they answer.
 
     Raises RecorderError when no engine answers at first. Later it is waited for.
     """
@@ -169,9 +210,13 @@ def record(file: Path, *, host: str | None, every: float, seconds: float | None,
         recorder = Recorder(client, file)
     except (DockerException, requests.RequestException, ValueError) as error:
         raise RecorderError(f"no engine answers: {error}") from None
-    events: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
+    events: SimpleQueue[Mapping[str, Any] | Heard] = SimpleQueue()
     ended = threading.Event()
     threading.Thread(target=_listen, args=(client, events, ended), daemon=True).start()
+    doorbell = Doorbell(events.put)
+    if ports:
+        recorder.tells_of_ports()
+        doorbell.start()
     end = None if seconds is None else time.monotonic() + seconds
     say(f"recording to {file}; Ctrl-C ends it")
     try:
@@ -181,21 +226,27 @@ def record(file: Path, *, host: str | None, every: float, seconds: float | None,
             except (DockerException, requests.RequestException) as error:
                 say(f"the engine did not answer ({error}); what happens meanwhile is not seen")
                 count = 0
+            doorbell.watch(recorder.addresses)
             if count:
                 say(f"{count} changes")
             with suppress(Empty):
                 event = events.get(timeout=every if end is None else max(0, min(every, end - time.monotonic())))
                 while True:
-                    recorder.removed(event)
+                    if isinstance(event, Heard):
+                        recorder.heard(event)
+                    else:
+                        recorder.removed(event)
                     event = events.get_nowait()
     except KeyboardInterrupt:
         pass
     finally:
         ended.set()
+        if ports:
+            doorbell.close()
         recorder.close()
 
 
-def _listen(client: Any, events: SimpleQueue[Mapping[str, Any]], ended: threading.Event) -> None:
+def _listen(client: Any, events: SimpleQueue[Mapping[str, Any] | Heard], ended: threading.Event) -> None:
     """Hand on every event; begin again when the engine has been away."""
     while not ended.is_set():
         try:
@@ -207,6 +258,10 @@ def _listen(client: Any, events: SimpleQueue[Mapping[str, Any]], ended: threadin
         except (DockerException, requests.RequestException):
             pass
         ended.wait(1)
+
+
+def _door(node: str, port: int) -> str:
+    return f"{node}/{port}"
 
 
 def _node(node: Mapping[str, Any]) -> Fields:

@@ -103,9 +103,9 @@ def html(result: Result) -> str:
 
 
 def _row(step: StepResult) -> str:
-    details = "".join(f"<p>Known mistake: {_code(mistake)}</p>" for mistake in step.mistakes)
+    details = "".join(f"<p>Known mistake: {code(mistake)}</p>" for mistake in step.mistakes)
     if step.full and step.step.explanation:
-        details += f"<p>{_code(step.step.explanation)}</p>"
+        details += f"<p>{code(step.step.explanation)}</p>"
     details += "".join(_details(verdict) for verdict in failed(step))
     sign, state = mark(step).split(" ", 1)
     return (
@@ -116,10 +116,10 @@ def _row(step: StepResult) -> str:
 
 def _details(verdict: Verdict) -> str:
     pairs = (("Found", verdict.found), ("Expected", verdict.expected), ("Why", verdict.why))
-    return "<dl>" + "".join(f"<dt>{name}</dt><dd>{_code(value)}</dd>" for name, value in pairs) + "</dl>"
+    return "<dl>" + "".join(f"<dt>{name}</dt><dd>{code(value)}</dd>" for name, value in pairs) + "</dl>"
 
 
-def _code(value: str) -> str:
+def code(value: str) -> str:
     """Escaped text, with what stands between backquotes as code."""
     parts = escape(value).split("`")
     return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))

@@ -9,8 +9,11 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from checker.record import conditions
+from checker.render import code
 
 Record = dict[str, Any]
+#: What is told of a condition that is not met.
+_TOLD = ("found", "expected", "why")
 #: Spreadsheets take a cell that begins so for a formula; what learners typed must not be one.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -47,14 +50,16 @@ def as_junit(record: Record) -> str:
                 counts["skipped"] += 1
                 ET.SubElement(case, "skipped", message=step["given_up"])
                 continue
-            for condition in step["conditions"]:
-                if condition["error"]:
-                    counts["errors"] += 1
-                    ET.SubElement(case, "error", message=_xml(condition["error"]))
-                elif not condition["met"]:
-                    counts["failures"] += 1
-                    failure = ET.SubElement(case, "failure", message=_xml(condition["found"]))
-                    failure.text = _xml(f"expected: {condition['expected']}\nwhy: {condition['why']}")
+            unknown = [condition for condition in step["conditions"] if condition["error"]]
+            missing = [condition for condition in step["conditions"] if not (condition["met"] or condition["error"])]
+            if missing:
+                # Readers of this form expect one verdict a case.
+                counts["failures"] += 1
+                failure = ET.SubElement(case, "failure", message=_xml("; ".join(one["found"] for one in missing)))
+                failure.text = _xml("\n".join(f"{name}: {one[name]}" for one in missing for name in _TOLD))
+            elif unknown:
+                counts["errors"] += 1
+                ET.SubElement(case, "error", message=_xml("; ".join(one["error"] for one in unknown)))
         for name, count in counts.items():
             suite.set(name, str(count))
     ET.indent(root)
@@ -63,7 +68,7 @@ def as_junit(record: Record) -> str:
 
 def as_markdown(record: Record) -> str:
     """A table for each exercise, and what is missing below it."""
-    lines = [f"# {record['points']} of {record['possible']} points", ""]
+    lines = [f"# {record['points']} of {record['possible']} points", "", _flat(_made(record)), ""]
     for exercise in record["exercises"]:
         lines += [f"## {exercise['exercise']}: {_flat(exercise['title'])}", ""]
         lines += [f"{exercise['points']} of {exercise['possible']} points, seed {exercise['seed']}", ""]
@@ -77,7 +82,7 @@ def as_markdown(record: Record) -> str:
             for condition in step["conditions"]:
                 if not condition["met"] and not step["given_up"]:
                     lines.append(f"* {_flat(step['title'])}")
-                    lines += [f"  * {name}: {_flat(condition[name])}" for name in ("found", "expected", "why")]
+                    lines += [f"  * {name}: {_flat(condition[name])}" for name in _TOLD]
             lines += [f"  * known mistake: {_flat(mistake)}" for mistake in step["mistakes"]]
         lines.append("")
     return "\n".join(lines)
@@ -85,7 +90,8 @@ def as_markdown(record: Record) -> str:
 
 def as_html(record: Record) -> str:
     """A page of its own, without scripts."""
-    body = [f"<h1>{record['points']} of {record['possible']} points</h1>"]
+    points = f"{record['points']} of {record['possible']} points"
+    body = [f"<h1>{points}</h1><p>{escape(_made(record))}</p>"]
     for exercise in record["exercises"]:
         title = escape(f"{exercise['exercise']}: {exercise['title']}")
         rows = "".join(
@@ -100,7 +106,8 @@ def as_html(record: Record) -> str:
             f"<tbody>{rows}</tbody></table>"
         )
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>checker</title><style>'
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>'
+        f"{escape(record['learner'] or 'checker')}: {points}</title><style>"
         "body { font-family: system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; line-height: 1.45; }"
         "th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-top: 1px solid #8888; }"
         f"</style></head><body>{''.join(body)}</body></html>\n"
@@ -117,7 +124,12 @@ def _missing(step: Record) -> str:
     if step["given_up"]:
         return ""
     found = [condition["found"] for condition in step["conditions"] if not condition["met"]]
-    return "<br>".join(escape(text) for text in (*found, *step["mistakes"]))
+    return "<br>".join(code(text) for text in (*found, *step["mistakes"]))
+
+
+def _made(record: Record) -> str:
+    who = f"{record['learner']}, " if record["learner"] else ""
+    return f"{who}graded {record['graded']} by version {record['checker']}, from the journal of {record['engine']}"
 
 
 def _given_up(step: Record) -> str:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import sqlite3
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -85,8 +86,8 @@ def pack(journal: Path, target: Path, learner: str) -> dict[str, Any]:
     return record
 
 
-def unpack(file: Path, folder: Path) -> tuple[Manifest, dict[str, Any]]:
-    """Open a submission in an empty folder; return what it says of itself, and the grade record that it came with.
+def unpack(file: Path, folder: Path) -> tuple[Manifest, Any]:
+    """Open a submission in an empty folder; return what it says of itself, and what it came with as a grade record.
 
     Raises SubmissionError for what is none, too large, or was changed.
     """
@@ -94,8 +95,11 @@ def unpack(file: Path, folder: Path) -> tuple[Manifest, dict[str, Any]]:
         with zipfile.ZipFile(file) as archive:
             _extract(archive, folder)
         manifest = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=Manifest)
-        record: dict[str, Any] = json.loads((folder / _GRADE).read_text(encoding="utf-8"))
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, msgspec.MsgspecError, NotImplementedError) as error:
+        record = json.loads((folder / _GRADE).read_text(encoding="utf-8"))
+    except (
+        zipfile.BadZipFile, OSError, EOFError, ValueError, msgspec.MsgspecError, NotImplementedError, RecursionError,
+        zlib.error,
+    ) as error:  # fmt: skip
         raise SubmissionError(f"is no submission that can be read: {error}") from None
     if manifest.format != _FORMAT:
         raise SubmissionError(f"has format {manifest.format}, and this checker reads format {_FORMAT}")

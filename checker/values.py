@@ -5,12 +5,16 @@ They raise ValueError for what means nothing.
 """
 
 import re
+from collections import Counter
 from datetime import datetime
 from functools import lru_cache
 
 #: Nanoseconds of each unit that Go's durations know.
 _UNITS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+#: One-letter options written as one word, and what follows them in it.
+_CLUSTER = re.compile(r"-([A-Za-z]+)(\W?)")
+_SAME_WORDS = {"-b": "--bind", "python3": "python", "--quiet": "-q", "--output-document": "-O"}
 _SIZE = re.compile(r"(\d+(?:\.\d*)?)\s*([kmgt]?)(i?b)?", re.IGNORECASE)
 #: A tag that stands for every other.
 ANY_TAG = "*"
@@ -86,6 +90,30 @@ def size_text(count: int) -> str:
         if count and count % 1024**power == 0:
             return f"{count // 1024**power}{unit}"
     return str(count)
+
+
+def says(command: str, wanted: str) -> bool:
+    """Whether a command has all the words of another one: other words may come, and in another order.
+
+    `wget -qO- http://localhost/ || exit 1` says `wget -q -O - http://localhost`, and `sh -c "setup && serve --port=80"`
+    says `serve --port 80`.
+    """
+    return not _words(wanted) - _words(command)
+
+
+@lru_cache(maxsize=1024)
+def _words(command: str) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for word in re.split(r"[\s=;\"']+|&&|\|\|", command):
+        bare = _SAME_WORDS.get(word, word)
+        if cluster := _CLUSTER.fullmatch(bare):
+            found.update(f"-{letter}" for letter in cluster[1])
+            bare = cluster[2]
+        # What gunicorn calls when it is not told.
+        bare = bare.removesuffix(":application")
+        found[re.sub(r"(:80)?/?$", "", bare) if "://" in bare else bare] += 1
+    del found[""]
+    return found
 
 
 def mode(text: str | int) -> int:

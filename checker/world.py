@@ -14,6 +14,8 @@ Keys = frozenset[str]
 _WANTED = ("ready", "running")
 #: An unhealthy container is stopped, and one that then exits with 0 leaves a task that is complete.
 _ENDED = frozenset({"complete", "failed", "rejected"})
+#: Why nobody knows which ports answered.
+NO_PORTS = "this journal does not tell which published ports answered"
 
 
 class Tally:
@@ -34,6 +36,11 @@ class Tally:
     def ended(self) -> int:
         """Tasks that nobody stopped: their container ended by itself, was unhealthy, or never began."""
         return sum(count for (_, state), count in self._states.items() if state in _ENDED)
+
+    @property
+    def exited(self) -> int:
+        """Those of them that had a container."""
+        return self.ended - sum(count for (_, state), count in self._states.items() if state == "rejected")
 
     @property
     def pending(self) -> int:
@@ -81,6 +88,10 @@ class Swarm:
         self.at = 0
         self.by_client = False
         self.cluster: Fields | None = None
+        #: How published ports answered, by node and number: `Answers` is all, some, none or unknown, `Why` has words.
+        self.ports: dict[tuple[str, int], Fields] = {}
+        #: Why nothing is known of ports; empty when something is.
+        self.ports_unknown = NO_PORTS
         self.tables: dict[str, dict[str, Fields]] = {
             kind: {} for kind in ("node", "service", "network", "config", "secret", "container")
         }
@@ -97,6 +108,11 @@ class Swarm:
     def services(self) -> dict[str, Fields]:
         """The services by id."""
         return self.tables["service"]
+
+    def ready(self) -> set[str]:
+        """The hosts' names of the nodes that are ready."""
+        nodes = (node for node in self.nodes.values() if (node.get("Status") or {}).get("State") == "ready")
+        return {str((node.get("Description") or {}).get("Hostname")) for node in nodes}
 
     def named(self, kind: str, name: str) -> Fields | None:
         """The network, config or secret with that name."""
@@ -115,6 +131,15 @@ class Swarm:
         for service in self.services.values():
             if (service["Spec"].get("Labels") or {}).get("com.docker.stack.namespace") == name:
                 yield service
+
+    def in_container(self, reference: str) -> Fields | None:
+        """The service whose task has the container with that name, id or beginning of an id."""
+        for container in self.tables["container"].values():
+            names = (container["ID"], str(container.get("Name") or ""))
+            if container["ID"].startswith(reference) or reference.removeprefix("/") in names:
+                task = container.get("TaskID")
+                return next((s for s in self.services.values() if task and task in self.tasks(s["ID"]).all), None)
+        return None
 
     def tasks(self, service_id: str) -> Tally:
         """The tasks of a service."""
@@ -137,6 +162,9 @@ class Swarm:
         if kind == "cluster":
             self.cluster = change.new
             return ("cluster",)
+        if kind == "port":
+            host, _, port = change.id.rpartition("/")
+            return self.answer(host, int(port), change.new)
         if kind not in self.tables:
             return ()
         _put(self.tables[kind], change)
@@ -150,6 +178,30 @@ class Swarm:
             del self._by_name[name]
         named = () if change.operation == "update" else ("service names",)
         return ("service", f"service:{name}", *named)
+
+    def answer(self, node: str, number: int, found: Fields | None) -> tuple[str, ...]:
+        """Take over how a published port of a node answers; None when nothing is behind it."""
+        key = (node, number)
+        if found is None:
+            self.ports.pop(key, None)
+        else:
+            self.ports[key] = found if "Answers" in found else _listening(found)
+        return (f"port:{number}",)
+
+    def leaves(self, node: str) -> None:
+        """A node has left; its ports are nobody's in this swarm."""
+        for key in [key for key in self.ports if key[0] == node]:
+            del self.ports[key]
+
+
+def _listening(port: Fields) -> Fields:
+    """A lab's own record of a port, in words."""
+    tasks, listening = port.get("Tasks", 0), port.get("Listening", 0)
+    if tasks == listening:
+        return {"Answers": "all", "Why": ""}
+    which = f"{tasks - listening} of {tasks} tasks" if tasks > 1 else "the task"
+    why = f"{which} behind it did not listen"
+    return {"Answers": "some" if listening else "none", "Why": why}
 
 
 def name_of(obj: Fields) -> str:

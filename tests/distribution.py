@@ -22,6 +22,7 @@ FIRST = (
 #: Files that are run by the same process, one after the other, as others are with the first of them: a real engine
 #: belongs to one test at a time, and starting JupyterLab takes long.
 TOGETHER = {
+    "tests/conformance/differential/test_differential.py": "tests/conformance/test_conformance.py",
     "tests/checker/test_parity.py": "tests/conformance/test_conformance.py",
     "tests/browser/test_workplace.py": "tests/browser/test_reading.py",
 }

@@ -7,7 +7,7 @@ import msgspec
 from checker.conditions.base import Condition, Finding, Moment, Observer, Watch, at, union
 from checker.facts.base import plural
 from checker.reads import Read
-from checker.world import Swarm
+from checker.world import Swarm, name_of
 
 Command = Literal[
     "info",
@@ -37,12 +37,11 @@ class Asked(Condition, frozen=True, tag="asked"):
     """A client gave `command` at least `times` times while all of `facts` held.
 
     `command` is without `docker`; the docker SDK's call for the same counts too. `of` is the service that the question
-    must be about (`service ps`), or the published port that was opened (`connect`). With `after`, only what was asked
-    later than a moment when these facts held counts; with `before`, only what was asked earlier. `refused` asks for a
-    question that the engine refused, `engines` for so many engines that were asked.
+    must be about (`service ps`) or whose container it is asked in (`exec`), or the published port that was opened
+    (`connect`). With `after`, only what was asked later than a moment when these facts held counts; with `before`, only
+    what was asked earlier. `refused` asks for a question that the engine refused, `engines` for so many engines that
+    were asked.
     """
-
-    not_recorded = "what was asked"
 
     command: Command
     facts: Moment
@@ -52,6 +51,11 @@ class Asked(Condition, frozen=True, tag="asked"):
     before: Moment | None = None
     refused: bool = False
     engines: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+    @property
+    def not_recorded(self) -> str:
+        """See `Condition.not_recorded`."""
+        return "what was asked"
 
     def observe(self) -> Observer:
         """See `Condition.observe`."""
@@ -131,6 +135,8 @@ class _Observer(Observer):
         of = str(self._condition.of)
         if not of or of in read.subjects:
             return True
+        if read.command == "exec":
+            return any((found := swarm.in_container(one)) is not None and name_of(found) == of for one in read.subjects)
         named = [swarm.service(of), *(swarm.named(kind, of) for kind in ("config", "secret"))]
         return any(found is not None and found["ID"] in read.subjects for found in named)
 
@@ -139,6 +145,8 @@ def _what(condition: Asked) -> tuple[str, str]:
     """What has to be done, and the word for having done it."""
     if condition.command == "connect":
         return f"published port {condition.of}", "opened"
+    if condition.command == "exec" and condition.of:
+        return f"`docker exec` in a container of {condition.of}", "asked"
     return f"`docker {condition.command}{f' {condition.of}' if condition.of else ''}`", "asked"
 
 

@@ -1,7 +1,7 @@
 """What every kind of condition offers, and the watching of facts that they share."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -56,11 +56,13 @@ class Condition(
 ):
     """What a step needs evidence of. `weight` is its share of the step's points; `why` is for learners."""
 
-    #: What it needs that is not in the recording of a real engine, if anything.
-    not_recorded: ClassVar[str] = ""
-
     why: Annotated[str, msgspec.Meta(min_length=1)]
     weight: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+    @property
+    def not_recorded(self) -> str:
+        """What it needs that is not in the recording of a real engine, if anything."""
+        return ""
 
     def observe(self) -> Observer:
         """A fresh observer."""

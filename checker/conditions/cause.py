@@ -14,10 +14,13 @@ class Cause(Condition, frozen=True, tag="cause"):
     It counts if that happened once, whatever else made the facts hold at other times.
     """
 
-    not_recorded = "who asked for a change"
-
     facts: Moment
     by: Literal["swarm", "client"]
+
+    @property
+    def not_recorded(self) -> str:
+        """See `Condition.not_recorded`."""
+        return "who asked for a change"
 
     def observe(self) -> Observer:
         """See `Condition.observe`."""

@@ -20,8 +20,6 @@ class Pace(Condition, frozen=True, tag="pace"):
     Time is the swarm's own. A service that begins with the image moved nowhere.
     """
 
-    not_recorded = "every moment of an update"
-
     service: str
     image: str
     total: Annotated[int, msgspec.Meta(ge=1)]
@@ -30,6 +28,11 @@ class Pace(Condition, frozen=True, tag="pace"):
 
     def __post_init__(self) -> None:
         duration(self.apart)
+
+    @property
+    def not_recorded(self) -> str:
+        """See `Condition.not_recorded`."""
+        return "every moment of an update"
 
     def observe(self) -> Observer:
         """See `Condition.observe`."""

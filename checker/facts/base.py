@@ -8,6 +8,10 @@ import msgspec
 from checker.world import Swarm
 
 
+class NotRecordedError(Exception):
+    """Raised by what looks for something that the journal cannot tell. The message is for learners."""
+
+
 class Reading(NamedTuple):
     """How nearly a clause holds at an instant: 1.0 when it does, less the further from it.
 

@@ -1,5 +1,6 @@
 """How a service is given configs and secrets."""
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
@@ -7,9 +8,16 @@ import msgspec
 from checker import values
 from checker.facts.properties import Fields, container
 
+#: The mode of what may be run.
+EXECUTABLE = "executable"
+_EXECUTABLE = 0o111
+
 
 class Given(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A config or secret as it should be given: `source` is its name, `target` the file, `mode` the permissions."""
+    """A config or secret as it should be given: `source` is its name, `target` the file, `mode` the permissions.
+
+    A `*` in the target stands for any text. The mode may be `executable`: by everybody, whatever else it allows.
+    """
 
     source: str
     target: str | None = None
@@ -19,6 +27,17 @@ class Given(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """`source at target with mode`."""
         at = f" at {self.target}" if self.target is not None else ""
         return f"{self.source}{at}" + (f" with mode {self.mode}" if self.mode is not None else "")
+
+    def fits(self, path: str, mode: int, folder: str) -> list[bool]:
+        """Whether path and permissions are as they should be, as far as that is said."""
+        found = []
+        if self.target is not None:
+            found.append(fnmatchcase(path, _path(self.target, folder).replace("[", "[[]").replace("?", "[?]")))
+        if self.mode is not None:
+            found.append(
+                mode & _EXECUTABLE == _EXECUTABLE if self.mode == EXECUTABLE else mode == values.mode(self.mode)
+            )
+        return found
 
 
 #: Where the file is when its target is no whole path, and what the object is called in a container's spec.
@@ -43,11 +62,7 @@ def nearest(service: Fields, kind: str, wanted: Given) -> tuple[float, str]:
     best = (0.0, "")
     for source, path, mode in given(service, kind):
         # Which one it is tells more than where it is.
-        checks = [source == wanted.source] * 2
-        if wanted.target is not None:
-            checks.append(path == _path(wanted.target, folder))
-        if wanted.mode is not None:
-            checks.append(mode == values.mode(wanted.mode))
+        checks = [source == wanted.source] * 2 + wanted.fits(path, mode, folder)
         score = sum(checks) / len(checks)
         if score > best[0] or not best[1]:
             best = (score, f"{source} at {path} with mode {mode:04o}")

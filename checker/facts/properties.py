@@ -1,5 +1,6 @@
 """What a service's spec can be asked for: how each property is read, compared and told."""
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -11,14 +12,15 @@ Fields = Mapping[str, Any]
 class Property(NamedTuple):
     """One value of a service.
 
-    `read` takes it from the service, `normal` brings what an exercise asks for into the same form, and `text` tells
-    either.
+    `read` takes it from the service, `normal` brings what an exercise asks for into the same form, `text` tells either,
+    and `same` says whether the first is what the second asks for.
     """
 
     label: str
     read: Callable[[Fields], Any]
     normal: Callable[[Any], Any] = str
     text: Callable[[Any], str] = str
+    same: Callable[[Any, Any], bool] = operator.eq
 
 
 class Members(NamedTuple):
@@ -114,14 +116,14 @@ PROPERTIES: dict[str, Property] = {
     "reserve_memory": Property(
         "memory reservation", _resource("Reservations", "MemoryBytes"), values.size, values.size_text
     ),
-    "health_cmd": Property("health command", _health_command),
+    "health_cmd": Property("health command", _health_command, same=values.says),
     "health_interval": Property("health interval", _health("Interval"), values.duration, values.duration_text),
     "health_timeout": Property("health timeout", _health("Timeout"), values.duration, values.duration_text),
     "health_start_period": Property(
         "health start period", _health("StartPeriod"), values.duration, values.duration_text
     ),
     "health_retries": Property("health retries", _health("Retries"), int),
-    "command": Property("command", _command),
+    "command": Property("command", _command, same=values.says),
 }
 
 MEMBERS: dict[str, Members] = {

@@ -7,7 +7,7 @@ import msgspec
 
 from checker import values
 from checker.facts.base import Clause, Fact, Reading, at_least, exactly, plural
-from checker.facts.blobs import Given, given, nearest
+from checker.facts.blobs import EXECUTABLE, Given, given, nearest
 from checker.facts.properties import MEMBERS, PROPERTIES, container
 from checker.world import Fields, Swarm, name_of
 
@@ -25,10 +25,12 @@ class Service(Fact, frozen=True, tag="service"):
     `image` without a tag means `latest`, as for Docker; the tag `*` fits every tag. `published` and `target` are one
     port of the routing mesh, or of the task's own node with `publish-mode: host`. `replicas` is the number asked for;
     `running` (of this `image`, if given), `waiting` (pending because of `reason`), `stopped` (shut down, kept as
-    history) and `ended` (by themselves) are tasks, at least so many; `on-nodes` is on how many nodes they run.
+    history), `ended` (by themselves) and `exited` (of these, with a container) are tasks, at least so many; `on-nodes`
+    is on how many nodes they run.
     `config` and `secret` are lists of `source`, `target` and `mode`; `no-config`, `no-secret` and `no-env` are names
     that must not be there. `network` (names), `constraint`, `env` (`NAME=value` or `NAME`), `label` and `mount`
-    (targets) are lists. All others are the docker command's options.
+    (targets) are lists; `network-with` is a service that is on one of its networks, too. All others are the docker
+    command's options.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Service(Fact, frozen=True, tag="service"):
     reason: str = ""
     stopped: Count | None = None
     ended: Count | None = None
+    exited: Count | None = None
     on_nodes: Count | None = None
     mode: Literal["replicated", "global"] | None = None
     update_parallelism: int | None = None
@@ -71,6 +74,7 @@ class Service(Fact, frozen=True, tag="service"):
     label: tuple[str, ...] = ()
     mount: tuple[str, ...] = ()
     network: tuple[str, ...] = ()
+    network_with: str | None = None
     config: tuple[Given, ...] = ()
     secret: tuple[Given, ...] = ()
     no_env: tuple[str, ...] = ()
@@ -82,14 +86,15 @@ class Service(Fact, frozen=True, tag="service"):
         for name, wanted in self._asked():
             PROPERTIES[name].normal(wanted)
         for blob in (*self.config, *self.secret):
-            if blob.mode is not None:
+            if blob.mode not in {None, EXECUTABLE}:
                 values.mode(blob.mode)
 
     def phrase(self) -> str:
         """See `Fact.phrase`."""
         parts = []
         if self.image is not None:
-            parts.append(f"image {self.image}")
+            name, _, tag = self.image.rpartition(":")
+            parts.append(f"image {name} of any tag" if tag == values.ANY_TAG else f"image {self.image}")
         if self.published is not None:
             own = " on its own node only" if self.publish_mode == "host" else ""
             target = f" to {self.target}" if self.target is not None else ""
@@ -99,6 +104,8 @@ class Service(Fact, frozen=True, tag="service"):
         parts += [f"{PROPERTIES[name].label} {_text(name, wanted)}" for name, wanted in self._asked()]
         parts += [f"{MEMBERS[name].label} {one}" for name in MEMBERS for one in getattr(self, name)]
         parts += [f"network {name}" for name in self.network]
+        if self.network_with is not None:
+            parts.append(f"a network in common with {self.network_with}")
         parts += [f"{kind} {one.text()}" for kind in ("config", "secret") for one in getattr(self, kind)]
         parts += [f"no {kind} {name}" for kind in ("config", "secret") for name in getattr(self, f"no_{kind}")]
         parts += [f"no environment variable {name}" for name in self.no_env]
@@ -112,6 +119,8 @@ class Service(Fact, frozen=True, tag="service"):
             parts.append(f"{plural(self.stopped, 'older task')} shut down")
         if self.ended is not None:
             parts.append(f"{plural(self.ended, 'task')} ended by itself")
+        if self.exited is not None:
+            parts.append(f"{plural(self.exited, 'task')} ended by itself after its container had begun")
         return f"service {self.name}" + (f" with {', '.join(parts)}" if parts else "")
 
     def clauses(self) -> tuple[Clause, ...]:
@@ -120,7 +129,8 @@ class Service(Fact, frozen=True, tag="service"):
 
     def interests(self) -> frozenset[str]:
         """See `Fact.interests`."""
-        return frozenset({f"service:{self.name}", "service names", *(("network",) if self.network else ())})
+        others = (f"service:{self.network_with}",) if self.network_with is not None else ()
+        return frozenset({f"service:{self.name}", "service names", *(("network",) if self.network else ()), *others})
 
     def _asked(self) -> Iterator[tuple[str, Any]]:
         for name in PROPERTIES:
@@ -150,6 +160,11 @@ class Service(Fact, frozen=True, tag="service"):
             yield self._clause(
                 lambda s, swarm, n=network: _attached(s, swarm, n),  # type: ignore[misc]
                 lambda v, n=network: f"{name} was not attached to network {n}" + (f" (only to {v})" if v else ""),  # type: ignore[misc]
+            )
+        if self.network_with is not None:
+            other = self.network_with
+            yield self._clause(
+                lambda s, swarm: _in_common(s, swarm, other), lambda _: f"{name} had no network in common with {other}"
             )
         for kind in ("config", "secret"):
             for one in getattr(self, kind):
@@ -185,6 +200,12 @@ class Service(Fact, frozen=True, tag="service"):
             yield self._tasks(
                 lambda t: t.ended, self.ended, lambda v: _at_most(name, v, "task") + " that ended by itself"
             )
+        if self.exited is not None:
+            yield self._tasks(
+                lambda t: t.exited,
+                self.exited,
+                lambda v: _at_most(name, v, "task") + " whose container ended by itself",
+            )
 
     def _clause(self, read: Callable[[Fields, Swarm], Reading], shortfall: Callable[[Any], str]) -> Clause:
         """A clause about a service that exists; without one there is nothing to read."""
@@ -202,7 +223,7 @@ class Service(Fact, frozen=True, tag="service"):
         prop = PROPERTIES[field]
         wanted = prop.normal(asked)
         return self._clause(
-            lambda s, _: exactly(prop.read(s), wanted),
+            lambda s, _: Reading(float(prop.same(prop.read(s), wanted)), prop.read(s)),
             lambda v: f"{self.name} had {prop.label} {prop.text(v)}, not {prop.text(wanted)}",
         )
 
@@ -280,7 +301,7 @@ def _text(field: str, wanted: Any) -> str:
 
 
 def _at_most(name: str, count: int, noun: str) -> str:
-    return f"{name} never had more than {plural(count, noun)}" if count else f"{name} had no {noun}"
+    return f"{name} had no more than {plural(count, noun)}" if count else f"{name} had no {noun}"
 
 
 def _replicas(service: Fields) -> int:
@@ -299,8 +320,17 @@ def _without(service: Fields, name: str) -> Reading:
     return Reading(float(name not in names), name)
 
 
-def _attached(service: Fields, swarm: Swarm, wanted: str) -> Reading:
+def _networks(service: Fields) -> list[Any]:
     spec = service["Spec"]
-    ids = [n.get("Target") for n in (spec.get("TaskTemplate") or {}).get("Networks") or spec.get("Networks") or ()]
+    return [n.get("Target") for n in (spec.get("TaskTemplate") or {}).get("Networks") or spec.get("Networks") or ()]
+
+
+def _in_common(service: Fields, swarm: Swarm, name: str) -> Reading:
+    other = swarm.service(name)
+    return Reading(float(other is not None and not set(_networks(service)).isdisjoint(_networks(other))), None)
+
+
+def _attached(service: Fields, swarm: Swarm, wanted: str) -> Reading:
+    ids = _networks(service)
     names = [name_of(swarm.tables["network"].get(str(found)) or {}) or str(found) for found in ids]
     return Reading(float(wanted in names or wanted in ids), ", ".join(names))

@@ -18,18 +18,22 @@ from swarmlab.objects import Spec
 from swarmlab.objects.blob import BlobSpec
 from swarmlab.objects.cluster import CAConfig, ClusterSpec, ExternalCA
 from swarmlab.objects.container import (
+    AppArmorOpts,
     BindOptions,
     ConfigReference,
     ContainerSpec,
     FileTarget,
     HealthConfig,
     Mount,
+    SeccompOpts,
     SecretReference,
     TmpfsOptions,
     Ulimit,
     VolumeOptions,
 )
 from swarmlab.objects.gojson import GoSyntaxError, Number, loads
+from swarmlab.objects.network import EndpointSpec, PortConfig
+from swarmlab.objects.node import NodeSpec
 from swarmlab.objects.requests import (
     IPAM,
     ExecCreateRequest,
@@ -53,6 +57,8 @@ from swarmlab.objects.run import (
     RestartPolicy,
     UpdateRequest,
 )
+from swarmlab.objects.service import RestartPolicy as RestartCondition
+from swarmlab.objects.service import TaskSpec
 
 S = TypeVar("S", bound=Spec)
 
@@ -98,6 +104,18 @@ _FIELDS: dict[tuple[type[Spec], str], str] = {
     (FileTarget, "mode"): "fs.FileMode",
     (TmpfsOptions, "mode"): "fs.FileMode",
     (Mount, "type"): "mount.Type",
+    (Mount, "consistency"): "mount.Consistency",
+    (BindOptions, "propagation"): "mount.Propagation",
+    (ContainerSpec, "isolation"): "container.Isolation",
+    (SeccompOpts, "mode"): "swarm.SeccompMode",
+    (AppArmorOpts, "mode"): "swarm.AppArmorMode",
+    (TaskSpec, "runtime"): "swarm.RuntimeType",
+    (RestartCondition, "condition"): "swarm.RestartPolicyCondition",
+    (EndpointSpec, "mode"): "swarm.ResolutionMode",
+    (PortConfig, "protocol"): "swarm.PortConfigProtocol",
+    (PortConfig, "publish_mode"): "swarm.PortConfigPublishMode",
+    (NodeSpec, "role"): "swarm.NodeRole",
+    (NodeSpec, "availability"): "swarm.NodeAvailability",
     (ContainerSpec, "secrets"): "[]*swarm.SecretReference",
     (ContainerSpec, "configs"): "[]*swarm.ConfigReference",
     (ContainerSpec, "ulimits"): "[]*units.Ulimit",
@@ -294,7 +312,8 @@ def _float(go_type: str) -> Reader:
             raise _mismatch(_kind_of(value), go_type, where)
         if abs(value) >= 3.5e38:
             raise _mismatch(f"number {getattr(value, 'literal', value)}", go_type, where)
-        return float(value)
+        # Go writes a whole number without a fraction.
+        return int(value) if float(value).is_integer() else float(value)
 
     return read
 

@@ -25,6 +25,7 @@ _PREDEFINED = frozenset({"bridge", "host", "none"})
 _DRIVERS = frozenset({"", "bridge", "host", "ipvlan", "macvlan", "null", "overlay"})
 _PREDEFINED_LABEL = "com.docker.swarm.predefined"
 _ACCEPTED = ("dangling", "driver", "id", "label", "name", "scope", "type")
+_SERIAL = "com.docker.network.ipam.serial"
 
 
 class _View(Spec, frozen=True, kw_only=True):
@@ -57,6 +58,7 @@ def _pool(subnet: str, range_: str, gateway: str) -> dict[str, str]:
 def _swarm_view(network: Network) -> _View:
     """A network as the swarm's managers show it: they do not know what is on it."""
     spec, ipam, state = network.spec, network.ipam, network.driver_state
+    options = dict(ipam.driver.options) if ipam is not None else {}
     configs = ipam.configs if ipam is not None else ()
     return _View(
         name=spec.name,
@@ -67,7 +69,8 @@ def _swarm_view(network: Network) -> _View:
         enable_ipv6=spec.ipv6_enabled,
         ipam={
             "Driver": ipam.driver.name if ipam is not None else "",
-            "Options": None,
+            # The allocator notes how it takes addresses beside what was asked for, if anything was.
+            "Options": sorted_map({**options, _SERIAL: "true"}) if options else None,
             "Config": [_pool(c.subnet, c.range, c.gateway) for c in configs] if ipam is not None else None,
         },
         internal=spec.internal,

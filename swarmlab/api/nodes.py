@@ -29,7 +29,6 @@ def list_nodes(call: Call) -> Answer:
 
 def _matches(node: Node, filters: Filters) -> bool:
     roles = [role.lower() for role in filters.get("role") if role]
-    # Every node has been accepted: swarms that let nodes wait are long gone.
     memberships = [membership.lower() for membership in filters.get("membership") if membership]
     return (
         filters.prefix("name", node.description.hostname)
@@ -37,7 +36,7 @@ def _matches(node: Node, filters: Filters) -> bool:
         and filters.labels("label", node.description.engine.labels, empty_matches=True)
         and filters.labels("node.label", node.spec.labels, empty_matches=True)
         and (not roles or node.role in roles)
-        and (not memberships or "accepted" in memberships)
+        and (not memberships or node.membership in memberships)
     )
 
 

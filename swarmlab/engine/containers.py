@@ -15,6 +15,7 @@ from swarmlab.engine.placement import Nowhere, Placement
 from swarmlab.engine.restarts import Restarts, wants_restart, wants_start
 from swarmlab.engine.runtimeconfig import DEFAULT_SIGNAL, runtime_config
 from swarmlab.engine.signals import signal_number
+from swarmlab.engine.sysctls import check_sysctls
 from swarmlab.engine.volumes import Volumes
 from swarmlab.objects.local import Container, ContainerNetwork, ContainerState
 from swarmlab.objects.run import EndpointSettings, HostConfig
@@ -115,6 +116,7 @@ class Containers:
         container = self._change(container_id, **fields)
         self._volumes.tell("mount", container)
         try:
+            check_sysctls(container.wanted)
             await running.start()
         except base.StartError as error:
             self.placement.displace(placed)

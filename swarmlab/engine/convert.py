@@ -8,6 +8,7 @@ import msgspec
 from swarmlab.engine.errors import EngineError, bad_request, internal
 from swarmlab.engine.names import random_name
 from swarmlab.objects import ContainerSpec, EndpointSpec, Placement, PortConfig, ServiceMode, ServiceSpec, UpdateConfig
+from swarmlab.objects.container import BindOptions, Mount
 from swarmlab.objects.service import (
     GlobalService,
     Limit,
@@ -18,7 +19,9 @@ from swarmlab.objects.service import (
 )
 
 _replace = msgspec.structs.replace
-_MOUNT_TYPES = frozenset({"", "bind", "volume", "tmpfs", "npipe", "cluster"})
+_MISMATCHED = "mismatched Runtime and *Spec fields"
+_PROPAGATIONS = frozenset({"private", "rprivate", "shared", "rshared", "slave", "rslave"})
+_MOUNT_TYPES = frozenset({"bind", "volume", "tmpfs", "npipe", "cluster"})
 _PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
 
 
@@ -26,9 +29,9 @@ def canonical_service_spec(spec: ServiceSpec) -> ServiceSpec:
     """The spec as it is stored and shown. Raises EngineError."""
     task = spec.task_template
     if task.runtime not in {"", "container"}:
-        raise _plugin_error(spec)
+        raise _no_container(spec)
     if task.container_spec is None:
-        raise bad_request("mismatched Runtime and *Spec fields")
+        raise bad_request(_MISMATCHED)
     resources = task.resources
     return _replace(
         spec,
@@ -49,10 +52,16 @@ def canonical_service_spec(spec: ServiceSpec) -> ServiceSpec:
     )
 
 
-def _plugin_error(spec: ServiceSpec) -> EngineError:
-    if spec.task_template.runtime == "plugin" and spec.mode.replicated is not None:
-        return internal("plugins must not use replicated mode")
-    return internal("unsupported runtime")
+def _no_container(spec: ServiceSpec) -> EngineError:
+    """Why a service of another runtime than containers is refused."""
+    task = spec.task_template
+    if task.runtime != "plugin":
+        return bad_request("unsupported runtime")
+    if task.plugin_spec is None:
+        return bad_request(_MISMATCHED)
+    if spec.mode.replicated is not None:
+        return bad_request("plugins must not use replicated mode")
+    return internal('runtime type "plugin" only supported in experimental')
 
 
 def _container(container: ContainerSpec) -> ContainerSpec:
@@ -62,10 +71,30 @@ def _container(container: ContainerSpec) -> ContainerSpec:
             raise bad_request("either File or Runtime should be set")
         if reference.runtime is not None and reference.file is not None:
             raise bad_request("cannot specify both File and Runtime")
-    for mount in container.mounts:
-        if mount.type not in _MOUNT_TYPES:
-            raise bad_request(f'invalid MountType: "{mount.type}"')
-    return _replace(container, isolation=isolation if isolation in {"process", "hyperv"} else "default")
+    return _replace(
+        container,
+        isolation=isolation if isolation in {"process", "hyperv"} else "default",
+        mounts=tuple(_mount(mount) for mount in container.mounts),
+    )
+
+
+def _mount(mount: Mount) -> Mount:
+    """SwarmKit knows no consistency; a mount without a type is a bind."""
+    kind = mount.type.lower() or "bind"
+    if kind not in _MOUNT_TYPES:
+        raise bad_request(f'invalid MountType: "{mount.type}"')
+    return _replace(mount, type=kind, consistency="", bind_options=_bind_options(mount.bind_options))
+
+
+def _bind_options(options: BindOptions | None) -> BindOptions | None:
+    if options is None:
+        return None
+    propagation = options.propagation.lower()
+    if propagation and propagation not in _PROPAGATIONS:
+        raise bad_request(f'invalid MountPropagation: "{options.propagation}"')
+    if options == BindOptions():
+        return None
+    return _replace(options, propagation=propagation or "rprivate")
 
 
 def _resources(resources: ResourceRequirements | None) -> ResourceRequirements | None:

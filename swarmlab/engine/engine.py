@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from swarmlab.clock import Clock
+from swarmlab.engine.answers import AnswerLog
 from swarmlab.engine.attachments import Attachments
 from swarmlab.engine.build import Builder
 from swarmlab.engine.byhand import ByHand
@@ -129,6 +130,7 @@ class DockerEngine:
         kept.sweep({container.image_id for container in self.containers.list(all=True)})
         self.by_hand = ByHand(name, self.containers, self.images)
         self.builder = Builder(self.images, self.containers, self.by_hand, self.runtime.prepare)
+        self.answers = AnswerLog(clock, store)
         self.attachments = Attachments(name, clock, lambda: self.cluster.node, self.overlays.need)
         self.placement = HandPlacement(
             name,

@@ -207,7 +207,7 @@ class ContainerController:
                 await self._executor.set_up()
                 await self._containers.start(self._container_id)
         except base.StartError as error:
-            raise TaskError(f"starting container failed: {error}", 127) from None
+            raise TaskError(f"starting container failed: {error}", error.exit_code) from None
         except EngineError as error:
             # Somebody has removed it meanwhile.
             raise TaskError(f"starting container failed: {error}") from None
@@ -257,7 +257,7 @@ class ContainerController:
             else:
                 code = await self._containers.wait(container.id)
         except base.StartError as error:
-            ended(TaskError(f"starting container failed: {error}", 127))
+            ended(TaskError(f"starting container failed: {error}", error.exit_code))
             return
         except TaskError as error:
             ended(error)

@@ -65,6 +65,8 @@ class Lab:
         self._catalogue = Catalogue.bundled()
         self._swarms: dict[str, Swarm] = {}
         self._meshes: dict[str, Mesh] = {}
+        #: The engines of nodes that are in a mesh, by node id.
+        self._hosts: dict[str, DockerEngine] = {}
         self._stores: dict[str, Store] = {}
         self._recording = True
         self.fabric = Fabric(self)
@@ -76,6 +78,8 @@ class Lab:
     async def start(self) -> None:
         """Restore everything from the journal and go on; tasks that were running run again, as the same containers."""
         self.fabric = Fabric(self)
+        if not self._hollow:
+            self._journal.tells_of_ports()
         for name, address in self._addresses.items():
             self.engines[name] = DockerEngine(
                 name,
@@ -91,6 +95,7 @@ class Lab:
         for swarm_id in sorted(members):
             self._adopt(self._store(swarm_id))
         for engine in self.engines.values():
+            engine.answers.begin()
             if engine.power == "on":
                 await engine.placement.open(engine.address)
                 engine.cluster.resume()
@@ -105,6 +110,7 @@ class Lab:
         """End all containers' processes. The journal keeps them as running, so that `start` goes on with them."""
         self._fleet.stop()
         for engine in self.engines.values():
+            engine.answers.close()
             engine.cluster.stop()
             engine.containers.power_lost()
         for swarm in self._swarms.values():
@@ -120,6 +126,7 @@ class Lab:
         self.engines.clear()
         self._swarms.clear()
         self._meshes.clear()
+        self._hosts.clear()
         self._stores.clear()
 
     async def reset(self, journal: Journal) -> None:
@@ -275,6 +282,7 @@ class Lab:
 
     async def joined(self, swarm: Swarm, node_id: str, engine: str) -> None:
         """See `Swarms`."""
+        self._hosts[node_id] = self.engines[engine]
         await self._mesh(swarm).join(node_id, NodeAddress(self.engines[engine].address))
         if engine == next(iter(self.engines)):
             self._fleet.join(swarm)
@@ -352,7 +360,10 @@ class Lab:
     def _mesh(self, swarm: Swarm) -> Mesh:
         mesh = self._meshes.get(swarm.id)
         if mesh is None:
-            mesh = self._meshes[swarm.id] = Mesh(lambda node_id, port: self._note_connection(swarm, node_id, port))
+            mesh = self._meshes[swarm.id] = Mesh(
+                lambda node_id, port: self._note_connection(swarm, node_id, port),
+                lambda node_id, port, answers: self._hosts[node_id].answers.note(port, answers),
+            )
         return mesh
 
     @staticmethod

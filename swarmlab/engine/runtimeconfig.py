@@ -32,4 +32,5 @@ def runtime_config(
         mounts=mounts,
         read_only=container.read_only,
         ulimits=tuple((limit.name, limit.soft, limit.hard) for limit in container.wanted.ulimits),
+        init=bool(container.wanted.init),
     )

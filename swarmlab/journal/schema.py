@@ -1,6 +1,8 @@
 """The layout of a journal file.
 
-`meta` has facts about the lab; its `id` tells this journal from those that were put aside by resets.
+`meta` has facts about the lab; its `id` tells this journal from those that were put aside by resets. `ports from` is
+the transaction from which on it tells which published ports answered (objects of kind `port`, in the scope of the
+engine where that was); without it nobody knows.
 
 `commits` holds one row a transaction. `changes` is a JSON list of `[operation, kind, id, fields]`: operation `c`
 (created, `fields` is the whole object), `u` (updated, `fields` are the top-level fields that changed, complete, null
@@ -15,6 +17,8 @@ nothing changes is one row with a count.
 """
 
 FORMAT = 1
+#: The name of that fact.
+PORTS_FROM = "ports from"
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple, TypeVar, cast
 import msgspec
 
 from swarmlab.journal.chain import begin_chain, link
-from swarmlab.journal.schema import FORMAT, SCHEMA
+from swarmlab.journal.schema import FORMAT, PORTS_FROM, SCHEMA
 from swarmlab.journal.seal import Seal
 from swarmlab.objects import Cluster, Config, Network, Node, Object, Secret, Service, Task
-from swarmlab.objects.local import Container, Engine, LocalImage, LocalNetwork, Overlay, Volume
+from swarmlab.objects.local import Container, Engine, LocalImage, LocalNetwork, Overlay, Port, Volume
 from swarmlab.store import Commit, Kind, Store
 
 S = TypeVar("S")
@@ -23,6 +23,7 @@ _TYPES: dict[Kind, type[Object]] = {
     Kind.VOLUME: Volume,
     Kind.LOCAL_NETWORK: LocalNetwork,
     Kind.OVERLAY: Overlay,
+    Kind.PORT: Port,
 }  # fmt: skip
 #: How many commits of a scope may follow its snapshot before a new one is due.
 SNAPSHOT_INTERVAL = 10_000
@@ -71,6 +72,10 @@ class Journal:
     def set_meta(self, key: str, value: str) -> None:
         """Remember a fact about the lab."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def tells_of_ports(self) -> None:
+        """From the next transaction on, if not before, it is written which published ports answer."""
+        self._db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (PORTS_FROM, str(self._seq + 1)))
 
     def append(self, commit: Commit) -> None:
         """Write one transaction. Raises sqlite3.Error, and then the transaction must not take place."""

@@ -20,7 +20,7 @@ from swarmlab.objects import (
     NodeStatus,
     new_id,
 )
-from swarmlab.objects.cluster import CAConfig, DispatcherConfig, OrchestrationConfig, RaftConfig
+from swarmlab.objects.cluster import CAConfig, DispatcherConfig, OrchestrationConfig, RaftConfig, TaskDefaults
 from swarmlab.store import Actor, Kind, Store
 
 _CERTIFICATE_EXPIRY = 2160 * 3600 * SECOND
@@ -55,6 +55,7 @@ def with_defaults(spec: ClusterSpec) -> ClusterSpec:
         ca_config=replace(
             spec.ca_config or CAConfig(), node_cert_expiry=spec.ca_config.node_cert_expiry or _CERTIFICATE_EXPIRY
         ),
+        task_defaults=TaskDefaults(),
     )
 
 

@@ -1,7 +1,7 @@
 """Where the nodes of a lab are on this machine, the routing mesh that listens there, and the networks of containers."""
 
 from swarmlab.network.addresses import node_addresses
-from swarmlab.network.base import Endpoint, NodeAddress, PortBinding, Published
+from swarmlab.network.base import Answers, Endpoint, NodeAddress, PortBinding, Published
 from swarmlab.network.egress import Egress, egress, passage
 from swarmlab.network.exchange import Exchange
 from swarmlab.network.fabric import Fabric
@@ -13,6 +13,7 @@ from swarmlab.network.sandbox import NO_ANSWER, Nodes, Route, Sandbox, Unreachab
 
 __all__ = [
     "NO_ANSWER",
+    "Answers",
     "Binding",
     "Door",
     "Egress",

@@ -49,6 +49,13 @@ class Endpoint(msgspec.Struct, frozen=True):
         return True
 
 
+class Answers(NamedTuple):
+    """What connections to a published port of a node find: they take turns over `tasks`, some of them `listening`."""
+
+    tasks: int
+    listening: int
+
+
 class Published(msgspec.Struct, frozen=True):
     """Where a published port of a node can really be reached.
 

@@ -5,7 +5,7 @@ import functools
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import NamedTuple
 
-from swarmlab.network.base import Endpoint, NodeAddress, Published
+from swarmlab.network.base import Answers, Endpoint, NodeAddress, Published
 from swarmlab.network.listener import Listener, bind
 from swarmlab.network.relay import Door, Relay
 
@@ -31,9 +31,19 @@ class Mesh:
     nodes. A port where nobody listens refuses connections. All is to be called on the event loop's thread.
     """
 
-    def __init__(self, on_connection: Callable[[str, int], None] = lambda node_id, port: None) -> None:
-        """`on_connection` is told the node and the published port of every connection that comes in."""
+    def __init__(
+        self,
+        on_connection: Callable[[str, int], None] = lambda node_id, port: None,
+        on_answers: Callable[[str, int, Answers | None], None] = lambda node_id, port, answers: None,
+    ) -> None:
+        """`on_connection` is told the node and the published port of every connection that comes in.
+
+        `on_answers` is told of every change of what connections to a node's TCP port find; None when that is nothing.
+        """
         self._on_connection = on_connection
+        self._on_answers = on_answers
+        #: What it was told last.
+        self._told: dict[tuple[str, _Port], Answers] = {}
         self._nodes: dict[str, NodeAddress] = {}
         self._endpoints: dict[str, Endpoint] = {}
         #: The endpoints of each published port, by task.
@@ -70,6 +80,8 @@ class Mesh:
         for node, port in [key for key in self._served if key[0] == node_id]:
             self._close(node, port)
         del self._nodes[node_id]
+        for node, port in [key for key in self._told if key[0] == node_id]:
+            self._tell(node, port)
         for relay in [relay for relay, node in self._relays.items() if node == node_id]:
             relay.cut()
 
@@ -77,6 +89,7 @@ class Mesh:
         """A node has lost its power. Until `give_up` the others send its tasks connections, which nobody answers."""
         await self.leave(node_id)
         self._silent.setdefault(node_id, asyncio.get_running_loop().create_future())
+        self._tell_all()
 
     def give_up(self, node_id: str) -> None:
         """The others have noticed that a node is lost: its tasks get no connections; those that waited go elsewhere."""
@@ -92,6 +105,7 @@ class Mesh:
         are cut at once: nothing could come of them either, and no client has to wait in vain.
         """
         self._sides = dict(sides)
+        self._tell_all()
         for relay, node_id in list(self._towards.items()):
             if not self._reaches(self._relays[relay], node_id):
                 relay.cut()
@@ -181,8 +195,33 @@ class Mesh:
                 self._close(node_id, port)
             elif isinstance(served, Listener):
                 self._turn(node_id, port, served, listens=listens)
+            self._tell(node_id, port)
         if not backends:
             self._ports.pop(port, None)
+
+    def _tell_all(self) -> None:
+        for port in self._ports:
+            for node_id in [port.node_id] if port.node_id else self._nodes:
+                self._tell(node_id, port)
+
+    def _tell(self, node_id: str, port: _Port) -> None:
+        """Tell what connections to a node's port find, if that has changed."""
+        if port.protocol != "tcp":
+            return
+        known = self._ports.get(port, {}).values() if node_id in self._nodes else ()
+        reached = [backend for backend in known if self._reaches(node_id, backend.endpoint.node_id)]
+        listening = sum(
+            backend.endpoint.node_id not in self._silent and backend.endpoint.listens(backend.target)
+            for backend in reached
+        )
+        answers = Answers(len(reached), listening) if reached else None
+        if self._told.get((node_id, port)) == answers:
+            return
+        if answers is None:
+            del self._told[node_id, port]
+        else:
+            self._told[node_id, port] = answers
+        self._on_answers(node_id, port.published, answers)
 
     def _listens_anew(self, endpoint: Endpoint) -> None:
         for port, _ in _ports_of(endpoint):

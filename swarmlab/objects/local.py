@@ -183,6 +183,17 @@ class Overlay(Object, frozen=True):
     address: str = ""
 
 
+class Port(Object, frozen=True):
+    """A published port of the swarm as connections to this engine find it; its id is the port's number.
+
+    They take turns over `tasks`, of which only those count that are `listening`: the turn of another one is a
+    connection that fails. When nothing is behind a port it has no record.
+    """
+
+    tasks: int = 0
+    listening: int = 0
+
+
 class ContainerNetwork(Spec, frozen=True):
     """A container's place on one network; addresses have a prefix length, `gateways` have none."""
 

@@ -103,6 +103,8 @@ class Node(Object, frozen=True):
     """A node. `role` is the observed role, which follows `spec.role` once the raft membership has changed.
 
     `certificate` is `pending` in a new node for a moment, then `issued`, or `rotate` when the node is to get a new one.
+    `membership` is only for the filter of that name: the daemon leaves it out of what it sends to SwarmKit when
+    somebody changes a node, which makes it `pending` (MB: daemon/cluster/convert/node.go).
     `attachments` are the load balancer's addresses on the node, by network id, with prefix length.
     """
 
@@ -111,6 +113,7 @@ class Node(Object, frozen=True):
     status: NodeStatus = NodeStatus()
     role: str = "worker"
     certificate: Literal["pending", "issued", "rotate"] = "issued"
+    membership: Literal["accepted", "pending"] = "accepted"
     manager_status: ManagerStatus | None = None
     attachments: Labels = msgspec.field(default_factory=dict)
 

@@ -78,7 +78,23 @@ def _mount(mount: Mount, expanded: Callable[[str], str]) -> Mount:
         source = expanded(mount.source)
     with _explained(f'expanding mount target "{mount.target}"'):
         target = expanded(mount.target)
-    return msgspec.structs.replace(mount, source=source, target=target)
+    options = mount.volume_options
+    if options is not None:
+        with _explained("expanding volume labels"):
+            options = msgspec.structs.replace(options, labels=_map(options.labels, expanded))
+        if (driver := options.driver_config) is not None:
+            with _explained("expanding volume driver config"):
+                driver = msgspec.structs.replace(driver, options=_map(driver.options, expanded))
+            options = msgspec.structs.replace(options, driver_config=driver)
+    return msgspec.structs.replace(mount, source=source, target=target, volume_options=options)
+
+
+def _map(values: Mapping[str, str], expanded: Callable[[str], str]) -> dict[str, str]:
+    found = {}
+    for key, value in values.items():
+        with _explained(f'expanding map entry "{key}"="{value}"'):
+            found[key] = expanded(value)
+    return found
 
 
 @contextmanager

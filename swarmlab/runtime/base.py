@@ -67,6 +67,8 @@ class ContainerConfig(msgspec.Struct, frozen=True):
     read_only: bool = False
     #: Names with soft and hard limits, as Docker has them.
     ulimits: tuple[tuple[str, int, int], ...] = ()
+    #: Whether PID 1 is Docker's own init (tini), which starts the program and hands signals on to it.
+    init: bool = False
 
 
 #: Exit codes for a program that is not there, for one that is and cannot be run, and for anything else that is wrong.

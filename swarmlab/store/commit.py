@@ -24,6 +24,7 @@ class Kind(StrEnum):
     VOLUME = "volume"
     LOCAL_NETWORK = "local_network"
     OVERLAY = "overlay"
+    PORT = "port"
 
 
 class Actor(msgspec.Struct, frozen=True, omit_defaults=True):

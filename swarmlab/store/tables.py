@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 
 from swarmlab.objects import Cluster, Config, Network, Node, Object, Secret, Service, Task
-from swarmlab.objects.local import Container, Engine, LocalImage, LocalNetwork, Overlay, Volume
+from swarmlab.objects.local import Container, Engine, LocalImage, LocalNetwork, Overlay, Port, Volume
 from swarmlab.store.commit import Kind
 from swarmlab.store.table import Table
 
@@ -55,6 +55,7 @@ class Tables:
         self.volumes: Table[Volume] = Table()
         self.local_networks: Table[LocalNetwork] = Table(name=lambda n: (n.name,))
         self.overlays: Table[Overlay] = Table()
+        self.ports: Table[Port] = Table()
         self._by_kind: dict[Kind, Table[Object]] = {kind: getattr(self, f"{kind.value}s") for kind in Kind}
 
     def of(self, kind: Kind) -> Table[Object]:

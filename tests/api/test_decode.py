@@ -63,6 +63,30 @@ WRONG = {
         "json: cannot unmarshal number 99999999999 into Go struct field "
         "PortConfig.EndpointSpec.Ports.TargetPort of type uint32"
     ),
+    '{"TaskTemplate":{"RestartPolicy":{"Condition":1}}}': (
+        "json: cannot unmarshal number into Go struct field RestartPolicy.TaskTemplate.RestartPolicy.Condition of type swarm.RestartPolicyCondition"
+    ),
+    '{"TaskTemplate":{"Runtime":1}}': (
+        "json: cannot unmarshal number into Go struct field TaskSpec.TaskTemplate.Runtime of type swarm.RuntimeType"
+    ),
+    '{"TaskTemplate":{"ContainerSpec":{"Isolation":1}}}': (
+        "json: cannot unmarshal number into Go struct field ContainerSpec.TaskTemplate.ContainerSpec.Isolation of type container.Isolation"
+    ),
+    '{"EndpointSpec":{"Mode":1}}': (
+        "json: cannot unmarshal number into Go struct field EndpointSpec.EndpointSpec.Mode of type swarm.ResolutionMode"
+    ),
+    '{"EndpointSpec":{"Ports":[{"Protocol":1}]}}': (
+        "json: cannot unmarshal number into Go struct field PortConfig.EndpointSpec.Ports.Protocol of type swarm.PortConfigProtocol"
+    ),
+    '{"EndpointSpec":{"Ports":[{"PublishMode":1}]}}': (
+        "json: cannot unmarshal number into Go struct field PortConfig.EndpointSpec.Ports.PublishMode of type swarm.PortConfigPublishMode"
+    ),
+    '{"TaskTemplate":{"ContainerSpec":{"Mounts":[{"Consistency":1}]}}}': (
+        "json: cannot unmarshal number into Go struct field Mount.TaskTemplate.ContainerSpec.Mounts.Consistency of type mount.Consistency"
+    ),
+    '{"TaskTemplate":{"ContainerSpec":{"Mounts":[{"BindOptions":{"Propagation":1}}]}}}': (
+        "json: cannot unmarshal number into Go struct field BindOptions.TaskTemplate.ContainerSpec.Mounts.BindOptions.Propagation of type mount.Propagation"
+    ),
     '{"UpdateConfig":{"MaxFailureRatio":"x"}}': (
         "json: cannot unmarshal string into Go struct field UpdateConfig.UpdateConfig.MaxFailureRatio of type float32"
     ),

@@ -125,6 +125,14 @@ def test_arguments(swarm: Client) -> None:
     assert swarm("GET", "/networks/back?verbose=foo").status == 400
 
 
+def test_options_for_addresses_are_shown_with_the_allocators_own(swarm: Client) -> None:
+    allocated = IPAMOptions(driver=Driver(name="default", options={"x": "y"}))
+    swarm.engine.put(Kind.NETWORK, Network(id="m" * 25, spec=NetworkSpec(name="front"), ipam=allocated))
+    shown = swarm("GET", "/networks/front").json["IPAM"]["Options"]
+    assert shown == {"com.docker.network.ipam.serial": "true", "x": "y"}
+    assert swarm("GET", "/networks/back").json["IPAM"]["Options"] is None
+
+
 def test_create_and_remove(swarm: Client) -> None:
     request = {
         "Name": "front", "CheckDuplicate": True, "Driver": "overlay", "Attachable": True, "Labels": {"x": "y"},

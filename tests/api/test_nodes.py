@@ -51,6 +51,14 @@ def test_lists_are_filtered_and_sorted_by_id(swarm: Client) -> None:
     assert swarm.filtered("/nodes", role=["x"]).message == "Invalid role filter: 'x'"
 
 
+def test_a_node_that_was_changed_counts_as_pending(swarm: Client) -> None:
+    node = swarm("GET", "/nodes/node-2").json
+    path = f"/nodes/{node['ID']}/update?version={node['Version']['Index']}"
+    assert swarm("POST", path, {**node["Spec"], "Labels": {"a": "b"}}).status == 200
+    assert hostnames(swarm, membership=["accepted"]) == ["node-1", "node-3"]
+    assert hostnames(swarm, membership=["pending"]) == ["node-2"]
+
+
 def test_a_wrong_filter_is_told_before_who_is_a_manager(client: Client) -> None:
     assert client.filtered("/nodes", bogus=["1"]).status == 400
     assert client("GET", "/nodes").status == 503

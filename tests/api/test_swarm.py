@@ -60,6 +60,11 @@ def test_an_update_is_of_the_whole_of_the_settings(client: Client) -> None:
     assert spec["Name"] == "default"
     assert spec["Orchestration"] == {"TaskHistoryRetentionLimit": 0}
     assert spec["Raft"] == {"KeepOldSnapshots": 0, "ElectionTick": 0, "HeartbeatTick": 0}
+    assert update({"Raft": {"HeartbeatTick": -100_000_000_000}}) == (200, "")
+    assert client("GET", "/swarm").json["Spec"]["Raft"]["HeartbeatTick"] == 3_079_215_104
+    # Docker does not hand defaults of tasks on to SwarmKit.
+    assert update({"TaskDefaults": {"LogDriver": {"Name": "json-file"}}}) == (200, "")
+    assert client("GET", "/swarm").json["Spec"]["TaskDefaults"] == {}
     assert update({"Name": "other"}) == (400, 'swarm spec must be named "default"')
     authority = {"Protocol": "acme", "URL": "https://ca.example"}
     assert update({"CAConfig": {"ExternalCAs": [authority]}}) == (400, 'invalid protocol: "acme"')

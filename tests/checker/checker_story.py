@@ -9,7 +9,9 @@ from urllib.parse import urlencode
 import msgspec
 
 from swarmlab.clock import VirtualClock
-from swarmlab.journal import Journal, Request, Seal
+from swarmlab.engine.answers import AnswerLog
+from swarmlab.journal import Entry, Journal, JournalReader, Request, Seal
+from swarmlab.network import Answers
 from swarmlab.objects import (
     Cluster,
     ClusterSpec,
@@ -51,6 +53,7 @@ class Story:
         self.engine = self._store("engine:node-1")
         with self.engine.transaction("lab") as tx:
             self._engine = tx.create(Kind.ENGINE, Engine(id="ENGINE", name="node-1"))
+        self._answers = AnswerLog(self.clock, self.engine)
 
     def __enter__(self) -> "Story":
         return self
@@ -146,6 +149,17 @@ class Story:
         self._start(service, range(before + 1, service.replicas + 1))
         self._progress(service)
 
+    def label(self, key: str, value: str, name: str = "web") -> None:
+        """`docker service update --label-add`."""
+        service = self.service(name)
+        with self.swarm.transaction(self._actor("POST /services/{id}/update")) as tx:
+            tx.update(Kind.SERVICE, _replace(service, spec=_replace(service.spec, labels={key: value})))
+
+    def entries(self) -> list[Entry]:
+        """What is in the journal so far."""
+        with JournalReader(self.path) as reader:
+            return list(reader.entries())
+
     def scale(self, replicas: int) -> None:
         """`docker service scale web=N`, upwards."""
         self.update(replicas=replicas)
@@ -168,6 +182,12 @@ class Story:
     def connect(self, port: int = 80) -> None:
         """Opening the page."""
         self.call("CONNECT", f"/published/{port}", client="routing-mesh")
+
+    def answers(self, port: int, tasks: int, listening: int) -> None:
+        """So many tasks are behind a published port from now on, and so many of them listen."""
+        self.clock.advance(1)
+        self._answers.note(port, Answers(tasks, listening) if tasks else None)
+        self.clock.run_ready()
 
     def availability(self, value: str, reference: str = "node-1") -> None:
         """`docker node update --availability`; draining shuts the tasks down, and their successors find no node."""

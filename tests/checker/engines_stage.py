@@ -17,7 +17,7 @@ import docker
 import requests
 
 from checker.history import History
-from checker.solve import SolutionError, run_lines
+from checker.solve import LABS, SolutionError, run_lines
 
 #: A command `swarmlab` for the lines of solutions: what it tells of a lab, told of these engines.
 _SHIM = """\
@@ -64,6 +64,7 @@ class EnginesStage:
         self.env = {
             "PATH": f"{commands}:{os.environ['PATH']}",
             "HOME": str(folder),
+            "LABS": str(LABS),
             "DOCKER_CONFIG": str(folder / "docker"),
             "DOCKER_BUILDKIT": "0",
             "SWARMLAB_REAL_NODE_SCRIPT": power,

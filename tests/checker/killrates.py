@@ -4,11 +4,13 @@ PYTHONPATH=tests/checker python tests/checker/killrates.py > docs/mutants.md
 """
 
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from typing import NamedTuple
 
 from plays import NOTHING, SOLUTION, Mutant, missed, perform, plays, words
 
-from checker.exercise import available, load
+from checker.exercise import Exercise, available, load
 from checker.result import Result
 
 HEAD = """\
@@ -26,9 +28,30 @@ with the mistake, with a message that names what is wrong. The numbers are: as s
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"""
 
 
-def say(line: str) -> None:
-    """Write a line."""
-    sys.stdout.write(f"{line}\n")
+class Row(NamedTuple):
+    """An exercise: points of its solution and of doing nothing, how many routes earn all, how many mutants miss."""
+
+    exercise: Exercise
+    solution: int | float
+    nothing: int | float
+    right: int
+    killed: int
+
+
+def page(rows: Sequence[Row]) -> str:
+    """The page."""
+    lines, routes, mutants = [HEAD], 0, 0
+    for row in rows:
+        name, found = row.exercise.id, plays(row.exercise.id)
+        conditions = sum(len(step.conditions) for step in row.exercise.steps)
+        lines.append(
+            f"| {name}: {row.exercise.title} | {row.exercise.possible} | {conditions} | {row.solution} | {row.nothing} "
+            f"| {row.right} of {len(found.equivalents)} | {len(found.mutants)} | {row.killed} |"
+        )
+        routes, mutants = routes + len(found.equivalents), mutants + len(found.mutants)
+    right, killed = sum(row.right for row in rows), sum(row.killed for row in rows)
+    lines.append(f"| **all** | | | | | {right} of {routes} | {mutants} | {killed} ({100 * killed / mutants:.0f} %) |")
+    return "\n".join((*lines, ""))
 
 
 def killed(result: Result, mutant: Mutant) -> bool:
@@ -37,25 +60,18 @@ def killed(result: Result, mutant: Mutant) -> bool:
 
 
 def main() -> None:
-    """Play everything and print the table."""
-    say(HEAD)
-    routes = mutants = kills = 0
+    """Play everything and print the page."""
+    rows = []
     known = {name: (SOLUTION, NOTHING, *plays(name).equivalents, *plays(name).mutants) for name in available()}
     with ProcessPoolExecutor() as pool:
         played = {(name, play.name): pool.submit(perform, name, play) for name, some in known.items() for play in some}
         results = {key: future.result() for key, future in played.items()}
     for name in available():
-        exercise, found = load(name), plays(name)
         solution, nothing = (results[name, play.name].points for play in (SOLUTION, NOTHING))
-        right = sum(not missed(results[name, play.name]) for play in found.equivalents)
-        dead = sum(killed(results[name, mutant.name], mutant) for mutant in found.mutants)
-        conditions = sum(len(step.conditions) for step in exercise.steps)
-        say(
-            f"| {name}: {exercise.title} | {exercise.possible} | {conditions} | {solution} | {nothing} "
-            f"| {right} of {len(found.equivalents)} | {len(found.mutants)} | {dead} |"
-        )
-        routes, mutants, kills = routes + right, mutants + len(found.mutants), kills + dead
-    say(f"| **all** | | | | | {routes} | {mutants} | {kills} ({100 * kills / mutants:.0f} %) |")
+        right = sum(not missed(results[name, play.name]) for play in plays(name).equivalents)
+        dead = sum(killed(results[name, mutant.name], mutant) for mutant in plays(name).mutants)
+        rows.append(Row(load(name), solution, nothing, right, dead))
+    sys.stdout.write(page(rows))
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ be judged, *earned* how many of these the solution earned. In a lab of swarmlab 
 #: Lines that open a published port.
 _TRAFFIC = re.compile(r"swarmlab url")
 _RECORDED = re.compile("final state only: a recording of .* does not hold (.*)")
+#: What the recorder says of a port that never answered.
+_NEVER = re.compile("the recorder never had an answer from .*")
 _NO_TRAFFIC = "published ports pass no traffic here, for the kernel has no IPVS"
 #: Work inside images, which needs what is not there (pip, a registry).
 _INSIDE = re.compile(r"docker (build|run) ")
@@ -95,7 +97,7 @@ def row(exercise: Exercise, played: Played) -> str:
     for step in result.steps:
         for verdict in step.verdicts:
             if verdict.error:
-                why = _RECORDED.sub(r"\1 is not recorded", verdict.error)
+                why = _NEVER.sub(_NO_TRAFFIC, _RECORDED.sub(r"\1 is not recorded", verdict.error))
                 unknown.setdefault(why, []).append(step.step.id)
     texts = [f"{', '.join(dict.fromkeys(steps))}: {why}" for why, steps in unknown.items()]
     texts += [f"**{s.step.id} missed**: {v.found}" for s in result.steps for v in s.verdicts if not (v.met or v.error)]

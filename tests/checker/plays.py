@@ -4,14 +4,19 @@ A play changes the lines of some steps of the solution. Those of an equivalent m
 its first missed step is the one that it names, and the report there says what the mutant says.
 """
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import msgspec
+import pytest
 from stage import Stage
+from typer.testing import CliRunner
 
+from checker import answer, check, cli
 from checker.conditions.answer import Answer
 from checker.conditions.probe import Outcome, Probe
 from checker.document import Document
@@ -19,18 +24,25 @@ from checker.exercise import Exercise, Variable, available, load
 from checker.grader import Attempt, grade
 from checker.history import History
 from checker.result import Result
+from swarmlab import lab as labs
+from swarmlab.journal import Journal, Seal
 
 _FOLDER = Path(__file__).with_name("plays")
 
 
 class Play(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`edits` are other lines for steps, `answers` other answers. `seed` and `variables` are those of the attempt."""
+    """`edits` are other lines for steps, `answers` other answers. `seed` and `variables` are those of the attempt.
+
+    `typed` is how a question is answered instead, one try after the other: what follows `checker answer`, or a call
+    of `answer(…)` as in a notebook.
+    """
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
     edits: dict[str, tuple[str, ...]] = {}
     answers: dict[str, tuple[str, ...]] = {}
     seed: int = 0
     variables: dict[str, Variable] = {}
+    typed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -80,6 +92,8 @@ def perform(exercise_id: str, play: Play) -> Result:
     answers = {**_right_answers(exercise), **play.answers} if lines else {}
     if not any((step.solution or play.edits.get(step.id)) for step in exercise.steps) and not exercise.start.commands:
         # A question: there is nothing to do in a lab.
+        if play.typed:
+            return _typed(exercise_id, play.typed)
         return grade(Attempt(exercise, answers=answers), None)
     with Stage(exercise.start.nodes, containers=plays(exercise.id).containers) as stage:
         stage.play(exercise.start.commands)
@@ -92,6 +106,21 @@ def perform(exercise_id: str, play: Play) -> Result:
             if any(isinstance(condition, Probe) for condition in step.conditions):
                 _check(attempt, evidence, stage)
         return _check(attempt, evidence, stage)
+
+
+def _typed(exercise: str, lines: Sequence[str]) -> Result:
+    """What comes of answering a question by command and in a notebook; a line that is no choice is refused."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        journal = Path(folder, "journal.sqlite")
+        Journal(journal, Seal(Path(folder, "key"))).close()
+        patch.setattr(labs, "status", lambda name=None: {"journal": str(journal)})
+        for line in lines:
+            if line.startswith("answer("):
+                eval(line, {"answer": answer})
+            else:
+                done = CliRunner().invoke(cli.app, ["answer", *shlex.split(line.removeprefix("! "))])
+                assert (done.exit_code != 0) == line.startswith("! "), done.output
+        return check(exercise)
 
 
 def _check(attempt: Attempt, evidence: dict[str, str], stage: Stage) -> Result:

@@ -8,24 +8,29 @@ import asyncio
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from checker.conditions.probe import Http, Outcome, Probe
 from checker.probes import Access, Prober
 from swarmlab.api import Server
 from swarmlab.clock import SECOND, VirtualClock
 from swarmlab.engine import Lab
+from swarmlab.engine.executor import LOAD_BALANCER_DRAIN
 from swarmlab.journal import Journal, Seal
 from swarmlab.lab.environ import environment, write_docker_config
 from swarmlab.lab.folder import Folder, Settings
 from swarmlab.manager import Swarm
-from swarmlab.network import node_addresses
+from swarmlab.network import Endpoint, Mesh, PortBinding, node_addresses
 from swarmlab.objects import Task
-from swarmlab.runtime.hollow import HollowExecutor
+from swarmlab.runtime.controller import Step
+from swarmlab.runtime.hollow import HollowController, HollowExecutor
 
 #: No lab of this machine has this number, so nodes' addresses are nobody else's.
 _NUMBER = 253
@@ -37,6 +42,9 @@ _SLEEP = re.compile(r"sleep (\d+)")
 #: What happens inside images and containers has no part in it: containers do nothing here, whatever they are made of.
 _OFFSTAGE = re.compile(r"docker (build|run) ")
 _GOING_ON = {"updating", "rollback_started"}
+#: Images whose program does not listen at once, but after so many seconds. They have a health check.
+_SLOW = re.compile("activity_web|trekking")
+SLOW_START = 5.0
 
 
 class PlayError(AssertionError):
@@ -50,7 +58,7 @@ def fails(task: Task, step: str) -> str:
     if step == "prepare" and ":no-such" in spec.image:
         return f"No such image: {spec.image}"
     test = " ".join((spec.healthcheck.test if spec.healthcheck is not None else ()) or ())
-    if step == "start" and re.search(r"exit 1|\bfalse\b", test):
+    if step == "start" and re.search(r"(?<!\|\| )exit 1|\bfalse\b", test):
         return "task: non-zero exit (1): unhealthy container"
     return ""
 
@@ -64,14 +72,114 @@ class StageClock(VirtualClock):
             asyncio.get_running_loop().call_soon(self.run_ready)
 
 
+class StageMesh(Mesh):
+    """A routing mesh that knows who would be answered, and listens nowhere."""
+
+    def _keep(self, node_id: str, port: object) -> None:
+        """There is nothing to listen for."""
+
+
+class StageController(HollowController):
+    """A container that does nothing, at a port where connections would find it."""
+
+    def __init__(self, executor: "StageExecutor", task: Task) -> None:
+        super().__init__(executor, task)
+        self._stage = executor
+        self._listening = False
+        self._changed: Callable[[], None] = lambda: None
+
+    def start(self) -> Step:
+        """A health check lets the swarm wait until the program listens; without one it does not know."""
+        super().start()
+        healthy, startup = self._stage.startup(self._task)
+        if not startup:
+            self._listen()
+        if healthy and startup:
+            return self._become_healthy(startup)
+        self._activate()
+        if startup:
+            self._stage.clock.call_later(startup, self._listen)
+        return None
+
+    def shutdown(self) -> Step:
+        """As on engines: first no connections, and some time later no container."""
+        self._stage.mesh.deactivate(self._task.id)
+        super().shutdown()
+        return self._stage.clock.sleep(LOAD_BALANCER_DRAIN) if self._task.networks and self._listening else None
+
+    def remove(self) -> Step:
+        self._stage.mesh.deactivate(self._task.id)
+        return super().remove()
+
+    def end(self, code: int) -> None:
+        self._stage.mesh.deactivate(self._task.id)
+        super().end(code)
+
+    async def _become_healthy(self, seconds: float) -> None:
+        await self._stage.clock.sleep(seconds)
+        self._listen()
+        self._activate()
+
+    def _listen(self) -> None:
+        self._listening = True
+        self._changed()
+
+    def _activate(self) -> None:
+        endpoint = self._task.endpoint
+        ports = tuple(
+            PortBinding(p.protocol, p.published_port, p.target_port, p.publish_mode)
+            for p in (endpoint.ports if endpoint is not None else ())
+        )
+        if ports:
+            task = self._task
+            made = Endpoint(task.id, task.node_id, task.service_id, ports, self._connect, watch=self._watch)
+            self._stage.mesh.activate(made)
+
+    def _connect(self, target: int) -> tuple[str, int]:
+        if not self._listening:
+            raise LookupError(target)
+        return "127.0.0.1", target
+
+    def _watch(self, changed: Callable[[], None]) -> Callable[[], object]:
+        self._changed = changed
+        return lambda: None
+
+
+class StageExecutor(HollowExecutor):
+    """Containers that fail as `fails` says, and of which some need a while until they listen."""
+
+    def __init__(self, hollow: HollowExecutor, clock: VirtualClock, mesh: Mesh) -> None:
+        super().__init__("", describe=hollow.describe, plan=fails)
+        self.clock = clock
+        self.mesh = mesh
+
+    def controller(self, task: Task, secrets: object, configs: object) -> StageController:
+        return StageController(self, task)
+
+    def startup(self, task: Task) -> tuple[bool, float]:
+        """Whether a task's container has a health check, and how many seconds its program needs until it listens."""
+        spec = task.spec.container_spec
+        assert spec is not None
+        test = (spec.healthcheck.test if spec.healthcheck is not None else ()) or ()
+        return tuple(test) != ("NONE",), SLOW_START if _SLOW.search(spec.image) else 0
+
+
 class StageLab(Lab):
-    """A hollow lab whose containers fail as `fails` says."""
+    """A hollow lab with containers that one can tell apart."""
 
     def executor(self, swarm: Swarm, engine: str, tls: Any) -> Any:
         made = super().executor(swarm, engine, tls)
         if isinstance(made, HollowExecutor):
-            made.plan = fails
+            assert isinstance(self._clock, VirtualClock)
+            return StageExecutor(made, self._clock, self._mesh(swarm))
         return made
+
+    def _mesh(self, swarm: Swarm) -> Mesh:
+        if self._hollow and swarm.id not in self._meshes:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("swarmlab.engine.lab.Mesh", StageMesh)
+                return super()._mesh(swarm)
+        return super()._mesh(swarm)
 
 
 class Stage:
@@ -89,11 +197,12 @@ class Stage:
         self.settings = Settings("stage", _NUMBER, nodes, 1.0, self.folder.path / "run", hollow=True)
         self.settings.sockets.mkdir()
         write_docker_config(self.folder, self.settings)
-        own = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LABS": str(_LABS)}
+        own = {"PYTHON": sys.executable, "PATH": os.environ["PATH"], "HOME": str(self.home), "LABS": str(_LABS)}
         self.env = {**own, **environment(self.folder, self.settings)}
         self.work = self.home / "work"
         self.work.mkdir()
         self._journal = Journal(self.path, Seal(self.folder.key))
+        self._journal.tells_of_ports()
         self._runner = asyncio.Runner()
         self.lab = StageLab(
             name="stage",
@@ -215,7 +324,9 @@ class Stage:
     def _goes_on(self) -> bool:
         stores = [store for scope, store in self.lab._stores.items() if not scope.startswith("engine:")]
         services = [service for store in stores for service in store.tables.services]
-        return any(s.update_status is not None and s.update_status.state in _GOING_ON for s in services)
+        if any(s.update_status is not None and s.update_status.state in _GOING_ON for s in services):
+            return True
+        return any(task.status.state.text == "starting" for store in stores for task in store.tables.tasks)
 
     def _open(self, port: int, node: str) -> None:
         """Open a published port, if anything answers there."""

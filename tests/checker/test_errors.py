@@ -31,6 +31,15 @@ steps:
 """
 
 
+def test_the_beginning_of_an_answer_gives_it_away_as_well() -> None:
+    text = GOOD.replace("why: Because.", "why: Use `docker service update --replicas 2`.")
+    solution = "    solution: [docker service update --replicas 2 web]\n"
+    (mistake,) = lint(text + solution, "T1.yaml")
+
+    assert mistake.startswith("T1.yaml:12: step 'one': this gives the solution away")
+    assert lint(text.replace("--replicas 2`", "--help`") + solution, "T1.yaml") == []
+
+
 def test_every_exercise_is_without_mistakes() -> None:
     assert {name: lint(text, f"{name}.yaml") for name, text in available().items()} == {
         name: [] for name in available()

@@ -87,8 +87,11 @@ class FakeClient:
         ports = [{"PublishedPort": 80, "PublishMode": "ingress"}, {"PublishedPort": 81, "PublishMode": "host"}]
         return [{"ID": "w", "Endpoint": {"Ports": ports}}, {"ID": "none"}]
 
-    def tasks(self, filters: dict[str, str]) -> list[dict[str, Any]]:
-        return [{"NodeID": "2"}]
+    def tasks(self) -> list[dict[str, Any]]:
+        return [
+            {"ServiceID": "w", "NodeID": "2", "Status": {"State": "running"}},
+            {"ServiceID": "w", "NodeID": "1", "Status": {"State": "shutdown"}},
+        ]
 
     def exec_inspect(self, exec_id: str) -> dict[str, int]:
         return {"ExitCode": self.code}

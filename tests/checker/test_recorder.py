@@ -16,7 +16,7 @@ from checker.recorder import Recorder, RecorderError
 from swarmlab.journal import JournalReader
 
 NODE = {
-    "ID": "n", "Spec": {"Role": "manager", "Availability": "active"}, "Status": {"State": "ready"},
+    "ID": "n", "Spec": {"Role": "manager", "Availability": "active"}, "Status": {"State": "ready", "Addr": "127.0.0.1"},
     "Description": {"Hostname": "node-1"}, "Version": {"Index": 1}, "UpdatedAt": "now",
 }  # fmt: skip
 
@@ -44,15 +44,19 @@ class FakeEngine:
         self.swarm = {"ID": "s", "Spec": {}, "JoinTokens": {"Worker": "SWMTKN-1-secret"}}
         self.tables["nodes"] = [NODE]
 
-    def service(self, replicas: int, running: int) -> None:
-        container = {"ContainerSpec": {"Image": "nginx:latest@sha256:1f"}}
+    def service(
+        self, replicas: int, running: int, image: str = "nginx:latest@sha256:1f", labels: dict[str, str] | None = None
+    ) -> None:
+        container = {"ContainerSpec": {"Image": image}}
+        ports = [{"PublishedPort": 80, "TargetPort": 80, "PublishMode": "ingress"}]
         self.tables["services"] = [
             {
                 "ID": "w",
                 "Spec": {
                     "Name": "web", "TaskTemplate": container, "Mode": {"Replicated": {"Replicas": replicas}},
-                    "EndpointSpec": {"Ports": [{"PublishedPort": 80, "TargetPort": 80, "PublishMode": "ingress"}]},
+                    "EndpointSpec": {"Ports": ports}, "Labels": labels or {},
                 },
+                "Endpoint": {"Ports": ports},
             }
         ]  # fmt: skip
         self.tables["tasks"] = [

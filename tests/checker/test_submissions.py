@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import random
 import sqlite3
 import threading
 import zipfile
@@ -16,7 +17,7 @@ from checker_story import A1_STEPS, Story
 from typer.testing import CliRunner
 
 from checker import cli, gradeall
-from checker.gradeall import differences, grade_all, grade_file, gradebook
+from checker.gradeall import comparable, differences, grade_all, grade_file, gradebook
 from checker.session import Session
 from checker.submission import SubmissionError, chain, pack, unpack
 from swarmlab.lab.rotate import rotate
@@ -127,6 +128,41 @@ def test_a_broken_file_stops_nothing(submission: Path) -> None:
     rows = gradebook(graded)
     assert [row["points"] for row in rows] == [34, "", ""]
     assert all("is no submission that can be read" in row["error"] for row in rows[1:])
+
+
+@pytest.mark.parametrize(
+    "content", [b"[1, 2]", b"{}", b'{"schema": 99, "exercises": []}', b'{"schema": 1, "exercises": 5}']
+)
+def test_a_record_of_another_kind_is_compared_with_nothing(submission: Path, content: bytes, tmp_path: Path) -> None:
+    rewrite(submission, "grade.json", content)
+    (tmp_path / "old.json").write_bytes(b'{"ann.zip": ' + content + b"}")
+    for arguments in ((), ("--against", str(tmp_path / "old.json"))):
+        answer = run.invoke(cli.app, ["grade-all", str(submission.parent), "-e", "A1", "--workers", "1", *arguments])
+
+        assert answer.exit_code == 0, answer.output
+        assert answer.stderr == ""
+        assert "ann.zip,ann,34,34,34,0," in answer.stdout
+
+
+@pytest.mark.parametrize("content", [b"[" * 200_000, b"\xff", b"{"])
+def test_a_record_that_cannot_be_read_is_damage(submission: Path, content: bytes) -> None:
+    rewrite(submission, "grade.json", content)
+
+    assert "is no submission that can be read" in grade_file(submission, ("A1",)).error
+
+
+def test_no_damage_to_a_file_is_an_error_of_the_program(submission: Path) -> None:
+    """Bytes that have changed on the way; where they were unpacked is not told."""
+    whole, choice = submission.read_bytes(), random.Random(7)
+    for _ in range(40):
+        damaged = bytearray(whole)
+        for _ in range(choice.choice((1, 3, 30))):
+            damaged[choice.randrange(len(damaged))] = choice.randrange(256)
+        submission.write_bytes(damaged)
+        error = grade_file(submission, ("Q1",)).error
+
+        assert not error.startswith("could not be graded"), error
+        assert "/tmp" not in error
 
 
 def test_a_changed_journal_is_noticed(submission: Path, tmp_path: Path) -> None:
@@ -310,7 +346,9 @@ def test_regrading_prints_the_differences(submission: Path, tmp_path: Path) -> N
     second = run.invoke(cli.app, [*arguments, "--against", str(records)])
 
     assert "ann.zip: A1 init: 1 -> 3" in second.stderr
-    assert list(differences(old["ann.zip"], old["ann.zip"])) == []
+    same = comparable(old["ann.zip"])
+    assert same is not None
+    assert list(differences(same, old["ann.zip"])) == []
     (row,) = csv.DictReader(io.StringIO(second.stdout))
     assert (row["learner"], row["A1"], row["Q1"]) == ("ann", "34", "4")
 
@@ -347,9 +385,17 @@ def test_records_and_reports(journal: Path, tmp_path: Path) -> None:
     assert sum(float(row["points"]) for row in rows) == 34
     assert rows[0]["learner"] == "'=1+1"
     root = ET.fromstring(report("junit"))
-    assert [(suite.get("name"), suite.get("failures")) for suite in root] == [("A1", "0"), ("B1", "10")]
+    assert [(suite.get("name"), suite.get("tests"), suite.get("failures")) for suite in root] == [
+        ("A1", "17", "0"),
+        ("B1", "6", "6"),
+    ]
+    assert all(len(case) <= 1 for case in root.iter("testcase"))
     assert "| 1. Initialise the swarm | 3 / 3 |" in report("markdown")
-    assert "<h2>B1: The routing mesh</h2>" in report("html")
+    page = report("html")
+    assert "<h2>B1: The routing mesh</h2>" in page
+    assert "published port 81 was never opened" in page
+    assert "<p>=1+1, graded 20" in page
+    assert "from the journal of swarmlab" in report("markdown")
     assert json.loads(report("json")) == content
     record.write_text('{"schema": 99}')
     assert run.invoke(cli.app, ["report", str(record)]).exit_code == 2

@@ -22,14 +22,14 @@ steps:
 """
 
 
-def judge(story: Story, conditions: str) -> Result:
+def judge(story: Story | Path, conditions: str) -> Result:
     """The result of one step with these conditions (YAML list items, indented by six)."""
     exercise, _ = parse(HEAD + conditions, "T1.yaml")
-    with History(story.path) as history:
+    with History(story.path if isinstance(story, Story) else story) as history:
         return grade(exercise, history)
 
 
-def only(story: Story, condition: str) -> Verdict:
+def only(story: Story | Path, condition: str) -> Verdict:
     (verdict,) = judge(story, condition).steps[0].verdicts
     return verdict
 
@@ -87,6 +87,52 @@ def test_sequence_goes_on_from_the_earliest_moment(tmp_path: Path) -> None:
     assert done.met
 
 
+def test_what_comes_in_between_begins_a_sequence_anew(tmp_path: Path) -> None:
+    scaled = """
+      - check: sequence
+        why: w
+        moments:
+          - [{fact: service, name: web, replicas: 2}]
+          - [{fact: service, name: web, replicas: 3}]
+        without: [{fact: no-service, name: web}]
+"""
+    with Story(tmp_path) as story:
+        story.init()
+        story.create(replicas=2)
+        story.rm()
+        story.create(replicas=3)
+        anew = only(story, scaled)
+        story.rm()
+        story.create(replicas=2)
+        story.scale(3)
+
+    assert "), web had 2 replicas, not 3; at " in anew.found
+    assert anew.found.endswith(" the swarm had no service web, so it had to begin anew")
+    assert anew.expected.endswith(", and never no service web in between")
+    assert only(story, scaled).met
+
+
+def test_either_of_two_ways(tmp_path: Path) -> None:
+    either = """
+      - check: ever
+        why: w
+        facts:
+          - fact: either
+            of: [{fact: service, name: web, image: "httpd:*", replicas: 2}, {fact: config, name: web}]
+"""
+    with Story(tmp_path) as story:
+        story.init()
+        nothing = only(story, either)
+        story.create(replicas=1, image="httpd:2.4")
+        nearest = only(story, either)
+        story.scale(2)
+
+    assert nothing.found == "there was no service web"
+    assert nearest.found == "web had 1 replica, not 2"
+    assert nearest.expected.endswith("either service web with image httpd of any tag, 2 replicas or config web")
+    assert only(story, either).met
+
+
 def test_asked_counts_only_what_fits(tmp_path: Path) -> None:
     asked = """
       - check: asked
@@ -109,7 +155,7 @@ def test_asked_counts_only_what_fits(tmp_path: Path) -> None:
         story.service_ps()
         both = only(story, asked)
 
-    assert few.found[12:] == "`docker service ps web` was asked, but web never had more than 2 running tasks"
+    assert few.found[12:] == "`docker service ps web` was asked, but web had no more than 2 running tasks"
     assert (one.met, both.met) == (False, True)
     assert "was asked 1 time while" in one.found
 

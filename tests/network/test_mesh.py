@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swarmlab.network import Endpoint, Mesh, NodeAddress, PortBinding, Ports, Published
+from swarmlab.network import Answers, Endpoint, Mesh, NodeAddress, PortBinding, Ports, Published
 from swarmlab.network.addresses import can_bind
 
 HERE = NodeAddress("127.0.0.1")
@@ -344,6 +344,58 @@ def test_a_port_in_use_is_substituted_and_keeps_its_substitute() -> None:
                 made.deactivate("t1")
                 made.activate(endpoint("t2", a, port))
                 assert made.published() == [row]
+
+    run(test())
+
+
+def test_what_connections_find_is_told_at_every_change() -> None:
+    told: list[tuple[str, Answers | None]] = []
+    listens = {"t1": True, "t2": False}
+    heard: dict[str, Callable[[], None]] = {}
+
+    def task(name: str, node: str) -> Endpoint:
+        def connect(target: int) -> tuple[str, int]:
+            if not listens[name]:
+                raise LookupError(target)
+            return "127.0.0.1", 1
+
+        def watch(changed: Callable[[], None]) -> Callable[[], object]:
+            heard[name] = changed
+            return lambda: None
+
+        return endpoint(name, connect, port, node=node, watch=watch)
+
+    def news() -> list[tuple[str, Answers | None]]:
+        found = told.copy()
+        told.clear()
+        return found
+
+    port = free_port()
+
+    async def test() -> None:
+        made = Mesh(on_answers=lambda node, _, answers: told.append((node, answers)))
+        await made.join("n1", NodeAddress("127.0.0.1"))
+        made.activate(task("t1", "n1"))
+        assert news() == [("n1", Answers(1, 1))]
+        await made.join("n2", NodeAddress("127.0.0.1", 1))
+        assert news() == [("n2", Answers(1, 1))]
+        made.activate(task("t2", "n2"))
+        assert news() == [("n1", Answers(2, 1)), ("n2", Answers(2, 1))]
+        listens["t2"] = True
+        heard["t2"]()
+        heard["t2"]()
+        assert news() == [("n1", Answers(2, 2)), ("n2", Answers(2, 2))]
+        made.separate({"n1": 1})
+        assert news() == [("n1", Answers(1, 1)), ("n2", Answers(1, 1))]
+        made.separate({})
+        news()
+        await made.lose("n2")
+        assert news() == [("n2", None), ("n1", Answers(2, 1))]
+        made.give_up("n2")
+        assert news() == [("n1", Answers(1, 1))]
+        made.deactivate("t1")
+        assert news() == [("n1", None)]
+        await made.close()
 
     run(test())
 

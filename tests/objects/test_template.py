@@ -2,8 +2,8 @@
 
 import pytest
 
-from swarmlab.objects import ContainerSpec, NodeDescription, Platform, Task, TaskSpec
-from swarmlab.objects.container import Mount
+from swarmlab.objects import ContainerSpec, Driver, NodeDescription, Platform, Task, TaskSpec
+from swarmlab.objects.container import Mount, VolumeOptions
 from swarmlab.objects.template import TemplateError, expand_container, expand_payload
 
 TASK = Task(
@@ -81,6 +81,14 @@ def test_what_cannot_be_expanded_is_said_as_go_says_it(template: str, text: str)
         (ContainerSpec(env=("A=1", "B={{x}}")), 'expanding env failed: expanding env "B={{x}}": '),
         (ContainerSpec(mounts=(Mount(source="{{x}}"),)), 'expanding mounts failed: expanding mount source "{{x}}": '),
         (ContainerSpec(mounts=(Mount(target="{{x}}"),)), 'expanding mounts failed: expanding mount target "{{x}}": '),
+        (
+            ContainerSpec(mounts=(Mount(volume_options=VolumeOptions(labels={"a": "{{x}}"})),)),
+            'expanding mounts failed: expanding volume labels: expanding map entry "a"="{{x}}": ',
+        ),
+        (
+            ContainerSpec(mounts=(Mount(volume_options=VolumeOptions(driver_config=Driver(options={"a": "{{x}}"}))),)),
+            'expanding mounts failed: expanding volume driver config: expanding map entry "a"="{{x}}": ',
+        ),
     ],
 )
 def test_the_error_names_the_place(spec: ContainerSpec, text: str) -> None:

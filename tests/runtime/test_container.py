@@ -1,4 +1,5 @@
 import asyncio
+import shlex
 import threading
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,39 @@ def test_groups_of_a_user(tmp_path: Path, user: str, groups: tuple[str, ...], to
         container = await made.start("alpine", "id", user=user, groups=groups)
         assert await container.wait() == 0
         assert await output(container) == told
+
+    within(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("command", "signal", "code"),
+    [
+        ("sleep 1000", "SIGTERM", 143),
+        ("sleep 1000", "SIGQUIT", 131),
+        ("sh -c 'echo up; sleep 1000'", "SIGTERM", 143),
+        ("sh -c 'trap \"exit 7\" TERM; echo up; sleep 1000'", "SIGTERM", 7),
+    ],
+)
+def test_behind_an_init_signals_have_their_usual_effect(tmp_path: Path, command: str, signal: str, code: int) -> None:
+    async def test(made: Lab) -> None:
+        container = await made.start("alpine", *shlex.split(command), init=True, stop_signal=signal)
+        if "echo" in command:
+            await wait_for_output(container, b"up")
+        await asyncio.wait_for(container.stop(1000.0), 10)
+        assert await container.wait() == code
+
+    within(tmp_path, test)
+
+
+def test_behind_an_init_what_a_program_ignores_by_default_does_not_end_it(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        container = await made.start("alpine", "sleep", "1000", init=True)
+        assert [p.command for p in container.processes()] == ["/sbin/docker-init -- sleep 1000", "sleep 1000"]
+        container.kill("SIGWINCH")
+        await turn()
+        assert container.pid
+        container.kill()
+        assert await container.wait() == 137
 
     within(tmp_path, test)
 

@@ -78,6 +78,15 @@ def test_a_layer_has_what_is_new_what_is_gone_and_the_directories_above(tmp_path
     assert found["made/link"].linkname == "/etc"
 
 
+def test_a_file_with_another_mode_has_changed(tmp_path: Path) -> None:
+    """`RUN chmod +x` is all that many a layer is about."""
+    fs = root(tmp_path)
+    fs.memory.chmod("/etc/alpine-release", 0o755)
+    found = files(Archive(fs).layer())
+    assert list(found) == ["etc", "etc/alpine-release"]
+    assert found["etc/alpine-release"].mode == 0o755
+
+
 def test_programs_for_a_processor_have_the_shells_in_their_places(tmp_path: Path) -> None:
     binary = Bytes(b"\x7fELF" + bytes(8))
     tree = Tree(

@@ -6,8 +6,10 @@ from swarmlab.manager.ca import join_token, unlock_key
 from swarmlab.manager.controlapi.ca import updated_root
 from swarmlab.manager.errors import Code, StatusError, invalid_argument, not_found
 from swarmlab.objects import Cluster, ClusterSpec
+from swarmlab.objects.cluster import TaskDefaults
 from swarmlab.store import Actor, Kind, SequenceConflictError, Store
 
+_UINT32 = (1 << 32) - 1
 _HOUR = 3600 * 1_000_000_000
 
 
@@ -66,14 +68,24 @@ class ClusterAPI:
 
 
 def _kept(spec: ClusterSpec) -> ClusterSpec:
-    """The settings as they are kept: what was left out is zero, and nobody is shown the signing certificate and key."""
+    """The settings as they are kept: what was left out is zero, and nobody is shown the signing certificate and key.
+
+    Defaults of tasks never get this far (MB: daemon/cluster/convert/swarm.go).
+    """
     replace = msgspec.structs.replace
     history = spec.orchestration.task_history_retention_limit or 0
     return replace(
         spec,
         orchestration=replace(spec.orchestration, task_history_retention_limit=history),
-        raft=replace(spec.raft, keep_old_snapshots=spec.raft.keep_old_snapshots or 0),
+        raft=replace(
+            spec.raft,
+            keep_old_snapshots=spec.raft.keep_old_snapshots or 0,
+            # SwarmKit's are numbers of 32 bits.
+            election_tick=spec.raft.election_tick & _UINT32,
+            heartbeat_tick=spec.raft.heartbeat_tick & _UINT32,
+        ),
         ca_config=replace(spec.ca_config, signing_ca_cert="", signing_ca_key=""),
+        task_defaults=TaskDefaults(),
     )
 
 

@@ -40,7 +40,7 @@ class NodeAPI:
                 node = self._node(node_id)
                 if node.spec.role == "manager" and spec.role == "worker":
                     self._check_demotion(tx, node)
-                return tx.update(Kind.NODE, msgspec.structs.replace(node, version=version, spec=spec))
+                return tx.update(Kind.NODE, _changed(node, version, spec))
         except SequenceConflictError as error:
             raise StatusError(Code.UNKNOWN, str(error)) from None
 
@@ -83,3 +83,7 @@ class NodeAPI:
             raise not_found("can't find manager in raft memberlist")
         if not self.members.can_remove(node.id):
             raise failed_precondition("can't remove member from the raft: this would result in a loss of quorum")
+
+
+def _changed(node: Node, version: int, spec: NodeSpec) -> Node:
+    return msgspec.structs.replace(node, version=version, spec=spec, membership="pending")

@@ -14,6 +14,10 @@ from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.roots import NOT_KEPT
 
 _LINKS = 40
+#: Who may run a file. Shared files on disk are nobody's to write, so the rest of their modes tells nothing.
+_MODE = 0o111
+#: What is at a path, as far as two of them can be compared.
+_State = tuple[int, bytes] | str | None
 _KINDS = {"file": "file", "directory": "directory", "symlink": "link", "fifo": "socket"}
 
 
@@ -94,7 +98,7 @@ class Archive:
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
-    def _now(self, path: str) -> Iterator[tuple[str, bytes | str | None]]:
+    def _now(self, path: str) -> Iterator[tuple[str, _State]]:
         for name in self._names(path):
             below = posixpath.join(path, name)
             if below in NOT_KEPT:
@@ -107,7 +111,8 @@ class Archive:
                 yield below, None
                 yield from self._now(below)
             else:
-                yield below, self._root.read(below) if found.kind == "file" else found.target
+                is_file = found.kind == "file"
+                yield below, (found.mode & _MODE, self._root.read(below)) if is_file else found.target
 
     def _fs(self, path: str) -> tuple[FileSystem, str]:
         return self._root.at(path)
@@ -245,14 +250,14 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-def _contents(fs: FileSystem, path: str) -> Iterator[tuple[str, bytes | str | None]]:
-    """Everything below a path: a file's bytes, a link's target, None for a directory."""
+def _contents(fs: FileSystem, path: str) -> Iterator[tuple[str, _State]]:
+    """Everything below a path: a file's mode and bytes, a link's target, None for a directory."""
     for entry in fs.read_dir(path):
-        below, kind = posixpath.join(path, entry["name"]), entry["metadata"]["file_type"]
+        below, kind, mode = posixpath.join(path, entry["name"]), *map(entry["metadata"].get, ("file_type", "mode"))
         if below in NOT_KEPT:
             continue
         if kind == "directory":
             yield below, None
             yield from _contents(fs, below)
         else:
-            yield below, fs.read_link(below) if kind == "symlink" else bytes(fs.read_file(below))
+            yield below, fs.read_link(below) if kind == "symlink" else (mode & _MODE, bytes(fs.read_file(below)))

@@ -146,7 +146,7 @@ class VirtualContainer:
         self._started = self._clock.now()
         self._logs.open()
         command = " ".join(self.config.command)
-        titles = TITLES.get(invocation.argv[0], (("", "{}"),))
+        titles = self._titles(invocation)
         shown = [(self._owner(name, invocation.user), title.format(command)) for name, title in titles]
         self._helpers = tuple(self._machine.processes.next_pid() for _ in shown[1:])
         self._machine.pids.begin(shown, self._started, self._from_inside)
@@ -158,7 +158,7 @@ class VirtualContainer:
             self._machine.background(terminal.type(stdin))
             terminal.interrupted = self._interrupted
             stdin = terminal.lines if self.config.open_stdin else no_input
-        self._main = Supervisor(self._machine, invocation, stdin, terminal, has_terminal=real)
+        self._main = Supervisor(self._machine, invocation, stdin, terminal, has_terminal=real, init=self.config.init)
         self._main.task = loop.create_task(
             self._run(self._main, self._exit, self._write if terminal is None else terminal.write)
         )
@@ -371,6 +371,11 @@ class VirtualContainer:
         variables.setdefault("HOME", who.home)
         cwd = working_dir or self.config.working_dir or "/"
         return Invocation(self._machine, command, env=variables, cwd=cwd, user=who)
+
+    def _titles(self, invocation: Invocation) -> Sequence[tuple[str, str]]:
+        """Who the processes of the main program run as, and what they are called; `{}` stands for its command line."""
+        titles = TITLES.get(invocation.argv[0], (("", "{}"),))
+        return (("", "/sbin/docker-init -- {}"), *titles) if self.config.init else titles
 
     async def _run(self, main: Supervisor, exited: "asyncio.Future[int]", output: Output) -> None:
         """The container's life from start to exit; whatever happens, `exited` gets a code."""

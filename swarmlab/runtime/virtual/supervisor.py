@@ -1,6 +1,7 @@
 """PID 1 of a virtual container: runs the main program and gives it signals as the kernel gives them to an init."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 
 from swarmlab.runtime.base import Output
@@ -11,6 +12,8 @@ from swarmlab.runtime.virtual.shell import Shell
 from swarmlab.runtime.virtual.terminal import Terminal
 
 _KILLED = 137
+#: What ends a program that has no handler for it, and is not PID 1.
+_FATAL = frozenset({"SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGPIPE"})
 
 
 class Supervisor:
@@ -24,14 +27,20 @@ class Supervisor:
         terminal: Terminal | None = None,
         *,
         has_terminal: bool = False,
+        init: bool = False,
     ) -> None:
-        """`terminal` is one that we play, `has_terminal` says that the program is to have a real one."""
+        """`terminal` is one that we play, `has_terminal` says that the program is to have a real one.
+
+        With `init` the program is a child of PID 1: signals have their usual effects on it.
+        """
         self._machine = machine
         self.invocation = invocation
         self._stdin = stdin
         self._terminal = terminal
         self._has_terminal = has_terminal
+        self._init = init
         self._killed = False
+        self._code = _KILLED
         #: The signal that the script's trap is to be run for.
         self._trapped = ""
         self._work: asyncio.Task[int] | None = None
@@ -64,19 +73,27 @@ class Supervisor:
                 raise
         if shell is not None and not self._killed:
             return await self._handle(shell)
-        return _KILLED
+        return self._code
 
     def deliver(self, name: str) -> None:
-        """Give PID 1 a signal; without a handler it is ignored, all but SIGKILL."""
+        """Give the program a signal; as PID 1 it ignores what it has no handler for, all but SIGKILL."""
         if name == "SIGKILL":
-            self._killed = True
-            if self._work is not None:
-                self._work.cancel()
-        elif not self._machine.signals.deliver(name) and self._may_trap(name):
+            self._end(_KILLED)
+        elif self._machine.signals.deliver(name):
+            return
+        elif self._may_trap(name):
             # A running shell cannot be asked for its traps, nor interrupted to run them: stop it, then look.
             self._trapped = name
             if self._work is not None:
                 self._work.cancel()
+        elif self._init and name in _FATAL and not self.invocation.is_server:
+            self._end(128 + signal.Signals[name])
+
+    def _end(self, code: int) -> None:
+        self._killed = True
+        self._code = code
+        if self._work is not None:
+            self._work.cancel()
 
     async def _handle(self, shell: Shell) -> int:
         """Run what the script trapped a signal with; a handler that does not exit ends the container all the same."""

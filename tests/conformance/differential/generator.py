@@ -1,0 +1,312 @@
+"""Random commands by a seed: the same seed gives the same commands, whatever engines answer."""
+
+import random
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from .flags import ADDED, COMMON, CREATED, UPDATED, Flag
+from .requests import api_request
+from .stacks import compose
+
+SERVICES = ("one", "two", "web")
+_NETWORKS = ("n-1", "n-2")
+_SECRETS = ("s-1", "s-2")
+_CONFIGS = ("c-1", "c-2")
+_VOLUMES = ("v1", "v2")
+_IMAGES = ("nginx:alpine", "nginx:1.12-alpine", "nginx", "alpine", "alpine", "busybox:latest")
+#: What containers do that serve nothing: most stay, some end.
+_PROGRAMS = ("sleep 1000", "sleep 1000", "sh -c 'sleep 1000'", "true", "false", "sh -c 'sleep 0.5; exit 3'", "nosuch")
+
+
+#: What is there from the start. A name is never the beginning of an identifier, by which it would be found as well.
+PRELUDE = (
+    "docker network create -d overlay n-1",
+    "docker network create -d overlay --attachable n-2",
+    "printf x | docker secret create s-1 -",
+    "docker config create c-1 conf.txt",
+    "docker service create --detach -q --name one --stop-grace-period 1s --update-monitor 1s alpine sleep 1000",
+    "docker service create --detach -q --name two --replicas 2 --update-monitor 1s --network n-1 "
+    "-p 8080:80 nginx:alpine",
+)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A line for bash: `docker` talks to node `node`; `$N1`, … are the nodes' names, `$A1`, … their addresses.
+
+    `api METHOD PATH BODY` is a request to the Engine API instead; `$VERSION_one` is the version of service `one`.
+    """
+
+    text: str
+    node: int = 1
+    #: Whether tasks may change because of it.
+    disturbs: bool = False
+    #: Whether it may do something and fail.
+    partly: bool = False
+
+    def __str__(self) -> str:
+        return f"@{self.node} {self.text}" if self.node > 1 else self.text
+
+
+class Generator:
+    """Commands for a swarm of `nodes` nodes, the first a manager; `spite` is how many of them contain a mistake."""
+
+    def __init__(self, seed: int, nodes: int = 1, spite: float = 0.3) -> None:
+        self._chance = random.Random(seed)
+        self._nodes = nodes
+        self._spite = spite
+        kinds: tuple[tuple[float, Callable[[], Command]], ...] = (
+            (26, self._create),
+            (30, self._update),
+            (6, self._scale),
+            (5, self._rollback),
+            (6, self._remove),
+            (6, self._network),
+            (3, self._remove_network),
+            (5, self._keep),
+            (4, self._forget),
+            (4 if nodes == 1 else 10, self._node),
+            (4, self._swarm),
+            (6, self._look),
+            (3, self._volume),
+            (6, self._stack),
+            (10, self._request),
+            (0 if nodes == 1 else 3, self._other_node),
+        )
+        self._weights = [weight for weight, _ in kinds]
+        self._kinds = [kind for _, kind in kinds]
+
+    def commands(self, count: int) -> Iterator[Command]:
+        """The next `count` commands."""
+        for _ in range(count):
+            yield self._chance.choices(self._kinds, self._weights)[0]()
+
+    def _pick(self, *values: str) -> str:
+        return self._chance.choice(values)
+
+    def _maybe(self, probability: float, *values: str) -> str:
+        return self._pick(*values) if self._chance.random() < probability else ""
+
+    def _spiteful(self) -> bool:
+        return self._chance.random() < self._spite
+
+    def _given(self, flags: Sequence[Flag], suffix: str = "") -> list[tuple[str, Flag]]:
+        return [(flag.name + suffix, flag) for flag in flags]
+
+    def _flags(self, among: list[tuple[str, Flag]]) -> list[str]:
+        """Some flags with good values and, if the command is to be spiteful, one with a bad one."""
+        weights = [flag.weight for _, flag in among]
+        chosen = self._chance.choices(among, weights, k=self._chance.choice([0, 1, 1, 2, 2, 3, 4, 6]))
+        words = [self._option(name, self._pick(*flag.good)) for name, flag in chosen]
+        if self._spiteful():
+            bad = [(name, flag) for name, flag in among if flag.bad]
+            name, flag = self._chance.choice(bad)
+            words.append(self._option(name, self._pick(*flag.bad)))
+        return words
+
+    @staticmethod
+    def _option(name: str, value: str) -> str:
+        return f"--{name} {value}" if value else f"--{name}"
+
+    def _create(self) -> Command:
+        image = self._pick(*_IMAGES)
+        program = "" if image.startswith("nginx") else self._pick(*_PROGRAMS)
+        name = "'bad name'" if self._chance.random() < 0.03 else self._pick(*SERVICES)
+        flags = self._flags([*self._given(COMMON), *self._given(ADDED), *self._given(CREATED)])
+        grace = self._maybe(0.9, "--stop-grace-period 1s")
+        monitor = self._maybe(0.7, "--update-monitor 1s --rollback-monitor 1s")
+        if any("-job" in flag for flag in flags):
+            monitor = ""
+        # What ends and begins again for ever is never quiet, and little of it can be compared.
+        restarts = self._maybe(0.8, "--restart-delay 300ms", "--restart-delay 100ms --restart-max-attempts 2")
+        words = ["docker service create --detach -q --name", name, grace, monitor, restarts, *flags, image, program]
+        return _command(words, disturbs=True)
+
+    def _update(self) -> Command:
+        flags = self._flags([*self._given(COMMON), *self._given(ADDED, "-add"), *self._given(UPDATED)])
+        return _command(["docker service update --detach -q", *flags, self._pick(*SERVICES)], disturbs=True)
+
+    def _scale(self) -> Command:
+        count = self._pick("-1", "x") if self._spiteful() else self._pick("0", "1", "2", "4")
+        more = self._maybe(0.2, "two=1", "nosuch=1")
+        return _command(
+            ["docker service scale --detach", f"{self._pick(*SERVICES)}={count}", more], disturbs=True, partly=True
+        )
+
+    def _rollback(self) -> Command:
+        return _command(["docker service rollback --detach -q", self._pick(*SERVICES)], disturbs=True)
+
+    def _remove(self) -> Command:
+        words = ["docker service rm", self._pick(*SERVICES), self._maybe(0.2, "nosuch", *SERVICES)]
+        return _command(words, disturbs=True, partly=True)
+
+    def _network(self) -> Command:
+        words = ["docker network create", self._maybe(0.8, "-d overlay"), self._maybe(0.3, "--attachable")]
+        words.append(self._maybe(0.2, "--internal", "--ingress", "--ipv6", "--scope swarm"))
+        words.append(
+            self._maybe(
+                0.3,
+                "--subnet 10.55.0.0/24",
+                "--subnet bogus",
+                "--subnet 10.55.0.0/24 --gateway 10.55.0.9",
+                "--subnet 10.55.0.0/24 --gateway 1.2.3.4",
+                "--subnet 10.55.0.0/24 --ip-range 10.55.0.0/28",
+                "--subnet 10.55.0.7/24",
+                "--gateway 10.0.0.1",
+            )
+        )
+        words.append(self._maybe(0.2, "--opt encrypted", "--label a=b", "--opt x=y"))
+        words.append("host" if self._chance.random() < 0.03 else self._pick(*_NETWORKS))
+        return _command(words)
+
+    def _remove_network(self) -> Command:
+        name = self._pick("nosuch", "ingress", "bridge", "host") if self._spiteful() else self._pick(*_NETWORKS)
+        return _command(["docker network rm", name])
+
+    def _keep(self) -> Command:
+        """A new secret or config."""
+        options = self._maybe(0.4, "--label a=b", "--template-driver golang", "--template-driver bogus", "-d bogus")
+        if self._chance.random() < 0.5:
+            name = self._pick("'bad name'", "x" * 70, "''") if self._chance.random() < 0.1 else self._pick(*_SECRETS)
+            content = "''" if self._chance.random() < 0.1 else f"x{self._chance.randrange(10)}"
+            return _command([f"printf %s {content} | docker secret create", options, name, "-"])
+        name = "b@d" if self._chance.random() < 0.1 else self._pick(*_CONFIGS)
+        source = "nosuch.txt" if self._chance.random() < 0.1 else "conf.txt"
+        return _command(["docker config create", options.replace("-d bogus", ""), name, source])
+
+    def _forget(self) -> Command:
+        """A secret or config goes, or is looked at."""
+        kind, names = self._chance.choice([("secret", _SECRETS), ("config", _CONFIGS)])
+        action = self._pick("rm", "rm", "inspect --pretty", "ls --format '{{.Name}} {{.Labels}}' --filter name=")
+        if action.startswith("ls"):
+            return _command([f"docker {kind} {action}{self._pick('s', 'c-1', 'zz')}"])
+        return _command([f"docker {kind} {action}", self._pick(*names, *names, "nosuch")])
+
+    def _node(self) -> Command:
+        name = f"$N{self._chance.randint(1, self._nodes)}"
+        if self._spiteful():
+            change = self._pick("--label-rm nosuch", "--availability bogus", "--role bogus", "--role worker")
+            if "worker" in change:
+                name = "$N1"
+            return _command(["docker node update", change, self._pick(name, name, "nosuch")], disturbs=True)
+        change = self._pick(
+            "--label-add x=1",
+            "--label-add x=2",
+            "--label-add z=1",
+            "--label-add z",
+            "--label-rm x",
+            "--availability drain",
+            "--availability pause",
+            "--availability active",
+            "--availability active",
+        )
+        return _command(["docker node update", change, name], disturbs=True)
+
+    def _swarm(self) -> Command:
+        text = self._pick(
+            *(f"update --task-history-limit {n}" for n in ("0", "1", "5", "-1")),
+            *(f"update --dispatcher-heartbeat {t}" for t in ("5s", "0s", "-1s", "10s")),
+            *(f"update --cert-expiry {t}" for t in ("1h", "30m", "2160h", "59m", "-1h")),
+            "update --autolock=true",
+            "update --autolock=false",
+            "update --max-snapshots 3",
+            "update --snapshot-interval 100",
+            "update",
+            "update --external-ca protocol=cfssl,url=https://x.y",
+            "update --external-ca protocol=bogus,url=https://x.y",
+            "join-token worker",
+            "join-token -q manager",
+            "join-token bogus",
+            "join-token --rotate worker",
+            "unlock-key",
+            "unlock-key -q",
+            "unlock-key --rotate",
+            "unlock </dev/null",
+            "ca",
+            "init",
+            "leave",
+            "join --token x $A1:2377",
+        )
+        return _command([f"docker swarm {text}"], disturbs="ca" in text)
+
+    def _look(self) -> Command:
+        """A command that changes nothing."""
+        name = self._pick(*SERVICES)
+        return _command(
+            [
+                self._pick(
+                    "docker service ls --format '{{.Name}} {{.Mode}} {{.Replicas}} {{.Image}} {{.Ports}}'",
+                    "docker service ls -q --filter mode=global",
+                    "docker service ls --format {{.Name}} --filter name=o",
+                    "docker service ls --filter bogus=1",
+                    "docker service ls --format {{.Name}} --filter label=x",
+                    "docker service ls --filter mode=bogus",
+                    f"docker service ps --format '{{{{.Name}}}} {{{{.DesiredState}}}}' -f desired-state=running {name}",
+                    f"docker service ps -f desired-state=bogus {name}",
+                    f"docker service ps -f bogus=x {name}",
+                    f"docker service ps -f node=nosuch {name}",
+                    f"docker service ps -f name={name}.1 --format {{{{.Name}}}} -f desired-state=running {name}",
+                    f"docker service inspect --format '{{{{.Spec.Name}}}}' {name} nosuch",
+                    f"docker service logs --tail 0 {name}",
+                    "docker node ls --format '{{.Hostname}} {{.Status}} {{.Availability}} {{.ManagerStatus}}'",
+                    "docker node ls -q --filter role=bogus",
+                    "docker node ls --format {{.Hostname}} --filter role=manager",
+                    "docker node ls --format {{.Hostname}} --filter membership=accepted --filter node.label=x",
+                    "docker node ls --filter membership=bogus",
+                    "docker node ps -q -f desired-state=bogus $N1",
+                    "docker node inspect nosuch",
+                    "docker network ls --format '{{.Name}} {{.Driver}} {{.Scope}}' --filter scope=swarm",
+                    "docker network ls --filter scope=bogus",
+                    "docker network ls --filter driver=overlay --format {{.Name}}",
+                    "docker secret ls --filter label=a --format {{.Name}}",
+                    "docker stack ls",
+                    "docker stack services st --format '{{.Name}} {{.Mode}} {{.Ports}}'",
+                    "docker stack ps -q nosuch",
+                    "docker info --format '{{.Swarm.LocalNodeState}} {{.Swarm.Nodes}} {{.Swarm.Managers}}'",
+                )
+            ]
+        )
+
+    def _volume(self) -> Command:
+        action = self._pick("create", "rm", "inspect -f {{.Driver}}")
+        return _command(["docker volume", action, self._pick(*_VOLUMES, "nosuch")])
+
+    def _stack(self) -> Command:
+        name = self._pick("st", "st", "st", "other")
+        draw = self._chance.random()
+        if draw < 0.2:
+            return _command(["docker stack rm", name], disturbs=True, partly=True)
+        options = [
+            self._maybe(0.2, "--prune"),
+            self._maybe(0.2, *(f"--resolve-image {w}" for w in ("never", "changed"))),
+        ]
+        deploy = " ".join(filter(None, ["docker stack deploy --detach=true -c -", *options, name]))
+        text = f"{deploy} <<<{shlex.quote(compose(self._chance))}"
+        return Command(text, disturbs=True, partly=True)
+
+    def _request(self) -> Command:
+        return Command(f"api {api_request(self._chance)}", disturbs=True)
+
+    def _other_node(self) -> Command:
+        """What the second node, a worker at first, says and does."""
+        draw = self._chance.random()
+        if draw < 0.5:
+            text = self._pick(
+                "docker node ls",
+                "docker service ls",
+                "docker swarm leave --force",
+                "docker swarm join --token $(docker -H $H1 swarm join-token -q worker) $A1:2377",
+                "docker swarm join --token $(docker -H $H1 swarm join-token -q worker) $A1:2377",
+                "docker swarm init",
+                "docker swarm join-token worker",
+                "docker network ls --filter scope=swarm --format {{.Name}}",
+                "docker info --format '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}'",
+            )
+            return Command(text, 2, disturbs="leave" in text or " join " in text)
+        text = self._pick("rm $N2", "rm --force $N2", "promote $N2", "demote $N2", "demote $N1", "rm $N1", "rm nosuch")
+        return Command(f"docker node {text}", disturbs=True)
+
+
+def _command(words: Sequence[str], *, disturbs: bool = False, partly: bool = False) -> Command:
+    return Command(" ".join(filter(None, words)), disturbs=disturbs, partly=partly)
