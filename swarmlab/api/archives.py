@@ -14,7 +14,7 @@ from swarmlab.runtime.base import PathStat
 
 _HEADER = "X-Docker-Container-Path-Stat"
 #: Go's bits for what is no file.
-_GO_MODES = {"file": 0, "directory": 1 << 31, "link": 1 << 27}
+_GO_MODES = {"file": 0, "directory": 1 << 31, "link": 1 << 27, "socket": 1 << 24}
 
 
 def stat(call: Call) -> Answer:

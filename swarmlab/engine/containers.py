@@ -10,6 +10,7 @@ from swarmlab.clock import Clock
 from swarmlab.engine.ends import Condition, Ends
 from swarmlab.engine.errors import EngineError, conflict, internal, not_found
 from swarmlab.engine.events import Events
+from swarmlab.engine.hostchecks import check_devices
 from swarmlab.engine.placement import Nowhere, Placement
 from swarmlab.engine.restarts import Restarts, wants_restart, wants_start
 from swarmlab.engine.runtimeconfig import DEFAULT_SIGNAL, runtime_config
@@ -103,6 +104,7 @@ class Containers:
         running = self.revive(container)
         self._restarts.cancel(container_id)
         try:
+            check_devices(container.wanted)
             self._volumes.prepare(container)
             await self.placement.reserve(container)
             placed = self.placement.place(self._record(container_id), running)

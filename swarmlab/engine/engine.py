@@ -36,7 +36,7 @@ from swarmlab.manager import Swarm
 from swarmlab.network import Fabric
 from swarmlab.objects import PortConfig
 from swarmlab.objects.local import Engine, LocalNetwork, LocalPool, Overlay, Power
-from swarmlab.runtime.virtual import Roots, VirtualRuntime
+from swarmlab.runtime.virtual import Quota, Roots, VirtualRuntime
 from swarmlab.store import Actor, Kind, Store
 
 _NETWORKS = {"bridge": "bridge", "host": "host", "none": "null"}
@@ -72,6 +72,8 @@ class Neighbours(Swarms, Protocol):
     fabric: Fabric
     #: The files of images, for containers that need them on disk.
     roots: Roots
+    #: How much containers may write to the disk.
+    quota: Quota
 
     def services(self, network_id: str, engine: str) -> Mapping[str, NetworkService]:
         """What is on a network of the swarm, as an engine that is on it hears: services by name."""
@@ -109,7 +111,7 @@ class DockerEngine:
         self._record = next(iter(store.tables.engines))
         #: A private folder of the engine's own, for temporary files too.
         self.scratch = state / CONTAINERS_FOLDER / name
-        self.runtime = VirtualRuntime(clock, kept.kept, self.scratch, swarms.fabric, swarms.roots)
+        self.runtime = VirtualRuntime(clock, kept.kept, self.scratch, swarms.fabric, swarms.roots, swarms.quota)
         self.volumes = Volumes(name, store, state / VOLUMES_FOLDER / name, self.events)
         self.containers = Containers(name, store, clock, self.runtime, self.events, self.volumes)
         self.networks = LocalNetworks(
@@ -139,6 +141,7 @@ class DockerEngine:
             self.containers.find,
             self.overlays,
             self.attachments,
+            swarms.fabric.sandbox,
         )
         self.wiring = self.containers.placement = Wiring(
             name,

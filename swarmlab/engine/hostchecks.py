@@ -3,6 +3,7 @@
 The texts are those of engine 20.10. What depends on the kernel is as on one that supports it all.
 """
 
+import os
 import re
 from collections.abc import Iterable
 
@@ -98,6 +99,25 @@ def check_resources(host: HostConfig, cpus: int, *, update: bool = False) -> lis
     return []
 
 
+def check_devices(host: HostConfig) -> None:
+    """What is found out only when a container starts. Raises EngineError (500) with Docker's words."""
+    for device in host.devices:
+        if not os.path.exists(device.path_on_host):
+            raise internal(
+                f'error gathering device information while adding custom device "{device.path_on_host}": '
+                "no such file or directory"
+            )
+    for request in host.device_requests:
+        wanted = " ".join(f"[{' '.join(each)}]" for each in request.capabilities)
+        raise internal(f'could not select device driver "{request.driver}" with capabilities: [{wanted}]')
+    if host.cpu_shares == 1:
+        raise internal(
+            "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container "
+            "process: error during container init: error setting cgroup config for procHooks process: "
+            "the minimum allowed cpu-shares is 2: unknown"
+        )
+
+
 def check_policy(policy: RestartPolicy) -> None:
     """Raises EngineError (400) for a restart policy that is none."""
     if policy.name not in _RESTARTS:
@@ -144,6 +164,8 @@ def _check_memory(host: HostConfig, *, update: bool) -> None:
         raise bad_request("Minimum memoryswap limit should be larger than memory limit, see usage")
     if not host.memory and host.memory_swap > 0 and not update:
         raise bad_request("You should always set the Memory limit when using Memoryswap limit, see usage")
+    if 0 < host.kernel_memory < _LEAST_MEMORY:
+        raise bad_request("Minimum kernel memory limit allowed is 6MB")
     swappiness = host.memory_swappiness
     if swappiness is not None and not _NO_SWAPPINESS <= swappiness <= _MAXIMUM_SWAPPINESS:
         raise bad_request(f"Invalid value: {swappiness}, valid memory swappiness range is 0-100")

@@ -10,7 +10,7 @@ from swarmlab.clock import Clock
 from swarmlab.engine import gossip
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.description import describe
-from swarmlab.engine.engine import VOLUMES_FOLDER, DockerEngine, NetworkService
+from swarmlab.engine.engine import CONTAINERS_FOLDER, VOLUMES_FOLDER, DockerEngine, NetworkService
 from swarmlab.engine.executor import REAL_PACE, ContainerExecutor, Pace
 from swarmlab.engine.hollow import HollowFleet
 from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
@@ -22,7 +22,7 @@ from swarmlab.objects import NodeDescription, Service, TLSInfo, new_id
 from swarmlab.objects.requests import InitRequest
 from swarmlab.runtime.controller import Executor
 from swarmlab.runtime.hollow import HollowExecutor
-from swarmlab.runtime.virtual import Roots
+from swarmlab.runtime.virtual import Quota, Roots
 from swarmlab.store import Actor, Commit, Store
 
 _ENGINE_SCOPE = "engine:"
@@ -71,6 +71,7 @@ class Lab:
         self._recording = True
         self.fabric = Fabric(self)
         self.roots = Roots(state_dir / "roots")
+        self.quota = Quota((state_dir / VOLUMES_FOLDER, state_dir / CONTAINERS_FOLDER))
 
     # --- life ------------------------------------------------------------------------------------------------------
 

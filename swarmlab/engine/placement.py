@@ -1,6 +1,6 @@
 """Where a container that runs can be found: its addresses and its published ports."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
@@ -12,7 +12,7 @@ from swarmlab.engine.errors import EngineError, bad_request, conflict, internal
 from swarmlab.engine.events import Events
 from swarmlab.engine.localipam import contains, free_address, prefix_length, version
 from swarmlab.engine.overlays import Overlays
-from swarmlab.network import Endpoint, Mesh, NodeAddress, PortBinding
+from swarmlab.network import Door, Endpoint, Mesh, NodeAddress, PortBinding, Sandbox
 from swarmlab.objects import PortConfig
 from swarmlab.objects.local import Container, ContainerNetwork, LocalPool
 from swarmlab.objects.run import EndpointIPAMConfig, EndpointSettings
@@ -101,11 +101,14 @@ class HandPlacement:
         find: Callable[[str], Container],
         overlays: Overlays,
         attachments: Attachments | None = None,
+        sandbox: Callable[[str], Sandbox] | None = None,
     ) -> None:
         """`containers` run now, `networks` finds one by name or id, `taken` are ports that services publish here.
 
-        `find` finds a container by name or id, `attachments` gets places on networks of the swarm.
+        `find` finds a container by name or id, `attachments` gets places on networks of the swarm, `sandbox` has the
+        network of a container.
         """
+        self._sandbox = sandbox
         self._node = node
         self._events = events
         self._containers = containers
@@ -174,10 +177,19 @@ class HandPlacement:
                     container.name,
                     bindings,
                     connect=lambda target: runs.ports()[target],
+                    door=self._door(container.id, endpoints),
                     watch=runs.watch_ports,
                 )
             )
         return msgspec.structs.replace(container, attachments=attachments, endpoints=tuple(endpoints), ports=ports)
+
+    def _door(self, container_id: str, endpoints: Sequence[ContainerNetwork]) -> Callable[[int, str], Door] | None:
+        """Where a published port is, for a connection from the machine itself: in there it comes from the bridge."""
+        gateway = next((address for each in endpoints for address in each.gateways if "." in address), "")
+        if self._sandbox is None or not gateway:
+            return None
+        sandbox = self._sandbox
+        return lambda target, entry: sandbox(container_id).door(target, gateway)
 
     def endpoint(self, network: HandNetwork, settings: EndpointSettings, container: Container) -> ContainerNetwork:
         """A place for a container on a network. Raises EngineError (400, 403, 500)."""

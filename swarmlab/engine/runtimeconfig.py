@@ -31,5 +31,6 @@ def runtime_config(
         memory=container.memory,
         mounts=mounts,
         read_only=container.read_only,
+        ulimits=tuple((limit.name, limit.soft, limit.hard) for limit in container.wanted.ulimits),
         init=bool(container.wanted.init),
     )

@@ -33,6 +33,24 @@ class LogConfig(Spec, frozen=True):
     config: Labels = msgspec.field(default_factory=always_labels)
 
 
+class DeviceMapping(Spec, frozen=True):
+    """A device of the machine that a container gets."""
+
+    path_on_host: str = ""
+    path_in_container: str = ""
+    cgroup_permissions: str = ""
+
+
+class DeviceRequest(Spec, frozen=True):
+    """Devices that a driver is to find, such as GPUs. `count` -1 is all of them; each of `capabilities` would do."""
+
+    driver: str = ""
+    count: Int = msgspec.field(default_factory=always_zero)
+    device_ids: Strings | None = msgspec.field(default=None, name="DeviceIDs")
+    capabilities: tuple[Strings, ...] = ()
+    options: Labels = msgspec.field(default_factory=always_labels)
+
+
 class HostConfig(Spec, frozen=True):
     """What a container asks of its machine. Plain defaults are what it gets that asks for nothing."""
 
@@ -70,6 +88,10 @@ class HostConfig(Spec, frozen=True):
     sysctls: Labels = msgspec.field(default_factory=dict)
     cpu_shares: int = 0
     memory: int = 0
+    #: In API versions before 1.42 only.
+    kernel_memory: int = 0
+    devices: tuple[DeviceMapping, ...] = ()
+    device_requests: tuple[DeviceRequest, ...] = ()
     nano_cpus: int = msgspec.field(default=0, name="NanoCpus")
     cpu_period: int = 0
     cpu_quota: int = 0

@@ -65,6 +65,8 @@ class ContainerConfig(msgspec.Struct, frozen=True):
     memory: int = 0
     mounts: tuple[Mount, ...] = ()
     read_only: bool = False
+    #: Names with soft and hard limits, as Docker has them.
+    ulimits: tuple[tuple[str, int, int], ...] = ()
     #: Whether PID 1 is Docker's own init (tini), which starts the program and hands signals on to it.
     init: bool = False
 
@@ -118,7 +120,10 @@ class Process(NamedTuple):
 
 
 class PathStat(NamedTuple):
-    """What is at a path: `kind` is `file`, `directory` or `link` (to `target`). `modified` is Unix nanoseconds."""
+    """What is at a path: `kind` is `file`, `directory`, `socket` or `link` (to `target`).
+
+    `modified` is Unix nanoseconds.
+    """
 
     name: str
     kind: str

@@ -3,9 +3,9 @@
 import pytest
 
 from swarmlab.engine.errors import EngineError
-from swarmlab.engine.hostchecks import adapted, check_health, check_host, check_resources
+from swarmlab.engine.hostchecks import adapted, check_devices, check_health, check_host, check_resources
 from swarmlab.objects.container import HealthConfig
-from swarmlab.objects.run import HostConfig, HostPort, RestartPolicy
+from swarmlab.objects.run import DeviceMapping, DeviceRequest, HostConfig, HostPort, RestartPolicy
 
 MIB = 1 << 20
 WRONG = [
@@ -31,6 +31,7 @@ WRONG = [
     ({"cpuset_mems": "7"}, 400, "Requested memory nodes are not available - requested 7, available: 0"),
     ({"memory": MIB}, 400, "Minimum memory limit allowed is 6MB"),
     ({"memory": -5}, 400, "Minimum memory limit allowed is 6MB"),
+    ({"kernel_memory": MIB}, 400, "Minimum kernel memory limit allowed is 6MB"),
     ({"memory_reservation": MIB}, 400, "Minimum memory reservation allowed is 6MB"),
     (
         {"memory": 100 * MIB, "memory_reservation": 200 * MIB},
@@ -129,3 +130,32 @@ def test_no_swappiness_is_minus_one() -> None:
 def test_health_checks_that_cannot_be(health: HealthConfig, text: str) -> None:
     with pytest.raises(EngineError, match=text):
         check_health(health)
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        (
+            {"devices": (DeviceMapping("/dev/nosuch", "/dev/nosuch", "rwm"),)},
+            'error gathering device information while adding custom device "/dev/nosuch": no such file or directory',
+        ),
+        (
+            {"device_requests": (DeviceRequest(count=-1, capabilities=(("gpu",),)),)},
+            'could not select device driver "" with capabilities: [[gpu]]',
+        ),
+        (
+            {"cpu_shares": 1},
+            "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container "
+            "process: error during container init: error setting cgroup config for procHooks process: "
+            "the minimum allowed cpu-shares is 2: unknown",
+        ),
+    ],
+)
+def test_what_is_found_out_at_the_start(asked: dict[str, object], text: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        check_devices(HostConfig(**asked))  # type: ignore[arg-type]
+    assert (caught.value.status, str(caught.value)) == (500, text)
+
+
+def test_devices_that_there_are() -> None:
+    check_devices(HostConfig(devices=(DeviceMapping("/dev/null", "/dev/x", "r"),), cpu_shares=2))

@@ -9,7 +9,7 @@ from typing import Any
 from swarmlab.clock import Clock, ScaledClock, VirtualClock
 from swarmlab.images import Catalogue
 from swarmlab.runtime.base import Container, ContainerConfig
-from swarmlab.runtime.virtual import VirtualRuntime
+from swarmlab.runtime.virtual import Quota, VirtualRuntime
 
 CATALOGUE = Catalogue()
 
@@ -43,8 +43,8 @@ class Lab:
 
 
 @asynccontextmanager
-async def lab(state: Path, clock: Clock | None = None) -> AsyncIterator[Lab]:
-    runtime = VirtualRuntime(clock or ScaledClock(), CATALOGUE, state)
+async def lab(state: Path, clock: Clock | None = None, quota: Quota | None = None) -> AsyncIterator[Lab]:
+    runtime = VirtualRuntime(clock or ScaledClock(), CATALOGUE, state, quota=quota)
     try:
         yield Lab(runtime)
     finally:

@@ -6,6 +6,7 @@ from swarmlab.images import Catalogue
 from swarmlab.runtime.base import File
 from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.nginx_config import ConfigError, Plan, listen_port, plan
+from swarmlab.runtime.virtual.nginx_templates import fill_templates
 from swarmlab.runtime.virtual.roots import Roots
 
 NGINX = Catalogue().find("nginx")
@@ -119,3 +120,51 @@ def test_errors_are_nginxs_own(tmp_path: Path, site: str, error: str) -> None:
 )  # fmt: skip
 def test_listen_port(argument: str, port: int | None) -> None:
     assert listen_port(argument) == port
+
+
+OWN = """
+server {
+    listen 80;
+    listen 8080;
+    location / { return 200 "$hostname ${server_addr} $server_port"; }
+    location /status { stub_status; }
+    server_tokens off;
+}
+"""
+
+
+def test_nginx_says_what_the_container_is(tmp_path: Path) -> None:
+    root = RootFs(
+        NGINX,
+        [File("/etc/nginx/conf.d/default.conf", OWN.encode())],
+        tmp_path,
+        roots=Roots(tmp_path / "roots"),
+        private=lambda: tmp_path / "private",
+    )
+    planned = plan(root, (), (), (), status=True, hides=True)
+    text = words(planned.render({80: 1, 8080: 2}, {80: 3, 8080: 4}, lambda *target: [], "box", "10.0.0.9"))
+    assert "return 200 'box 10.0.0.9 ${container_port}';" in text
+    assert "map $server_port $container_port { default 80; 1 80; 2 8080; 3 80; 4 8080; }" in text
+    assert "default_type text/plain; echo " in text
+    assert "stub_status" not in text
+    assert "server_tokens off; more_set_headers 'Server: nginx';" in text
+    # Lines are still those of the file.
+    line = planned.text.splitlines().index(next(each for each in planned.text.splitlines() if "return 200" in each)) + 1
+    assert planned.origins[line - 1] == ("/etc/nginx/conf.d/default.conf", 5)
+
+
+def test_templates_get_the_variables_that_there_are(tmp_path: Path) -> None:
+    template = b"server { listen ${PORT}; server_name $host; return 200 $NAME; }"
+    root = RootFs(
+        NGINX,
+        [File("/etc/nginx/templates/site.conf.template", template)],
+        tmp_path,
+        roots=Roots(tmp_path / "roots"),
+        private=lambda: tmp_path / "private",
+    )
+    said = fill_templates(root, {"PORT": "81", "NAME": "me"})
+    assert said == [
+        "20-envsubst-on-templates.sh: Running envsubst on /etc/nginx/templates/site.conf.template "
+        "to /etc/nginx/conf.d/site.conf\n"
+    ]
+    assert root.read("/etc/nginx/conf.d/site.conf") == b"server { listen 81; server_name $host; return 200 me; }"

@@ -371,3 +371,22 @@ def test_a_program_that_writes_a_package_writes_its_own(tmp_path: Path) -> None:
         await runtime.close()
 
     asyncio.run(asyncio.wait_for(test(), 60))
+
+
+def test_a_program_can_start_itself_again_with_the_words_it_was_started_with(tmp_path: Path) -> None:
+    script = (
+        "import os, subprocess, sys\n"
+        "print(sys.orig_argv[1:], flush=True)\n"
+        "if 'AGAIN' not in os.environ:\n"
+        "    subprocess.call([sys.executable, *sys.orig_argv[1:]], env={**os.environ, 'AGAIN': '1'})\n"
+    )
+
+    async def main() -> None:
+        async with lab(tmp_path, ScaledClock()) as made:
+            container = await made.start("python", "python", "-c", script, "word")
+            assert await container.wait() == 0
+            first, second = (await output(container)).splitlines()
+            assert first == second
+            assert first.endswith(b"'word']")
+
+    asyncio.run(main())

@@ -204,7 +204,16 @@ def test_secrets_are_real_only_as_long_as_the_container_runs(tmp_path: Path) -> 
     for _ in range(2):
         assert (root / "run/secrets/key").read_bytes() == fs.read("/run/secrets/key") == b"hush"
         assert (root / "app/odd").read_bytes() == fs.read("/app/odd") == b"pst"
-        assert [path.stat().st_mode & 0o777 for path in (root / "run/secrets/key", root / "app/odd")] == [0o440, 0o600]
+        both = root / "run/secrets/key", root / "app/odd"
+        assert [path.stat().st_mode & 0o777 for path in both] == [0o440, 0o444]
+        # Both are where secrets may be, and not in the container's directory.
+        assert [path.resolve().is_relative_to(tmp_path / "private") for path in both] == [True, True]
+        shown, inner = fs.at("/app/odd")
+        assert shown.stat(inner)["file_type"] == "file"
+        with pytest.raises(RuntimeError, match="Read-only file system"):
+            shown.write_file(inner, b"x")
+        with pytest.raises(RuntimeError, match="resource busy"):
+            shown.remove(inner)
         assert (root / "run/secrets").resolve().is_relative_to(tmp_path / "private")
         assert (root / "run/secrets").stat().st_mode & 0o777 == 0o700
         assert Archive(fs).layer() == b""

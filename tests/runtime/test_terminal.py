@@ -288,7 +288,8 @@ def test_what_runs_is_listed(tmp_path: Path) -> None:
             "nginx: worker process",
             "sh -c echo up; sleep 1000",
         ]
-        assert {process.user for process in found} == {"root"}
+        # The worker's user has a name in the container only.
+        assert [process.user for process in found] == ["root", "101", "root"]
         await talk.type(b"\x03")
         await talk.done
         assert len(container.processes()) == 2

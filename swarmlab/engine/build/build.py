@@ -41,7 +41,7 @@ _NEEDS_BUILDKIT = (
 
 
 class Build:
-    """Carries out a Dockerfile. `say` is told of everything that happens."""
+    """Carries out a Dockerfile. `say` is told of everything that happens, `prepare` of images with many files."""
 
     def __init__(
         self,
@@ -51,6 +51,7 @@ class Build:
         images: LocalImages,
         containers: StepContainers,
         say: Callable[[Message], Awaitable[None]],
+        prepare: Callable[[Image], None],
     ) -> None:
         self._options = options
         self._dockerfile = dockerfile
@@ -58,6 +59,7 @@ class Build:
         self._images = images
         self._containers = containers
         self._say = say
+        self._prepare = prepare
         self._arguments = BuildArguments(options.arguments)
         self._cache = BuildCache(images, off=options.no_cache, sources=options.cache_from)
         #: The images of the stages so far, None for one that is still `scratch`; and those that have a name.
@@ -220,6 +222,9 @@ class Build:
         container = await self._container(_replace(noted, cmd=command, env=(*config.env, *environment)))
         layer = await self._containers.run(container, self._say)
         await self._keep(noted, container, io.BytesIO(layer) if layer else None)
+        if layer and self._image is not None:
+            # What was installed is made ready for containers while the rest of the build goes on.
+            self._prepare(self._image)
 
     # --- inside ----------------------------------------------------------------------------------------------------
 

@@ -87,7 +87,9 @@ class Builder:
             if any(i.name == "onbuild" for stage in dockerfile.stages for i in stage.instructions):
                 raise no_triggers()
             containers = StepContainers(self._by_hand, self._containers, options.host)
-            build = Build(options, dockerfile.labelled(options.labels), files, self._images, containers, said.put)
+            build = Build(
+                options, dockerfile.labelled(options.labels), files, self._images, containers, said.put, self._prepare
+            )
             image = await build.run()
         self._prepare(image)
         await said.put(Said(f"Successfully built {image.id.removeprefix('sha256:')[:12]}\n"))

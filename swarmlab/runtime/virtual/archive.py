@@ -18,7 +18,7 @@ _LINKS = 40
 _MODE = 0o111
 #: What is at a path, as far as two of them can be compared.
 _State = tuple[int, bytes] | str | None
-_KINDS = {"file": "file", "directory": "directory", "symlink": "link"}
+_KINDS = {"file": "file", "directory": "directory", "symlink": "link", "fifo": "socket"}
 
 
 class Archive:
@@ -88,7 +88,8 @@ class Archive:
 
     def layer(self) -> bytes:
         """See `Container.layer`."""
-        entries = [self._entry(change) for change in self.changes() if change.path not in self._root.mounted]
+        own = [change for change in self.changes() if change.path not in self._root.mounted]
+        entries = [self._entry(change) for change in own if self._kind(change.path) != "socket"]
         # A directory that only holds what has changed is told for its mode, not for itself.
         told = {entry.path for entry, kind in entries if kind or entry.kind != "directory"}
         above = {parent for path in told for parent in _parents(path)}
@@ -110,7 +111,8 @@ class Archive:
                 yield below, None
                 yield from self._now(below)
             else:
-                yield below, found.target or (found.mode & _MODE, self._root.read(below))
+                is_file = found.kind == "file"
+                yield below, (found.mode & _MODE, self._root.read(below)) if is_file else found.target
 
     def _fs(self, path: str) -> tuple[FileSystem, str]:
         return self._root.at(path)
@@ -170,6 +172,9 @@ class Archive:
         if path in leave_out:
             return
         found = self._lstat(path)
+        if found.kind == "socket":
+            # No archive has any (MB: pkg/archive, "archive/tar: sockets not supported").
+            return
         info = tarfile.TarInfo(name)
         info.uname = info.gname = "root"
         info.mode = found.mode

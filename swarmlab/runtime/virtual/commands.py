@@ -8,6 +8,7 @@ from swarmlab.runtime.base import Output, Process
 from swarmlab.runtime.streams import no_input
 from swarmlab.runtime.virtual.invocation import Invocation
 from swarmlab.runtime.virtual.machine import Machine, Signals
+from swarmlab.runtime.virtual.receiver import Receiver
 from swarmlab.runtime.virtual.terminal import Terminal
 
 _KILLED = 137
@@ -38,14 +39,25 @@ class Commands:
     ) -> int:
         """Run one to its end; its exit code. See `Container.exec`."""
         pid = self._machine.processes.next_pid()
-        self._running[pid] = Process(pid, invocation.user.name, self._clock.now(), " ".join(command))
+        now, name, title = self._clock.now(), invocation.user.name, " ".join(command)
+        self._running[pid] = Process(pid, name, now, title)
         started(pid)
+        receiver = Receiver()
         try:
-            return await self._run(invocation, output, stdin, tty)
+            with self._machine.pids.running(name, now, title, receiver.deliver) as inside:
+                return await self._run(invocation, output, stdin, tty, receiver, inside)
         finally:
             del self._running[pid]
 
-    async def _run(self, invocation: Invocation, output: Output, stdin: AsyncIterator[bytes], tty: bool) -> int:
+    async def _run(
+        self,
+        invocation: Invocation,
+        output: Output,
+        stdin: AsyncIterator[bytes],
+        tty: bool,
+        receiver: Receiver,
+        pid: int,
+    ) -> int:
         loop = asyncio.get_running_loop()
         real = tty and invocation.wants_terminal
         terminal = Terminal(output) if tty and not real else None
@@ -55,7 +67,9 @@ class Commands:
             typing = loop.create_task(terminal.type(stdin))
             stdin, output = (no_input if stdin is no_input else terminal.lines), terminal.write
         context = invocation.context(output, stdin=stdin, signals=Signals(), has_terminal=real)
-        work = loop.create_task(invocation.run(context, terminal))
+        context.pid = pid
+        work = receiver.work = loop.create_task(invocation.run(context, terminal))
+        receiver.signals = context.signals
         self._machine.adopt(work)
 
         async def interrupt() -> None:
@@ -73,7 +87,7 @@ class Commands:
             if caller is None or caller.cancelling():
                 raise
             # Nobody cancelled the call: Ctrl-C did, or the container has ended and its commands with it.
-            return _INTERRUPTED if interrupted else _KILLED
+            return _INTERRUPTED if interrupted else receiver.code or _KILLED
         finally:
             work.cancel()
             if typing is not None:

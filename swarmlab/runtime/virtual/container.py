@@ -27,7 +27,7 @@ from swarmlab.runtime.virtual.archive import Archive
 from swarmlab.runtime.virtual.commands import Commands
 from swarmlab.runtime.virtual.invocation import Invocation
 from swarmlab.runtime.virtual.logs import LogBuffer
-from swarmlab.runtime.virtual.machine import Machine, signal_name
+from swarmlab.runtime.virtual.machine import Machine, User, signal_name
 from swarmlab.runtime.virtual.programs import TITLES
 from swarmlab.runtime.virtual.supervisor import Supervisor
 from swarmlab.runtime.virtual.terminal import Terminal
@@ -73,6 +73,8 @@ class VirtualContainer:
         self._exit: asyncio.Future[int] | None = None
         self._pid = 0
         self._helpers: tuple[int, ...] = ()
+        #: Users and titles of what `_pid` and `_helpers` number.
+        self._shown: list[tuple[str, str]] = []
         self._removed = False
         #: Signals that came while it was paused.
         self._waiting: list[str] = []
@@ -139,11 +141,16 @@ class VirtualContainer:
             raise StartError(_CREATE_FAILED + str(error), error.exit_code) from None
         loop = asyncio.get_running_loop()
         self._exit = loop.create_future()
+        self._machine.begin()
         self._pid = self._machine.processes.next_pid()
-        helpers = self._titles(invocation)[1:]
-        self._helpers = tuple(self._machine.processes.next_pid() for _ in helpers)
         self._started = self._clock.now()
         self._logs.open()
+        command = " ".join(self.config.command)
+        titles = self._titles(invocation)
+        shown = [(self._owner(name, invocation.user), title.format(command)) for name, title in titles]
+        self._helpers = tuple(self._machine.processes.next_pid() for _ in shown[1:])
+        self._machine.pids.begin(shown, self._started, self._from_inside)
+        self._shown = shown
         real = self.config.tty and invocation.wants_terminal
         terminal = Terminal(self._write) if self.config.tty and not real else None
         stdin: AsyncIterator[bytes] = self._stdin if self.config.open_stdin else no_input
@@ -207,7 +214,27 @@ class VirtualContainer:
             self._waiting.append(name)
             return
         self.unpause()
+        self._machine.pids.sender = 0
         self._main.deliver(name)
+
+    def _owner(self, name: str, user: User) -> str:
+        """Who a process runs as that becomes another user if it may."""
+        if name and not user.uid:
+            with contextlib.suppress(LookupError):
+                return self._machine.user(name).name
+        return user.name
+
+    def _on_machine(self, name: str) -> str:
+        """A user of the container as the machine, which knows root only, calls him."""
+        with contextlib.suppress(LookupError):
+            uid = self._machine.user(name).uid
+            return str(uid) if uid else name
+        return name
+
+    def _from_inside(self, name: str) -> None:
+        """A signal from one of its own processes: none that the first one has no handler for reaches it."""
+        if name not in {"SIGKILL", "SIGSTOP"} and self._running and self._main is not None:
+            self._main.deliver(name)
 
     def _kill_if_running(self) -> None:
         if self._running:
@@ -253,12 +280,9 @@ class VirtualContainer:
         """See `Container.processes`."""
         if not self._running or self._main is None:
             return ()
-        user = self._main.invocation.user.name
-        titles = self._titles(self._main.invocation)
-        command = " ".join(self.config.command)
-        pids = (self._pid, *self._helpers)
         main = [
-            Process(pid, user, self._started, title.format(command)) for pid, title in zip(pids, titles, strict=True)
+            Process(pid, self._on_machine(owner), self._started, title)
+            for pid, (owner, title) in zip((self._pid, *self._helpers), self._shown, strict=True)
         ]
         return (*main, *self._commands.processes())
 
@@ -348,10 +372,10 @@ class VirtualContainer:
         cwd = working_dir or self.config.working_dir or "/"
         return Invocation(self._machine, command, env=variables, cwd=cwd, user=who)
 
-    def _titles(self, invocation: Invocation) -> tuple[str, ...]:
-        """What the processes of the main program are called; `{}` stands for its command line."""
-        titles = TITLES.get(invocation.argv[0], ("{}",))
-        return ("/sbin/docker-init -- {}", *titles) if self.config.init else titles
+    def _titles(self, invocation: Invocation) -> Sequence[tuple[str, str]]:
+        """Who the processes of the main program run as, and what they are called; `{}` stands for its command line."""
+        titles = TITLES.get(invocation.argv[0], (("", "{}"),))
+        return (("", "/sbin/docker-init -- {}"), *titles) if self.config.init else titles
 
     async def _run(self, main: Supervisor, exited: "asyncio.Future[int]", output: Output) -> None:
         """The container's life from start to exit; whatever happens, `exited` gets a code."""

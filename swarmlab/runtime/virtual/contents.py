@@ -9,7 +9,7 @@ from swarmlab.images import Bytes, Content, Image, beginning, is_binary
 #: Directories that every container has, and their modes.
 DIRECTORIES: Mapping[str, int] = dict.fromkeys(
     (
-        "/bin", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/run/secrets",
+        "/bin", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run",
         "/sbin", "/srv", "/sys", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin", "/usr/sbin", "/var",
         "/var/cache", "/var/lib", "/var/log",
     ),

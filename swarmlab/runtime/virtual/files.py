@@ -1,7 +1,9 @@
 """The root file system of a virtual container, built only when somebody looks at it."""
 
+import errno
 import fnmatch
 import hashlib
+import os
 import posixpath
 import shutil
 import threading
@@ -15,7 +17,8 @@ from swarmlab.runtime.base import File, Mount
 from swarmlab.runtime.virtual.contents import DIRECTORIES
 from swarmlab.runtime.virtual.inmemory import build, walk
 from swarmlab.runtime.virtual.mounts import Mounts, Place, empty
-from swarmlab.runtime.virtual.realfiles import Unloading, copy_out, write_extra, write_private
+from swarmlab.runtime.virtual.quota import Quota
+from swarmlab.runtime.virtual.realfiles import Unloading, copy_out, write_extra
 from swarmlab.runtime.virtual.roots import Copy, Roots
 from swarmlab.runtime.virtual.secretfiles import SECRETS, SecretFiles
 
@@ -37,28 +40,34 @@ class RootFs:
         identity: Sequence[File] = (),
         mounts: Sequence[Mount] = (),
         read_only: bool = False,
+        quota: Quota | None = None,
     ) -> None:
         """`files` are configs and secrets, `identity` is what only this container has, such as its /etc/hostname.
 
         `directory` is where `export` puts files that a real process must see, and `roots` has those of images for
         them. `private` gives a folder for secrets of all containers. With `read_only` only mounts are written.
+        `quota` is how much may be written to the disk, by default by this container alone.
         """
+        self._quota = quota or Quota((directory,))
         self._image = image
         self._files = files
         self._extra = {posixpath.normpath(file.path): file for file in (*identity, *files)}
         self._directory = directory
         self._roots = roots
-        self._secrets = SecretFiles(self._extra, directory, private)
+        self._secrets = SecretFiles(self._extra, directory, private, self._quota)
         self._read_only = read_only
         #: The copy of the image that the whole root file system began as, if it did.
         self._copy: Copy | None = None
         self._realising = threading.Lock()
         self._memory: FileSystem | None = None
+        #: Makes what is at /proc, which is kept nowhere.
+        self.make_proc: Callable[[], FileSystem] = empty
+        self._proc: FileSystem | None = None
         self.mounts = Mounts(mounts)
         #: What is kept elsewhere, the longest path first; those that were exported are in the container's directory.
         self._places: list[Place] = []
         for mount in self.mounts.directories():
-            self._add(Place(mount.target, mount.source, read_only=mount.read_only))
+            self._add(Place(mount.target, mount.source, self._quota, read_only=mount.read_only))
 
     @property
     def mounted(self) -> Collection[str]:
@@ -102,6 +111,23 @@ class RootFs:
         except (RuntimeError, OSError):
             raise FileNotFoundError(path) from None
         self.sync()
+
+    def touch(self, path: str, moment: int | None, *, create: bool) -> None:
+        """Set the time of a file (Unix nanoseconds, by default now), and make it if it is not there. Raises OSError.
+
+        In memory the time is always now.
+        """
+        if self.is_read_only(path):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        place = self._place(path)
+        if place is not None and place.touch(path, moment, create=create):
+            return
+        fs, inner = self.at(path)
+        if not fs.exists(inner):
+            if create:
+                self.write(path, b"")
+        elif fs.stat(inner)["file_type"] == "file":
+            fs.write_file(inner, fs.read_file(inner))
 
     def take(self, path: str, source: Path, mode: int) -> None:
         """Move a file of this machine into the container; its directories are made. Raises RuntimeError, OSError."""
@@ -174,7 +200,7 @@ class RootFs:
             inside = [mounted for mounted in self._places if mounted.target.startswith(path.rstrip("/") + "/")]
             for mounted in inside:
                 self._link(mounted)
-            self._add(Place(path, target))
+            self._add(Place(path, target, self._quota, mounted=self._secrets.others))
         return target
 
     def make_real(self, path: str) -> Path:
@@ -195,19 +221,33 @@ class RootFs:
                 self._show_secrets()
                 if self._memory is None and not any(target.iterdir()):
                     self._copy = self._roots.copy(self._image, target, self._is_not_the_images)
-                    write_extra({p: file for p, file in self._extra.items() if self._place(p) is None}, target)
+                    own = {path: file for path, file in self._extra.items() if self._place(path) is None}
+                    write_extra(own, target, self._secrets.put)
                     for path in self.mounts.files:
                         (target / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
                 else:
                     kept = Unloading(
-                        self.memory, lambda path: self._place(path) is not None, self._secrets.paths, self._outside
+                        self.memory, lambda path: self._place(path) is not None, self._secrets.put, self._outside
                     )
                     kept.write("/", target)
                 for place in self._places:
                     self._link(place)
-                self._add(Place("/", target, read_only=self._read_only))
+                self._add(Place("/", target, self._quota, read_only=self._read_only, mounted=self._secrets.others))
                 self.sync()
         return target
+
+    def used_memory(self) -> int:
+        """The bytes of all files that are kept in memory; takes a look at each."""
+        kept = [place.fs for place in self._places if place.source is None]
+        if self._memory is not None and not self.is_all_real:
+            kept.append(self._memory)
+        return sum(int(fs.stat(path)["size"]) for fs in kept for path in walk(fs, "/"))
+
+    def unload(self) -> None:
+        """Keep on the disk what was kept in memory; for a container that has ended. Raises OSError."""
+        if self._memory is not None:
+            self.make_all_real()
+            self._memory = None
 
     @property
     def is_all_real(self) -> bool:
@@ -218,6 +258,7 @@ class RootFs:
         """The directories that are mounted from elsewhere on this machine: (path in the container, path here)."""
         found = [(mount.target, mount.source) for mount in self.mounts.directories()]
         found += [(place.target, place.source) for place in self._places if place.target == SECRETS]
+        found += [(path, self._secrets.kept(path)) for path in self._secrets.elsewhere(self._place)]
         return list(dict.fromkeys((target, str(source)) for target, source in found if source is not None))
 
     def mount_in(self, shell: Bash) -> None:
@@ -262,16 +303,15 @@ class RootFs:
             self._secrets.shown = False
             self._show_secrets()
             for path, real in self._secrets.elsewhere(self._place).items():
-                write_private(real, self._extra[path].data)
+                self._secrets.put(path, real)
 
     def stop(self) -> None:
         """The container has ended: its secrets are in no real file any more."""
         for real in self._secrets.elsewhere(self._place).values():
             real.unlink(missing_ok=True)
+        self._secrets.forget()
         for place in [place for place in self._places if self._is_of_secrets(place)]:
             self._places.remove(place)
-            assert place.source is not None
-            shutil.rmtree(place.source, ignore_errors=True)
             outside = self._outside(SECRETS)
             if outside.is_symlink():
                 outside.unlink()
@@ -291,12 +331,24 @@ class RootFs:
         place = self._place(path)
         return (self.memory, path) if place is None else (place.fs, place.inner(path))
 
+    def seen(self, path: str) -> tuple[FileSystem, str]:
+        """The same for who looks from inside, where there is a /proc."""
+        if path == "/proc" or path.startswith("/proc/"):
+            return self.proc, path[len("/proc") :] or "/"
+        return self.at(path)
+
+    @property
+    def proc(self) -> FileSystem:
+        """What is at /proc."""
+        if self._proc is None:
+            self._proc = self.make_proc()
+        return self._proc
+
     def from_image(self, path: str) -> bool:
         """Whether the image has a directory at that path."""
         below = path.rstrip("/") + "/"
-        return any(known.startswith(below) for known in (*self._image.files, *DIRECTORIES)) or (
-            path in DIRECTORIES and path != "/run/secrets"
-        )
+        known = (*self._image.files, *DIRECTORIES)
+        return (path in DIRECTORIES and path != "/") or any(each.startswith(below) for each in known)
 
     def owner(self, path: str) -> tuple[int, int]:
         """User and group of what is at a path: those of configs and secrets, else root's."""
@@ -333,6 +385,7 @@ class RootFs:
         """Drop everything but what is mounted; the exported files are left in the container's directory."""
         self._memory = None
         self._copy = None
+        self._proc = None
         self._places = [place for place in self._places if self.mounts.are_at(place.target)]
 
     def _place(self, path: str) -> Place | None:
@@ -386,4 +439,4 @@ class RootFs:
             all_known = {*self._image.files, *self._extra, *self.mounts.files}
             known = (found for found in all_known if found == path or found.startswith(prefix))
         own = [found for found in known if self._place(found) is None]
-        return copy_out(own, path, target, self.read, self._secrets.paths)
+        return copy_out(own, path, target, self.read, self._secrets.put)

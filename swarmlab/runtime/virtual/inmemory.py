@@ -14,6 +14,8 @@ from swarmlab.runtime.virtual.contents import contents
 def build(image: Image, extra: Mapping[str, File]) -> FileSystem:
     """What an image has, and what the engine puts in, by path."""
     fs = FileSystem()
+    # It comes with somebody's.
+    fs.remove("/home", recursive=True)
 
     def write(path: str, data: bytes, mode: int) -> None:
         # A file that is too large for the shell's file system, or one too many, is left out.

@@ -5,6 +5,7 @@ import os
 import posixpath
 import re
 import shlex
+import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from bashkit import Bash
@@ -39,7 +40,7 @@ _PRINTS = frozenset({("env",), ("printenv",)})
 #: Options with which a shell reads its commands from its input.
 _TALKS = frozenset({"-i", "-l", "-s", "--login"})
 _HANDS_OVER = re.compile(rb'#!/bin/sh\nexec ([\w.-]+) "\$@"\n')
-_TRAPS_TERM = re.compile(r"\btrap\b.*\b(?:(?:SIG)?TERM|15)\b")
+_TRAPS = re.compile(r"\btrap\b\s+(?P<action>'[^']*'|\"[^\"]*\"|\S+)\s+(?P<signals>[^;&|\n]*)")
 
 
 class Invocation:
@@ -104,11 +105,13 @@ class Invocation:
         return await (await Shell.made(context)).run(self.script())
 
 
-def traps_term(machine: Machine, argv: Sequence[str]) -> bool:
-    """Whether a script seems to handle SIGTERM: by its text, since a running shell cannot be asked."""
+def traps(machine: Machine, argv: Sequence[str], name: str) -> str | None:
+    """What a script seems to do at a signal: by its text, since a running shell cannot be asked."""
     files = [word for word in argv if word.startswith("/") and machine.root.exists(word)]
     texts = [*argv, *(machine.root.read(path).decode("utf-8", "replace") for path in files)]
-    return any(_TRAPS_TERM.search(text) for text in texts)
+    known = {name, name.removeprefix("SIG"), str(signal.Signals[name].value)}
+    found = (trap for text in texts for trap in _TRAPS.finditer(text))
+    return next((trap["action"] for trap in found if not known.isdisjoint(trap["signals"].split())), None)
 
 
 def _find(machine: Machine, argv: tuple[str, ...], cwd: str) -> tuple[tuple[str, ...], Program | None]:
@@ -158,7 +161,7 @@ def _file(machine: Machine, path: str, argv: tuple[str, ...]) -> tuple[tuple[str
 
 
 def _command_exists(machine: Machine, name: str) -> bool:
-    if not name or name in machine.absent or name in _SHELL_ONLY:
+    if not name or name in _SHELL_ONLY or name == "sudo" or machine.lacks(name):
         return False
     return name not in OWN and (name in PROGRAMS or _is_builtin(name))
 

@@ -18,10 +18,18 @@ from swarmlab.runtime.base import Output
 from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.leftovers import kill_marked
 from swarmlab.runtime.virtual.mounttable import MountEntry
+from swarmlab.runtime.virtual.pids import Pids
 from swarmlab.runtime.virtual.process import Child, ProcessHost
 
 if TYPE_CHECKING:
     from swarmlab.runtime.virtual.bridge import Bridge
+
+
+#: Commands of one family of images only.
+_ALPINE, _DEBIAN = (
+    frozenset({"apk", "httpd", "netstat", "telnet"}),
+    frozenset({"apt", "apt-get", "groupadd", "useradd"}),
+)
 
 
 class UnknownHostError(Exception):
@@ -75,8 +83,9 @@ class Machine:
         exchange: Callable[[], str],
         memory: int = 0,
         mounts: Sequence[MountEntry] = (),
+        ulimits: Sequence[tuple[str, int, int]] = (),
     ) -> None:
-        """`memory` is the container's limit in bytes, 0 for none."""
+        """`memory` is the container's limit in bytes, 0 for none; `ulimits` are names with soft and hard limits."""
         self.container_id = container_id
         self.hostname = hostname
         self.clock = clock
@@ -85,14 +94,22 @@ class Machine:
         self.processes = processes
         self.absent = absent
         self.mounts = mounts
+        self.ulimits = ulimits
+        self.pids = Pids()
         self.signals = Signals()
         self.memory = memory
         #: Whether the program was killed because it had used up the container's memory, and what kills it.
         self.oom_killed = False
         self._overran = False
+        #: Whether its main program runs.
+        self.running = False
+        #: Whether its files are to be moved from memory to the disk when it has ended.
+        self.unloads = False
         #: Whether real processes that may make others have been started.
         self.has_natives = False
         self.kill: Callable[[], None] = lambda: None
+        #: Called when its main program starts.
+        self.begun: Callable[[], None] = lambda: None
         #: Writes to the container's output what the lab has to say about it.
         self.report: Callable[[str], None] = lambda text: None
         #: Answers questions of real processes, once there are any that ask.
@@ -105,6 +122,17 @@ class Machine:
         self._children: list[Child] = []
         self._thawed = asyncio.Event()
         self._thawed.set()
+
+    def lacks(self, command: str) -> bool:
+        """Whether an image has no such command, though others have; a file may bring it all the same."""
+        if command in self.absent or command in (_DEBIAN if self.is_busybox else _ALPINE):
+            return not any(self.root.exists(f"{directory}/{command}") for directory in ("/usr/local/bin", "/usr/bin"))
+        return False
+
+    @property
+    def is_busybox(self) -> bool:
+        """Whether the image's tools are BusyBox's: those that have them have no bash, or no apt-get at least."""
+        return not {"bash", "apt-get"}.isdisjoint(self.absent)
 
     @property
     def sandbox(self) -> Sandbox:
@@ -182,9 +210,17 @@ class Machine:
 
     def use_memory(self, amount: int) -> None:
         """The container's programs use so many bytes; beyond its limit they are killed, as the kernel does."""
-        if self.memory and amount > self.memory and not self.oom_killed:
-            self.oom_killed = True
-            self.kill()
+        if self.memory and amount > self.memory:
+            self.run_out_of_memory()
+
+    def run_out_of_memory(self, reason: str = "") -> None:
+        """Kill the container's programs for what they use; a reason that is not its own limit is told."""
+        if self.oom_killed:
+            return
+        self.oom_killed = True
+        if reason:
+            self.report(f"swarmlab: {reason}\n")
+        self.kill()
 
     def overrun(self, reason: str) -> None:
         """The container's real processes are a danger to this machine: kill them all and say why."""
@@ -209,8 +245,14 @@ class Machine:
         self._daemons.add(task)
         task.add_done_callback(self._daemons.discard)
 
+    def begin(self) -> None:
+        """The main program starts."""
+        self.running = True
+        self.begun()
+
     async def shut_down(self) -> None:
         """The main program has ended: end the daemons, close the ports and forget the signal handlers."""
+        self.running = False
         for task in (daemons := tuple(self._daemons)):
             task.cancel()
         await asyncio.gather(*daemons, return_exceptions=True)
@@ -222,6 +264,9 @@ class Machine:
             self.processes.watch.discard(self)
             await asyncio.to_thread(kill_marked, self.directory)
         self.root.stop()
+        if self.unloads:
+            self.unloads = False
+            await asyncio.to_thread(self.root.unload)
         self.ports.clear()
         self.signals = Signals()
         self._children.clear()
@@ -273,6 +318,10 @@ class Machine:
             user = user._replace(gid=self._group(group, "unable"))
         return user._replace(groups=tuple(self._group(name, "Unable") for name in groups))
 
+    def groups_of(self, name: str) -> tuple[int, ...]:
+        """The groups that a user is a member of, beside his own."""
+        return tuple(int(fields[2]) for fields in self._table("/etc/group", 4) if name in fields[3].split(","))
+
     def _group(self, name: str, complaint: str) -> int:
         """The number of a group. Raises LookupError."""
         found = next((fields[2] for fields in self._table("/etc/group", 3) if name in (fields[0], fields[2])), name)
@@ -313,11 +362,18 @@ class Context:
         ready: Callable[[], None] = lambda: None,
         is_main: bool = False,
         has_terminal: bool = False,
+        inside_shell: bool = False,
     ) -> None:
-        """`is_main`: the container's first process. `has_terminal`: its input is keys, its output is for a screen."""
+        """`is_main`: the container's first process. `has_terminal`: its input is keys, its output is for a screen.
+
+        `inside_shell`: a script has called it.
+        """
         self.machine = machine
         self.is_main = is_main
         self.has_terminal = has_terminal
+        self.inside_shell = inside_shell
+        #: The number of the process in the container.
+        self.pid = 1
         self.argv = tuple(argv)
         self.env = env
         self.cwd = cwd

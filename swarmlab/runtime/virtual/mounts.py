@@ -1,7 +1,7 @@
 """Parts of a container's files that are kept elsewhere: on this machine, or in a file system of their own."""
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +9,9 @@ from bashkit import FileSystem
 
 from swarmlab.images import Image
 from swarmlab.runtime.base import Mount
+from swarmlab.runtime.virtual.foreignfs import file_system
+from swarmlab.runtime.virtual.quota import Quota
+from swarmlab.runtime.virtual.realtree import RealTree
 
 #: What a new file system in memory has by itself.
 _UNWANTED = ("/dev", "/home", "/tmp")  # noqa: S108  (inside the container)
@@ -26,13 +29,24 @@ def empty() -> FileSystem:
 class Place:
     """A directory of a container: a real one when it has a `source`, else one in memory.
 
-    bashkit lets no path, nor any link, lead out of a real one.
+    No path, nor any link, leads out of a real one.
     """
 
-    def __init__(self, target: str, source: Path | None, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        target: str,
+        source: Path | None,
+        quota: Quota,
+        *,
+        read_only: bool = False,
+        mounted: Callable[[], Path | None] = lambda: None,
+    ) -> None:
+        """`quota` says how much may be written to a real one; for `mounted` see `RealTree`."""
         self.target = target
         self.source = source
         self.read_only = read_only
+        self._quota = quota
+        self._mounted = mounted
         self._memory = empty()
 
     def holds(self, path: str) -> bool:
@@ -48,7 +62,19 @@ class Place:
         """Its file system. A real directory that has been taken away looks empty, as an unmounted one does."""
         if self.source is None:
             return self._memory
-        return FileSystem.real(str(self.source), writable=True) if self.source.is_dir() else empty()
+        if not self.source.is_dir():
+            return empty()
+        return file_system(self._tree(self.source))
+
+    def touch(self, path: str, moment: int | None, *, create: bool) -> bool:
+        """See `RealTree.touch`; False when it is in memory."""
+        if self.source is None or not self.source.is_dir():
+            return False
+        self._tree(self.source).touch(self.inner(path), moment, create=create)
+        return True
+
+    def _tree(self, source: Path) -> RealTree:
+        return RealTree(source, self._quota, is_whole=self.target == "/", mounted=self._mounted())
 
     def clear(self) -> None:
         """Begin anew with nothing in it, if it is in memory."""
@@ -57,7 +83,7 @@ class Place:
     def make_real(self, source: Path) -> None:
         """Keep it in a real directory from now on, what is in it included."""
         source.mkdir(parents=True, exist_ok=True, mode=0o700)
-        real = FileSystem.real(str(source), writable=True)
+        real = file_system(RealTree(source, self._quota, is_whole=False))
         _copy(self._memory, real, "/")
         self.source = source
 

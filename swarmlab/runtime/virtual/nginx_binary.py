@@ -16,6 +16,8 @@ class NginxBinary:
         self.version = shown.split("nginx/", 1)[1].split()[0]
         #: Whether it can name another version in its Server header.
         self.sets_headers = "headers-more" in shown
+        #: Whether `stub_status` has to be played, and can be.
+        self.plays_status = "stub_status" not in shown and "echo-nginx-module" in shown
         #: Kinds of temporary files whose built-in directories an ordinary user may not be able to write.
         self.temp_paths = tuple(
             kind

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import crossplane  # type: ignore[import-untyped]
 
 from swarmlab.runtime.virtual.files import RootFs
+from swarmlab.runtime.virtual.nginx_own import MAP, adapt, fill_in, mapping, uses_ports
 from swarmlab.runtime.virtual.nginx_paths import FOLDERS, Write, ignored_user, writes
 from swarmlab.runtime.virtual.nginx_upstreams import PASSES, Target, Upstreams, fill
 
@@ -35,6 +36,9 @@ _READ = frozenset(
 _LISTEN_DROPPED = re.compile(
     r"(reuseport|deferred|bind|backlog=.*|fastopen=.*|ipv6only=.*|rcvbuf=.*|sndbuf=.*|so_keepalive=.*)"
 )
+
+#: What may stand once only, and is the configuration's own then.
+_ONCE = frozenset({"port_in_redirect", "proxy_http_version", "server_tokens"})
 
 #: Where groups of servers go that the rewriting needs.
 _GROUPS = "<groups>"
@@ -72,13 +76,19 @@ class Plan(NamedTuple):
         ports: Mapping[int, int],
         told: Mapping[int, int],
         servers: Callable[[str, int, bool], Sequence[tuple[str, int]]],
+        hostname: str = "localhost",
+        address: str = "127.0.0.1",
     ) -> str:
-        """The configuration for these real ports, and with real servers for targets (host, port, whether late)."""
+        """The configuration for these real ports, and with real servers for targets (host, port, whether late).
+
+        `hostname` and `address` are the container's.
+        """
 
         def port(match: re.Match[str]) -> str:
             return f"127.0.0.1:{(told if match[1] else ports)[int(match[2])]}"
 
-        return fill(re.sub(r"127\.0\.0\.1:<(told)?(\d+)>", port, self.text), servers)
+        text = fill_in(self.text, hostname, address, mapping(ports, told))
+        return fill(re.sub(r"127\.0\.0\.1:<(told)?(\d+)>", port, text), servers)
 
     def restore_lines(self, message: str, config: str) -> str:
         """Turn `FILE:LINE` of the rewritten file in nginx's message into the container's own file and line."""
@@ -92,15 +102,25 @@ class Plan(NamedTuple):
         return re.sub(re.escape(config) + r":(\d+)", origin, message) if f"{config}:" in message else message
 
 
-def plan(root: RootFs, globals_: Sequence[str], prologue: Sequence[str], http_prologue: Sequence[str]) -> Plan:
+def plan(
+    root: RootFs,
+    globals_: Sequence[str],
+    prologue: Sequence[str],
+    http_prologue: Sequence[str],
+    *,
+    status: bool = False,
+    hides: bool = False,
+) -> Plan:
     """Rewrite the configuration in a container's files.
 
     `globals_` are the texts of `-g` options, the prologues are lines to put at the beginning and into `http`.
-    Raises ConfigError when a file is missing or not well formed.
+    `status` and `hides`: see `nginx_own.adapt`. Raises ConfigError when a file is missing or not well formed.
     """
     rewriter = _Rewriter(root)
     tree = [statement for text in globals_ for statement in _parse(text, "command line")]
-    tree += rewriter.load(_MAIN)
+    tree = adapt([*tree, *rewriter.load(_MAIN)], status=status, hides=hides)
+    if uses_ports(tree):
+        http_prologue = [MAP, *http_prologue]
     rewriter.upstreams = Upstreams(tree)
     daemon = next((item["args"] != ["off"] for item in tree if item["directive"] == "daemon"), True)
     for line in prologue:
@@ -189,7 +209,7 @@ class _Rewriter:
                 continue
             self.emit(pad + crossplane.build([{**item, "args": args, "block": []}]).split("\n")[0], origin)
             if not context and item["directive"] == "http":
-                own = {inner["directive"] for inner in item["block"]} & {"proxy_http_version"}
+                own = {inner["directive"] for inner in item["block"]} & _ONCE
                 ours = [line for line in http_prologue if line.split()[0] not in own]
                 for line in (*ours, _GROUPS, *(_REAL_ADDRESS if not _knows_addresses(item) else ())):
                     self.emit(f"{pad}    {line}", origin)

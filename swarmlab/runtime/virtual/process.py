@@ -250,6 +250,9 @@ class ProcessHost:
         terminal: "_TerminalEnds | None" = None,
     ) -> Child:
         self._tell(f"+ {popen.pid}\n")
+        # Where memory runs out faster than anybody can look, the kernel is to choose a container, and not the lab.
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{popen.pid}/oom_score_adj").write_text("1000")
         leftovers.remember(directory, popen.pid)
         child = Child(self, popen, directory, on_output, terminal)
         self._children.add(child)

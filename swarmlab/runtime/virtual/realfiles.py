@@ -8,6 +8,9 @@ from bashkit import FileSystem
 
 from swarmlab.runtime.base import File
 
+#: Puts a secret, told by its path in the container, where a real process sees it; False for a file that is none.
+PutSecret = Callable[[str, Path], bool]
+
 
 def write_private(path: Path, data: bytes) -> None:
     """Write a file that nobody else could read at any time."""
@@ -16,29 +19,26 @@ def write_private(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def write_extra(extra: Mapping[str, File], target: Path) -> None:
-    """Write what the engine puts into a container below `target`; what is secret stays private."""
+def write_extra(extra: Mapping[str, File], target: Path, put_secret: PutSecret) -> None:
+    """Write what the engine puts into a container below `target`."""
     for path, file in extra.items():
         real = target / path.lstrip("/")
         real.parent.mkdir(parents=True, exist_ok=True)
-        write_private(real, file.data)
-        if not file.secret:
+        if not put_secret(path, real):
+            write_private(real, file.data)
             real.chmod(file.mode & 0o777)
 
 
-def copy_out(paths: Iterable[str], path: str, target: Path, read: Callable[[str], bytes], secret: set[str]) -> bool:
-    """Write files at or below `path` at or below `target`, those that are `secret` for this user alone.
-
-    True when `path` is itself one of them.
-    """
+def copy_out(
+    paths: Iterable[str], path: str, target: Path, read: Callable[[str], bytes], put_secret: PutSecret
+) -> bool:
+    """Write files at or below `path` at or below `target`; True when `path` is itself one of them."""
     is_file = False
     for found in paths:
         is_file = is_file or found == path
         real = target / found[len(path) :].lstrip("/") if found != path else target
-        if found in secret:
-            write_private(real, read(found))
-        else:
-            real.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not put_secret(found, real):
+            real.parent.mkdir(parents=True, exist_ok=True)
             real.write_bytes(read(found))
     return is_file
 
@@ -47,12 +47,12 @@ class Unloading:
     """Writes a file system in memory to a directory, with the permissions that files have there."""
 
     def __init__(
-        self, memory: FileSystem, skip: Callable[[str], bool], secret: set[str], outside: Callable[[str], Path]
+        self, memory: FileSystem, skip: Callable[[str], bool], put_secret: PutSecret, outside: Callable[[str], Path]
     ) -> None:
-        """Paths to `skip` are kept elsewhere, `secret` ones get no more permissions, `outside` is where a path is."""
+        """Paths to `skip` are kept elsewhere, `outside` is where a path is."""
         self._memory = memory
         self._skip = skip
-        self._secret = secret
+        self._put_secret = put_secret
         self._outside = outside
 
     def write(self, path: str, target: Path) -> None:
@@ -69,7 +69,6 @@ class Unloading:
                 # An absolute target is one in the container.
                 link = str(self._memory.read_link(below))
                 real.symlink_to(self._outside(link) if link.startswith("/") else link)
-            else:
+            elif not self._put_secret(below, real):
                 write_private(real, bytes(self._memory.read_file(below)))
-                if below not in self._secret:
-                    real.chmod(entry["metadata"]["mode"] & 0o777)
+                real.chmod(entry["metadata"]["mode"] & 0o777)

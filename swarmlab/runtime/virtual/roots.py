@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from swarmlab.images import Content, Entry, Image, Slice
+from swarmlab.images import Content, Entry, Image, Slice, is_binary
 from swarmlab.runtime.base import File
 from swarmlab.runtime.virtual.contents import Node, contents, runs_on_a_processor
 
@@ -21,6 +21,8 @@ _KEPT = 16
 #: links; shells replace what they write, and `shim.containerfiles` makes a file a container's own before it is written.
 _SHARED = re.compile(r"/(?:site|dist)-packages/")
 _UNFINISHED = ".new"
+#: So many bytes tell what kind of a file one is.
+_BEGINNING = 16
 #: What the kernel, and not the image, puts there.
 NOT_KEPT = frozenset({"/dev", "/proc", "/sys"})
 
@@ -142,6 +144,10 @@ class Roots:
                 shutil.rmtree(path, ignore_errors=True)
 
     def _made(self, image: Image) -> _Root:
+        with _Archives() as archives:
+            return self._make(image, archives)
+
+    def _make(self, image: Image, archives: "_Archives") -> _Root:
         final = self._folder / image.id.rpartition(":")[2]
         folder = final.with_suffix(_UNFINISHED)
         near = max(self._known.values(), key=lambda root: _in_common(root.layers, image.layers), default=None)
@@ -150,7 +156,7 @@ class Roots:
 
         def is_program(content: Content) -> bool:
             if content not in programs:
-                programs[content] = known[content] if content in known else runs_on_a_processor(content)
+                programs[content] = known[content] if content in known else archives.runs_on_a_processor(content)
             return programs[content]
 
         nodes = contents(image, is_program)
@@ -167,12 +173,52 @@ class Roots:
             elif node.content is not None:
                 shared = near is not None and near.nodes.get(path) == node
                 if not (near is not None and shared and _link(f"{near.folder}{path}", real)):
-                    with open(real, "xb") as file:
-                        file.write(node.content.read_bytes())
-                    os.chmod(real, node.mode & 0o777)
-                stamps[path] = _stamp(os.stat(real))
+                    stamps[path] = _write(real, archives.read(node.content), node.mode & 0o777)
+                else:
+                    stamps[path] = _stamp(os.stat(real))
         folder.rename(final)
         return _Root(final, image.layers, nodes, stamps, programs)
+
+
+class _Archives:
+    """Reads thousands of files in few archives, each opened once."""
+
+    def __init__(self) -> None:
+        self._open: dict[Path, int] = {}
+
+    def __enter__(self) -> "_Archives":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for descriptor in self._open.values():
+            os.close(descriptor)
+
+    def read(self, content: Content) -> bytes:
+        """All of a file. Raises OSError."""
+        if not isinstance(content, Slice) or not hasattr(os, "pread"):
+            return content.read_bytes()
+        if content.path not in self._open:
+            self._open[content.path] = os.open(content.path, os.O_RDONLY)
+        return os.pread(self._open[content.path], content.size, content.offset)
+
+    def runs_on_a_processor(self, content: Content) -> bool:
+        """See `contents.runs_on_a_processor`."""
+        if isinstance(content, Slice):
+            return is_binary(self.read(content._replace(size=min(content.size, _BEGINNING))))
+        return runs_on_a_processor(content)
+
+
+def _write(real: str, data: bytes, mode: int) -> tuple[int, int]:
+    """Make a file; its stamp."""
+    descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.fchmod(descriptor, mode)
+        return _stamp(os.fstat(descriptor))
+    finally:
+        os.close(descriptor)
 
 
 def _fill(root: _Root, folder: Path, without: Callable[[str], bool]) -> None:

@@ -14,11 +14,15 @@ from swarmlab.runtime.base import ContainerConfig, File
 from swarmlab.runtime.virtual.container import VirtualContainer
 from swarmlab.runtime.virtual.contents import BIN
 from swarmlab.runtime.virtual.files import RootFs
+from swarmlab.runtime.virtual.foreignfs import file_system
 from swarmlab.runtime.virtual.leftovers import GONE
 from swarmlab.runtime.virtual.machine import Machine
+from swarmlab.runtime.virtual.memoryguard import MemoryGuard
 from swarmlab.runtime.virtual.mounttable import mount_table
 from swarmlab.runtime.virtual.private import private_folder, remove_private_folders
 from swarmlab.runtime.virtual.process import ProcessHost
+from swarmlab.runtime.virtual.procfs import ProcFiles
+from swarmlab.runtime.virtual.quota import Quota
 from swarmlab.runtime.virtual.roots import Roots
 
 #: What is there until the engine has put the container on its networks.
@@ -29,21 +33,31 @@ class VirtualRuntime:
     """Creates virtual containers. See `Runtime`."""
 
     def __init__(
-        self, clock: Clock, images: Images, state: Path, fabric: Fabric | None = None, roots: Roots | None = None
+        self,
+        clock: Clock,
+        images: Images,
+        state: Path,
+        fabric: Fabric | None = None,
+        roots: Roots | None = None,
+        quota: Quota | None = None,
     ) -> None:
         """`state` is a directory of this engine's own; processes that an earlier life left behind there are killed.
 
-        `fabric` has the networks that containers are on, `roots` the files of images: both for all engines of a lab.
+        `fabric` has the networks that containers are on, `roots` the files of images, `quota` says how much containers
+        may write: all for all engines of a lab.
         """
         self._clock = clock
         self._images = images
         self._state = state
         self._fabric = fabric or Fabric()
         self._roots = roots or Roots(state / "roots")
+        self._quota = quota or Quota((state,))
         self._exchange = Exchange(clock, self._fabric.sandbox)
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._processes = ProcessHost(state)
         self._containers: set[VirtualContainer] = set()
+        self._machines: dict[str, Machine] = {}
+        self._guard = MemoryGuard(self._running_machines)
         self._background: set[asyncio.Future[None]] = set()
 
     def create(self, config: ContainerConfig) -> VirtualContainer:
@@ -69,6 +83,7 @@ class VirtualRuntime:
                 identity=identity,
                 mounts=config.mounts,
                 read_only=config.read_only,
+                quota=self._quota,
             ),
             directory=directory,
             processes=self._processes,
@@ -77,17 +92,26 @@ class VirtualRuntime:
             exchange=lambda: self._exchange.admit(config.id),
             memory=config.memory,
             mounts=mount_table(config, image),
+            ulimits=config.ulimits,
         )
+
+        machine.begun = self._guard.start
+        machine.root.make_proc = lambda: file_system(ProcFiles(machine))
 
         def forget() -> None:
             self._remove(directory)
             self._containers.discard(container)
+            self._machines.pop(config.id, None)
             self._exchange.dismiss(config.id)
             self._fabric.forget(config.id)
 
         container = VirtualContainer(config, machine, self._clock, forget)
         self._containers.add(container)
+        self._machines[config.id] = machine
         return container
+
+    def _running_machines(self) -> list[Machine]:
+        return [machine for machine in self._machines.values() if machine.running]
 
     def prepare(self, image: Image) -> None:
         """See `Runtime.prepare`. Only Python needs all of a container's files on disk."""
@@ -119,6 +143,7 @@ class VirtualRuntime:
         """See `Runtime.close`."""
         await asyncio.gather(*(container.remove() for container in tuple(self._containers)))
         await asyncio.gather(*self._background, return_exceptions=True)
+        self._guard.stop()
         await self._processes.close()
         remove_private_folders(self._state)
         await self._exchange.close()

@@ -12,17 +12,23 @@ from bashkit import Bash, CommandContext, ExecutionProfile
 from swarmlab.runtime.streams import no_input
 from swarmlab.runtime.virtual.complaints import MISUSE, complaint, full, is_syntax_error
 from swarmlab.runtime.virtual.contents import BIN
+from swarmlab.runtime.virtual.dialect import busybox, plain
 from swarmlab.runtime.virtual.machine import Context, Machine, Program
 from swarmlab.runtime.virtual.programs import MOUNTED, OWN, PROGRAMS
+from swarmlab.runtime.virtual.programs.kill import NOT_OURS, kill
 from swarmlab.runtime.virtual.programs.python import is_script, script
+from swarmlab.runtime.virtual.receiver import Receiver
 
 #: Seconds of real time for an interpreter to notice that it is cancelled.
 _PATIENCE = 1.0
 
-_NOT_FOUND = re.compile(rb"^bash: line \d+: ([^\n]*?): command not found(?:\. Did you mean: [^\n]*)?$", re.MULTILINE)
+_NOT_FOUND = re.compile(rb"^bash: line \d+: ([^\n]*?): command not found(?:\. [^\n]*)?$", re.MULTILINE)
 
 _NOT_CREATED = re.compile(rb"^bash: line \d+: ([^\n]*?): filesystem is read-only$", re.MULTILINE)
 _READ_ONLY = re.compile(rb"(?:io error: )?filesystem is read-only")
+
+#: Jobs are the shell's own to kill, and all other processes the container's.
+_KILL = f'kill() {{ .kill "$@"; case $? in 0) ;; {NOT_OURS}) builtin kill "$@";; *) return 1;; esac; }}'
 
 #: For ever, as the shell counts seconds and commands; a container's life has no such limits.
 _NO_LIMIT = 10**12
@@ -55,16 +61,22 @@ class Shell:
         )
         own = _own(machine)
         machine.root.mount_in(self._bash)
-        for name, program in {**PROGRAMS, **(MOUNTED if machine.root.mounts else {})}.items():
+        self._bash.mount("/proc", machine.root.proc)
+        for name, program in {
+            **PROGRAMS,
+            **(MOUNTED if machine.root.mounts or machine.root.is_all_real else {}),
+        }.items():
             if name in OWN and name not in own:
                 continue
             self._bash.add_command(name, self._command(program))
-        for name in machine.absent:
-            self._bash.add_command(name, _missing)
+        self._bash.add_command(".kill", self._command(kill))
+        for name in filter(machine.lacks, {*machine.absent, *PROGRAMS}):
+            self._bash.add_command(name, self._missing)
         for path in machine.root.glob(f"{BIN[1]}/*") if "python" in own else ():
             # Commands that packages have brought; the shell would read them as scripts of its own.
             if is_script(machine.root.read(path)):
                 self._bash.add_command(posixpath.basename(path), self._command(script(path)))
+        self._bash.add_command("sudo", self._missing)
         self._bash.add_command(".stdin", self._feed)
         self._bash.add_command(".done", self._done)
         #: Set when the script that is fed has ended, whether it has read everything or not.
@@ -94,13 +106,18 @@ class Shell:
             await self._context.output("stdout", data)
 
         async def stderr(data: bytes) -> None:
-            data = _NOT_FOUND.sub(rb"sh: \1: not found", data)
+            data = plain(_NOT_FOUND.sub(rb"sh: \1: not found", data))
             data = _NOT_CREATED.sub(rb"sh: can't create \1: Read-only file system", data)
-            await self._context.output("stderr", full(_READ_ONLY.sub(rb"Read-only file system", data)))
+            data = full(_READ_ONLY.sub(rb"Read-only file system", data))
+            await self._context.output("stderr", busybox(data) if self._context.machine.is_busybox else data)
 
-        if "USER" not in self._context.env and not self._steps:
-            # The interpreter sets it; a container's environment has no such variable.
-            script = f"unset USER; {script}"
+        if not self._context.is_main:
+            script = numbered(script, self._context.pid)
+        if not self._steps:
+            script = f"{_KILL}; {script}"
+            if "USER" not in self._context.env:
+                # The interpreter sets it; a container's environment has no such variable.
+                script = f"unset USER; {script}"
         self._steps += 1
         if self._context.stdin is not no_input:
             script = f".stdin | {{ (\n{script}\n)\n.done $?; }}"
@@ -133,15 +150,34 @@ class Shell:
             outer = self._context
             context = Context(
                 outer.machine, (inner.name, *inner.argv), env=inner.env, cwd=inner.cwd, user=outer.user, output=output,
-                stdin=inner.stdin, signals=outer.signals,
+                stdin=inner.stdin, signals=outer.signals, inside_shell=True,
             )  # fmt: skip
             # A loop of commands sees what changes outside, and is seen.
             outer.machine.root.sync()
-            code = await program(context)
+            receiver = Receiver()
+            title = " ".join(context.argv)
+            now = outer.machine.clock.now()
+            with outer.machine.pids.running(outer.user.name, now, title, receiver.deliver, outer.pid) as context.pid:
+                receiver.work = asyncio.ensure_future(program(context))
+                try:
+                    code = await receiver.work
+                except asyncio.CancelledError:
+                    if not receiver.code:
+                        raise
+                    code = receiver.code
+                finally:
+                    receiver.work.cancel()
             await outer.machine.thawed()
             return code
 
         return call
+
+    async def _missing(self, inner: CommandContext) -> int:
+        """A command that the image lacks; a package may have brought it since the script began."""
+        if inner.name in PROGRAMS and not self._context.machine.lacks(inner.name):
+            return await self._command(PROGRAMS[inner.name])(inner)
+        await inner.stderr.write(f"sh: {inner.name}: not found\n".encode())
+        return 127
 
     async def _feed(self, inner: CommandContext) -> int:
         """Standard input of the whole script, as the first command of a pipeline."""
@@ -176,10 +212,27 @@ def _own(machine: Machine) -> list[str]:
     return [name for name in OWN if any(machine.root.exists(f"{directory}/{name}") for directory in BIN)]
 
 
+def numbered(script: str, pid: int) -> str:
+    """A script with `$$` as the number of its own process; the interpreter's is always 1."""
+    if "$$" not in script:
+        return script
+    found, quote, position = [], "", 0
+    while position < len(script):
+        letter = script[position]
+        if letter == "\\" and quote != "'":
+            found.append(script[position : position + 2])
+            position += 2
+            continue
+        if quote != "'" and script.startswith("$$", position):
+            found.append(str(pid))
+            position += 2
+            continue
+        if letter in "'\"" and quote in {"", letter}:
+            quote = "" if quote else letter
+        found.append(letter)
+        position += 1
+    return "".join(found)
+
+
 async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
     return await anext(chunks, None)
-
-
-async def _missing(inner: CommandContext) -> int:
-    await inner.stderr.write(f"sh: {inner.name}: not found\n".encode())
-    return 127

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from swarmlab.runtime.base import Output
 from swarmlab.runtime.streams import no_input
-from swarmlab.runtime.virtual.invocation import Invocation, traps_term
+from swarmlab.runtime.virtual.invocation import Invocation, traps
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.shell import Shell
 from swarmlab.runtime.virtual.terminal import Terminal
@@ -41,7 +41,8 @@ class Supervisor:
         self._init = init
         self._killed = False
         self._code = _KILLED
-        self._terminated = False
+        #: The signal that the script's trap is to be run for.
+        self._trapped = ""
         self._work: asyncio.Task[int] | None = None
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.task: asyncio.Task[None] | None = None
@@ -59,19 +60,19 @@ class Supervisor:
             work = invocation.run(context, self._terminal)
         else:
             # What is fed runs in a shell below, whose traps cannot be asked for: a script with traps gets no input.
-            shell = await Shell.made(context.with_input(no_input) if self._may_trap() else context)
+            shell = await Shell.made(context.with_input(no_input) if self._may_trap("SIGTERM") else context)
             work = shell.run(invocation.script())
         self._work = loop.create_task(work)
-        if self._killed or self._terminated:
+        if self._killed or self._trapped:
             self._work.cancel()
         try:
             return await self._work
         except asyncio.CancelledError:
-            if not (self._killed or self._terminated):
+            if not (self._killed or self._trapped):
                 # Not a signal: the lab itself is ending this task.
                 raise
         if shell is not None and not self._killed:
-            return await self._handle_term(shell)
+            return await self._handle(shell)
         return self._code
 
     def deliver(self, name: str) -> None:
@@ -80,9 +81,9 @@ class Supervisor:
             self._end(_KILLED)
         elif self._machine.signals.deliver(name):
             return
-        elif name == "SIGTERM" and self._may_trap():
+        elif self._may_trap(name):
             # A running shell cannot be asked for its traps, nor interrupted to run them: stop it, then look.
-            self._terminated = True
+            self._trapped = name
             if self._work is not None:
                 self._work.cancel()
         elif self._init and name in _FATAL and not self.invocation.is_server:
@@ -94,9 +95,10 @@ class Supervisor:
         if self._work is not None:
             self._work.cancel()
 
-    async def _handle_term(self, shell: Shell) -> int:
-        """Run what the script trapped SIGTERM with; a handler that does not exit ends the container all the same."""
-        self._work = asyncio.get_running_loop().create_task(shell.run(shell.trap("TERM")))
+    async def _handle(self, shell: Shell) -> int:
+        """Run what the script trapped a signal with; a handler that does not exit ends the container all the same."""
+        trap = shell.trap(self._trapped.removeprefix("SIG"))
+        self._work = asyncio.get_running_loop().create_task(shell.run(trap))
         try:
             return await self._work
         except asyncio.CancelledError:
@@ -104,9 +106,12 @@ class Supervisor:
                 raise
             return _KILLED
 
-    def _may_trap(self) -> bool:
-        shell = self.invocation.program is None and not self._terminated
-        return shell and traps_term(self._machine, self.invocation.argv)
+    def _may_trap(self, name: str) -> bool:
+        """Whether a script has a handler for a signal; for others than SIGTERM one that ends the script."""
+        if self.invocation.program is not None or self._trapped:
+            return False
+        action = traps(self._machine, self.invocation.argv, name)
+        return action is not None and (name == "SIGTERM" or "exit" in action)
 
     def _is_ready(self) -> None:
         if not self.ready.done():

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: So many processes one container may have.
 MOST_PROCESSES = 256
+#: The part of the machine's memory that a container without a limit may have, and the part that is to be left free.
+MOST_MEMORY, LEAST_MEMORY = 0.5, 0.04
 #: Seconds of real time between two looks.
 _PAUSE = 0.5
 #: With less than this free on the lab's disk the container is killed that has written most, if that matters.
@@ -54,12 +56,30 @@ class Watch:
             await asyncio.sleep(_PAUSE)
             found = self._look()
             self._save_disk(found)
+            self._save_memory(found)
             for machine, members in found.items():
                 self._room[machine] = MOST_PROCESSES - len(members)
                 if self._room[machine] < 0:
                     _overrun(machine)
-                elif machine.memory:
-                    machine.use_memory(sum(map(_own_memory, members)))
+
+    def _save_memory(self, found: "dict[Machine, list[int]]") -> None:
+        """Kill who needs more memory than he may have, and before the machine has none left who needs most."""
+        used = {machine: sum(map(_own_memory, members)) for machine, members in found.items()}
+        machine_has = psutil.virtual_memory()
+        for machine, amount in used.items():
+            machine.use_memory(amount)
+            if not machine.memory and amount > machine_has.total * MOST_MEMORY:
+                machine.run_out_of_memory(
+                    f"a container without a limit of its own uses {amount >> 20} MB, more than half of this machine's "
+                    "memory; it is killed"
+                )
+        if used and machine_has.available < machine_has.total * LEAST_MEMORY:
+            most = max(used, key=used.__getitem__)
+            if used[most] >= _MUCH:
+                most.run_out_of_memory(
+                    f"this machine's memory is nearly used up; this container, which uses {used[most] >> 20} MB, "
+                    "is killed"
+                )
 
     @staticmethod
     def _save_disk(found: "dict[Machine, list[int]]") -> None:

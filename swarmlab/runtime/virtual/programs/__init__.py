@@ -3,47 +3,65 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from swarmlab.runtime.virtual.machine import Program
+from swarmlab.runtime.virtual.programs.accounts import addgroup, adduser, useradd
 from swarmlab.runtime.virtual.programs.curl import curl
 from swarmlab.runtime.virtual.programs.faulty import faulty_web
+from swarmlab.runtime.virtual.programs.httpd import httpd
 from swarmlab.runtime.virtual.programs.identity import id_
 from swarmlab.runtime.virtual.programs.interfaces import hostname, ifconfig, ip, route
 from swarmlab.runtime.virtual.programs.lookup import getent, nslookup
 from swarmlab.runtime.virtual.programs.ls import ls
 from swarmlab.runtime.virtual.programs.mount import mount, umount
-from swarmlab.runtime.virtual.programs.netcat import nc
+from swarmlab.runtime.virtual.programs.netcat import nc, telnet
+from swarmlab.runtime.virtual.programs.netstat import netstat
 from swarmlab.runtime.virtual.programs.nginx import nginx
+from swarmlab.runtime.virtual.programs.packages import apk, apt
 from swarmlab.runtime.virtual.programs.pgclient import CLIENTS, client
 from swarmlab.runtime.virtual.programs.ping import ping
 from swarmlab.runtime.virtual.programs.pip import pip
 from swarmlab.runtime.virtual.programs.postgres import entrypoint as postgres_entrypoint
 from swarmlab.runtime.virtual.programs.postgres import postgres
+from swarmlab.runtime.virtual.programs.ps import ps
 from swarmlab.runtime.virtual.programs.python import python
 from swarmlab.runtime.virtual.programs.redis import entrypoint as redis_entrypoint
 from swarmlab.runtime.virtual.programs.redis import redis_cli, redis_server
 from swarmlab.runtime.virtual.programs.remove import rm, rmdir
 from swarmlab.runtime.virtual.programs.sleep import sleep
+from swarmlab.runtime.virtual.programs.system import df, free, nproc, ulimit, uptime, whoami
 from swarmlab.runtime.virtual.programs.tail import tail
 from swarmlab.runtime.virtual.programs.top import top
+from swarmlab.runtime.virtual.programs.touch import touch
 from swarmlab.runtime.virtual.programs.wget import wget
 from swarmlab.runtime.virtual.programs.whoami import whoami_echo, whoami_plain
 
 #: Every program that is not the shell's own.
 PROGRAMS: Mapping[str, Program] = {
+    "addgroup": addgroup,
+    "adduser": adduser,
+    "apk": apk,
+    **dict.fromkeys(("apt", "apt-get"), apt),
     "curl": curl,
+    "df": df,
     "faulty-web": faulty_web,
+    "free": free,
     "getent": getent,
+    "groupadd": addgroup,
     "hostname": hostname,
+    "httpd": httpd,
     "id": id_,
     "ifconfig": ifconfig,
     "ip": ip,
     "ls": ls,
     "mount": mount,
     "nc": nc,
+    "netstat": netstat,
     "nginx": nginx,
     **dict.fromkeys(CLIENTS, client),
+    "nproc": nproc,
     "ping": ping,
     "pip": pip,
     "pip3": pip,
+    "ps": ps,
     "postgres-server": postgres,
     "python": python,
     "python3": python,
@@ -53,15 +71,20 @@ PROGRAMS: Mapping[str, Program] = {
     "route": route,
     "sleep": sleep,
     "tail": tail,
+    "telnet": telnet,
     "top": top,
+    "ulimit": ulimit,
     "umount": umount,
+    "uptime": uptime,
+    "useradd": useradd,
     "wget": wget,
+    "whoami": whoami,
     "whoami-echo": whoami_echo,
     "whoami-plain": whoami_plain,
 }
 
-#: What replaces the shell's own commands in containers with mounts.
-MOUNTED: Mapping[str, Program] = {"rm": rm, "rmdir": rmdir}
+#: What replaces the shell's own commands in containers with mounts, or with files on this machine's disk.
+MOUNTED: Mapping[str, Program] = {"rm": rm, "rmdir": rmdir, "touch": touch}
 
 #: Programs that only those images have in whose file systems they are.
 OWN = frozenset({*CLIENTS, "postgres-server", "python", "python3", "redis-cli", "redis-server"})
@@ -78,7 +101,22 @@ ENTRYPOINTS: Mapping[str, Callable[[Sequence[str]], tuple[str, ...]]] = {
 #: Those that call `Context.ready` once they listen; a container that runs one has started only then.
 SERVERS = frozenset({"nginx", "redis-server", "whoami-echo", "whoami-plain"})
 
-#: What `docker top` shows of a program that names its processes itself; `{}` is the command line.
-TITLES = {"nginx": ("nginx: master process {}", "nginx: worker process")}
+#: Processes of programs that name them themselves, the first one first: users that root makes them, and titles, in
+#: which `{}` is the command line.
+TITLES: Mapping[str, Sequence[tuple[str, str]]] = {
+    "nginx": (("", "nginx: master process {}"), ("nginx", "nginx: worker process")),
+    "postgres-server": tuple(
+        ("postgres", title)
+        for title in (
+            "postgres",
+            "postgres: checkpointer ",
+            "postgres: background writer ",
+            "postgres: walwriter ",
+            "postgres: autovacuum launcher ",
+            "postgres: logical replication launcher ",
+        )
+    ),
+    "redis-server": (("redis", "redis-server *:6379"),),
+}
 
 __all__ = ["ENTRYPOINTS", "MOUNTED", "OWN", "PROGRAMS", "REAL", "SERVERS", "TITLES"]

@@ -1,5 +1,6 @@
 """`curl` with the options that scripts and health checks use; errors and exit codes as curl has them."""
 
+import base64
 import getopt
 import posixpath
 from typing import NamedTuple
@@ -11,14 +12,16 @@ from swarmlab.runtime.virtual.machine import Context, UnknownHostError
 from swarmlab.runtime.virtual.programs.fetch import Options, Reply, deliver, fetch, port_of, split
 from swarmlab.runtime.virtual.waiting import run_at_most
 
-_SHORT = "fsSiILkvo:OX:d:H:m:A:w:"
+_SHORT = "fsSiILkvVN46o:OX:d:H:m:A:w:u:b:"
 _LONG = (
     "fail", "silent", "show-error", "include", "head", "location", "insecure", "verbose", "output=", "request=",
     "data=", "header=", "max-time=", "connect-timeout=", "user-agent=", "write-out=", "retry=",
+    "user=", "cookie=", "data-raw=", "data-binary=", "json=", "compressed", "no-buffer", "version",
 )  # fmt: skip
 _NAMES = {
     "fail": "f", "silent": "s", "show-error": "S", "include": "i", "head": "I", "location": "L", "output": "o",
     "request": "X", "data": "d", "header": "H", "max-time": "m", "user-agent": "A", "write-out": "w",
+    "user": "u", "cookie": "b", "data-raw": "d", "data-binary": "d", "version": "V",
 }  # fmt: skip
 
 
@@ -38,6 +41,9 @@ async def curl(context: Context) -> int:
         what = "requires parameter" if "requires" in error.msg else "is unknown"
         await context.err(f"curl: option {option}: {what}\ncurl: try 'curl --help' for more information\n")
         return 2
+    if "V" in options:
+        await context.out("curl 8.5.0 (x86_64-pc-linux-gnu)\nProtocols: http\n")
+        return 0
     if not options.words:
         await context.err("curl: (2) no URL specified\n")
         return 2
@@ -60,7 +66,14 @@ async def _transfer(context: Context, url: str, options: Options) -> Reply | _Fa
     parts = split(url)
     headers = CIMultiDict({"User-Agent": options.last("A", "curl/8.5.0"), "Accept": "*/*"})
     body = "&".join(options.every("d")).encode() if "d" in options else None
-    if body is not None:
+    if "u" in options:
+        headers["Authorization"] = f"Basic {base64.b64encode(options.last('u').encode()).decode()}"
+    if "b" in options:
+        headers["Cookie"] = options.last("b")
+    if "json" in options:
+        body = options.last("json").encode()
+        headers["Content-Type"] = headers["Accept"] = "application/json"
+    elif body is not None:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     headers.update(options.headers("H"))
     method = options.last("X") or ("HEAD" if "I" in options else "POST" if body is not None else "GET")

@@ -4,8 +4,16 @@ from swarmlab.runtime.virtual.machine import Context
 
 
 async def id_(context: Context) -> int:
-    """Print the user and groups, or the one that `-u`, `-g` or `-G` (with `-n` its name) asks for."""
+    """Print the user and groups, or what `-u`, `-g` or `-G` (with `-n` a name) asks for; of USER, if given."""
     user = context.user
+    others = [argument for argument in context.argv[1:] if not argument.startswith("-")]
+    if others:
+        try:
+            user = context.machine.user(others[0])
+            user = user._replace(groups=context.machine.groups_of(user.name))
+        except LookupError:
+            await context.err(f"id: unknown user {others[0]}\n")
+            return 1
     flags = {letter for argument in context.argv[1:] if argument.startswith("-") for letter in argument[1:]}
     if flags - set("ugGn"):
         await context.err(f"id: invalid option -- '{min(flags - set('ugGn'))}'\n")

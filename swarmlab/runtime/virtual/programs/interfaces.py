@@ -85,6 +85,15 @@ def _one_line_each(text: str, *, addresses: bool) -> str:
     return "".join(f"{line}\n" for line in found)
 
 
+#: Nobody counts packets here.
+_NO_TRAFFIC = (
+    "          RX packets:0 errors:0 dropped:0 overruns:0 frame:0\n"
+    "          TX packets:0 errors:0 dropped:0 overruns:0 carrier:0\n"
+    "          collisions:0 txqueuelen:{} \n"
+    "          RX bytes:0 (0.0 B)  TX bytes:0 (0.0 B)\n"
+)
+
+
 async def ifconfig(context: Context) -> int:
     """Every interface, or the one that is named."""
     words = [word for word in context.argv[1:] if not word.startswith("-")]
@@ -93,13 +102,13 @@ async def ifconfig(context: Context) -> int:
             f"{item.name:<9} Link encap:Ethernet  HWaddr {item.mac.upper()}  \n"
             f"          inet addr:{item.address.ip}  Bcast:{item.address.network.broadcast_address}  "
             f"Mask:{item.address.netmask}\n"
-            f"          UP BROADCAST RUNNING MULTICAST  MTU:{item.mtu}  Metric:1\n\n"
+            f"          UP BROADCAST RUNNING MULTICAST  MTU:{item.mtu}  Metric:1\n{_NO_TRAFFIC.format(0)}\n"
         )
         for item in interfaces(context)
     }
     texts["lo"] = (
         "lo        Link encap:Local Loopback  \n          inet addr:127.0.0.1  Mask:255.0.0.0\n"
-        "          UP LOOPBACK RUNNING  MTU:65536  Metric:1\n\n"
+        f"          UP LOOPBACK RUNNING  MTU:65536  Metric:1\n{_NO_TRAFFIC.format(1000)}\n"
     )
     for name in words[:1] or texts:
         if name not in texts:
@@ -111,18 +120,25 @@ async def ifconfig(context: Context) -> int:
 
 async def route(context: Context) -> int:
     """The routing table."""
-    lines = ["Kernel IP routing table\nDestination     Gateway         Genmask         Flags Metric Ref    Use Iface\n"]
-    known = list(interfaces(context))
-    if known and (last := known[-1]).place.gateway and not last.place.internal:
-        zero = str(ipaddress.IPv4Address(0))
-        lines.append(f"{zero:<15} {last.place.gateway:<15} {zero:<15} UG    0      0        0 {last.name}\n")
-    lines += [
-        f"{item.address.network.network_address!s:<15} {ipaddress.IPv4Address(0)!s:<15} {item.address.netmask!s:<15} "
-        f"U     0      0        0 {item.name}\n"
-        for item in known
-    ]
-    await context.out("".join(lines))
+    title = "Kernel IP routing table\nDestination     Gateway         Genmask         Flags Metric Ref    Use Iface\n"
+    rows = (
+        f"{a:<15} {b:<15} {c:<15} {flags:<5} 0      0        0 {name}\n" for a, b, c, flags, name in routes(context)
+    )
+    await context.out(title + "".join(rows))
     return 0
+
+
+def routes(context: Context) -> list[tuple[str, str, str, str, str]]:
+    """The routes: destination, gateway, mask, flags, interface."""
+    zero = str(ipaddress.IPv4Address(0))
+    known = list(interfaces(context))
+    found = []
+    if known and (last := known[-1]).place.gateway and not last.place.internal:
+        found.append((zero, last.place.gateway, zero, "UG", last.name))
+    for item in known:
+        network = item.address.network
+        found.append((str(network.network_address), zero, str(item.address.netmask), "U", item.name))
+    return found
 
 
 async def hostname(context: Context) -> int:

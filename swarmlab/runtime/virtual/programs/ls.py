@@ -67,16 +67,13 @@ class _Lister:
 
     def entry(self, name: str, path: str) -> _Entry | None:
         """What is at a path; None when nothing is."""
-        fs, inner = self._root.at(path)
-        socket = False
+        fs, inner = self._root.seen(path)
         try:
-            if not fs.exists(inner):
-                return None
+            found = fs.stat(inner)
         except RuntimeError:
-            # A link out of the container's files: the shim of Python programs keeps Unix sockets elsewhere.
-            socket = True
-        found = fs.stat(inner)
+            return None
         kind = found["file_type"]
+        socket = kind == "fifo" and self._root.is_real(path)
         uid, gid = self._root.owner(path)
         directory = kind == "directory"
         links = 1
@@ -110,7 +107,7 @@ class _Lister:
         return parts
 
     def _inside(self, folder: _Entry) -> list[_Entry]:
-        fs, inner = self._root.at(folder.path)
+        fs, inner = self._root.seen(folder.path)
         names = [entry["name"] for entry in fs.read_dir(inner)]
         if "-a" in self._options:
             names += [".", ".."]

@@ -30,10 +30,20 @@ async def nc(context: Context) -> int:
     return await _connect(context, words[0], int(words[1]), patience, values)
 
 
+async def telnet(context: Context) -> int:
+    """`telnet HOST [PORT]`: what is said there, and what is typed here."""
+    words = [word for word in context.argv[1:] if not word.startswith("-")]
+    port = words[1] if len(words) > 1 else "23"
+    if not words or not port.isdigit():
+        await context.err("BusyBox v1.37.0 multi-call binary.\n\nUsage: telnet [-a] [-l USER] HOST [PORT]\n")
+        return 1
+    return await _connect(context, words[0], int(port), _FOR_EVER, {})
+
+
 async def _connect(context: Context, host: str, port: int, patience: float, values: dict[str, str]) -> int:
     found = context.machine.resolve(host)
     if not found:
-        await context.err(f"nc: bad address '{host}'\n")
+        await context.err(f"{context.argv[0]}: bad address '{host}'\n")
         return 1
 
     async def talk() -> None:
@@ -51,7 +61,7 @@ async def _connect(context: Context, host: str, port: int, patience: float, valu
     except OSError as error:
         if "-z" not in values or "-v" in values:
             target = f"{host} ({found[0]}:{port})" if "-v" in values else f"can't connect to remote host ({found[0]})"
-            await context.err(f"nc: {target}: {error.strerror}\n")
+            await context.err(f"{context.argv[0]}: {target}: {error.strerror}\n")
         return 1
     return 0
 

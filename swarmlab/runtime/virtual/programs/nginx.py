@@ -15,6 +15,7 @@ from swarmlab.runtime.virtual.machine import Context
 from swarmlab.runtime.virtual.nginx_binary import NginxBinary, find_nginx
 from swarmlab.runtime.virtual.nginx_config import ConfigError, Plan, plan
 from swarmlab.runtime.virtual.nginx_paths import refusal
+from swarmlab.runtime.virtual.nginx_templates import fill_templates
 from swarmlab.runtime.virtual.process import Child
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
@@ -27,9 +28,18 @@ _KEEPS_CONNECTIONS = [1, 29, 7]
 #: How nginx finds that a way out leads nowhere.
 _RESET = re.compile(r"\w+\(\) failed \(104: [^)]*\) while (?:connecting to|reading response header from) upstream")
 #: Processes of nginx in its error log.
-_WORKER = re.compile(r"(?<= worker process )\d+|(?<=signal 17 \(SIGCHLD\) received from )\d+|(?<= )(\d+)#\1(?=: )")
+_WORKER = re.compile(r"(?<= process )\d+|(?<=signal 17 \(SIGCHLD\) received from )\d+|(?<= )(\d+)#\1(?=: )")
 #: The first worker's number in a container of the official image, whose scripts have run before.
 _FIRST_WORKER = 29
+#: What `-V` adds of how the official image's nginx was made.
+_BUILT = (
+    "TLS SNI support enabled\n"
+    "configure arguments: --prefix=/etc/nginx --sbin-path=/usr/sbin/nginx --conf-path=/etc/nginx/nginx.conf "
+    "--error-log-path=/var/log/nginx/error.log --http-log-path=/var/log/nginx/access.log --pid-path=/run/nginx.pid "
+    "--user=nginx --group=nginx --with-http_auth_request_module --with-http_realip_module --with-http_ssl_module "
+    "--with-http_stub_status_module --with-http_sub_module --with-http_v2_module --with-stream\n"
+)
+_SENDER = re.compile(r"(?<=\)) received from (\d+)")
 _PID_FILE = "/run/nginx.pid"
 _SIGNALS = {"reload": "SIGHUP", "stop": "SIGTERM", "quit": "SIGQUIT", "reopen": "SIGUSR1"}
 
@@ -43,7 +53,7 @@ _plans: dict[object, Plan] = {}
 async def nginx(context: Context) -> int:
     """Serve until SIGTERM or SIGINT (at once) or SIGQUIT (after open requests); SIGHUP reads the configuration again.
 
-    Options `-g`, `-t`, `-s SIGNAL` and `-v` mean what they mean to nginx.
+    Options `-g`, `-t`, `-T`, `-s SIGNAL`, `-v` and `-V` mean what they mean to nginx.
     """
     try:
         values = getopt.getopt(context.argv[1:], "vVtTqg:s:c:p:e:h")[0]
@@ -54,8 +64,11 @@ async def nginx(context: Context) -> int:
     globals_ = [value for option, value in values if option == "-g"]
     binary = find_nginx()
     if "-v" in options or "-V" in options:
-        await context.err(f"nginx version: nginx/{_version(context, binary)}\n")
+        built = _BUILT if "-V" in options else ""
+        await context.err(f"nginx version: nginx/{_version(context, binary)}\n{built}")
         return 0
+    if context.is_main:
+        await context.out("".join(fill_templates(context.machine.root, context.env)))
     if "-s" in options:
         return await _signal_other(context, options["-s"])
     try:
@@ -64,8 +77,11 @@ async def nginx(context: Context) -> int:
         await context.err(f"nginx: [emerg] {error}\n")
         return 1
     server = _Server(context, binary, globals_)
-    if "-t" in options:
-        return await server.test(planned)
+    if "-t" in options or "-T" in options:
+        code = await server.test(planned)
+        if "-T" in options and not code:
+            await context.out(_dump(context, planned))
+        return code
     if planned.daemon:
         context.machine.background(server.run(planned))
         return 0
@@ -223,7 +239,15 @@ class _Server:
         for path in planned.exports:
             self._machine.root.export(path)
         config = self._directory / name
-        config.write_text(planned.render(self._real, self._told, lambda *target: servers[target]), encoding="utf-8")
+        hosts = [host for place in self._machine.sandbox.places for host in place.hosts]
+        text = planned.render(
+            self._real,
+            self._told,
+            lambda *target: servers[target],
+            self._machine.hostname,
+            hosts[0] if hosts else "127.0.0.1",
+        )
+        config.write_text(text, encoding="utf-8")
         self._current = planned
         return config
 
@@ -291,10 +315,18 @@ class _Server:
                     )
                     text = _RESET.sub(reason, text)
                 text = text.replace(here, f"{host}:{port}")
+        text = _SENDER.sub(self._sender, text)
         text = _WORKER.sub(self._renumbered, text).replace(f"{self._directory}/root/", "/")
         if text.endswith(banner := f": nginx/{self._binary.version}"):
             text = text.removesuffix(banner) + f": nginx/{_version(self._context, self._binary)}"
         return text.encode() + b"\n"
+
+    def _sender(self, found: re.Match[str]) -> str:
+        """Who has sent a signal: what comes from outside of the container has no number in it."""
+        if int(found[1]) != os.getpid():
+            return found[0]
+        inside = self._machine.pids.sender
+        return f" received from {inside}" if inside else " received"
 
     def _renumbered(self, found: re.Match[str]) -> str:
         real = found[1] or found[0]
@@ -336,14 +368,27 @@ def _plan(context: Context, binary: NginxBinary, globals_: Sequence[str]) -> Pla
         # What `proxy_pass_header Server` takes over from another server stays.
         http.append(f'map $sent_http_server $as_server {{ "" "nginx/{version}"; default $sent_http_server; }}')
         http.append('more_set_headers "Server: $as_server";')
+        # Pages about errors would name the binary's.
+        http.append("server_tokens off;")
+    # What it would name is the port of this machine.
+    http.append("port_in_redirect off;")
     if [int(number) for number in version.split(".")] < _KEEPS_CONNECTIONS:
         http.append("proxy_http_version 1.0;")
-    planned = plan(context.machine.root, globals_, prologue, http)
+    planned = plan(
+        context.machine.root, globals_, prologue, http, status=binary.plays_status, hides=version != binary.version
+    )
     if files is not None:
         if len(_plans) >= 64:
             _plans.clear()
         _plans[key] = planned
     return planned
+
+
+def _dump(context: Context, planned: Plan) -> str:
+    """All files of a configuration, as `-T` prints them."""
+    files = dict.fromkeys(file for file, _ in planned.origins if context.machine.root.exists(file))
+    texts = ((file, context.machine.root.read(file).decode("utf-8", "replace")) for file in files)
+    return "".join(f"# configuration file {file}:\n{text}\n" for file, text in texts)
 
 
 def _root_user() -> str:
@@ -359,6 +404,7 @@ async def _signal_other(context: Context, name: str) -> int:
     if (wanted := _SIGNALS.get(name)) is None:
         await context.err(f'nginx: invalid option: "-s {name}"\n')
         return 1
+    context.machine.pids.sender = context.pid
     if not context.machine.signals.deliver(wanted):
         await context.err('nginx: [error] open() "/run/nginx.pid" failed (2: No such file or directory)\n')
         return 1

@@ -143,6 +143,8 @@ async def _client(context: Context, stack: contextlib.AsyncExitStack) -> int:
     # They look for one another beside themselves.
     argv = [str(binaries() / name), *_with_real_files(context, tool, target.argv)]
     pairs += [(str(real), path) for path, real in _files(context, target.argv).values()]
+    # A server tells where it has its files.
+    pairs += [(source, path) for path, source in machine.root.real_mounts()]
     code = await native.run(
         context, argv, executable=binaries() / name, env=_text(env), cwd=machine.directory,
         rewrite=native.replacing([*pairs, (f"{binaries()}/", ""), (str(machine.directory), "")]),

@@ -31,6 +31,8 @@ Error: Database is uninitialized and superuser password is not specified.
        https://www.postgresql.org/docs/current/auth-trust.html
 """
 
+#: Processes in the server's log, and the number that the first child has in a container of the official image.
+_PID, _FIRST_CHILD = re.compile(rb"(?<= UTC) \[(\d+)\] "), 29
 #: For a server of a lab: little memory, and nothing that outlives it. Its files survive its end, whatever ends it;
 #: a machine that loses its power may take them with it.
 _SETTINGS = ("fsync=off", "shared_buffers=16MB", "dynamic_shared_memory_type=mmap")
@@ -286,10 +288,16 @@ class _Server:
     def _rewriter(self, pid: Sequence[int]) -> Rewrite:
         """Lines as a container would have them: the server is process 1, and listens where the container does."""
         named = replacing(self._paths)
+        numbers: dict[bytes, bytes] = {}
+
+        def numbered(match: re.Match[bytes]) -> bytes:
+            if int(match[1]) == pid[0]:
+                return b" [1] "
+            return b" [%s] " % numbers.setdefault(match[1], str(_FIRST_CHILD + len(numbers)).encode())
 
         def rewrite(data: bytes) -> bytes:
-            number, real, port = str(pid[0]).encode(), str(self._number).encode(), str(self._port).encode()
-            data = named(data).replace(b" [" + number + b"] ", b" [1] ")
+            real, port = str(self._number).encode(), str(self._port).encode()
+            data = _PID.sub(numbered, named(data))
             data = data.replace(b'address "127.0.0.1", port ' + real, b'address "0.0.0.0", port ' + port)
             return data.replace(b".s.PGSQL." + real, b".s.PGSQL." + port)
 

@@ -31,6 +31,8 @@ def main(argv: list[str]) -> int:
         return 0
     _prepare(settings)
     _limit()
+    # With these some programs start themselves again, as Flask does when a file has changed.
+    sys.orig_argv = [sys.executable, *argv]
     module = types.ModuleType("__main__")
     module.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = module

@@ -1,0 +1,132 @@
+"""Users and groups: `adduser` and `addgroup` of BusyBox and Debian, `useradd`, `groupadd`, and `su`."""
+
+import getopt
+from collections.abc import Mapping
+
+from swarmlab.runtime.virtual.machine import Context
+
+_FIRST, _FIRST_OF_SYSTEM = 1000, 100
+#: Long options of Debian's adduser, and what BusyBox calls those that matter.
+_LONG = [
+    "system", "group", "ingroup=", "uid=", "gid=", "home=", "shell=", "no-create-home", "disabled-password",
+    "disabled-login", "gecos=", "create-home", "home-dir=", "user-group", "no-user-group", "groups=", "comment=",
+    "quiet",
+]  # fmt: skip
+_NAMES: Mapping[str, str] = {
+    "--system": "system", "-S": "system", "-r": "system", "--uid": "uid", "-u": "uid", "--gid": "gid", "-g": "gid",
+    "--home": "home", "--home-dir": "home", "-h": "home", "-d": "home", "--shell": "shell", "-s": "shell",
+    "--no-create-home": "no-home", "-H": "no-home", "-M": "no-home", "-G": "group", "--ingroup": "group",
+    "--groups": "group", "--create-home": "create-home", "-m": "create-home",
+}  # fmt: skip
+
+
+async def adduser(context: Context) -> int:
+    """`adduser [OPTIONS] USER [GROUP]`; passwords are never asked for."""
+    return await _add_user(context, "h:g:s:G:u:SDHk:", busybox_gid=False)
+
+
+async def useradd(context: Context) -> int:
+    """`useradd [OPTIONS] USER`."""
+    return await _add_user(context, "d:g:s:G:u:rmMUNc:lop:", busybox_gid=True)
+
+
+async def _add_user(context: Context, letters: str, *, busybox_gid: bool) -> int:
+    name = context.argv[0]
+    try:
+        given, words = getopt.gnu_getopt(context.argv[1:], letters, _LONG)
+    except getopt.GetoptError as error:
+        await context.err(f"{name}: {error}\n")
+        return 1
+    options = {_NAMES[key]: value for key, value in given if key in _NAMES and not (key == "-g" and not busybox_gid)}
+    if not words:
+        await context.err(f"{name}: no user name was given\n")
+        return 1
+    user, group = words[0], words[1] if len(words) > 1 else ""
+    machine = context.machine
+    users, groups = _table(context, "/etc/passwd"), _table(context, "/etc/group")
+    if group:
+        return await _join(context, user, group)
+    if user in users:
+        await context.err(f"{name}: user '{user}' {'in use' if machine.is_busybox else 'already exists'}\n")
+        return 1 if machine.is_busybox else 9
+    first = _FIRST_OF_SYSTEM if "system" in options else _FIRST
+    uid = int(options["uid"]) if options.get("uid", "").isdigit() else _free(users, first)
+    wanted = options.get("gid") or (options.get("group", "") if not busybox_gid else "")
+    if wanted and wanted not in groups and not wanted.isdigit():
+        await context.err(f"{name}: unknown group {wanted}\n")
+        return 1
+    if not wanted:
+        gid = uid if str(uid) not in {fields[2] for fields in groups.values()} else _free(groups, first)
+        _append(context, "/etc/group", f"{user}:x:{gid}:")
+    else:
+        gid = int(wanted) if wanted.isdigit() else int(groups[wanted][2])
+    home = options.get("home") or f"/home/{user}"
+    usual = "/bin/sh" if machine.is_busybox else "/bin/bash"
+    shell = options.get("shell") or ("/bin/false" if "system" in options else usual)
+    comment = "Linux User,,," if machine.is_busybox else ""
+    _append(context, "/etc/passwd", f"{user}:x:{uid}:{gid}:{comment}:{home}:{shell}")
+    makes_home = "create-home" in options if busybox_gid else "no-home" not in options and "system" not in options
+    if makes_home:
+        fs, inner = machine.root.at(home)
+        fs.mkdir(inner, recursive=True)
+    for more in options.get("group", "").split(",") if busybox_gid and options.get("group") else ():
+        await _join(context, user, more)
+    return 0
+
+
+async def addgroup(context: Context) -> int:
+    """`addgroup [OPTIONS] GROUP`, and `addgroup USER GROUP`; `groupadd` too."""
+    name = context.argv[0]
+    try:
+        given, words = getopt.gnu_getopt(context.argv[1:], "g:Srf", ["gid=", "system", "quiet"])
+    except getopt.GetoptError as error:
+        await context.err(f"{name}: {error}\n")
+        return 1
+    if len(words) == 2:
+        return await _join(context, *words)
+    options = dict(given)
+    groups = _table(context, "/etc/group")
+    if not words or words[0] in groups:
+        await context.err(f"{name}: group '{words[0]}' in use\n" if words else f"{name}: no group name was given\n")
+        return 1 if context.machine.is_busybox else 9
+    number = options.get("-g") or options.get("--gid") or ""
+    first = _FIRST_OF_SYSTEM if {"-S", "-r", "--system"} & options.keys() else _FIRST
+    _append(context, "/etc/group", f"{words[0]}:x:{number or _free(groups, first)}:")
+    return 0
+
+
+async def _join(context: Context, user: str, group: str) -> int:
+    root = context.machine.root
+    lines = root.read("/etc/group").decode().splitlines()
+    for position, line in enumerate(lines):
+        fields = line.split(":")
+        if fields[0] == group:
+            members = [member for member in fields[3].split(",") if member]
+            lines[position] = ":".join([*fields[:3], ",".join(dict.fromkeys([*members, user]))])
+            root.write("/etc/group", ("\n".join(lines) + "\n").encode())
+            return 0
+    await context.err(f"{context.argv[0]}: unknown group {group}\n")
+    return 1
+
+
+def _table(context: Context, path: str) -> dict[str, list[str]]:
+    try:
+        lines = context.machine.root.read(path).decode("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        return {}
+    return {line.split(":")[0]: line.split(":") for line in lines if line.count(":") >= 3}
+
+
+def _free(table: Mapping[str, list[str]], first: int) -> int:
+    """The first number from `first` on that is nobody's."""
+    taken = {int(fields[2]) for fields in table.values() if fields[2].isdigit()}
+    return next(number for number in range(first, first + len(taken) + 1) if number not in taken)
+
+
+def _append(context: Context, path: str, line: str) -> None:
+    root = context.machine.root
+    try:
+        text = root.read(path)
+    except FileNotFoundError:
+        text = b""
+    root.write(path, text + b"\n" * (bool(text) and not text.endswith(b"\n")) + line.encode() + b"\n")
