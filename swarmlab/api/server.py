@@ -35,6 +35,7 @@ from swarmlab.api import (
     registry,
     runs,
     services,
+    stats,
     swarm,
     system,
     tasks,
@@ -50,6 +51,7 @@ from swarmlab.api.router import Match, Router, split_version
 from swarmlab.api.target import Target, WrongTargetError, parse_query
 from swarmlab.api.tls import BACKLOG, TlsListener
 from swarmlab.api.uploads import invite, receive
+from swarmlab.api.websocket import serve
 from swarmlab.engine import API_VERSION, MIN_API_VERSION, DockerEngine
 from swarmlab.journal import Journal, Request
 from swarmlab.manager import LeaderAwaitedError
@@ -60,8 +62,8 @@ ROUTES = tuple(
     route
     for module in (
         system, events, swarm, nodes, services, tasks, networks, containers, runs, attach,
-        archives, processes, execs, logs, images, imagechanges, imports, commits, builds, pulls, registry, prunes,
-        blobs, distribution, volumes,
+        archives, processes, stats, execs, logs, images, imagechanges, imports, commits, builds, pulls, registry,
+        prunes, blobs, distribution, volumes,
         unavailable,
     )
     for route in module.ROUTES
@@ -161,6 +163,8 @@ class Server:
         try:
             status = HTTPStatus.OK if isinstance(result, Stream) else HTTPStatus.SWITCHING_PROTOCOLS
             self._note(request, target, path, status)
+            if isinstance(result, Hijack) and result.frames:
+                return await serve(request, result, text=result.frames == "text")
             if isinstance(result, Hijack):
                 return await take_over(request, result, _HEADERS)
             response = _stream_response(result)

@@ -4,7 +4,6 @@ from swarmlab.api.call import Answer, Call, Handler, Route
 from swarmlab.api.errors import not_available
 
 _PATHS = {
-    "GET /containers/{name}/attach/ws": "attaching to a container through a websocket",
     "GET /plugins/privileges": "looking up what a plugin may do",
     "POST /plugins/pull": "installing a plugin",
     "DELETE /plugins/{name*}": "removing a plugin",

@@ -136,8 +136,10 @@ class DockerEngine:
             self._service_ports,
             self.containers.find,
             self.overlays,
+            lambda container_id, port: swarms.fabric.sandbox(container_id).door(port, ""),
             self.attachments,
         )
+        self.fabric = swarms.fabric
         self.wiring = self.containers.placement = Wiring(
             name,
             swarms.fabric,

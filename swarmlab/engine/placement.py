@@ -12,7 +12,7 @@ from swarmlab.engine.errors import EngineError, bad_request, conflict, internal
 from swarmlab.engine.events import Events
 from swarmlab.engine.localipam import contains, free_address, prefix_length, version
 from swarmlab.engine.overlays import Overlays
-from swarmlab.network import Endpoint, Mesh, NodeAddress, PortBinding
+from swarmlab.network import Door, Endpoint, Mesh, NodeAddress, PortBinding
 from swarmlab.objects import PortConfig
 from swarmlab.objects.local import Container, ContainerNetwork, LocalPool
 from swarmlab.objects.run import EndpointIPAMConfig, EndpointSettings
@@ -100,11 +100,13 @@ class HandPlacement:
         taken: Callable[[], Iterable[int]],
         find: Callable[[str], Container],
         overlays: Overlays,
+        door: Callable[[str, int], Door],
         attachments: Attachments | None = None,
     ) -> None:
         """`containers` run now, `networks` finds one by name or id, `taken` are ports that services publish here.
 
-        `find` finds a container by name or id, `attachments` gets places on networks of the swarm.
+        `find` finds a container by name or id, `door` where a port of one is, `attachments` gets places on networks of
+        the swarm.
         """
         self._node = node
         self._events = events
@@ -114,6 +116,7 @@ class HandPlacement:
         self._find = find
         self._attachments = attachments
         self._overlays = overlays
+        self._door = door
         self.mesh = Mesh()
 
     async def open(self, address: str) -> None:
@@ -174,6 +177,7 @@ class HandPlacement:
                     container.name,
                     bindings,
                     connect=lambda target: runs.ports()[target],
+                    door=lambda target, entry: self._door(container.id, target),
                     watch=runs.watch_ports,
                 )
             )

@@ -142,7 +142,7 @@ class ContainerRequest(Spec, frozen=True):
 
 
 class UpdateRequest(Spec, frozen=True):
-    """`POST /containers/{id}/update`."""
+    """`POST /containers/{id}/update`; the limits as in a `HostConfig`."""
 
     restart_policy: RestartPolicy = RestartPolicy()
     memory: int = 0
@@ -150,3 +150,8 @@ class UpdateRequest(Spec, frozen=True):
     memory_swap: int = 0
     nano_cpus: int = msgspec.field(default=0, name="NanoCpus")
     cpu_shares: int = 0
+    cpu_period: int = 0
+    cpu_quota: int = 0
+    cpuset_cpus: str = msgspec.field(default="", name="CpusetCpus")
+    cpuset_mems: str = msgspec.field(default="", name="CpusetMems")
+    pids_limit: int | None = None

@@ -23,6 +23,24 @@ from .live import Live
             409,
             "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
         ),
+        (
+            {},
+            {"Memory": 64 << 20},
+            409,
+            "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
+        ),
+        (
+            {"CpuPeriod": 50000},
+            {"NanoCpus": 10**9},
+            409,
+            "Conflicting options: Nano CPUs cannot be updated as CPU Period has already been set",
+        ),
+        (
+            {"NanoCpus": 10**9},
+            {"CpuQuota": 50000},
+            409,
+            "Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set",
+        ),
     ],
 )
 def test_updates_that_cannot_be(
@@ -48,6 +66,22 @@ def test_limits_may_be_updated(live: Live) -> None:
     assert live.client("POST", "/containers/box/update", change).json == {"Warnings": None}
     host = live.inspect()["HostConfig"]
     assert (host["Memory"], host["MemorySwap"]) == (64 << 20, 64 << 20)
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(9, 9), (0, 0), (-1, 0)])
+def test_a_limit_of_processes_may_be_taken_back(live: Live, asked: int, kept: int) -> None:
+    live.run("sleep", "1000", HostConfig={"PidsLimit": 5})
+    live.client("POST", "/containers/box/update", {"PidsLimit": asked})
+    assert live.inspect()["HostConfig"]["PidsLimit"] == kept
+
+
+def test_the_container_of_a_task_may_be_updated(live: Live) -> None:
+    live.start("sleep", "1000", task_id="t")
+    change = {"Memory": 64 << 20, "MemorySwap": 128 << 20, "RestartPolicy": {"Name": "always"}}
+    assert live.client("POST", "/containers/box/update", change).json == {"Warnings": None}
+    host = live.inspect()["HostConfig"]
+    assert (host["Memory"], host["MemorySwap"], host["RestartPolicy"]["Name"]) == (64 << 20, 128 << 20, "always")
+    assert live.client("GET", "/containers/box/stats?stream=0&one-shot=1").json["memory_stats"]["limit"] == 64 << 20
 
 
 @pytest.mark.parametrize(
