@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from swarmlab.api.call import ApiVersion, Call, Connection, Hijack, Route
+from swarmlab.api.call import Answer, ApiVersion, Call, Connection, Hijack, Route
+from swarmlab.api.errors import KNOWN, status_of
 from swarmlab.api.logs import frame, media_type
 from swarmlab.api.streams import Detached, KeyFilter, converse, detach_keys, pump_in
 from swarmlab.engine.errors import conflict
@@ -13,9 +14,12 @@ _STREAMS = ("stdin", "stdout", "stderr")
 _BINARY, _CHOSEN = ApiVersion(1, 28), ApiVersion(1, 42)
 
 
-def attach(call: Call) -> Hijack:
-    """`POST /containers/{id}/attach`."""
-    return _Session(call, {name for name in _STREAMS if call.flag(name)}, framed=True).hijack()
+def attach(call: Call) -> Answer | Hijack:
+    """`POST /containers/{id}/attach`. As Docker does it, errors are plain text."""
+    try:
+        return _Session(call, {name for name in _STREAMS if call.flag(name)}, framed=True).hijack()
+    except KNOWN as error:
+        return Answer(status_of(error), f"{error}\r\n".encode(), "application/vnd.docker.raw-stream")
 
 
 def attach_websocket(call: Call) -> Hijack:

@@ -7,6 +7,7 @@ from swarmlab.api.call import DONE, NO_CONTENT, Answer, ApiVersion, Call, Route,
 from swarmlab.api.duration import parse_until
 from swarmlab.api.errors import bad_request, internal
 from swarmlab.api.execs import sizes
+from swarmlab.api.query import parse_int
 from swarmlab.engine.ends import Condition
 from swarmlab.objects.run import ContainerRequest, UpdateRequest
 
@@ -128,10 +129,7 @@ def resize(call: Call) -> Answer:
 
 def _grace(call: Call) -> int | None:
     text = call.param("t")
-    try:
-        return int(text) if text else None
-    except ValueError:
-        raise bad_request(f'strconv.Atoi: parsing "{text}": invalid syntax') from None
+    return parse_int(text, "strconv.Atoi") if text else None
 
 
 def _signal(call: Call) -> str:

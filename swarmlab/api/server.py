@@ -29,6 +29,7 @@ from swarmlab.api import (
     logs,
     networks,
     nodes,
+    plugins,
     processes,
     prunes,
     pulls,
@@ -63,7 +64,7 @@ ROUTES = tuple(
     for module in (
         system, events, swarm, nodes, services, tasks, networks, containers, runs, attach,
         archives, processes, stats, execs, logs, images, imagechanges, imports, commits, builds, pulls, registry,
-        prunes, blobs, distribution, volumes,
+        prunes, blobs, distribution, volumes, plugins,
         unavailable,
     )
     for route in module.ROUTES
@@ -181,6 +182,8 @@ class Server:
             return DONE
         match = _ROUTER.find(request.method, path)
         if match is None:
+            if version and ApiVersion.parse(version) < _OLDEST:
+                return Answer(HTTPStatus.NOT_FOUND, b"page not found\n", "text/plain; charset=utf-8")
             return _error(HTTPStatus.NOT_FOUND, "page not found")
         return _unsupported(version) or await self._call(request, match, target, version, path)
 

@@ -74,8 +74,8 @@ class ByHand:
     async def kill(self, reference: str, signal: str) -> None:
         """Send a signal, by name or number; SIGKILL when empty, which is over when the container has ended."""
         name = signal_name(signal or "SIGKILL")
-        container = self._containers.find(reference)
         try:
+            container = self._containers.find(reference)
             self._containers.kill(container.id, name)
         except EngineError as error:
             raise EngineError(error.status, f"Cannot kill container: {reference}: {error}") from None

@@ -6,15 +6,21 @@ from swarmlab.engine.errors import conflict
 from swarmlab.objects.local import Container
 from swarmlab.objects.run import HostConfig, UpdateRequest
 
+_MAY_CHANGE = (
+    "blkio_weight", "blkio_weight_device", "blkio_device_read_bps", "blkio_device_write_bps", "blkio_device_read_iops",
+    "blkio_device_write_iops", "cpu_shares", "nano_cpus", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems",
+    "memory", "memory_swap", "memory_reservation", "cpu_realtime_period", "cpu_realtime_runtime",
+)  # fmt: skip
+
 
 def updated(container: Container, request: UpdateRequest) -> HostConfig:
     """What the container asks of its machine from now on: what is given is changed. Raises EngineError (409)."""
     host = container.wanted
     if (reason := _conflict(host, request)) is not None:
         raise conflict(f"Cannot update container {container.id}: {reason}")
-    changed = {name: value for name, value in msgspec.structs.asdict(request).items() if value not in (0, "", None)}
-    if not request.restart_policy.name:
-        del changed["restart_policy"]
+    changed = {name: value for name in _MAY_CHANGE if (value := getattr(request, name))}
+    if request.restart_policy.name:
+        changed["restart_policy"] = request.restart_policy
     if request.pids_limit is not None:
         # Whatever is no limit is kept as 0.
         changed["pids_limit"] = max(0, request.pids_limit)

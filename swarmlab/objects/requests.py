@@ -133,6 +133,12 @@ class ExecStartRequest(Spec, frozen=True):
 
 
 class AuthConfig(Spec, frozen=True):
-    """`POST /auth` (MB: api/types/registry/authconfig.go), as far as it is looked at: user and password are not."""
+    """`POST /auth` (MB: api/types/registry/authconfig.go). Of all this only the address is looked at."""
 
+    username: str = msgspec.field(default="", name="username")
+    password: str = msgspec.field(default="", name="password")
+    auth: str = msgspec.field(default="", name="auth")
+    email: str = msgspec.field(default="", name="email")
+    identity_token: str = msgspec.field(default="", name="identitytoken")
+    registry_token: str = msgspec.field(default="", name="registrytoken")
     server_address: str = msgspec.field(default="", name="serveraddress")

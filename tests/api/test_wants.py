@@ -113,3 +113,30 @@ def test_size_of_what_a_container_has_written(live: Live) -> None:
     assert "SizeRw" not in live.inspect()
     [row] = live.client("GET", "/containers/json?all=1&size=1").json
     assert row["SizeRw"] == 11
+
+
+def test_what_is_asked_for_is_shown(live: Live) -> None:
+    """Tools compare it with what they want the container to be."""
+    host = {
+        "BlkioWeight": 300,
+        "CgroupParent": "/x",
+        "DeviceRequests": [{"Driver": "", "Count": 0, "DeviceIDs": ["0"], "Capabilities": [["gpu"]], "Options": {}}],
+        "Devices": [{"PathOnHost": "/dev/null", "PathInContainer": "/dev/x", "CgroupPermissions": "rwm"}],
+        "BlkioDeviceReadBps": [{"Path": "/dev/sda", "Rate": 1000}],
+        "Annotations": {"a": "b"},
+    }
+    live.create("true", HostConfig=host)
+    shown = live.inspect()["HostConfig"]
+    assert {key: shown[key] for key in host} == host
+    live.client("POST", "/containers/box/update", {"BlkioWeight": 400, "CgroupParent": "/y", "CpuShares": 0})
+    shown = live.inspect()["HostConfig"]
+    assert (shown["BlkioWeight"], shown["CgroupParent"]) == (400, "/x")
+
+
+def test_a_hardware_address_of_the_container_is_its_first_network_s(live: Live) -> None:
+    live.run("sleep", "1000", MacAddress="02:42:ac:11:00:99")
+    assert live.inspect()["NetworkSettings"]["Networks"]["bridge"]["MacAddress"] == "02:42:ac:11:00:99"
+    assert live.inspect()["NetworkSettings"]["MacAddress"] == "02:42:ac:11:00:99"
+    other = {"EndpointsConfig": {"bridge": {"MacAddress": "02:42:ac:11:00:98"}}}
+    reply = live.create("true", name="two", MacAddress="02:42:ac:11:00:99", NetworkingConfig=other)
+    assert (reply.status, "container-wide MAC address must match" in reply.message) == (400, True)
