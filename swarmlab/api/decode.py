@@ -40,6 +40,7 @@ from swarmlab.objects.requests import (
     NetworkCreateRequest,
     NetworkDisconnectRequest,
     VolumeCreateRequest,
+    VolumeUpdateRequest,
 )
 from swarmlab.objects.resources import DeviceMapping, DeviceRequest, ThrottleDevice, WeightDevice
 from swarmlab.objects.run import (
@@ -53,6 +54,16 @@ from swarmlab.objects.run import (
     NetworkingConfig,
     RestartPolicy,
     UpdateRequest,
+)
+from swarmlab.objects.volume import (
+    AccessMode,
+    CapacityRange,
+    ClusterVolumeSpec,
+    Topology,
+    TopologyRequirement,
+    TypeBlock,
+    TypeMount,
+    VolumeSecret,
 )
 
 S = TypeVar("S", bound=Spec)
@@ -91,6 +102,12 @@ _STRUCTS: dict[type[Spec], str] = {
     DeviceMapping: "container.DeviceMapping",
     DeviceRequest: "container.DeviceRequest",
     VolumeCreateRequest: "volume.VolumeCreateBody",
+    VolumeUpdateRequest: "volume.UpdateOptions",
+    **{
+        kind: f"volume.{kind.__name__}"
+        for kind in (AccessMode, CapacityRange, ClusterVolumeSpec, Topology, TopologyRequirement, TypeBlock, TypeMount)
+    },
+    VolumeSecret: "volume.Secret",
 }
 #: Fields whose Go type is not what their Python type suggests.
 _FIELDS: dict[tuple[type[Spec], str], str] = {
