@@ -11,8 +11,11 @@ from swarmlab.api.query import parse_int
 from swarmlab.engine.ends import Condition
 from swarmlab.objects.run import ContainerRequest, UpdateRequest
 
-#: The API with which a container may begin on several networks.
+#: The API with which a container may begin on several networks, each with a hardware address of its own.
 _SEVERAL_NETWORKS = ApiVersion(1, 44)
+_MAC_ADDRESS = (
+    "The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead."
+)
 _NOT_MODIFIED = Answer(HTTPStatus.NOT_MODIFIED)
 _CONDITIONS: dict[str, Condition] = {
     "": "not-running", "not-running": "not-running", "next-exit": "next-exit", "removed": "removed"
@@ -26,7 +29,10 @@ def create(call: Call) -> Answer:
     if len(asked) > 1 and call.version < _SEVERAL_NETWORKS:
         raise bad_request(f"Container cannot be connected to network endpoints: {', '.join(asked)}")
     made = call.engine.by_hand.create(request, call.param("name"))
-    return document({"Id": made.id, "Warnings": call.engine.by_hand.warnings(request)}, HTTPStatus.CREATED)
+    warnings = call.engine.by_hand.warnings(request)
+    if request.mac_address and call.version >= _SEVERAL_NETWORKS:
+        warnings.append(_MAC_ADDRESS)
+    return document({"Id": made.id, "Warnings": warnings}, HTTPStatus.CREATED)
 
 
 async def start(call: Call) -> Answer:

@@ -135,8 +135,16 @@ def test_what_is_asked_for_is_shown(live: Live) -> None:
 
 def test_a_hardware_address_of_the_container_is_its_first_network_s(live: Live) -> None:
     live.run("sleep", "1000", MacAddress="02:42:ac:11:00:99")
+    # Ansible looks for it here.
+    assert live.inspect()["Config"]["MacAddress"] == "02:42:ac:11:00:99"
     assert live.inspect()["NetworkSettings"]["Networks"]["bridge"]["MacAddress"] == "02:42:ac:11:00:99"
     assert live.inspect()["NetworkSettings"]["MacAddress"] == "02:42:ac:11:00:99"
     other = {"EndpointsConfig": {"bridge": {"MacAddress": "02:42:ac:11:00:98"}}}
     reply = live.create("true", name="two", MacAddress="02:42:ac:11:00:99", NetworkingConfig=other)
     assert (reply.status, "container-wide MAC address must match" in reply.message) == (400, True)
+    [warning] = live.create("true", name="three", MacAddress="02:42:ac:11:00:97").json["Warnings"]
+    assert warning.startswith("The container-wide MacAddress field is now deprecated.")
+    body = {"Image": "alpine", "Cmd": ["true"], "MacAddress": "02:42:ac:11:00:96"}
+    assert live.client("POST", "/v1.43/containers/create", body).json["Warnings"] == []
+    live.create("true", name="plain")
+    assert "MacAddress" not in live.inspect("plain")["Config"]
