@@ -23,6 +23,7 @@ from swarmlab.objects.run import (
     EndpointIPAMConfig,
     EndpointSettings,
     HostConfig,
+    NetworkingConfig,
 )
 
 _NAME = re.compile(r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]+")
@@ -45,7 +46,9 @@ def build(
     `node` is the machine's name and `cpus` how many processors it has; `find` is asked for containers that it shares
     something with. Raises EngineError with Docker's words.
     """
-    if request == ContainerRequest():
+    # What it asks of its machine and its networks is beside the configuration, and does not make one.
+    asked = msgspec.structs.replace(request, host_config=HostConfig(), networking_config=NetworkingConfig())
+    if asked == ContainerRequest():
         raise bad_request("Config cannot be empty in order to create a container")
     image = images.get(request.image)
     _check(request, cpus)

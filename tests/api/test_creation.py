@@ -78,6 +78,7 @@ def test_what_was_asked_for_is_shown(live: Live) -> None:
     ("name", "body", "code", "message"),
     [
         ("x1", {}, 400, "Config cannot be empty in order to create a container"),
+        ("x1", {"HostConfig": {"CapAdd": "x"}}, 400, "Config cannot be empty in order to create a container"),
         ("x1", {"Image": "nosuch"}, 404, "No such image: nosuch:latest"),
         ("x1", {"Image": "UPPER"}, 400, "invalid reference format: repository name must be lowercase"),
         ("-x", {"Image": "alpine"}, 400,
