@@ -1,21 +1,39 @@
 """`/containers/{id}/attach`: the main program's own streams (MB: daemon/attach.go)."""
 
-from swarmlab.api.call import Call, Connection, Hijack, Route
+from dataclasses import replace
+
+from swarmlab.api.call import Answer, ApiVersion, Call, Connection, Hijack, Route
+from swarmlab.api.errors import KNOWN, status_of
 from swarmlab.api.logs import frame, media_type
 from swarmlab.api.streams import Detached, KeyFilter, converse, detach_keys, pump_in
 from swarmlab.engine.errors import conflict
 from swarmlab.runtime.base import Attachment
 
+_STREAMS = ("stdin", "stdout", "stderr")
+#: The API with which a websocket has binary frames, and the one with which its streams may be chosen.
+_BINARY, _CHOSEN = ApiVersion(1, 28), ApiVersion(1, 42)
 
-def attach(call: Call) -> Hijack:
-    """`POST /containers/{id}/attach`."""
-    return _Session(call).hijack()
+
+def attach(call: Call) -> Answer | Hijack:
+    """`POST /containers/{id}/attach`. As Docker does it, errors are plain text."""
+    try:
+        return _Session(call, {name for name in _STREAMS if call.flag(name)}, framed=True).hijack()
+    except KNOWN as error:
+        return Answer(status_of(error), f"{error}\r\n".encode(), "application/vnd.docker.raw-stream")
+
+
+def attach_websocket(call: Call) -> Hijack:
+    """`GET /containers/{id}/attach/ws`; before API 1.42 all streams are attached, whatever the client says."""
+    wanted = {name for name in _STREAMS if call.version < _CHOSEN or call.flag(name)}
+    text = call.version < _BINARY
+    return replace(_Session(call, wanted, framed=False).hijack(), frames="text" if text else "binary")
 
 
 class _Session:
     """A client that is attached to a container, from the moment that it asks."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, wanted: set[str], *, framed: bool) -> None:
+        """`wanted` are the streams; `framed` says whether pieces are to be marked with theirs, without a terminal."""
         keys = detach_keys(call.param("detachKeys"))
         containers = call.engine.containers
         container = self._container = containers.find(call.name)
@@ -24,11 +42,11 @@ class _Session:
         if container.state.status == "paused":
             raise conflict(f"container {call.name} is paused, unpause the container before attach")
         self._runs = call.engine.by_hand.inside(container.id)
-        self._wanted = {name for name in ("stdout", "stderr") if call.flag(name)}
+        self._wanted = wanted
         self._logs, self._stream = call.flag("logs"), call.flag("stream")
-        self._stdin = call.flag("stdin") and container.open_stdin
+        self._stdin = "stdin" in wanted and container.open_stdin
         self._keys = KeyFilter(keys) if container.tty else None
-        self._framed = not container.tty
+        self._framed = framed and not container.tty
         self._media_type = media_type(call, framed=self._framed)
         self._output: Attachment | None = self._runs.attach() if self._stream else None
         self._containers = containers
@@ -69,4 +87,7 @@ class _Session:
             self._output.close()
 
 
-ROUTES = (Route("POST", "/containers/{name}/attach", attach),)
+ROUTES = (
+    Route("POST", "/containers/{name}/attach", attach),
+    Route("GET", "/containers/{name}/attach/ws", attach_websocket),
+)

@@ -11,12 +11,14 @@ from swarmlab.objects import BlobSpec, Config, Secret
 
 
 def _matches(blob: Config | Secret, filters: Filters) -> bool:
-    return (
-        filters.exact("names", blob.spec.name)
-        and filters.prefix("name", blob.spec.name)
-        and filters.prefix("id", blob.id)
-        and filters.labels("label", blob.spec.labels, empty_matches=True)
+    """Whether it has one of the names or ids that are asked for, and all of the labels (SK: controlapi/secret.go)."""
+    name = blob.spec.name
+    named = (
+        *(value == name for value in filters.get("names")),
+        *(name.startswith(value) for value in filters.get("name")),
+        *(blob.id.startswith(value) for value in filters.get("id")),
     )
+    return (not named or any(named)) and filters.labels("label", blob.spec.labels, empty_matches=True)
 
 
 def _spec(call: Call, kind: str) -> BlobSpec:

@@ -10,11 +10,15 @@ from swarmlab.api.call import Answer, Call, Route, Stream, document
 from swarmlab.api.errors import ApiError, bad_request, internal, not_available
 from swarmlab.api.progress import Message, failure, messages
 from swarmlab.api.pulls import pull_steps
-from swarmlab.api.query import truthy
+from swarmlab.api.query import parse_int, truthy
 from swarmlab.engine import BuildMessage, BuildOptions, CommandFailedError, EngineError, Pulled, Said, StageBuilt
 from swarmlab.objects.gojson import GoSyntaxError, loads
 from swarmlab.objects.run import HostConfig
 
+#: What BuildKit's cache may be filtered by.
+_CACHE_FILTERS = frozenset(
+    {"unused-for", "until", "label", "label!", "id", "parent", "type", "description", "inuse", "shared", "private"}
+)
 _RED, _PLAIN = "\x1b[91m", "\x1b[0m"
 
 
@@ -43,15 +47,21 @@ def cancel(call: Call) -> Answer:
 
 def prune(call: Call) -> Answer:
     """`POST /build/prune`: the classic builder's cache are the images themselves."""
-    call.filters()
-    kept = call.param("keep-storage")
-    if kept and not re.fullmatch(r"[+-]?\d+", kept, re.ASCII):
-        raise internal(
-            f"keep-storage is in bytes and expects an integer, got {kept}: "
-            f'strconv.Atoi: parsing "{kept}": invalid syntax'
-        )
+    _check_space(call.param("keep-storage"))
+    unknown = next((key for key in call.filters() if key not in _CACHE_FILTERS), None)
+    if unknown is not None:
+        raise bad_request(f"failed to prune build cache: Invalid filter '{unknown}'")
     call.engine.events.publish("builder", "prune", "", {"reclaimed": "0"})
     return document({"CachesDeleted": None, "SpaceReclaimed": 0})
+
+
+def _check_space(kept: str) -> None:
+    """Raise ApiError (500) when it is no number of bytes."""
+    try:
+        if kept:
+            parse_int(kept, "strconv.Atoi")
+    except ApiError as error:
+        raise internal(f"keep-storage is in bytes and expects an integer, got {kept}: {error}") from None
 
 
 def options(call: Call) -> BuildOptions:
@@ -167,7 +177,9 @@ def _json(call: Call, key: str, prefix: str) -> Any:
     try:
         return loads(text) if text else None
     except GoSyntaxError as error:
-        raise bad_request(f"{prefix}{error}") from None
+        # Where a text is there as a whole, Go has another word for one that breaks off.
+        reason = str(error).replace("unexpected EOF", "unexpected end of JSON input")
+        raise bad_request(f"{prefix}{reason}") from None
 
 
 def _kind(value: object) -> str:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from typing import IO, Any, NamedTuple, Protocol, TypeVar, cast
+from typing import IO, Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
 from multidict import MultiMapping
@@ -64,12 +64,14 @@ class Connection(Protocol):
 class Hijack:
     """A response after which the connection belongs to `run`, until that returns.
 
-    `close` is called at the end, also when it never came to `run`.
+    `close` is called at the end, also when it never came to `run`. With `frames` it is a websocket, whose messages are
+    `binary` or `text`.
     """
 
     run: Callable[[Connection], Awaitable[None]]
     content_type: str
     close: Callable[[], Awaitable[None]]
+    frames: Literal["", "binary", "text"] = ""
 
 
 Response = Answer | Stream | Hijack

@@ -9,8 +9,8 @@ from swarmlab.api.attachments import Known, endpoint_id, endpoint_settings, know
 from swarmlab.api.call import Answer, Call, Route, document
 from swarmlab.api.duration import human_duration
 from swarmlab.api.encode import instant, sorted_map
-from swarmlab.api.errors import bad_request, internal
-from swarmlab.api.query import Filters
+from swarmlab.api.errors import ApiError, bad_request, internal
+from swarmlab.api.query import Filters, parse_int
 from swarmlab.engine import DockerEngine
 from swarmlab.engine.errors import EngineError
 from swarmlab.objects.local import Container, MountPoint
@@ -68,9 +68,9 @@ def summaries(call: Call) -> list[dict[str, Any]]:
 
 def _limit(text: str) -> int:
     try:
-        return int(text or 0)
-    except ValueError:
-        raise internal(f'strconv.Atoi: parsing "{text}": invalid syntax') from None
+        return parse_int(text, "strconv.Atoi") if text else 0
+    except ApiError as error:
+        raise internal(str(error)) from None
 
 
 def _between(engine: DockerEngine, containers: list[Container], filters: Filters) -> list[Container]:

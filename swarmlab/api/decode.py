@@ -44,7 +44,9 @@ from swarmlab.objects.requests import (
     NetworkCreateRequest,
     NetworkDisconnectRequest,
     VolumeCreateRequest,
+    VolumeUpdateRequest,
 )
+from swarmlab.objects.resources import DeviceMapping, DeviceRequest, ThrottleDevice, WeightDevice
 from swarmlab.objects.run import (
     ContainerRequest,
     Empty,
@@ -59,6 +61,16 @@ from swarmlab.objects.run import (
 )
 from swarmlab.objects.service import RestartPolicy as RestartCondition
 from swarmlab.objects.service import TaskSpec
+from swarmlab.objects.volume import (
+    AccessMode,
+    CapacityRange,
+    ClusterVolumeSpec,
+    Topology,
+    TopologyRequirement,
+    TypeBlock,
+    TypeMount,
+    VolumeSecret,
+)
 
 S = TypeVar("S", bound=Spec)
 
@@ -91,7 +103,17 @@ _STRUCTS: dict[type[Spec], str] = {
     NetworkingConfig: "network.NetworkingConfig",
     RestartPolicy: "container.RestartPolicy",
     UpdateRequest: "container.UpdateConfig",
+    WeightDevice: "blkiodev.WeightDevice",
+    ThrottleDevice: "blkiodev.ThrottleDevice",
+    DeviceMapping: "container.DeviceMapping",
+    DeviceRequest: "container.DeviceRequest",
     VolumeCreateRequest: "volume.VolumeCreateBody",
+    VolumeUpdateRequest: "volume.UpdateOptions",
+    **{
+        kind: f"volume.{kind.__name__}"
+        for kind in (AccessMode, CapacityRange, ClusterVolumeSpec, Topology, TopologyRequirement, TypeBlock, TypeMount)
+    },
+    VolumeSecret: "volume.Secret",
 }
 #: Fields whose Go type is not what their Python type suggests.
 _FIELDS: dict[tuple[type[Spec], str], str] = {
@@ -100,7 +122,10 @@ _FIELDS: dict[tuple[type[Spec], str], str] = {
     (ExternalCA, "protocol"): "swarm.ExternalCAProtocol",
     (ContainerRequest, "cmd"): "strslice.StrSlice",
     (ContainerRequest, "entrypoint"): "strslice.StrSlice",
-    (ExecCreateRequest, "cmd"): "strslice.StrSlice",
+    (HostConfig, "cap_add"): "strslice.StrSlice",
+    (HostConfig, "cap_drop"): "strslice.StrSlice",
+    (HostConfig, "console_size"): "[2]uint",
+    (ContainerRequest, "shell"): "strslice.StrSlice",
     (FileTarget, "mode"): "fs.FileMode",
     (TmpfsOptions, "mode"): "fs.FileMode",
     (Mount, "type"): "mount.Type",
@@ -124,7 +149,17 @@ _FIELDS: dict[tuple[type[Spec], str], str] = {
 }
 #: A list of strings for which Docker also takes a string.
 _STRINGS_OR_ONE = "strslice.StrSlice"
-_LIMITS = {"int": 63, "int64": 63, "time.Duration": 63, "uint64": 64, "uint32": 32, "fs.FileMode": 32}
+_LIMITS = {
+    "int": 63,
+    "int64": 63,
+    "time.Duration": 63,
+    "uint64": 64,
+    "uint": 64,
+    "uint32": 32,
+    "uint16": 16,
+    "uint8": 8,
+    "fs.FileMode": 32,
+}
 
 
 class _Where(NamedTuple):
@@ -252,8 +287,12 @@ def _go_name(hint: Any) -> str:
 
 
 def _strings_or_one(value: Any, where: _Where) -> tuple[str, ...]:
-    """A list of strings, or a single one."""
-    return (value,) if isinstance(value, str) else _list(_string("string"), "", _STRINGS_OR_ONE)(value, where)
+    """A list of strings, or a single one: what is neither is reported as no string."""
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list) or not all(inner is None or isinstance(inner, str) for inner in value):
+        raise _mismatch(_kind_of(value), "string", where)
+    return tuple(inner or "" for inner in value)
 
 
 def _mapping(inner: Reader, zero: Any, go_type: str) -> Reader:
@@ -319,7 +358,9 @@ def _float(go_type: str) -> Reader:
 
 
 def _bytes(value: Any, where: _Where) -> str:
-    """Base64, kept as it travels."""
+    """Base64, kept as it travels; a list of numbers is bytes too."""
+    if isinstance(value, list):
+        return base64.b64encode(bytes(_integer("uint8")(0 if item is None else item, where) for item in value)).decode()
     text: str = _string("[]uint8")(value, where)
     text = text.replace("\r", "").replace("\n", "")
     try:

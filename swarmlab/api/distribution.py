@@ -1,16 +1,15 @@
 """`/distribution`: what a registry says of an image. There is none, so only the name can be judged."""
 
-from http import HTTPStatus
-
 from swarmlab import images
 from swarmlab.api.call import Answer, Call, Route
-from swarmlab.api.errors import ApiError, bad_request
+from swarmlab.api.errors import bad_request, internal
+from swarmlab.api.registry import unreachable
 
 
 def inspect_distribution(call: Call) -> Answer:
     """`GET /distribution/{name}/json`. The client then warns that it could not record the digest, and goes on."""
     check_reference(call.name)
-    raise ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, f"no registry to ask for the digest of {call.name}")
+    raise internal(unreachable(images.parse_reference(call.name).qualified.partition("/")[0]))
 
 
 def check_reference(text: str) -> None:

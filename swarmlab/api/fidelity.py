@@ -142,12 +142,14 @@ MISSING = {
     "docker network create, rm": "drivers bridge and overlay",
     "docker run, create, start": f"{_MOUNTS}; {_LIMITS}; files that were changed in a "
     f"container, and not in a volume, do not outlive the lab's process; {_TRAFFIC}; with `--network host` programs "
-    "listen in the container only; servers of `--dns` and domains of `--dns-search` stand in resolv.conf, and are not "
-    "asked",
+    "listen in the container only; servers of `--dns` stand in resolv.conf, and are not asked",
     "docker pause, unpause": "a script stops where it next prints, or comes back from `sleep` and other programs",
-    "docker volume update": "for volumes of the cluster only, of which there are none: Docker's error",
-    "docker top, stats": "programs here use no processor time or memory that is counted",
-    "docker volume create, rm": "no volumes of the cluster (CSI); the driver's options make a bind or a tmpfs only",
+    "docker volume update": "for volumes of the cluster only, which stay 'pending creation': there is no plugin",
+    "docker top, stats": "the processor time, memory and disk traffic of real programs (nginx, Python, PostgreSQL) "
+    "are measured; scripts use none that is counted, and a small program's memory each; what goes through any network "
+    "is counted for eth0, ICMP and names are not; `top` shows no times",
+    "docker volume create, rm": "volumes of the cluster stay 'pending creation', for there are no CSI plugins; options "
+    "of the driver make a bind or a tmpfs only",
     "docker info, version": "what is particular to a machine (drivers, kernel) is left out or a stand-in",
     "docker pull": "images of the catalogue only; there is no registry",
     "docker system prune": "build cache has nothing to give back",

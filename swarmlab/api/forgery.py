@@ -12,6 +12,8 @@ from ipaddress import IPv6Address, ip_address
 #: Added by browsers alone: to what pages send, to all that goes to another site, to all that shows where it comes from.
 _TELLTALES = ("Origin", "Referer")
 _TELLTALE_PREFIXES = ("sec-fetch-", "sec-ch-")
+#: What `fetch` of Node.js, and with it Docker's own SDK for it, sends too; browsers never send it without its kin.
+_HARMLESS = ("sec-fetch-mode", "cors")
 _LOCAL = "localhost"
 
 
@@ -23,7 +25,8 @@ def is_forged(headers: Mapping[str, str], authority: str, own: Collection[str]) 
     """
     if any(name in headers for name in _TELLTALES):
         return True
-    if any(name.lower().startswith(_TELLTALE_PREFIXES) for name in headers):
+    lowered = ((name.lower(), value) for name, value in headers.items())
+    if any(name.startswith(_TELLTALE_PREFIXES) and (name, value) != _HARMLESS for name, value in lowered):
         return True
     hosts = [value for name, value in headers.items() if name.lower() == "host"]
     return not all(is_trusted(host, own) for host in (*hosts, authority))

@@ -97,4 +97,10 @@ def config(container: Container) -> dict[str, Any]:
     found["Labels"] = found["Labels"] or {}
     if container.host is not None and container.stop_timeout is not None:
         found["StopTimeout"] = container.stop_timeout
+    if container.host is not None:
+        # What older clients asked for of the whole container, and still compare.
+        mode = container.host.network_mode
+        main = container.attachments.get("bridge" if mode in {"", "default"} else mode)
+        if main is not None and main.mac_address:
+            found["MacAddress"] = main.mac_address
     return found

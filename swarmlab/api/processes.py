@@ -1,17 +1,11 @@
-"""`/containers/{id}/top` and `/stats`: what runs in a container, and what it uses (MB: daemon/{top_unix,stats}.go)."""
+"""`/containers/{id}/top`: what runs in a container (MB: daemon/top_unix.go)."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
-from swarmlab.api import host
-from swarmlab.api.call import Answer, Call, Route, Stream, document
-from swarmlab.api.encode import instant
+from swarmlab.api.call import Answer, Call, Route, document
 from swarmlab.api.errors import internal
-from swarmlab.engine import DockerEngine, EngineError
-from swarmlab.objects.local import Container
 from swarmlab.runtime.base import Process
 
 #: The columns of `ps` that can be asked for, by their key after `-o`.
@@ -77,60 +71,4 @@ def _started(process: Process) -> datetime:
     return datetime.fromtimestamp(process.started / 1_000_000_000, UTC)
 
 
-def stats(call: Call) -> Answer | Stream:
-    """`GET /containers/{id}/stats`, once a second until the client goes; programs here use nothing that is counted."""
-    container = call.engine.containers.find(call.name)
-    if call.param("stream") and not call.flag("stream"):
-        return document(_sample(call.engine, container))
-    return Stream(_samples(call.engine, container.id), "application/json")
-
-
-async def _samples(engine: DockerEngine, container_id: str) -> AsyncIterator[bytes]:
-    with suppress(EngineError):
-        # Until the container is removed.
-        while True:
-            yield document(_sample(engine, engine.containers.find(container_id))).body
-            await engine.clock.sleep(1)
-
-
-_BLOCKS = (
-    "io_service_bytes_recursive", "io_serviced_recursive", "io_queue_recursive", "io_service_time_recursive",
-    "io_wait_time_recursive", "io_merged_recursive", "io_time_recursive", "sectors_recursive",
-)  # fmt: skip
-
-
-def _sample(engine: DockerEngine, container: Container) -> dict[str, Any]:
-    runs = engine.containers.runtime_container(container.id)
-    processes = len(runs.processes()) if runs is not None else 0
-    running = container.state.runs
-    now = engine.clock.now() if running else 0
-    cpu: dict[str, Any] = {
-        "cpu_usage": {"total_usage": 0, "usage_in_kernelmode": 0, "usage_in_usermode": 0},
-        "throttling_data": {"periods": 0, "throttled_periods": 0, "throttled_time": 0},
-    }
-    used = {"system_cpu_usage": now, "online_cpus": host.machine()["NCPU"]} if running else {}
-    traffic = dict.fromkeys(
-        ("rx_bytes", "rx_packets", "rx_errors", "rx_dropped", "tx_bytes", "tx_packets", "tx_errors", "tx_dropped"), 0
-    )
-    return {
-        "read": instant(now),
-        "preread": instant(0),
-        "pids_stats": {"current": processes} if running else {},
-        "blkio_stats": dict.fromkeys(_BLOCKS, [] if running else None),
-        "num_procs": 0,
-        "storage_stats": {},
-        "cpu_stats": {**cpu, **used},
-        "precpu_stats": cpu,
-        "memory_stats": {"usage": 0, "stats": {}, "limit": container.memory or host.machine()["MemTotal"]}
-        if running
-        else {},
-        "name": f"/{container.name}",
-        "id": container.id,
-        **({"networks": {"eth0": traffic}} if running else {}),
-    }
-
-
-ROUTES = (
-    Route("GET", "/containers/{name}/top", top),
-    Route("GET", "/containers/{name}/stats", stats),
-)
+ROUTES = (Route("GET", "/containers/{name}/top", top),)

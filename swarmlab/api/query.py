@@ -26,6 +26,15 @@ def parse_bool(value: str, name: str) -> bool:
     raise bad_request(f'invalid value for {name}: {value}: strconv.ParseBool: parsing "{value}": invalid syntax')
 
 
+def parse_int(value: str, function: str) -> int:
+    """A number of 64 bits, as a function of Go's strconv reads it. Raises ApiError (400)."""
+    if not re.fullmatch(r"[+-]?[0-9]+", value):
+        raise bad_request(f'{function}: parsing "{value}": invalid syntax')
+    if not -(_UINT64 >> 1) <= int(value) < _UINT64 >> 1:
+        raise bad_request(f'{function}: parsing "{value}": value out of range')
+    return int(value)
+
+
 def parse_version(value: str, kind: str) -> int:
     """The version of an object that a client saw. Raises ApiError (400)."""
     if not re.fullmatch(r"[0-9]+", value):
@@ -62,6 +71,8 @@ class Filters:
             return cls({})
         with suppress(GoSyntaxError):
             raw = loads(text)
+            if raw is None:
+                return cls({})
             if isinstance(raw, dict) and all(_is_values(values) for values in raw.values()):
                 return cls(raw)
         raise bad_request("Invalid filter")

@@ -3,6 +3,7 @@
 There is none, and no network: Docker's own errors of such a machine.
 """
 
+import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -12,8 +13,8 @@ from swarmlab.api.progress import Message, failure, listed, messages
 from swarmlab.images import check_reference, parse_reference
 from swarmlab.objects.requests import AuthConfig
 
-_HUB = "registry-1.docker.io"
-_HUBS = frozenset({"", "docker.io", "index.docker.io", _HUB})
+HUB = "registry-1.docker.io"
+HUBS = frozenset({"", "docker.io", "index.docker.io", HUB})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1"})
 _MOST = 100
 
@@ -37,11 +38,12 @@ def _refused(call: Call, text: str) -> Iterator[Message]:
         yield failure(f"An image does not exist locally with the tag: {reference.name}")
         return
     host = reference.qualified.partition("/")[0]
-    yield failure(_unreachable(_HUB if host == "docker.io" else host))
+    yield failure(unreachable(host))
 
 
-def _unreachable(host: str) -> str:
+def unreachable(host: str) -> str:
     """What Go says of a registry, by host and perhaps port, that cannot be had; this machine's own could be there."""
+    host = HUB if host in HUBS else host
     name, _, port = host.partition(":")
     if name in _LOOPBACK:
         return f'Get "http://{host}/v2/": dial tcp 127.0.0.1:{port or 80}: connect: connection refused'
@@ -53,7 +55,7 @@ def login(call: Call) -> Answer:
     server = call.decode(AuthConfig).server_address
     host = server.partition("://")[2] if "://" in server else server
     host = host.partition("/")[0]
-    raise internal(_unreachable(_HUB if host in _HUBS else host))
+    raise internal(unreachable(host))
 
 
 def search(call: Call) -> Answer:
@@ -63,7 +65,12 @@ def search(call: Call) -> Answer:
         limit = int(text or 25)
     except ValueError:
         raise internal(f'strconv.Atoi: parsing "{text}": invalid syntax') from None
-    call.filters("is-automated", "is-official", "stars")
+    filters = call.filters("is-automated", "is-official", "stars")
+    for key in ("is-automated", "is-official"):
+        filters.flag(key)
+    for stars in filters.get("stars"):
+        if not re.fullmatch(r"[+-]?[0-9]+", stars):
+            raise bad_request(f"Invalid filter 'stars={stars}'")
     if not 1 <= limit <= _MOST:
         raise bad_request(f"Limit {limit} is outside the range of [1, {_MOST}]")
     url = f"https://index.docker.io/v1/search?q={quote(call.param('term'), safe='')}&n={limit}"

@@ -8,6 +8,7 @@ from swarmlab.api.errors import bad_request, not_found
 from swarmlab.manager.controlapi import ControlAPI
 from swarmlab.manager.errors import StatusError
 from swarmlab.objects import Config, Network, Node, Secret, Service, Task
+from swarmlab.objects.volume import ClusterVolume
 
 
 class _Identified(Protocol):
@@ -67,3 +68,8 @@ def find_secret(control: ControlAPI, argument: str) -> Secret:
 def find_config(control: ControlAPI, argument: str) -> Config:
     """A config by id, name or id prefix."""
     return _resolve("config", argument, control.config, control.configs, _spec_name)
+
+
+def find_volume(control: ControlAPI, argument: str) -> ClusterVolume:
+    """A volume of the cluster by id, name or id prefix."""
+    return _resolve("volume", argument, control.volume, control.volumes, lambda volume: volume.name)

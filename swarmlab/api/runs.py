@@ -7,11 +7,15 @@ from swarmlab.api.call import DONE, NO_CONTENT, Answer, ApiVersion, Call, Route,
 from swarmlab.api.duration import parse_until
 from swarmlab.api.errors import bad_request, internal
 from swarmlab.api.execs import sizes
+from swarmlab.api.query import parse_int
 from swarmlab.engine.ends import Condition
 from swarmlab.objects.run import ContainerRequest, UpdateRequest
 
-#: The API with which a container may begin on several networks.
+#: The API with which a container may begin on several networks, each with a hardware address of its own.
 _SEVERAL_NETWORKS = ApiVersion(1, 44)
+_MAC_ADDRESS = (
+    "The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead."
+)
 _NOT_MODIFIED = Answer(HTTPStatus.NOT_MODIFIED)
 _CONDITIONS: dict[str, Condition] = {
     "": "not-running", "not-running": "not-running", "next-exit": "next-exit", "removed": "removed"
@@ -25,7 +29,10 @@ def create(call: Call) -> Answer:
     if len(asked) > 1 and call.version < _SEVERAL_NETWORKS:
         raise bad_request(f"Container cannot be connected to network endpoints: {', '.join(asked)}")
     made = call.engine.by_hand.create(request, call.param("name"))
-    return document({"Id": made.id, "Warnings": call.engine.by_hand.warnings(request)}, HTTPStatus.CREATED)
+    warnings = call.engine.by_hand.warnings(request)
+    if request.mac_address and call.version >= _SEVERAL_NETWORKS:
+        warnings.append(_MAC_ADDRESS)
+    return document({"Id": made.id, "Warnings": warnings}, HTTPStatus.CREATED)
 
 
 async def start(call: Call) -> Answer:
@@ -128,10 +135,7 @@ def resize(call: Call) -> Answer:
 
 def _grace(call: Call) -> int | None:
     text = call.param("t")
-    try:
-        return int(text) if text else None
-    except ValueError:
-        raise bad_request(f'strconv.Atoi: parsing "{text}": invalid syntax') from None
+    return parse_int(text, "strconv.Atoi") if text else None
 
 
 def _signal(call: Call) -> str:

@@ -29,12 +29,14 @@ from swarmlab.api import (
     logs,
     networks,
     nodes,
+    plugins,
     processes,
     prunes,
     pulls,
     registry,
     runs,
     services,
+    stats,
     swarm,
     system,
     tasks,
@@ -50,6 +52,7 @@ from swarmlab.api.router import Match, Router, split_version
 from swarmlab.api.target import Target, WrongTargetError, parse_query
 from swarmlab.api.tls import BACKLOG, TlsListener
 from swarmlab.api.uploads import invite, receive
+from swarmlab.api.websocket import serve
 from swarmlab.engine import API_VERSION, MIN_API_VERSION, DockerEngine
 from swarmlab.journal import Journal, Request
 from swarmlab.manager import LeaderAwaitedError
@@ -60,8 +63,8 @@ ROUTES = tuple(
     route
     for module in (
         system, events, swarm, nodes, services, tasks, networks, containers, runs, attach,
-        archives, processes, execs, logs, images, imagechanges, imports, commits, builds, pulls, registry, prunes,
-        blobs, distribution, volumes,
+        archives, processes, stats, execs, logs, images, imagechanges, imports, commits, builds, pulls, registry,
+        prunes, blobs, distribution, volumes, plugins,
         unavailable,
     )
     for route in module.ROUTES
@@ -161,6 +164,8 @@ class Server:
         try:
             status = HTTPStatus.OK if isinstance(result, Stream) else HTTPStatus.SWITCHING_PROTOCOLS
             self._note(request, target, path, status)
+            if isinstance(result, Hijack) and result.frames:
+                return await serve(request, result, text=result.frames == "text")
             if isinstance(result, Hijack):
                 return await take_over(request, result, _HEADERS)
             response = _stream_response(result)
@@ -177,6 +182,8 @@ class Server:
             return DONE
         match = _ROUTER.find(request.method, path)
         if match is None:
+            if version and ApiVersion.parse(version) < _OLDEST:
+                return Answer(HTTPStatus.NOT_FOUND, b"page not found\n", "text/plain; charset=utf-8")
             return _error(HTTPStatus.NOT_FOUND, "page not found")
         return _unsupported(version) or await self._call(request, match, target, version, path)
 

@@ -4,9 +4,8 @@ from collections import Counter
 from typing import Any
 
 from swarmlab.api import containers, host, images, volumes
-from swarmlab.api.call import Answer, Call, Route, answer, document
+from swarmlab.api.call import Answer, Call, Route, document
 from swarmlab.api.encode import ZERO_TIME, cluster_info, instant
-from swarmlab.api.errors import not_found
 from swarmlab.engine import VERSION, SwarmInfo
 from swarmlab.engine.logdrivers import DRIVERS
 
@@ -167,22 +166,10 @@ def disk_usage(call: Call) -> Answer:
     return document(found)
 
 
-def list_plugins(call: Call) -> Answer:
-    """`GET /plugins`: none."""
-    return answer([])
-
-
-def inspect_plugin(call: Call) -> Answer:
-    """`GET /plugins/{name}/json`: there is none of that name."""
-    raise not_found(f'plugin "{call.name}" not found')
-
-
 ROUTES = (
     Route("GET", "/_ping", ping),
     Route("HEAD", "/_ping", ping),
     Route("GET", "/version", version),
     Route("GET", "/info", info),
     Route("GET", "/system/df", disk_usage),
-    Route("GET", "/plugins", list_plugins),
-    Route("GET", "/plugins/{name*}/json", inspect_plugin),
 )

@@ -4,16 +4,7 @@ from swarmlab.api.call import Answer, Call, Handler, Route
 from swarmlab.api.errors import not_available
 
 _PATHS = {
-    "GET /containers/{name}/attach/ws": "attaching to a container through a websocket",
-    "GET /plugins/privileges": "looking up what a plugin may do",
-    "POST /plugins/pull": "installing a plugin",
-    "DELETE /plugins/{name*}": "removing a plugin",
-    "POST /plugins/{name*}/enable": "enabling a plugin",
-    "POST /plugins/{name*}/disable": "disabling a plugin",
-    "POST /plugins/{name*}/upgrade": "upgrading a plugin",
     "POST /plugins/create": "creating a plugin",
-    "POST /plugins/{name*}/push": "pushing a plugin",
-    "POST /plugins/{name*}/set": "configuring a plugin",
     "POST /session": "a session with BuildKit",
     "POST /grpc": "a session with BuildKit",
 }

@@ -3,17 +3,15 @@
 from http import HTTPStatus
 from typing import Any
 
-from swarmlab.api.call import NO_CONTENT, Answer, ApiVersion, Call, Route, document
+from swarmlab.api import clustervolumes
+from swarmlab.api.call import DONE, NO_CONTENT, Answer, ApiVersion, Call, Route, document
 from swarmlab.api.encode import instant, sorted_map
-from swarmlab.api.errors import ApiError, bad_request, not_available, not_found
+from swarmlab.api.errors import bad_request, not_found
 from swarmlab.api.query import Filters
+from swarmlab.api.resolve import find_volume
 from swarmlab.engine import DockerEngine, EngineError
 from swarmlab.objects.local import ANONYMOUS_LABEL, Volume
 from swarmlab.objects.requests import VolumeCreateRequest
-
-#: The API that knows volumes of the cluster, and that prunes none with a name unless it is asked to.
-_CLUSTER_VOLUMES = ApiVersion(1, 42)
-_NO_SWARM = "volume update only valid for cluster volumes, but swarm is unavailable"
 
 
 def view(engine: DockerEngine, volume: Volume) -> dict[str, Any]:
@@ -44,6 +42,9 @@ def list_volumes(call: Call) -> Answer:
     _check_dangling(filters)
     engine = call.engine
     found = [view(engine, volume) for volume in engine.volumes.list() if _matches(engine, volume, filters)]
+    if clustervolumes.are_known(call):
+        # As in Docker, no filter looks at them.
+        found += [clustervolumes.view(volume) for volume in call.control.volumes()]
     return document({"Volumes": found, "Warnings": None})
 
 
@@ -69,54 +70,45 @@ def _matches(engine: DockerEngine, volume: Volume, filters: Filters) -> bool:
 
 def inspect_volume(call: Call) -> Answer:
     """`GET /volumes/{name}`."""
-    return document(view(call.engine, _find(call)))
-
-
-def _find(call: Call) -> Volume:
-    """The volume that is meant. Raises EngineError (404), on a manager in SwarmKit's words."""
     try:
-        return call.engine.volumes.find(call.name)
+        return document(view(call.engine, call.engine.volumes.find(call.name)))
     except EngineError:
-        if _has_cluster_volumes(call):
-            raise not_found(f"volume {call.name} not found") from None
-        raise
-
-
-def _has_cluster_volumes(call: Call) -> bool:
-    """Whether Docker would look for volumes of the cluster next."""
-    return call.version >= _CLUSTER_VOLUMES and call.engine.cluster.info().control_available
+        if not clustervolumes.are_known(call):
+            raise
+    return document(clustervolumes.view(find_volume(call.control, call.name)))
 
 
 def create_volume(call: Call) -> Answer:
     """`POST /volumes/create`."""
     request = call.decode(VolumeCreateRequest)
-    if request.cluster_volume_spec is not None and call.version >= _CLUSTER_VOLUMES:
-        call.control  # noqa: B018  (a manager's business: the error of one that is none comes first)
-        raise not_available("a volume of the cluster (CSI)")
+    if request.cluster_volume_spec is not None and call.version >= clustervolumes.VERSION:
+        return document(clustervolumes.create(call, request), HTTPStatus.CREATED)
     volume = call.engine.volumes.create(request.name, request.driver, request.driver_opts, request.labels)
     return document(view(call.engine, volume), HTTPStatus.CREATED)
 
 
 def update_volume(call: Call) -> Answer:
-    """`PUT /volumes/{name}`: volumes of the cluster only, and there are none."""
-    if call.version < _CLUSTER_VOLUMES:
+    """`PUT /volumes/{name}`: volumes of the cluster only."""
+    if call.version < clustervolumes.VERSION:
         raise not_found("page not found")
-    if not call.engine.cluster.info().control_available:
-        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, _NO_SWARM)
-    version = call.param("version")
-    if not version.isdigit():
-        raise bad_request(
-            f"invalid swarm object version '{version}': strconv.ParseUint: parsing \"{version}\": invalid syntax"
-        )
-    raise not_found(f"volume {call.name} not found")
+    clustervolumes.update(call)
+    return DONE
 
 
 def remove_volume(call: Call) -> Answer:
     """`DELETE /volumes/{name}`."""
     force = call.flag("force")
-    if not force:
-        _find(call)
-    call.engine.volumes.remove(call.name, force=force)
+    missing = None
+    try:
+        call.engine.volumes.remove(call.name, force=force)
+    except EngineError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        missing = error
+    if (missing is not None or force) and clustervolumes.are_known(call):
+        clustervolumes.remove(call, force=force)
+    elif missing is not None:
+        raise missing
     return NO_CONTENT
 
 

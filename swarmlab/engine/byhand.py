@@ -11,6 +11,7 @@ from swarmlab.engine.errors import EngineError, bad_request, conflict
 from swarmlab.engine.hostchecks import check_host, check_policy, check_resources
 from swarmlab.engine.images import LocalImages
 from swarmlab.engine.signals import signal_name
+from swarmlab.engine.updates import updated
 from swarmlab.objects.local import Container
 from swarmlab.objects.run import ContainerRequest, HostConfig, UpdateRequest
 from swarmlab.runtime import base
@@ -42,23 +43,7 @@ class ByHand:
         asked = HostConfig(**msgspec.structs.asdict(request))
         check_policy(asked.restart_policy)
         warnings = check_resources(asked, cpu_count(), update=True)
-        host = container.host
-        if host is None:
-            raise EngineError(501, "updating the container of a task is not available in swarmlab")
-        changed = {name: value for name, value in msgspec.structs.asdict(request).items() if value}
-        if not asked.restart_policy.name:
-            del changed["restart_policy"]
-        elif host.auto_remove:
-            raise self._cannot_update(
-                container, "Restart policy cannot be updated because AutoRemove is enabled for the container"
-            )
-        if 0 < host.memory_swap < asked.memory and not asked.memory_swap:
-            raise self._cannot_update(
-                container,
-                "Memory limit should be smaller than already set memoryswap limit, "
-                "update the memoryswap at the same time",
-            )
-        self._containers.update(container.id, msgspec.structs.replace(host, **changed))
+        self._containers.update(container.id, updated(container, request))
         return warnings
 
     async def start(self, reference: str) -> bool:
@@ -89,8 +74,8 @@ class ByHand:
     async def kill(self, reference: str, signal: str) -> None:
         """Send a signal, by name or number; SIGKILL when empty, which is over when the container has ended."""
         name = signal_name(signal or "SIGKILL")
-        container = self._containers.find(reference)
         try:
+            container = self._containers.find(reference)
             self._containers.kill(container.id, name)
         except EngineError as error:
             raise EngineError(error.status, f"Cannot kill container: {reference}: {error}") from None
@@ -151,10 +136,6 @@ class ByHand:
         return container
 
     # --- inside ----------------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def _cannot_update(container: Container, reason: str) -> EngineError:
-        return conflict(f"Cannot update container {container.id}: {reason}")
 
     def _build(self, request: ContainerRequest, name: str) -> Container:
         return build(request, name, self._images, self._node, cpu_count(), self._containers.find)

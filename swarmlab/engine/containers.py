@@ -212,8 +212,12 @@ class Containers:
         self._publish("rename", renamed, oldName=f"/{container.name}")
 
     def update(self, container_id: str, host: HostConfig) -> None:
-        """Change what a container asks of its machine."""
-        self._publish("update", self._change(container_id, host=host, memory=host.memory))
+        """Change what a container, be it a task's or not, asks of its machine."""
+        field = "asked" if self._record(container_id).host is None else "host"
+        running = self._running.get(container_id)
+        if running is not None:
+            running.limit(host.memory)
+        self._publish("update", self._change(container_id, **{field: host}, memory=host.memory))
 
     async def remove(self, container_id: str, *, volumes: bool = False) -> None:
         """Remove a container, killing it if it runs, and with `volumes` those that nobody has named."""

@@ -46,7 +46,9 @@ def build(
     `node` is the machine's name and `cpus` how many processors it has; `find` is asked for containers that it shares
     something with. Raises EngineError with Docker's words.
     """
-    if request == ContainerRequest():
+    # What it asks of its machine and its networks is beside the configuration, and does not make one.
+    asked = msgspec.structs.replace(request, host_config=HostConfig(), networking_config=NetworkingConfig())
+    if asked == ContainerRequest():
         raise bad_request("Config cannot be empty in order to create a container")
     image = images.get(request.image)
     _check(request, cpus)
@@ -88,7 +90,7 @@ def build(
         exposed_ports=tuple(
             sorted({_key(p) for p in (*image.config.exposed_ports, *request.exposed_ports, *host.port_bindings)})
         ),
-        attachments=_attachments(request.networking_config, mode),
+        attachments=_attachments(request, mode),
         mounts=mount_points(host, volumes, lambda reference: _found(reference, find)),
         volumes=volumes,
         tmpfs=host.tmpfs,
@@ -144,17 +146,26 @@ def _network_mode(mode: str, hostname: str, find: Callable[[str], Container]) ->
     return f"container:{other.id}", other.hostname
 
 
-def _attachments(config: NetworkingConfig, mode: str) -> dict[str, EndpointSettings]:
+def _attachments(request: ContainerRequest, mode: str) -> dict[str, EndpointSettings]:
     """What is asked of the networks; without a word about any, the one of the mode. Raises EngineError (400)."""
     if mode.startswith("container:"):
         return {}
+    config = request.networking_config
     for settings in config.endpoints_config.values():
         wanted = settings.ipam_config or EndpointIPAMConfig()
         for family, address in ((4, wanted.ipv4_address), (6, wanted.ipv6_address)):
             if address and not is_address(address, family):
                 raise bad_request(f"invalid IPv{family} address: {address}")
     asked = config.endpoints_config or {mode: EndpointSettings()}
-    return {"bridge" if name == "default" else name: settings for name, settings in asked.items()}
+    named = {"bridge" if name == "default" else name: settings for name, settings in asked.items()}
+    if request.mac_address and (first := named.get("bridge" if mode == "default" else mode)) is not None:
+        if first.mac_address not in {"", request.mac_address}:
+            raise bad_request(
+                "the container-wide MAC address must match the endpoint-specific MAC address for the main network, "
+                "or be left empty"
+            )
+        named["bridge" if mode == "default" else mode] = msgspec.structs.replace(first, mac_address=request.mac_address)
+    return named
 
 
 def _command(request: ContainerRequest, image: ImageConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:

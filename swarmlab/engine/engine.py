@@ -140,9 +140,10 @@ class DockerEngine:
             self._service_ports,
             self.containers.find,
             self.overlays,
-            self.attachments,
             swarms.fabric.sandbox,
+            self.attachments,
         )
+        self.fabric = swarms.fabric
         self.wiring = self.containers.placement = Wiring(
             name,
             swarms.fabric,

@@ -100,13 +100,13 @@ class HandPlacement:
         taken: Callable[[], Iterable[int]],
         find: Callable[[str], Container],
         overlays: Overlays,
+        sandbox: Callable[[str], Sandbox],
         attachments: Attachments | None = None,
-        sandbox: Callable[[str], Sandbox] | None = None,
     ) -> None:
         """`containers` run now, `networks` finds one by name or id, `taken` are ports that services publish here.
 
-        `find` finds a container by name or id, `attachments` gets places on networks of the swarm, `sandbox` has the
-        network of a container.
+        `find` finds a container by name or id, `sandbox` has the network of one by id, `attachments` gets places on
+        networks of the swarm.
         """
         self._sandbox = sandbox
         self._node = node
@@ -183,13 +183,10 @@ class HandPlacement:
             )
         return msgspec.structs.replace(container, attachments=attachments, endpoints=tuple(endpoints), ports=ports)
 
-    def _door(self, container_id: str, endpoints: Sequence[ContainerNetwork]) -> Callable[[int, str], Door] | None:
+    def _door(self, container_id: str, endpoints: Sequence[ContainerNetwork]) -> Callable[[int, str], Door]:
         """Where a published port is, for a connection from the machine itself: in there it comes from the bridge."""
         gateway = next((address for each in endpoints for address in each.gateways if "." in address), "")
-        if self._sandbox is None or not gateway:
-            return None
-        sandbox = self._sandbox
-        return lambda target, entry: sandbox(container_id).door(target, gateway)
+        return lambda target, entry: self._sandbox(container_id).door(target, gateway)
 
     def endpoint(self, network: HandNetwork, settings: EndpointSettings, container: Container) -> ContainerNetwork:
         """A place for a container on a network. Raises EngineError (400, 403, 500)."""

@@ -13,12 +13,14 @@ from swarmlab.journal.schema import FORMAT, PORTS_FROM, SCHEMA
 from swarmlab.journal.seal import Seal
 from swarmlab.objects import Cluster, Config, Network, Node, Object, Secret, Service, Task
 from swarmlab.objects.local import Container, Engine, LocalImage, LocalNetwork, Overlay, Port, Volume
+from swarmlab.objects.volume import ClusterVolume
 from swarmlab.store import Commit, Kind, Store
 
 S = TypeVar("S")
 _TYPES: dict[Kind, type[Object]] = {
     Kind.CLUSTER: Cluster, Kind.NODE: Node, Kind.SERVICE: Service, Kind.TASK: Task, Kind.NETWORK: Network,
     Kind.SECRET: Secret, Kind.CONFIG: Config, Kind.ENGINE: Engine, Kind.CONTAINER: Container,
+    Kind.CLUSTER_VOLUME: ClusterVolume,
     Kind.IMAGE: LocalImage,
     Kind.VOLUME: Volume,
     Kind.LOCAL_NETWORK: LocalNetwork,

@@ -42,8 +42,11 @@ class RoleManager:
     def _on_commit(self, commit: Commit) -> None:
         for change in commit.changes:
             old, new = change.old, change.new
-            if isinstance(new, Node) and (not isinstance(old, Node) or old.spec.role != new.spec.role):
-                self._reconcile(new)
+            if not isinstance(new, Node) or (isinstance(old, Node) and old.spec.role == new.spec.role):
+                continue
+            # It is told of later than it happens: the node may have gone since, or have changed again.
+            if (node := self._store.tables.nodes.get(new.id)) is not None:
+                self._reconcile(node)
 
     def _reconcile_all(self) -> None:
         self._timer = None

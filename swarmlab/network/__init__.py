@@ -8,8 +8,10 @@ from swarmlab.network.fabric import Fabric
 from swarmlab.network.mesh import Mesh
 from swarmlab.network.ports import Ports
 from swarmlab.network.relay import Door
+from swarmlab.network.resolvconf import domains
 from swarmlab.network.room import Binding, Member, Place, Presence
 from swarmlab.network.sandbox import NO_ANSWER, Nodes, Route, Sandbox, UnreachableError
+from swarmlab.network.traffic import Traffic
 
 __all__ = [
     "NO_ANSWER",
@@ -31,7 +33,9 @@ __all__ = [
     "Published",
     "Route",
     "Sandbox",
+    "Traffic",
     "UnreachableError",
+    "domains",
     "egress",
     "node_addresses",
     "passage",

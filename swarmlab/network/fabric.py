@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from swarmlab.network.room import Binding, Member, Room
 from swarmlab.network.sandbox import Nodes, Sandbox
+from swarmlab.network.traffic import Traffic
 
 
 class Alone:
@@ -54,6 +55,8 @@ class Fabric:
         """A container has ended."""
         self._shared.pop(container_id, None)
         self.room.leave(container_id)
+        if container_id in self._sandboxes:
+            self._sandboxes[container_id].traffic = Traffic()
 
     def forget(self, container_id: str) -> None:
         """A container is gone for good."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple, cast
 
 from swarmlab.network.ports import SocketName
+from swarmlab.network.traffic import Meter, Traffic
 
 #: Bytes that may wait in one direction before its sender is paused.
 _BUFFER = 256 * 1024
@@ -20,6 +21,7 @@ class Door(NamedTuple):
     """Where a connection goes on this machine, and how the program there learns where it comes from.
 
     `greeting` is what it is sent first. `origins` is told the `source` by our end of the connection while that lasts.
+    What goes through is counted as received there and as sent by the one who comes, and the other way about.
     """
 
     host: str
@@ -27,6 +29,8 @@ class Door(NamedTuple):
     source: str = ""
     greeting: bytes = b""
     origins: dict[SocketName, str] | None = None
+    there: Traffic | None = None
+    comes: Traffic | None = None
 
     async def enter(self) -> tuple["Side", Callable[[], object]]:
         """Connect. Our end, which does not read yet, and what to call when the connection is over. Raises OSError."""
@@ -42,7 +46,8 @@ class Door(NamedTuple):
                 over.callback(self.origins.pop, connection.getsockname(), None)
                 self.origins[connection.getsockname()] = self.source
             await loop.sock_connect(connection, (self.host, self.port))
-            transport, side = await loop.create_connection(Side, sock=connection)
+            meter = None if self.there is self.comes else Meter(self.there or Traffic(), self.comes or Traffic())
+            transport, side = await loop.create_connection(lambda: Side(meter), sock=connection)
         except BaseException:
             over.close()
             connection.close()
@@ -61,7 +66,9 @@ _READ = memoryview(bytearray(128 * 1024))
 class Side(asyncio.BufferedProtocol):
     """One of the two connections; what it reads the other one writes."""
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter | None = None) -> None:
+        """`meter` counts what goes to the program behind this connection, and what comes from it."""
+        self._meter = meter
         self.transport: asyncio.Transport | None = None
         self.peer: Side | None = None
         self.ended = False
@@ -87,6 +94,8 @@ class Side(asyncio.BufferedProtocol):
 
     def received(self, data: memoryview) -> None:
         """Hand on what came; it is overwritten afterwards."""
+        if self._meter is not None:
+            self._meter.back(len(data))
         if self.peer is not None:
             self.peer.send(data)
 
@@ -94,6 +103,8 @@ class Side(asyncio.BufferedProtocol):
         """Write to this side. What the kernel takes at once is never copied here: half of what a relay costs."""
         if self.transport is None:
             return
+        if self._meter is not None:
+            self._meter.forth(len(data))
         taken = 0
         if not self.transport.get_write_buffer_size() and not self.transport.is_closing():
             # A transport says what is wrong with a connection, when it writes.

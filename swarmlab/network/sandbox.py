@@ -13,7 +13,9 @@ from typing import NamedTuple, Protocol
 
 from swarmlab.network.ports import Ports
 from swarmlab.network.relay import Door
+from swarmlab.network.resolvconf import candidates
 from swarmlab.network.room import Place, Record, Room
+from swarmlab.network.traffic import Traffic
 
 #: Seconds until the kernel gives up: on an address that nobody has, and on one that never answers.
 NO_NEIGHBOUR, NO_ANSWER = 3.0, 127.0
@@ -37,20 +39,21 @@ class UnreachableError(OSError):
 class Route(NamedTuple):
     """Where a connection goes: a port of a container (`sandbox`), or else a published port of a node (`published`).
 
-    `source` is the address that it comes from.
+    `source` is the address that it comes from, `traffic` that of the container there.
     """
 
     port: int
     source: str = ""
     sandbox: "Sandbox | None" = None
     published: tuple[str, int] | None = None
+    traffic: Traffic | None = None
 
     def door(self) -> Door:
         """Where that is on this machine."""
         if self.published is not None:
-            return Door(*self.published)
+            return Door(*self.published, comes=self.traffic)
         assert self.sandbox is not None
-        return self.sandbox.door(self.port, self.source)
+        return self.sandbox.door(self.port, self.source)._replace(comes=self.traffic)
 
 
 class Nodes(Protocol):
@@ -84,10 +87,15 @@ class Sandbox:
         #: Where the ports that listen really are, and where some can be told first by whom they are called (PROXY).
         self.ports = Ports()
         self.told: dict[int, tuple[str, int]] = {}
+        #: What has gone through its interfaces; on the loopback interface nothing is counted.
+        self.traffic = Traffic()
         #: The source of each open connection, by the other end of it as the program sees that.
         self.origins: dict[tuple[str, int], str] = {}
         #: The container's hosts file, as it is now.
         self.hosts: Callable[[], str] = lambda: ""
+        #: Its resolv.conf, and whether its C library is musl, which searches otherwise than glibc.
+        self.resolv: Callable[[], str] = lambda: ""
+        self.musl = False
         self._room = room
         self._nodes = nodes
         self._others = others
@@ -122,7 +130,8 @@ class Sandbox:
             address, *names = line.partition("#")[0].split() or [""]
             if wanted in (known.lower() for known in names) and ":" not in address:
                 return [address]
-        return self.query(name)
+        answers = (self.query(candidate) for candidate in candidates(name, self.resolv(), musl=self.musl))
+        return next((found for found in answers if found), [])
 
     def query(self, name: str) -> list[str]:
         """The IPv4 addresses that Docker's DNS server has for a name, in random order.
@@ -162,8 +171,9 @@ class Sandbox:
         """Where a port that listens really is, for a connection from an address. Raises KeyError when it does not."""
         if source and (told := self.told.get(port)) is not None:
             own = next((host for place in self.places for host in place.hosts[:1]), "127.0.0.1")
-            return Door(*told, source, f"PROXY TCP4 {source} {own} {_SOURCE_PORT} {port}\r\n".encode())
-        return Door(*self.ports[port], source, origins=self.origins)
+            greeting = f"PROXY TCP4 {source} {own} {_SOURCE_PORT} {port}\r\n".encode()
+            return Door(*told, source, greeting, there=self.traffic)
+        return Door(*self.ports[port], source, origins=self.origins, there=self.traffic)
 
     # --- connections -----------------------------------------------------------------------------------------------
 
@@ -227,14 +237,14 @@ class Sandbox:
         sandbox = self._others.sandbox(container_id)
         if port not in sandbox.ports:
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
-        return Route(port, source, sandbox)
+        return Route(port, source, sandbox, traffic=self.traffic)
 
     def _at_node(self, node: str, port: int) -> Route:
         if not self._reaches(node):
             raise UnreachableError(errno.ETIMEDOUT, NO_ANSWER)
         if (real := self._nodes.published_at(node, port)) is None:
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
-        return Route(port, published=real)
+        return Route(port, published=real, traffic=self.traffic)
 
     def _own_gateway(self, address: str) -> str | None:
         """The node itself, when the address is one of its bridges'."""

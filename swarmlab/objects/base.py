@@ -82,6 +82,8 @@ def always_null() -> Any:
 #: Integers that Go decodes with a type of its own; the name appears in decoding errors.
 Uint64 = Annotated[int, msgspec.Meta(extra={"go": "uint64"})]
 Uint32 = Annotated[int, msgspec.Meta(extra={"go": "uint32"})]
+Uint16 = Annotated[int, msgspec.Meta(extra={"go": "uint16"})]
+Uint = Annotated[int, msgspec.Meta(extra={"go": "uint"})]
 Int = Annotated[int, msgspec.Meta(extra={"go": "int"})]
 #: Nanoseconds, as Go's time.Duration.
 Duration = Annotated[int, msgspec.Meta(extra={"go": "time.Duration"})]

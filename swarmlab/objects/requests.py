@@ -5,6 +5,7 @@ import msgspec
 from swarmlab.objects.base import Labels, Spec, Strings, Uint32, always_empty, always_false, always_labels
 from swarmlab.objects.cluster import ClusterSpec
 from swarmlab.objects.run import EndpointSettings
+from swarmlab.objects.volume import ClusterVolumeSpec
 
 
 class InitRequest(Spec, frozen=True):
@@ -96,10 +97,6 @@ class NetworkDisconnectRequest(Spec, frozen=True):
     force: bool = False
 
 
-class ClusterVolumeSpec(Spec, frozen=True):
-    """What a volume of the cluster was asked to be; nothing here can make one."""
-
-
 class VolumeCreateRequest(Spec, frozen=True):
     """`POST /volumes/create` (MB: api/types/volume/create_options.go)."""
 
@@ -108,6 +105,12 @@ class VolumeCreateRequest(Spec, frozen=True):
     driver_opts: Labels = msgspec.field(default_factory=dict)
     labels: Labels = msgspec.field(default_factory=dict)
     cluster_volume_spec: ClusterVolumeSpec | None = None
+
+
+class VolumeUpdateRequest(Spec, frozen=True):
+    """`PUT /volumes/{name}` (MB: api/types/volume/volume_update.go)."""
+
+    spec: ClusterVolumeSpec | None = None
 
 
 class ExecCreateRequest(Spec, frozen=True):
@@ -133,6 +136,12 @@ class ExecStartRequest(Spec, frozen=True):
 
 
 class AuthConfig(Spec, frozen=True):
-    """`POST /auth` (MB: api/types/registry/authconfig.go), as far as it is looked at: user and password are not."""
+    """`POST /auth` (MB: api/types/registry/authconfig.go). Of all this only the address is looked at."""
 
+    username: str = msgspec.field(default="", name="username")
+    password: str = msgspec.field(default="", name="password")
+    auth: str = msgspec.field(default="", name="auth")
+    email: str = msgspec.field(default="", name="email")
+    identity_token: str = msgspec.field(default="", name="identitytoken")
+    registry_token: str = msgspec.field(default="", name="registrytoken")
     server_address: str = msgspec.field(default="", name="serveraddress")

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from swarmlab.objects.base import Int, Labels, Spec, Strings, always_empty, always_labels, always_zero
-from swarmlab.objects.container import HealthConfig, Mount, Ulimit
+from swarmlab.objects.base import Int, Labels, Spec, Strings, Uint, always_empty, always_labels, always_zero
+from swarmlab.objects.container import HealthConfig, Mount
+from swarmlab.objects.resources import Resources
 
 
 class Empty(Spec, frozen=True):
@@ -33,28 +34,11 @@ class LogConfig(Spec, frozen=True):
     config: Labels = msgspec.field(default_factory=always_labels)
 
 
-class DeviceMapping(Spec, frozen=True):
-    """A device of the machine that a container gets."""
-
-    path_on_host: str = ""
-    path_in_container: str = ""
-    cgroup_permissions: str = ""
-
-
-class DeviceRequest(Spec, frozen=True):
-    """Devices that a driver is to find, such as GPUs. `count` -1 is all of them; each of `capabilities` would do."""
-
-    driver: str = ""
-    count: Int = msgspec.field(default_factory=always_zero)
-    device_ids: Strings | None = msgspec.field(default=None, name="DeviceIDs")
-    capabilities: tuple[Strings, ...] = ()
-    options: Labels = msgspec.field(default_factory=always_labels)
-
-
-class HostConfig(Spec, frozen=True):
+class HostConfig(Resources, frozen=True):
     """What a container asks of its machine. Plain defaults are what it gets that asks for nothing."""
 
     binds: Strings = ()
+    container_id_file: str = msgspec.field(default="", name="ContainerIDFile")
     log_config: LogConfig = LogConfig()
     network_mode: str = ""
     port_bindings: Mapping[str, tuple[HostPort, ...]] = msgspec.field(default_factory=dict)
@@ -70,7 +54,6 @@ class HostConfig(Spec, frozen=True):
     dns_options: Strings = msgspec.field(default=(), name="DnsOptions")
     dns_search: Strings = msgspec.field(default=(), name="DnsSearch")
     extra_hosts: Strings = ()
-    device_cgroup_rules: Strings = ()
     group_add: Strings = ()
     ipc_mode: str = ""
     links: Strings = ()
@@ -86,26 +69,16 @@ class HostConfig(Spec, frozen=True):
     userns_mode: str = ""
     shm_size: int = 0
     sysctls: Labels = msgspec.field(default_factory=dict)
-    cpu_shares: int = 0
-    memory: int = 0
-    #: In API versions before 1.42 only.
-    kernel_memory: int = 0
-    devices: tuple[DeviceMapping, ...] = ()
-    device_requests: tuple[DeviceRequest, ...] = ()
-    nano_cpus: int = msgspec.field(default=0, name="NanoCpus")
-    cpu_period: int = 0
-    cpu_quota: int = 0
-    cpuset_cpus: str = msgspec.field(default="", name="CpusetCpus")
-    cpuset_mems: str = msgspec.field(default="", name="CpusetMems")
-    memory_reservation: int = 0
-    memory_swap: int = 0
-    memory_swappiness: int | None = None
-    oom_kill_disable: bool = False
-    pids_limit: int | None = None
-    ulimits: tuple[Ulimit, ...] = ()
     init: bool | None = None
     runtime: str = ""
     storage_opt: Labels = msgspec.field(default_factory=dict)
+    annotations: Labels = msgspec.field(default_factory=dict)
+    cgroup: str = ""
+    #: Height and width of the client's terminal.
+    console_size: tuple[Uint, ...] = ()
+    #: What to hide, and what not to let be written; None for Docker's own choice.
+    masked_paths: Strings | None = None
+    readonly_paths: Strings | None = None
 
 
 class EndpointIPAMConfig(Spec, frozen=True):
@@ -128,6 +101,14 @@ class EndpointSettings(Spec, frozen=True):
     mac_address: str = ""
     driver_opts: Labels | None = None
     network_id: str = ""
+    #: What clients may send back of an answer, and nobody looks at.
+    endpoint_id: str = ""
+    gateway: str = ""
+    ip_address: str = msgspec.field(default="", name="IPAddress")
+    ip_prefix_len: Int = msgspec.field(default=0, name="IPPrefixLen")
+    ipv6_gateway: str = ""
+    global_ipv6_address: str = ""
+    global_ipv6_prefix_len: Int = 0
 
 
 class NetworkingConfig(Spec, frozen=True):
@@ -159,16 +140,17 @@ class ContainerRequest(Spec, frozen=True):
     labels: Labels = msgspec.field(default_factory=dict)
     stop_signal: str = ""
     stop_timeout: Int | None = None
+    #: Before API 1.44 the address of its first network is asked for here.
+    mac_address: str = ""
+    network_disabled: bool = False
+    args_escaped: bool = False
+    on_build: Strings = ()
+    shell: Strings = ()
     host_config: HostConfig = HostConfig()
     networking_config: NetworkingConfig = NetworkingConfig()
 
 
-class UpdateRequest(Spec, frozen=True):
+class UpdateRequest(Resources, frozen=True):
     """`POST /containers/{id}/update`."""
 
     restart_policy: RestartPolicy = RestartPolicy()
-    memory: int = 0
-    memory_reservation: int = 0
-    memory_swap: int = 0
-    nano_cpus: int = msgspec.field(default=0, name="NanoCpus")
-    cpu_shares: int = 0

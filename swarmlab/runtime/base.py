@@ -119,6 +119,19 @@ class Process(NamedTuple):
     command: str
 
 
+class Usage(NamedTuple):
+    """What a container uses: processes, bytes of memory, and since its start nanoseconds of processor time
+    in user and kernel mode and bytes that came from and went to a disk.
+    """
+
+    processes: int = 0
+    memory: int = 0
+    user: int = 0
+    system: int = 0
+    read: int = 0
+    written: int = 0
+
+
 class PathStat(NamedTuple):
     """What is at a path: `kind` is `file`, `directory`, `socket` or `link` (to `target`).
 
@@ -215,6 +228,9 @@ class Container(Protocol):
     def unpause(self) -> None:
         """Let it all go on."""
 
+    def limit(self, memory: int) -> None:
+        """From now on it may use so many bytes of memory; 0 for as many as there are."""
+
     def ports(self) -> Mapping[int, tuple[str, int]]:
         """Where the container's listening TCP ports really are: {port inside: (host, port) to connect to}."""
 
@@ -237,6 +253,9 @@ class Container(Protocol):
 
     def processes(self) -> Sequence[Process]:
         """What runs in the container, the main program first."""
+
+    def usage(self) -> Usage:
+        """What it uses now; nothing when it does not run."""
 
     def stat(self, path: str) -> PathStat:
         """What is at a path. Raises FileNotFoundError."""

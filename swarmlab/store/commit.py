@@ -18,6 +18,7 @@ class Kind(StrEnum):
     NETWORK = "network"
     SECRET = "secret"  # noqa: S105  (a table's name)
     CONFIG = "config"
+    CLUSTER_VOLUME = "cluster_volume"
     ENGINE = "engine"
     CONTAINER = "container"
     IMAGE = "image"

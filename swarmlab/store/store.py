@@ -9,6 +9,7 @@ import msgspec
 
 from swarmlab.clock import Clock
 from swarmlab.objects import Object
+from swarmlab.objects.volume import ClusterVolume
 from swarmlab.store.commit import Actor, Change, Commit, Kind
 from swarmlab.store.errors import AlreadyExistsError, NameConflictError, NotExistError, SequenceConflictError
 from swarmlab.store.tables import UNIQUE_NAMES, Tables
@@ -79,7 +80,8 @@ class Transaction:
 
     def _check_name(self, kind: Kind, new: Object) -> None:
         if kind in UNIQUE_NAMES:
-            name = cast("str", new.spec.name)  # type: ignore[attr-defined]
+            named = new if isinstance(new, ClusterVolume) else new.spec  # type: ignore[attr-defined]
+            name = cast("str", named.name)
             if any(other.id != new.id for other in self.tables.of(kind).by("name", name.lower())):
                 raise NameConflictError
 

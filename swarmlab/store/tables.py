@@ -4,6 +4,7 @@ from collections.abc import Hashable
 
 from swarmlab.objects import Cluster, Config, Network, Node, Object, Secret, Service, Task
 from swarmlab.objects.local import Container, Engine, LocalImage, LocalNetwork, Overlay, Port, Volume
+from swarmlab.objects.volume import ClusterVolume
 from swarmlab.store.commit import Kind
 from swarmlab.store.table import Table
 
@@ -29,7 +30,7 @@ def _volumes_of(container: Container) -> tuple[Hashable, ...]:
 class Tables:
     """Every table, each with the look-ups that loops and lists need.
 
-    A swarm's store fills the first seven, the store of a single engine the others.
+    A swarm's store fills the first eight, the store of a single engine the others.
     """
 
     def __init__(self) -> None:
@@ -47,6 +48,7 @@ class Tables:
         self.networks: Table[Network] = Table(name=lambda n: (n.spec.name.lower(),))
         self.secrets: Table[Secret] = Table(name=lambda s: (s.spec.name.lower(),))
         self.configs: Table[Config] = Table(name=lambda c: (c.spec.name.lower(),))
+        self.cluster_volumes: Table[ClusterVolume] = Table(name=lambda v: (v.name.lower(),))
         self.engines: Table[Engine] = Table()
         self.containers: Table[Container] = Table(
             name=lambda c: (c.name,), task=lambda c: (c.task_id,), volume=_volumes_of
@@ -64,4 +66,4 @@ class Tables:
 
 
 #: Kinds whose names are unique, whatever the case (SK: manager/state/store/*.go).
-UNIQUE_NAMES = frozenset({Kind.SERVICE, Kind.NETWORK, Kind.SECRET, Kind.CONFIG})
+UNIQUE_NAMES = frozenset({Kind.SERVICE, Kind.NETWORK, Kind.SECRET, Kind.CONFIG, Kind.CLUSTER_VOLUME})

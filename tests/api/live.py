@@ -17,6 +17,7 @@ from swarmlab.engine.images import LocalImages
 from swarmlab.engine.localnetworks import PREDEFINED
 from swarmlab.engine.placement import HandNetwork, HandPlacement
 from swarmlab.engine.volumes import Volumes
+from swarmlab.network import Fabric
 from swarmlab.objects.local import Container
 from swarmlab.runtime.virtual import VirtualRuntime
 
@@ -56,6 +57,7 @@ class Live:
         engine: Any = client.engine
         self.engine = engine
         self.clock = engine.clock
+        engine.fabric = Fabric()
         self.runtime = client.run(self._make(state))
         self.events = engine.events = Events(engine.clock)
         engine.networks = local_networks(engine)
@@ -75,6 +77,7 @@ class Live:
             lambda: [8099],
             engine.containers.find,
             engine.overlays,
+            engine.fabric.sandbox,
         )
         engine.connections = Connections(engine.containers, self.placement, self._network)
         client.run(self.placement.open("127.0.0.1"))
@@ -86,7 +89,7 @@ class Live:
         return HandNetwork(found.name, found.id, found.driver, found.pools, found.name in PREDEFINED, found.config_only)
 
     async def _make(self, state: Path) -> VirtualRuntime:
-        return VirtualRuntime(self.clock, self.engine.images.store.kept, state / "containers")
+        return VirtualRuntime(self.clock, self.engine.images.store.kept, state / "containers", self.engine.fabric)
 
     def start(self, *command: str, name: str = "box", **changes: Any) -> Container:
         """A running container."""

@@ -52,3 +52,20 @@ def test_templates_came_with_1_37(swarm: Client, kind: str) -> None:
 def test_the_go_type_in_errors_is_the_kind_s(swarm: Client, kind: str) -> None:
     reply = swarm("POST", f"/{kind}s/create", {"Name": 1})
     assert f"Go struct field {kind.capitalize()}Spec.Name of type string" in reply.message
+
+
+@pytest.mark.parametrize("kind", ["configs", "secrets"])
+def test_names_and_ids_are_alternatives_and_labels_are_not(client: Client, kind: str) -> None:
+    client.init()
+    made = {
+        name: client("POST", f"/{kind}/create", {"Name": name, "Data": "aGk=", "Labels": {"l": name}}).json["ID"]
+        for name in ("one", "two", "three")
+    }
+
+    def names(**filters: list[str]) -> list[str]:
+        return sorted(blob["Spec"]["Name"] for blob in client.filtered(f"/{kind}", **filters).json)
+
+    assert names(id=["zz"], name=["on"]) == ["one"]
+    assert names(id=[made["two"]], name=["on"]) == ["one", "two"]
+    assert names(id=[made["two"]], label=["l=one"]) == []
+    assert names(name=["t"], label=["l=two"]) == ["two"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Reply
+from .conftest import Client, Reply
 from .live import Live
 
 FILES = {"a.txt": "a\n", "b.txt": "b\n", "sub/c.txt": "c\n"}
@@ -392,3 +392,11 @@ def test_there_is_no_other_cache_to_prune(live: Live) -> None:
     assert live.client("POST", "/build/prune").json == {"CachesDeleted": None, "SpaceReclaimed": 0}
     assert [(e.type, e.action) for e in live.events.past()] == [("builder", "prune")]
     assert live.client("POST", "/build/prune?keep-storage=x").status == 500
+
+
+def test_the_cache_s_filters_are_checked(client: Client) -> None:
+    reply = client("POST", "/build/prune", params={"filters": '{"foo":["x"]}'})
+    assert (reply.status, reply.message) == (400, "failed to prune build cache: Invalid filter 'foo'")
+    assert client("POST", "/build/prune", params={"filters": '{"until":["24h"]}'}).status == 200
+    reply = client("POST", f"/build/prune?keep-storage={'9' * 20}")
+    assert (reply.status, reply.message.endswith("value out of range")) == (500, True)

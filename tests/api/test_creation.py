@@ -78,6 +78,7 @@ def test_what_was_asked_for_is_shown(live: Live) -> None:
     ("name", "body", "code", "message"),
     [
         ("x1", {}, 400, "Config cannot be empty in order to create a container"),
+        ("x1", {"HostConfig": {"CapAdd": "x"}}, 400, "Config cannot be empty in order to create a container"),
         ("x1", {"Image": "nosuch"}, 404, "No such image: nosuch:latest"),
         ("x1", {"Image": "UPPER"}, 400, "invalid reference format: repository name must be lowercase"),
         ("-x", {"Image": "alpine"}, 400,
@@ -108,7 +109,7 @@ def test_what_was_asked_for_is_shown(live: Live) -> None:
         ("x1", {"Image": "alpine", "HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "x"}]}}}, 400,
          'invalid port specification: "x"'),
         ("x1", {"Image": "alpine", "Cmd": 3}, 400,
-         "json: cannot unmarshal number into Go struct field CreateRequest.Cmd of type strslice.StrSlice"),
+         "json: cannot unmarshal number into Go struct field CreateRequest.Cmd of type string"),
         ("x1", {"Image": "alpine", "ExposedPorts": {"80/tcp": 1}}, 400,
          "json: cannot unmarshal number into Go struct field CreateRequest.ExposedPorts of type struct {}"),
     ],

@@ -193,3 +193,38 @@ def test_what_is_nested_too_deeply_is_refused() -> None:
 def test_data_that_is_no_base64_at_all() -> None:
     with pytest.raises(ApiError, match="illegal base64 data at input byte 0"):
         decode(b'{"Data": "\xc3\xa9"}', BlobSpec)
+
+
+@pytest.mark.parametrize(("value", "kind"), [("5", "number"), ("[5]", "array"), ('["a",5]', "array"), ("{}", "object")])
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [('{"Cmd":%s}', "CreateRequest.Cmd"), ('{"HostConfig":{"CapAdd":%s}}', "HostConfig.HostConfig.CapAdd")],
+)
+def test_what_is_neither_a_string_nor_a_list_of_strings(value: str, kind: str, body: str, where: str) -> None:
+    with pytest.raises(ApiError) as raised:
+        decode((body % value).encode(), ContainerRequest)
+    assert str(raised.value) == f"json: cannot unmarshal {kind} into Go struct field {where} of type string"
+
+
+def test_capabilities_may_be_one_string_and_bytes_a_list_of_numbers() -> None:
+    assert decode(b'{"HostConfig":{"CapAdd":"NET_ADMIN"}}', ContainerRequest).host_config.cap_add == ("NET_ADMIN",)
+    assert decode(b'{"Data":[104,105]}', BlobSpec).data == "aGk="
+    with pytest.raises(ApiError, match="number 256 into Go struct field"):
+        decode(b'{"Data":[256]}', BlobSpec)
+
+
+@pytest.mark.parametrize(
+    ("host", "where"),
+    [
+        ('{"BlkioWeight":65536}', "number 65536 into Go struct field HostConfig.HostConfig.BlkioWeight of type uint16"),
+        ('{"ConsoleSize":"x"}', "string into Go struct field HostConfig.HostConfig.ConsoleSize of type [2]uint"),
+        (
+            '{"Devices":[{"PathOnHost":5}]}',
+            "number into Go struct field DeviceMapping.HostConfig.Devices.PathOnHost of type string",
+        ),
+    ],
+)
+def test_limits_have_their_types(host: str, where: str) -> None:
+    with pytest.raises(ApiError) as raised:
+        decode(f'{{"HostConfig":{host}}}'.encode(), ContainerRequest)
+    assert str(raised.value) == f"json: cannot unmarshal {where}"

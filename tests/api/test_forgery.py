@@ -10,6 +10,7 @@ FORGED = [
     {"origin": "null"},
     {"Sec-Fetch-Site": "cross-site"},
     {"SEC-FETCH-MODE": "no-cors"},
+    {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-site"},
     {"sec-ch-ua": "x"},
     {"Referer": "http://127.0.0.1:8000/"},
     # A websocket is opened with an Origin that no page can leave out.
@@ -89,3 +90,9 @@ def test_what_a_page_may_send_without_asking_is_no_json(client: Client, path: st
     """Old browsers do not say where a request comes from; but these are the only types that they let pages send."""
     reply = client("POST", path, {}, headers={"Content-Type": kind})
     assert (reply.status, reply.message) == (400, f"Content-Type specified ({kind}) must be 'application/json'")
+
+
+def test_node_s_own_fetch_is_no_page(client: Client) -> None:
+    """Docker's SDK for Node.js sends these."""
+    headers = {"sec-fetch-mode": "cors", "accept-language": "*", "User-Agent": "undici"}
+    assert client("GET", "/version", headers=headers).status == 200

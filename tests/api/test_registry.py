@@ -48,6 +48,8 @@ def test_a_name_that_is_none(client: Client) -> None:
         ("term=x&limit=a", 500, 'strconv.Atoi: parsing "a": invalid syntax'),
         ("term=x&limit=200", 400, "Limit 200 is outside the range of [1, 100]"),
         ("term=x&filters=%7B%22foo%22%3A%5B%22x%22%5D%7D", 400, "Invalid filter 'foo'"),
+        ("term=x&filters=%7B%22stars%22%3A%5B%22x%22%5D%7D", 400, "Invalid filter 'stars=x'"),
+        ("term=x&filters=%7B%22is-official%22%3A%5B%22x%22%5D%7D", 400, "Invalid filter 'is-official=[x]'"),
     ],
 )
 def test_there_is_nowhere_to_search(client: Client, query: str, status: int, message: str) -> None:

@@ -23,6 +23,24 @@ from .live import Live
             409,
             "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
         ),
+        (
+            {},
+            {"Memory": 64 << 20},
+            409,
+            "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
+        ),
+        (
+            {"CpuPeriod": 50000},
+            {"NanoCpus": 10**9},
+            409,
+            "Conflicting options: Nano CPUs cannot be updated as CPU Period has already been set",
+        ),
+        (
+            {"NanoCpus": 10**9},
+            {"CpuQuota": 50000},
+            409,
+            "Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set",
+        ),
     ],
 )
 def test_updates_that_cannot_be(
@@ -48,6 +66,22 @@ def test_limits_may_be_updated(live: Live) -> None:
     assert live.client("POST", "/containers/box/update", change).json == {"Warnings": None}
     host = live.inspect()["HostConfig"]
     assert (host["Memory"], host["MemorySwap"]) == (64 << 20, 64 << 20)
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(9, 9), (0, 0), (-1, 0)])
+def test_a_limit_of_processes_may_be_taken_back(live: Live, asked: int, kept: int) -> None:
+    live.run("sleep", "1000", HostConfig={"PidsLimit": 5})
+    live.client("POST", "/containers/box/update", {"PidsLimit": asked})
+    assert live.inspect()["HostConfig"]["PidsLimit"] == kept
+
+
+def test_the_container_of_a_task_may_be_updated(live: Live) -> None:
+    live.start("sleep", "1000", task_id="t")
+    change = {"Memory": 64 << 20, "MemorySwap": 128 << 20, "RestartPolicy": {"Name": "always"}}
+    assert live.client("POST", "/containers/box/update", change).json == {"Warnings": None}
+    host = live.inspect()["HostConfig"]
+    assert (host["Memory"], host["MemorySwap"], host["RestartPolicy"]["Name"]) == (64 << 20, 128 << 20, "always")
+    assert live.client("GET", "/containers/box/stats?stream=0&one-shot=1").json["memory_stats"]["limit"] == 64 << 20
 
 
 @pytest.mark.parametrize(
@@ -79,3 +113,38 @@ def test_size_of_what_a_container_has_written(live: Live) -> None:
     assert "SizeRw" not in live.inspect()
     [row] = live.client("GET", "/containers/json?all=1&size=1").json
     assert row["SizeRw"] == 11
+
+
+def test_what_is_asked_for_is_shown(live: Live) -> None:
+    """Tools compare it with what they want the container to be."""
+    host = {
+        "BlkioWeight": 300,
+        "CgroupParent": "/x",
+        "DeviceRequests": [{"Driver": "", "Count": 0, "DeviceIDs": ["0"], "Capabilities": [["gpu"]], "Options": {}}],
+        "Devices": [{"PathOnHost": "/dev/null", "PathInContainer": "/dev/x", "CgroupPermissions": "rwm"}],
+        "BlkioDeviceReadBps": [{"Path": "/dev/sda", "Rate": 1000}],
+        "Annotations": {"a": "b"},
+    }
+    live.create("true", HostConfig=host)
+    shown = live.inspect()["HostConfig"]
+    assert {key: shown[key] for key in host} == host
+    live.client("POST", "/containers/box/update", {"BlkioWeight": 400, "CgroupParent": "/y", "CpuShares": 0})
+    shown = live.inspect()["HostConfig"]
+    assert (shown["BlkioWeight"], shown["CgroupParent"]) == (400, "/x")
+
+
+def test_a_hardware_address_of_the_container_is_its_first_network_s(live: Live) -> None:
+    live.run("sleep", "1000", MacAddress="02:42:ac:11:00:99")
+    # Ansible looks for it here.
+    assert live.inspect()["Config"]["MacAddress"] == "02:42:ac:11:00:99"
+    assert live.inspect()["NetworkSettings"]["Networks"]["bridge"]["MacAddress"] == "02:42:ac:11:00:99"
+    assert live.inspect()["NetworkSettings"]["MacAddress"] == "02:42:ac:11:00:99"
+    other = {"EndpointsConfig": {"bridge": {"MacAddress": "02:42:ac:11:00:98"}}}
+    reply = live.create("true", name="two", MacAddress="02:42:ac:11:00:99", NetworkingConfig=other)
+    assert (reply.status, "container-wide MAC address must match" in reply.message) == (400, True)
+    [warning] = live.create("true", name="three", MacAddress="02:42:ac:11:00:97").json["Warnings"]
+    assert warning.startswith("The container-wide MacAddress field is now deprecated.")
+    body = {"Image": "alpine", "Cmd": ["true"], "MacAddress": "02:42:ac:11:00:96"}
+    assert live.client("POST", "/v1.43/containers/create", body).json["Warnings"] == []
+    live.create("true", name="plain")
+    assert "MacAddress" not in live.inspect("plain")["Config"]

@@ -20,6 +20,7 @@ from swarmlab.runtime.base import (
     Process,
     StartError,
     Told,
+    Usage,
 )
 from swarmlab.runtime.health import HealthMonitor, probe_command
 from swarmlab.runtime.streams import Broadcast, Pipe, no_input
@@ -285,6 +286,14 @@ class VirtualContainer:
             for pid, (owner, title) in zip((self._pid, *self._helpers), self._shown, strict=True)
         ]
         return (*main, *self._commands.processes())
+
+    def limit(self, memory: int) -> None:
+        """See `Container.limit`."""
+        self._machine.memory = memory
+
+    def usage(self) -> Usage:
+        """See `Container.usage`."""
+        return self._machine.usage(len(self.processes())) if self._running else Usage()
 
     def stat(self, path: str) -> PathStat:
         """See `Container.stat`."""

@@ -8,21 +8,25 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swarmlab.clock import Clock
 from swarmlab.network import Egress, Ports, Sandbox, UnreachableError, egress, passage
-from swarmlab.runtime.base import Output
+from swarmlab.runtime.base import Output, Usage
 from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.leftovers import kill_marked
 from swarmlab.runtime.virtual.mounttable import MountEntry
 from swarmlab.runtime.virtual.pids import Pids
 from swarmlab.runtime.virtual.process import Child, ProcessHost
+from swarmlab.runtime.virtual.usage import Spent, own_memory, spent
 
 if TYPE_CHECKING:
     from swarmlab.runtime.virtual.bridge import Bridge
+
+#: The memory of a small program in a container of a real engine, for those that are none of their own here.
+_PROGRAM = 400 << 10
 
 
 #: Commands of one family of images only.
@@ -105,6 +109,9 @@ class Machine:
         self.running = False
         #: Whether its files are to be moved from memory to the disk when it has ended.
         self.unloads = False
+        #: What programs in this process say that they use, in bytes, and what real ones have used so far.
+        self._said = 0
+        self._spent = Spent()
         #: Whether real processes that may make others have been started.
         self.has_natives = False
         self.kill: Callable[[], None] = lambda: None
@@ -138,7 +145,9 @@ class Machine:
     def sandbox(self) -> Sandbox:
         """The container's network; another container may share it."""
         sandbox = self._sandboxes()
-        sandbox.hosts = self._hosts
+        sandbox.hosts = lambda: self._text("/etc/hosts")
+        sandbox.resolv = lambda: self._text("/etc/resolv.conf")
+        sandbox.musl = self.root.exists("/etc/alpine-release")
         return sandbox
 
     @property
@@ -202,14 +211,15 @@ class Machine:
         """What a shim of a real process is told of the way into the container's network; see `network.Exchange`."""
         return self._exchange()
 
-    def _hosts(self) -> str:
+    def _text(self, path: str) -> str:
         try:
-            return self.root.read("/etc/hosts").decode("utf-8", "replace")
+            return self.root.read(path).decode("utf-8", "replace")
         except FileNotFoundError:
             return ""
 
     def use_memory(self, amount: int) -> None:
         """The container's programs use so many bytes; beyond its limit they are killed, as the kernel does."""
+        self._said = amount
         if self.memory and amount > self.memory:
             self.run_out_of_memory()
 
@@ -221,6 +231,15 @@ class Machine:
         if reason:
             self.report(f"swarmlab: {reason}\n")
         self.kill()
+
+    def usage(self, programs: int) -> Usage:
+        """What its programs use; `programs` is how many of them there are, with those in this process."""
+        members = self.processes.watch.members(self)
+        now = reduce(Spent.plus, (*(child.spent for child in self._children), *map(spent, members)), Spent())
+        self._spent = self._spent.at_least(now)
+        simulated = max(0, programs - len(members))
+        memory = sum(map(own_memory, members)) or self._said
+        return Usage(len(members) + simulated, memory + simulated * _PROGRAM, *self._spent)
 
     def overrun(self, reason: str) -> None:
         """The container's real processes are a danger to this machine: kill them all and say why."""
@@ -270,6 +289,7 @@ class Machine:
         self.ports.clear()
         self.signals = Signals()
         self._children.clear()
+        self._said, self._spent = 0, Spent()
 
     def spawn(self, argv: Sequence[str], **options: Any) -> Child:
         """Start a real process that belongs to the container; see `ProcessHost.spawn`."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from swarmlab.runtime.virtual import leftovers
+from swarmlab.runtime.virtual.usage import Spent, spent
 from swarmlab.runtime.virtual.watch import Watch
 
 #: Reads `+ GROUP` and `- GROUP` from the lab; when the lab is gone, however it went, it kills the groups that are left.
@@ -56,6 +57,8 @@ class Child:
         self._popen = popen
         self._terminal = terminal
         self._exit: asyncio.Future[int] = loop.create_future()
+        #: What it has used, once it has ended.
+        self.spent = Spent()
         self._drained: list[asyncio.Future[None]] = []
         self._transports: list[asyncio.ReadTransport] = []
         self._pipes = asyncio.gather(
@@ -159,6 +162,7 @@ class Child:
     def _reap(self) -> None:
         # The guard must forget the group while the number cannot have been given to anybody else: before wait().
         self._host.forget(self)
+        self.spent = spent(self.pid)
         code = self._popen.wait()
         self.close_input()
         if self._terminal is not None:

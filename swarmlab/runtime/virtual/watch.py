@@ -7,12 +7,14 @@ import asyncio
 import contextlib
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
 from swarmlab.runtime.virtual.leftovers import MARK
+from swarmlab.runtime.virtual.usage import own_memory
 
 if TYPE_CHECKING:
     from swarmlab.runtime.virtual.machine import Machine
@@ -23,6 +25,8 @@ MOST_PROCESSES = 256
 MOST_MEMORY, LEAST_MEMORY = 0.5, 0.04
 #: Seconds of real time between two looks.
 _PAUSE = 0.5
+#: For how long, in seconds, one look at the machine's process groups serves all containers.
+_MOMENT = 0.3
 #: With less than this free on the lab's disk the container is killed that has written most, if that matters.
 _LEAST_FREE, _MUCH = 1 << 30, 200 << 20
 
@@ -37,6 +41,9 @@ class Watch:
         self._owners: dict[int, Machine | None] = {}
         #: How many more processes each container may have.
         self._room: dict[Machine, int] = {}
+        #: The machine's processes by their groups, and when that was.
+        self._groups: dict[int, list[int]] = {}
+        self._looked = 0.0
 
     def add(self, machine: "Machine") -> None:
         """A container has real processes from now on."""
@@ -64,7 +71,7 @@ class Watch:
 
     def _save_memory(self, found: "dict[Machine, list[int]]") -> None:
         """Kill who needs more memory than he may have, and before the machine has none left who needs most."""
-        used = {machine: sum(map(_own_memory, members)) for machine, members in found.items()}
+        used = {machine: sum(map(own_memory, members)) for machine, members in found.items()}
         machine_has = psutil.virtual_memory()
         for machine, amount in used.items():
             machine.use_memory(amount)
@@ -107,6 +114,19 @@ class Watch:
         self._room[machine] -= 1
         return True
 
+    def members(self, machine: "Machine") -> list[int]:
+        """A container's real processes; one that has come in the last moment may not be among them."""
+        if machine in self._machines:
+            return self._look().get(machine, [])
+        leaders = machine.child_pids()
+        if leaders and time.monotonic() - self._looked > _MOMENT:
+            self._looked = time.monotonic()
+            self._groups = {}
+            for pid in psutil.pids():
+                with contextlib.suppress(OSError):
+                    self._groups.setdefault(os.getpgid(pid), []).append(pid)
+        return [pid for leader in leaders for pid in self._groups.get(leader, [leader])]
+
     def _look(self) -> "dict[Machine, list[int]]":
         """The processes of each container."""
         groups = {pid: machine for machine in self._machines for pid in machine.child_pids()}
@@ -138,14 +158,3 @@ def _written(pid: int) -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) for line in lines if line.startswith("wchar:")), 0)
-
-
-def _own_memory(pid: int) -> int:
-    """The bytes that a process shares with no other, as far as the system tells at no cost."""
-    try:
-        fields = Path(f"/proc/{pid}/statm").read_text().split()
-        return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError, ValueError):
-        with contextlib.suppress(psutil.Error):
-            return int(psutil.Process(pid).memory_info().rss)
-    return 0

@@ -2,6 +2,7 @@
 
 import ipaddress
 
+from swarmlab.network import domains
 from swarmlab.runtime.virtual.machine import Context
 
 _SERVER = "127.0.0.11"
@@ -36,6 +37,9 @@ async def nslookup(context: Context) -> int:
             return 1
         await context.out(f"Non-authoritative answer:\n{pointer}\tname = {owner}\n\n")
         return 0
+    if "." not in name:
+        # It searches by itself, and does not ask for the name as it is if there is a domain.
+        name = next((f"{name}.{domain}" for domain in domains(sandbox.resolv())), name)
     addresses = sandbox.query(name)
     kinds = asked[::-1] or ["a", "aaaa"]
     if not addresses:
