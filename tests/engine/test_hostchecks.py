@@ -5,7 +5,8 @@ import pytest
 from swarmlab.engine.errors import EngineError
 from swarmlab.engine.hostchecks import adapted, check_devices, check_health, check_host, check_resources
 from swarmlab.objects.container import HealthConfig
-from swarmlab.objects.run import DeviceMapping, DeviceRequest, HostConfig, HostPort, RestartPolicy
+from swarmlab.objects.resources import DeviceMapping, DeviceRequest
+from swarmlab.objects.run import HostConfig, HostPort, RestartPolicy
 
 MIB = 1 << 20
 WRONG = [
