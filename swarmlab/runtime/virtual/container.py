@@ -28,10 +28,11 @@ from swarmlab.runtime.virtual.archive import Archive
 from swarmlab.runtime.virtual.commands import Commands
 from swarmlab.runtime.virtual.invocation import Invocation
 from swarmlab.runtime.virtual.logs import LogBuffer
-from swarmlab.runtime.virtual.machine import Machine, User, signal_name
+from swarmlab.runtime.virtual.machine import Machine, signal_name
 from swarmlab.runtime.virtual.programs import TITLES
 from swarmlab.runtime.virtual.supervisor import Supervisor
 from swarmlab.runtime.virtual.terminal import Terminal
+from swarmlab.runtime.virtual.users import User
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
 _CREATE_FAILED = (
@@ -222,13 +223,13 @@ class VirtualContainer:
         """Who a process runs as that becomes another user if it may."""
         if name and not user.uid:
             with contextlib.suppress(LookupError):
-                return self._machine.user(name).name
+                return self._machine.users.find(name).name
         return user.name
 
     def _on_machine(self, name: str) -> str:
         """A user of the container as the machine, which knows root only, calls him."""
         with contextlib.suppress(LookupError):
-            uid = self._machine.user(name).uid
+            uid = self._machine.users.find(name).uid
             return str(uid) if uid else name
         return name
 
@@ -364,7 +365,7 @@ class VirtualContainer:
     def _invocation(
         self, command: Sequence[str], env: Sequence[str] = (), working_dir: str = "", user: str = "", *, tty: bool
     ) -> Invocation:
-        who = self._machine.user(user or self.config.user, self.config.groups)
+        who = self._machine.users.find(user or self.config.user, self.config.groups)
         # The order is Docker's (MB: container.CreateDaemonEnvironment); runc adds HOME.
         given = [item for item in (*self.config.env, *env) if item.startswith("PATH=")]
         variables = {"PATH": given[-1].removeprefix("PATH=")} if given else {}

@@ -15,12 +15,13 @@ from swarmlab.runtime.base import CANNOT_RUN, Output, StartError
 from swarmlab.runtime.streams import no_input
 from swarmlab.runtime.virtual.contents import BIN
 from swarmlab.runtime.virtual.interactive import interact
-from swarmlab.runtime.virtual.machine import Context, Machine, Program, Signals, User
+from swarmlab.runtime.virtual.machine import Context, Machine, Program, Signals
 from swarmlab.runtime.virtual.programs import ENTRYPOINTS, OWN, PROGRAMS, REAL, SERVERS
 from swarmlab.runtime.virtual.programs.environment import environment
 from swarmlab.runtime.virtual.programs.python import interpreter_of, is_script
 from swarmlab.runtime.virtual.shell import Shell
 from swarmlab.runtime.virtual.terminal import Terminal
+from swarmlab.runtime.virtual.users import User
 
 #: Commands that exist only inside a shell: an exec of one finds no file.
 _SHELL_ONLY = frozenset(

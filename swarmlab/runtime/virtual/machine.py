@@ -6,11 +6,11 @@ import errno
 import hashlib
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial, reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from swarmlab.clock import Clock
 from swarmlab.network import Egress, Ports, Sandbox, UnreachableError, egress, passage
@@ -21,6 +21,7 @@ from swarmlab.runtime.virtual.mounttable import MountEntry
 from swarmlab.runtime.virtual.pids import Pids
 from swarmlab.runtime.virtual.process import Child, ProcessHost
 from swarmlab.runtime.virtual.usage import Spent, own_memory, spent
+from swarmlab.runtime.virtual.users import User, Users
 
 if TYPE_CHECKING:
     from swarmlab.runtime.virtual.bridge import Bridge
@@ -38,17 +39,6 @@ _ALPINE, _DEBIAN = (
 
 class UnknownHostError(Exception):
     """Raised when a name means nothing inside the container."""
-
-
-class User(NamedTuple):
-    """Who a command runs as inside the container."""
-
-    name: str
-    uid: int
-    gid: int
-    home: str
-    #: Numbers of further groups.
-    groups: tuple[int, ...] = ()
 
 
 class Signals:
@@ -94,6 +84,7 @@ class Machine:
         self.hostname = hostname
         self.clock = clock
         self.root = root
+        self.users = Users(root)
         self.directory = directory
         self.processes = processes
         self.absent = absent
@@ -317,52 +308,6 @@ class Machine:
     async def thawed(self) -> None:
         """Return as soon as the container is not paused."""
         await self._thawed.wait()
-
-    def user(self, spec: str, groups: Iterable[str] = ()) -> User:
-        """The user of a `--user` argument (name, uid, `user:group`), root when it is empty, in further `groups`.
-
-        Raises LookupError with runc's text when a name is unknown.
-        """
-        who, _, group = spec.partition(":")
-        user = User("root", 0, 0, "/root")
-        if who:
-            for fields in self._table("/etc/passwd", 7):
-                if who in (fields[0], fields[2]):
-                    user = User(fields[0], int(fields[2]), int(fields[3]), fields[5])
-                    break
-            else:
-                if not who.isdigit():
-                    raise LookupError(f"unable to find user {who}: no matching entries in passwd file")
-                user = User(who, int(who), 0, "/")
-        if group:
-            user = user._replace(gid=self._group(group, "unable"))
-        return user._replace(groups=tuple(self._group(name, "Unable") for name in groups))
-
-    def groups_of(self, name: str) -> tuple[int, ...]:
-        """The groups that a user is a member of, beside his own."""
-        return tuple(int(fields[2]) for fields in self._table("/etc/group", 4) if name in fields[3].split(","))
-
-    def _group(self, name: str, complaint: str) -> int:
-        """The number of a group. Raises LookupError."""
-        found = next((fields[2] for fields in self._table("/etc/group", 3) if name in (fields[0], fields[2])), name)
-        if not found.isdigit():
-            raise LookupError(f"{complaint} to find group {name}: no matching entries in group file")
-        return int(found)
-
-    def user_name(self, uid: int) -> str:
-        """The name of a user, or its number as text."""
-        return next((fields[0] for fields in self._table("/etc/passwd", 7) if fields[2] == str(uid)), str(uid))
-
-    def group_name(self, gid: int) -> str:
-        """The name of a group, or its number as text."""
-        return next((fields[0] for fields in self._table("/etc/group", 3) if fields[2] == str(gid)), str(gid))
-
-    def _table(self, path: str, columns: int) -> list[list[str]]:
-        try:
-            lines = self.root.read(path).decode("utf-8", "replace").splitlines()
-        except FileNotFoundError:
-            return []
-        return [fields for line in lines if len(fields := line.split(":")) >= columns]
 
 
 class Context:

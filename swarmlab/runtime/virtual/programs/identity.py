@@ -9,8 +9,8 @@ async def id_(context: Context) -> int:
     others = [argument for argument in context.argv[1:] if not argument.startswith("-")]
     if others:
         try:
-            user = context.machine.user(others[0])
-            user = user._replace(groups=context.machine.groups_of(user.name))
+            user = context.machine.users.find(others[0])
+            user = user._replace(groups=context.machine.users.groups_of(user.name))
         except LookupError:
             await context.err(f"id: unknown user {others[0]}\n")
             return 1
@@ -18,7 +18,7 @@ async def id_(context: Context) -> int:
     if flags - set("ugGn"):
         await context.err(f"id: invalid option -- '{min(flags - set('ugGn'))}'\n")
         return 1
-    name = context.machine.group_name
+    name = context.machine.users.group_name
     groups = dict.fromkeys((user.gid, *user.groups))
     if "u" in flags:
         await context.out(f"{user.name if 'n' in flags else user.uid}\n")

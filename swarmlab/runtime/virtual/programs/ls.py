@@ -148,8 +148,8 @@ class _Lister:
 
     def _details(self, entry: _Entry) -> str:
         numeric = "-n" in self._options
-        user = str(entry.uid) if numeric else self._machine.user_name(entry.uid)
-        group = str(entry.gid) if numeric else self._machine.group_name(entry.gid)
+        user = str(entry.uid) if numeric else self._machine.users.name(entry.uid)
+        group = str(entry.gid) if numeric else self._machine.users.group_name(entry.gid)
         size = f"{_human(entry.size):>7}" if "-h" in self._options else f"{entry.size:>9}"
         return f"{stat.filemode(entry.mode)} {entry.links:>4} {user:<8} {group:<8} {size} {self._date(entry.modified)}"
 
