@@ -331,6 +331,16 @@ class Lab:
             meshes.append(self._meshes[member.swarm].where(member.node_id, port))
         return next((found for found in meshes if found is not None), None)
 
+    def note_connection(self, node_id: str, port: int) -> None:
+        """Someone opened a published port: a request like any other, so that a checker can tell."""
+        engine = next(
+            (e.name for e in self.engines.values() if (m := e.cluster.membership) is not None and m.node_id == node_id),
+            "",
+        )
+        if self._recording:
+            request = Request(engine, "CONNECT", f"/published/{port}", "", 200, "routing-mesh")
+            self._journal.request(self._clock.now(), request)
+
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _reached_by(self, engine: str) -> Iterator[DockerEngine]:
@@ -361,7 +371,7 @@ class Lab:
         mesh = self._meshes.get(swarm.id)
         if mesh is None:
             mesh = self._meshes[swarm.id] = Mesh(
-                lambda node_id, port: self._note_connection(swarm, node_id, port),
+                self.note_connection,
                 lambda node_id, port, answers: self._hosts[node_id].answers.note(port, answers),
             )
         return mesh
@@ -372,16 +382,6 @@ class Lab:
         node = swarm.store.tables.nodes.get(node_id)
         ingress = next((n.id for n in swarm.store.tables.networks if n.spec.ingress), "")
         return node.attachments.get(ingress, "").partition("/")[0] if node is not None else ""
-
-    def _note_connection(self, swarm: Swarm, node_id: str, port: int) -> None:
-        """Someone opened a published port: a request like any other, so that a checker can tell."""
-        engine = next(
-            (e.name for e in self.engines.values() if (m := e.cluster.membership) is not None and m.node_id == node_id),
-            "",
-        )
-        if self._recording:
-            request = Request(engine, "CONNECT", f"/published/{port}", "", 200, "routing-mesh")
-            self._journal.request(self._clock.now(), request)
 
     async def _leave_meshes(self, engine: DockerEngine, *, abruptly: bool) -> None:
         member = engine.cluster.membership

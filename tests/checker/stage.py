@@ -335,7 +335,7 @@ class Stage:
             raise PlayError(f"nothing answers at port {port} of {node}")
         member = self.lab.engines[node].cluster.membership
         assert member is not None
-        self.lab._note_connection(swarm, member.node_id, port)
+        self.lab.note_connection(member.node_id, port)
 
     def _answers(self, port: int, node: str) -> Swarm | None:
         """The swarm whose published port answers on a node."""
