@@ -223,6 +223,15 @@ def test_a_client_before_there_is_a_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a server of root's")
+def test_a_lab_may_lie_in_a_folder_with_a_long_name(tmp_path: Path) -> None:
+    """Its server listens, and is asked, at a Unix socket, whose path must be short."""
+
+    async def test(made: Lab) -> None:
+        assert await sql(await server(made), "SELECT 42") == (0, "42\n")
+
+    within(tmp_path / ("deep" * 20), test)
+
+
 def test_sql_reads_no_file_that_only_root_may_read(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     own = tmp_path / "own"

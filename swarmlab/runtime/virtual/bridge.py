@@ -11,11 +11,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from swarmlab.runtime.virtual.machine import Machine
+from swarmlab.runtime.virtual.machine import LONGEST_SOCKET, Machine
 
 _NAME = "bridge"
-#: The longest path of a Unix socket that every system accepts, in bytes.
-LONGEST_SOCKET = 103
 
 
 class Bridge:

@@ -19,6 +19,7 @@ from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.leftovers import kill_marked
 from swarmlab.runtime.virtual.mounttable import MountEntry
 from swarmlab.runtime.virtual.pids import Pids
+from swarmlab.runtime.virtual.private import private_folder
 from swarmlab.runtime.virtual.process import Child, ProcessHost
 from swarmlab.runtime.virtual.usage import Spent, own_memory, spent
 from swarmlab.runtime.virtual.users import User, Users
@@ -26,6 +27,9 @@ from swarmlab.runtime.virtual.users import User, Users
 if TYPE_CHECKING:
     from swarmlab.runtime.virtual.bridge import Bridge
 
+#: The longest path of a Unix socket that every system accepts, in bytes, and the longest name of one here.
+LONGEST_SOCKET = 103
+_LONGEST_NAME = ".s.PGSQL.65535"
 #: The memory of a small program in a container of a real engine, for those that are none of their own here.
 _PROGRAM = 400 << 10
 
@@ -191,8 +195,12 @@ class Machine:
 
     @property
     def short_directory(self) -> Path:
-        """A directory for Unix sockets, whose paths must be short."""
-        return self.processes.state / f"{hashlib.sha256(self.container_id.encode()).hexdigest()[:12]}.s"
+        """A directory for Unix sockets, whose paths must be short: in the lab's state unless that lies too deep."""
+        name = f"{hashlib.sha256(self.container_id.encode()).hexdigest()[:12]}.s"
+        place = self.processes.state / name
+        if len(os.fsencode(place / _LONGEST_NAME)) > LONGEST_SOCKET:
+            place = private_folder(self.processes.state) / name
+        return place
 
     def egress(self, host: str, port: int) -> Egress:
         """A way out for a real process."""
