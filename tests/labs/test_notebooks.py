@@ -224,7 +224,7 @@ def play(home: Path, name: str, seed: int = BOOK) -> "subprocess.CompletedProces
     plugins = ("no:cacheprovider", "tests.support.quick_schemas", "nbval.plugin", "pytest_timeout")
     stored = SOLUTIONS / f"{name}.ipynb"
     if seed != BOOK:
-        stored = home / f"{name}-{seed}.ipynb"
+        stored = home / "solutions" / f"{name}-{seed}.ipynb"
         made = notebook(source(name, seed), "solution")
         last = "\n".join(("import checker", *(f'checker.assert_passed("{one}")' for one in exercises_of(name))))
         made.cells.append(nbformat.v4.new_code_cell(last))  # type: ignore[no-untyped-call]
@@ -250,6 +250,9 @@ def played(
 ) -> "Iterator[dict[tuple[str, int], Future[subprocess.CompletedProcess[str]]]]":
     """All notebooks that were selected, some at a time: they spend most of their time waiting."""
     home = tmp_path_factory.mktemp("labs")
+    # Notebooks for other seeds lie beside the labs' files, as the stored ones do.
+    (home / "solutions").mkdir()
+    (home / "labs").symlink_to(LABS)
     items = [item for item in request.session.items if isinstance(item, pytest.Function)]
     wanted = [
         (item.callspec.params["name"], item.callspec.params["seed"])
