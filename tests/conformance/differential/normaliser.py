@@ -4,22 +4,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_UNIT = r"(?:second|minute|hour|day|week|month|year)s?"
-_RULES = [
-    (re.compile(pattern), placeholder)
-    for pattern, placeholder in (
-        (r"-----BEGIN [A-Z ]+-----[\s\S]+?-----END [A-Z ]+-----", "<pem>"),
-        (r"SWMTKN-1-[0-9a-z]+-[0-9a-z]+", "<token>"),
-        (r"SWMKEY-1-[A-Za-z0-9+/=]+", "<key>"),
-        (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(?:Z| ?[+-]\d\d:?\d\d)?(?: ?UTC)?", "<time>"),
-        (rf"(?i)(?:less than an?|about an?|\d+|an?) {_UNIT} ago", "<ago>"),
-        (r"\b1(?:0|27|72|92)\.\d+\.\d+\.\d+(?:/\d+)?", "<address>"),
-        (r"\b[0-9a-z]{25}\b", "<id>"),
-        (r"\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b", "<hash>"),
-        # The machine's, in an explanation of CPU limits.
-        (r"there are only \d+ CPUs|from 0\.01 to \d+\.00", "<cpus>"),
-    )
-]
+from tests.conformance.normal import replaced, rules
+
+_RULES = rules(
+    (r"-----BEGIN [A-Z ]+-----[\s\S]+?-----END [A-Z ]+-----", "<pem>"),
+    (r"\b1(?:0|27|72|92)\.\d+\.\d+\.\d+(?:/\d+)?", "<address>"),
+    (r"\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b", "<hash>"),
+    # The machine's, in an explanation of CPU limits.
+    (r"there are only \d+ CPUs|from 0\.01 to \d+\.00", "<cpus>"),
+)
 
 #: What two swarms never have in common, by the name of the key.
 _FOREIGN = frozenset(
@@ -63,10 +56,7 @@ class Names:
             # All at once: a name may contain what stands for something else.
             longest_first = "|".join(re.escape(raw) for raw in sorted(found, key=len, reverse=True))
             text = re.sub(rf"(?<![0-9a-z])(?:{longest_first})(?![0-9a-z])", lambda match: found[match[0]], text)
-        for rule, placeholder in _RULES:
-            text = rule.sub(placeholder, text)
-        lines = (" ".join(line.split()) for line in text.replace("\r", "\n").split("\n"))
-        return "\n".join(line for line in lines if line)
+        return "\n".join(replaced(text, _RULES))
 
     def value(self, value: Any) -> Any:
         """A JSON value likewise: keys that no two swarms have in common are left out."""
