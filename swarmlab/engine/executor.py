@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from swarmlab.clock import Clock
 from swarmlab.engine import taskcontainer
@@ -10,6 +10,7 @@ from swarmlab.engine.containers import Containers
 from swarmlab.engine.errors import EngineError
 from swarmlab.engine.images import LocalImages
 from swarmlab.engine.overlays import Overlays
+from swarmlab.engine.pace import REAL_PACE, Machine, Pace
 from swarmlab.engine.wiring import binding
 from swarmlab.network import Door, Endpoint, Fabric, Mesh, PortBinding
 from swarmlab.objects import Config, ContainerStatus, NodeDescription, PortConfig, Secret, Task
@@ -20,28 +21,6 @@ from swarmlab.runtime.controller import Step, StepInterruptedError, TaskError
 
 #: A task that leaves its networks gets no new connections for so many seconds before it is told to stop.
 LOAD_BALANCER_DRAIN = 2.0
-
-
-class Pace(NamedTuple):
-    """Seconds of swarm time that an engine needs for a task's container beside what its program needs.
-
-    `start` sets up its namespaces, mounts and processes, and takes `beside` longer for each other task that the engine
-    is starting then; `end` is until the engine has noticed that a program ended by itself; `stop` takes a container
-    down that was told to stop.
-    """
-
-    start: float
-    beside: float
-    end: float
-    stop: float
-
-
-#: As measured on real engines that have nothing else to do. Without it a task would never be seen STARTING, and an
-#: update would have no moment at which a replica is missing.
-REAL_PACE = Pace(start=0.19, beside=0.14, end=0.08, stop=0.15)
-INSTANT = Pace(start=0, beside=0, end=0, stop=0)
-#: More than so many others make no start slower: what a crowd costs is the machine's, not the swarm's.
-_CROWD = 2
 
 
 class ContainerExecutor:
@@ -69,16 +48,15 @@ class ContainerExecutor:
         self.overlays = overlays
         self.describe = describe
         self.pace = pace
-        self._starting = 0
+        self.machine = Machine(clock, pace)
 
-    async def set_up(self) -> None:
-        """Take the time that setting up a task's container takes (see `Pace`)."""
-        self._starting += 1
-        try:
-            await self.clock.sleep(self.pace.start)
-            await self.clock.sleep(self.pace.beside * min(self._starting - 1, _CROWD))
-        finally:
-            self._starting -= 1
+    async def set_up(self, task: Task) -> None:
+        """Take the time that setting up a task's container takes."""
+        await self.machine.work(self.pace.start + self.pace.network * len(task.networks))
+
+    async def take_down(self) -> None:
+        """Take the time that taking down a container takes that was told to stop."""
+        await self.machine.work(self.pace.stop)
 
     def controller(
         self, task: Task, secrets: Mapping[str, Secret], configs: Mapping[str, Config]
@@ -135,7 +113,7 @@ class ContainerController:
         except EngineError as error:
             raise TaskError(str(error)) from None
         self._container_id = container.id
-        return None
+        return self._executor.machine.work(self._executor.pace.prepare)
 
     def start(self) -> Step:
         """See `Controller`."""
@@ -204,7 +182,7 @@ class ContainerController:
         self._interrupt = asyncio.get_running_loop().create_future()
         try:
             if not running.pid:
-                await self._executor.set_up()
+                await self._executor.set_up(self._task)
                 await self._containers.start(self._container_id)
         except base.StartError as error:
             raise TaskError(f"starting container failed: {error}", error.exit_code) from None
@@ -328,7 +306,7 @@ class ContainerController:
         if container is None or not container.state.runs:
             return
         await self._containers.stop(container.id, taskcontainer.grace_period(self._task))
-        await self._executor.clock.sleep(self._executor.pace.stop)
+        await self._executor.take_down()
 
     async def _remove(self) -> None:
         # As on engines, the networks are given their time even when the container has ended long ago.

@@ -11,8 +11,9 @@ from swarmlab.engine import gossip
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.description import describe
 from swarmlab.engine.engine import CONTAINERS_FOLDER, VOLUMES_FOLDER, DockerEngine, NetworkService
-from swarmlab.engine.executor import REAL_PACE, ContainerExecutor, Pace
+from swarmlab.engine.executor import ContainerExecutor
 from swarmlab.engine.hollow import HollowFleet
+from swarmlab.engine.pace import REAL_PACE, Pace
 from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
 from swarmlab.images import Catalogue
 from swarmlab.journal import Journal, Request
