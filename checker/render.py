@@ -2,8 +2,10 @@
 
 from html import escape
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
-from checker.result import Result, StepResult, Verdict
+if TYPE_CHECKING:
+    from checker.result import Result, StepResult, Verdict
 
 # Colours come from JupyterLab's own variables, so the report follows its theme; the fallbacks suit other viewers. The
 # rules for cells name `section` and two classes because JupyterLab's own rules for tables would win over fewer.
@@ -42,7 +44,7 @@ def plain(text: str) -> str:
     return text.replace("`", "")
 
 
-def mark(step: StepResult) -> str:
+def mark(step: "StepResult") -> str:
     """Whether a step is done, as a sign that comes with words."""
     if step.given_up:
         return f"– {step.given_up}"
@@ -53,14 +55,14 @@ def mark(step: StepResult) -> str:
     return "◐ partly" if step.points else "✘ not yet"
 
 
-def failed(step: StepResult) -> list[Verdict]:
+def failed(step: "StepResult") -> "list[Verdict]":
     """The verdicts that a step needs to explain."""
     if step.given_up:
         return []
     return [verdict for verdict in step.verdicts if not verdict.met]
 
 
-def summary(result: Result) -> str:
+def summary(result: "Result") -> str:
     """One line: how many points, and what follows."""
     done = sum(step.full for step in result.steps)
     line = f"{result.points} of {result.possible} points, {done} of {len(result.steps)} steps done"
@@ -69,7 +71,7 @@ def summary(result: Result) -> str:
     return line
 
 
-def text(result: Result) -> str:
+def text(result: "Result") -> str:
     """The report as plain text, every line short enough for most terminals."""
     lines = [f"{result.exercise.id}  {result.exercise.title}", summary(result), ""]
     for step in result.steps:
@@ -90,7 +92,7 @@ def _indented(title: str, value: str) -> list[str]:
     return wrap(plain(value), 100, initial_indent=indent + title, subsequent_indent=indent + " " * len(title))
 
 
-def html(result: Result) -> str:
+def html(result: "Result") -> str:
     """The report as one accessible HTML fragment: a real table with headings, no colour without words, no script."""
     title = f"{result.exercise.id}: {result.exercise.title}"
     rows = "".join(_row(step) for step in result.steps)
@@ -102,7 +104,7 @@ def html(result: Result) -> str:
     )
 
 
-def _row(step: StepResult) -> str:
+def _row(step: "StepResult") -> str:
     details = "".join(f"<p>Known mistake: {code(mistake)}</p>" for mistake in step.mistakes)
     if step.full and step.step.explanation:
         details += f"<p>{code(step.step.explanation)}</p>"
@@ -114,7 +116,7 @@ def _row(step: StepResult) -> str:
     )
 
 
-def _details(verdict: Verdict) -> str:
+def _details(verdict: "Verdict") -> str:
     pairs = (("Found", verdict.found), ("Expected", verdict.expected), ("Why", verdict.why))
     return "<dl>" + "".join(f"<dt>{name}</dt><dd>{code(value)}</dd>" for name, value in pairs) + "</dl>"
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from checker import render
 from checker.exercise import Exercise, Step
 
 Points = int | float
@@ -126,14 +127,10 @@ class Result(msgspec.Struct, frozen=True):
         }
 
     def __repr__(self) -> str:
-        from checker.render import text  # Rendering needs the results, so it can only be imported late.
-
-        return text(self)
+        return render.text(self)
 
     def _repr_html_(self) -> str:
-        from checker.render import html
-
-        return html(self)
+        return render.html(self)
 
 
 def _plain(number: float) -> Points:
