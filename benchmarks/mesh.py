@@ -4,77 +4,72 @@ Three nginx tasks on three nodes publish a port. Measured: the throughput of ans
 a task's nginx itself, the time of one small request on a new connection both ways, and the requests that fail or take
 longer than a second while the service is updated task by task, rolled back and scaled, a node drained and one killed,
 with new connections at 200 requests a second and more.
+
+On the real engine that SWARMLAB_REAL_ENGINES names first, the same is measured of an nginx with a published port, on
+its node: at the container's own address, and at 127.0.0.1, where docker-proxy relays.
 """
 
 import argparse
 import asyncio
+import json
+import os
 import re
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import load
 import psutil
-from common import host_of_lab, run, status, swarmlab
+from common import host_of_lab, real_engine, run, status, swarmlab
+from load import Address, once
 
 PORT = 18300
-SIZE = 64 * 1024
-CONNECTIONS = 8
-#: Both ways are measured in turns.
+#: All ways are measured in turns.
 ROUNDS = 5
-#: Requests on one connection; nginx takes no more than 1000.
-KEPT = 500
 #: Seconds that a request may take before it counts as failed.
 PATIENCE = 1.0
-Address = tuple[str, int]
 
 
-async def ask(path: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
-    """One request on an open connection: the status."""
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
-    await reader.readexactly(int(length[1]) if length is not None else 0)
-    return int(head.split()[1])
+def report(title: str, names: list[str], found: dict[str, list[list[float]]]) -> None:
+    """Print what `load` has measured; the first way is what the others are compared with."""
+    print(f"{title}: 64 KB answers on open connections (all rounds), and a small request on a new one (p50)")
+    speeds = [statistics.median(rounds) for rounds in found["throughput"]]
+    for name, rounds, speed, milliseconds in zip(names, found["throughput"], speeds, found["latency"], strict=True):
+        each = " ".join(f"{value:.0f}" for value in rounds)
+        print(
+            f"  {name:26} {speed:6.0f} MB/s {speed / speeds[0]:5.0%} ({each})"
+            f" {milliseconds:6.2f} ms, {milliseconds - found['latency'][0]:+.2f} ms"
+        )
 
 
-async def throughput(address: Address, seconds: float) -> float:
-    """Megabytes a second over a few connections that stay open."""
-
-    async def client() -> int:
-        reader, writer = await asyncio.open_connection(*address, limit=4 * SIZE)
-        done = 0
-        while time.perf_counter() < end:
-            await ask("/big", reader, writer)
-            done += 1
-            if not done % KEPT:
-                writer.close()
-                reader, writer = await asyncio.open_connection(*address, limit=4 * SIZE)
-        writer.close()
-        return done
-
-    end = time.perf_counter() + seconds
-    return sum(await asyncio.gather(*(client() for _ in range(CONNECTIONS)))) * SIZE / seconds / 1e6
+def measure(client: list[str], seconds: float, places: list[Address]) -> dict[str, list[list[float]]]:
+    """Let a Python measure the ways to some places: `client` is how to start it."""
+    script = Path(load.__file__).read_text(encoding="utf-8")
+    arguments = [str(seconds / ROUNDS), str(ROUNDS), *(f"{host}:{port}" for host, port in places)]
+    done = subprocess.run(
+        [*client, "-", *arguments], input=script, check=True, stdout=subprocess.PIPE, text=True, timeout=600
+    )
+    return json.loads(done.stdout)
 
 
-async def once(address: Address) -> float:
-    """Seconds of a small request, with its connection."""
-    begin = time.perf_counter()
-    reader, writer = await asyncio.open_connection(*address)
-    if await ask("/small", reader, writer) != 200:
-        raise ConnectionError("not 200")
-    writer.close()
-    return time.perf_counter() - begin
-
-
-async def latency(direct: Address, mesh: Address, count: int) -> tuple[float, float]:
-    """The median of each way, in milliseconds; asked in turns, so that both have the same weather."""
-    taken: tuple[list[float], list[float]] = ([], [])
-    for _ in range(count):
-        for seconds, address in zip(taken, (direct, mesh), strict=True):
-            seconds.append(await once(address))
-    return statistics.median(taken[0]) * 1000, statistics.median(taken[1]) * 1000
+def beside(real: str, seconds: float) -> None:
+    """The same on a real engine, with the client on its node."""
+    name = f"swarmlab-bench-{os.getpid()}"
+    run("docker", "run", "-d", "--name", name, "--publish", f"{PORT}:80", "nginx", host=real)
+    try:
+        for path, size in ((load.BIG, load.SIZE), (load.SMALL, 16)):
+            command = f"head -c {size} /dev/zero >/usr/share/nginx/html{path}"
+            run("docker", "exec", name, "sh", "-c", command, host=real)
+        own = run("docker", "inspect", "--format", "{{.NetworkSettings.IPAddress}}", name, host=real)
+        client = ["docker", "--host", real, "run", "--rm", "-i", "--network", "host", "python", "python3"]
+        found = measure(client, seconds, [(own, 80), ("127.0.0.1", PORT)])
+        report("real engine", ["container's own address", "docker-proxy"], found)
+    finally:
+        run("docker", "rm", "-f", "-v", name, host=real)
 
 
 async def under_load(addresses: list[Address], work: Callable[[], None], rate: int) -> tuple[int, int, float]:
@@ -169,7 +164,7 @@ def deploy(host: str) -> list[Address]:
     for node in nodes[1:]:
         run("docker", "swarm", "join", "--token", token, f"{nodes[0]['address']}:2377", host=node["endpoint"])
     with tempfile.TemporaryDirectory() as folder:
-        for name, size in (("big", SIZE), ("small", 16)):
+        for name, size in (("big", load.SIZE), ("small", 16)):
             Path(folder, name).write_bytes(b"x" * size)
             run("docker", "config", "create", name, str(Path(folder, name)), host=host)
     configs = [f"--config=source={name},target=/usr/share/nginx/html/{name}" for name in ("big", "small")]
@@ -194,16 +189,10 @@ def main() -> None:
         host = host_of_lab()
         addresses = deploy(host)
         direct = direct_address()
-        rounds = [
-            [asyncio.run(throughput(address, arguments.seconds / ROUNDS)) for address in (direct, addresses[0])]
-            for _ in range(ROUNDS)
-        ]
-        plain, meshed = (statistics.median(values) for values in zip(*rounds, strict=True))
-        print(f"64 KB answers: direct {plain:.0f} MB/s, mesh {meshed:.0f} MB/s, {meshed / plain:.0%}")
-        near, far = asyncio.run(latency(direct, addresses[0], 500))
-        print(
-            f"a small request on a new connection, p50: direct {near:.2f} ms, mesh {far:.2f} ms, +{far - near:.2f} ms"
-        )
+        report(
+            "swarmlab", ["program's own address", "mesh"],
+            measure([sys.executable], arguments.seconds, [direct, addresses[0]]),
+        )  # fmt: skip
         for name, work in ({} if arguments.no_updates else changes(host)).items():
             # Of a node that is killed nobody asks anything.
             asked = addresses[:1] if name.startswith("kill") else addresses
@@ -211,6 +200,10 @@ def main() -> None:
             print(f"{name}: {made} requests, {rate:.0f} a second, {failed} failed")
     finally:
         swarmlab("down", "--purge")
+    if real := real_engine():
+        beside(real, arguments.seconds)
+    else:
+        print("real engine: not measured, as SWARMLAB_REAL_ENGINES names none")
 
 
 if __name__ == "__main__":

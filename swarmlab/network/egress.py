@@ -28,7 +28,7 @@ class Egress:
         self.failure: OSError | None = None
         self._relays: set[Relay] = set()
         self._listener = Listener(
-            bind(_LOOPBACK, 0), lambda: Relay(lambda _: doors(), self._relays.add, self._relays.discard)
+            bind(_LOOPBACK, 0), lambda taken: Relay(taken, lambda _: doors(), self._relays.add, self._relays.discard)
         )
         self._listener.open()
 
@@ -45,7 +45,7 @@ class Egress:
         """Take no more connections, and cut the open ones."""
         self.close()
         for relay in tuple(self._relays):
-            relay.cut()
+            relay.reset()
 
 
 def egress(sandbox: Sandbox, clock: Sleeper, host: str, port: int) -> Egress:

@@ -10,14 +10,14 @@ import asyncio
 import errno
 import os
 import secrets
+import socket
 from collections.abc import Callable
-from typing import cast
 
 from swarmlab.network.base import NodeAddress
 from swarmlab.network.egress import Sleeper
 from swarmlab.network.listener import Listener, bind
-from swarmlab.network.relay import Side
 from swarmlab.network.sandbox import Sandbox, UnreachableError
+from swarmlab.network.side import Side
 
 _LOOPBACK = NodeAddress("127.0.0.1")
 _LONGEST_LINE = 1024
@@ -56,10 +56,10 @@ class Exchange:
         for call in tuple(self._calls):
             call.reset()
 
-    def _call(self) -> "_Call":
-        call = _Call(self._clock, self._find, self._calls.discard)
+    def _call(self, connection: socket.socket) -> None:
+        call = _Call(connection, self._clock, self._find, self._calls.discard)
         self._calls.add(call)
-        return call
+        call.read()
 
     def _find(self, token: str) -> Sandbox | None:
         container_id = self._tokens.get(token)
@@ -69,11 +69,17 @@ class Exchange:
 class _Call(Side):
     """One connection to the exchange: a line, and then a relayed connection."""
 
-    def __init__(self, clock: Sleeper, find: Callable[[str], Sandbox | None], ended: Callable[["_Call"], None]) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        connection: socket.socket,
+        clock: Sleeper,
+        find: Callable[[str], Sandbox | None],
+        ended: Callable[["_Call"], None],
+    ) -> None:
+        super().__init__(connection)
         self._clock = clock
         self._find = find
-        self._ended = ended
+        self._on_end = ended
         self._line: bytearray | None = bytearray()
         self._work: asyncio.Task[None] | None = None
         #: Undoes what lasts as long as the connection.
@@ -88,25 +94,24 @@ class _Call(Side):
         line, end, early = bytes(self._line).partition(b"\n")
         if end:
             self._line = None
-            assert self.transport is not None
-            self.transport.pause_reading()
+            self.pause()
             self._work = asyncio.get_running_loop().create_task(self._answer(line.decode("utf-8", "replace"), early))
         elif len(self._line) > _LONGEST_LINE:
             self.reset()
 
-    def eof_received(self) -> bool:
+    def no_more(self) -> None:
         """Who says no more has nothing to wait for, unless the connection is handed on."""
-        if self.peer is None and self._line is None and (self._work is None or self._work.done()):
-            return False
-        return super().eof_received()
+        if self.peer is None:
+            self.close()
+        else:
+            super().no_more()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def closed(self) -> None:
         """What was asked for ends with the connection."""
-        super().connection_lost(exc)
         if self._work is not None:
             self._work.cancel()
         self._undo()
-        self._ended(self)
+        self._on_end(self)
 
     async def _answer(self, line: str, early: bytes) -> None:
         token, *words = line.strip().split(" ")
@@ -121,14 +126,11 @@ class _Call(Side):
             reply = f"ERR {errno.EINVAL} {os.strerror(errno.EINVAL)}"
         except OSError as error:
             reply = f"ERR {error.errno} {error.strerror}"
-        if self.transport is None:
-            return
-        self.transport.write(f"{reply}\n".encode())
-        if self.peer is not None and self.peer.transport is not None:
-            if early:
-                self.peer.transport.write(early)
-            cast(asyncio.ReadTransport, self.peer.transport).resume_reading()
-        self.transport.resume_reading()
+        self.write(f"{reply}\n".encode())
+        if self.peer is not None:
+            self.peer.write(early)
+            self.peer.read()
+        self.read()
 
     async def _connect(self, sandbox: Sandbox, address: str, port: int) -> None:
         try:

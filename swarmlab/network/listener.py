@@ -74,15 +74,14 @@ def _reason(error: OSError, port: int) -> str:
 class Listener:
     """A port that connections are accepted at while it is open; otherwise it is kept, and refuses them."""
 
-    def __init__(self, bound: Bound, factory: Callable[[], asyncio.BaseProtocol]) -> None:
-        """`factory` makes the protocol of each connection."""
+    def __init__(self, bound: Bound, take: Callable[[socket.socket], object]) -> None:
+        """`take` is given each connection, as a socket that does not block."""
         self.address: str = bound.socket.getsockname()[0]
         self.port: int = bound.socket.getsockname()[1]
         self.reason = bound.reason
         self._socket = bound.socket
-        self._factory = factory
+        self._take = take
         self._loop = asyncio.get_running_loop()
-        self._accepted: set[asyncio.Task[object]] = set()
         self.is_open = False
 
     def open(self) -> None:
@@ -117,9 +116,7 @@ class Listener:
                 self._loop.call_later(_BREATH, self._go_on, self._socket)
                 return
             connection.setblocking(False)
-            task = self._loop.create_task(self._loop.connect_accepted_socket(self._factory, connection))
-            self._accepted.add(task)
-            task.add_done_callback(self._accepted.discard)
+            self._take(connection)
 
     def _go_on(self, paused: socket.socket) -> None:
         if self.is_open and paused is self._socket:

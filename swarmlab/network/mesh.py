@@ -83,7 +83,7 @@ class Mesh:
         for node, port in [key for key in self._told if key[0] == node_id]:
             self._tell(node, port)
         for relay in [relay for relay, node in self._relays.items() if node == node_id]:
-            relay.cut()
+            relay.reset()
 
     async def lose(self, node_id: str) -> None:
         """A node has lost its power. Until `give_up` the others send its tasks connections, which nobody answers."""
@@ -108,7 +108,7 @@ class Mesh:
         self._tell_all()
         for relay, node_id in list(self._towards.items()):
             if not self._reaches(self._relays[relay], node_id):
-                relay.cut()
+                relay.reset()
 
     def _reaches(self, one: str, other: str) -> bool:
         return self._sides.get(one, 0) == self._sides.get(other, 0)
@@ -169,7 +169,7 @@ class Mesh:
         if self._relays:
             self._drained = asyncio.get_running_loop().create_future()
             for relay in tuple(self._relays):
-                relay.cut()
+                relay.reset()
             await self._drained
         self._nodes.clear()
 
@@ -249,7 +249,7 @@ class Mesh:
             return
         opened = functools.partial(self._enter, node_id, port.published)
         listener = Listener(
-            bound, lambda: Relay(lambda relay: self._backends(relay, node_id, port), opened, self._left)
+            bound, lambda taken: Relay(taken, lambda relay: self._backends(relay, node_id, port), opened, self._left)
         )
         self._served[node_id, port] = listener
         if listener.reason:

@@ -79,7 +79,7 @@ def test_an_address_that_is_not_ours_is_an_error() -> None:
 @pytest.mark.parametrize("turns", range(3))
 def test_a_listener_can_be_closed_and_paused_at_any_moment(turns: int) -> None:
     async def main() -> None:
-        made = Listener(bind(HERE, 0), asyncio.Protocol)
+        made = Listener(bind(HERE, 0), socket.socket.close)
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection(made.address, made.port)
         for _ in range(2):
@@ -119,13 +119,12 @@ def test_connections_wait_while_there_are_no_descriptors(monkeypatch: pytest.Mon
     async def main() -> None:
         arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        class Door(asyncio.Protocol):
-            def connection_made(self, transport: asyncio.BaseTransport) -> None:
-                arrived.set_result(None)
-                transport.close()
+        def take(connection: socket.socket) -> None:
+            arrived.set_result(None)
+            connection.close()
 
         bound = bind(HERE, 0)
-        made = Listener(bound._replace(socket=Poor(bound.socket)), Door)  # type: ignore[arg-type]
+        made = Listener(bound._replace(socket=Poor(bound.socket)), take)  # type: ignore[arg-type]
         made.open()
         _, writer = await asyncio.open_connection(made.address, made.port)
         await asyncio.wait_for(arrived, 5)

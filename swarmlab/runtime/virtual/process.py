@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from swarmlab.runtime.virtual import leftovers
+from swarmlab.runtime.virtual.pipereader import PipeReader
 from swarmlab.runtime.virtual.usage import Spent, spent
 from swarmlab.runtime.virtual.watch import Watch
 
@@ -60,7 +61,7 @@ class Child:
         #: What it has used, once it has ended.
         self.spent = Spent()
         self._drained: list[asyncio.Future[None]] = []
-        self._transports: list[asyncio.ReadTransport] = []
+        self._readers: list[PipeReader] = []
         self._pipes = asyncio.gather(
             *(
                 self._connect(pipe, stream, on_output)
@@ -84,11 +85,8 @@ class Child:
         """Let the process wait when it writes, as at a full pipe, or go on. One that has ended is read to its end."""
         if held and self._exit.done():
             return
-        for transport in self._transports:
-            if held and not transport.is_closing():
-                transport.pause_reading()
-            elif not held:
-                transport.resume_reading()
+        for reader in self._readers:
+            reader.hold(held)
 
     def signal(self, name: str) -> None:
         """Send a signal by name to the process; to its whole group what no process can handle."""
@@ -134,8 +132,8 @@ class Child:
         loop = asyncio.get_running_loop()
         drained: asyncio.Future[None] = loop.create_future()
         self._drained.append(drained)
-        transport, _ = await loop.connect_read_pipe(lambda: _Reader(stream, on_output, drained), pipe)
-        self._transports.append(transport)
+        _, reader = await loop.connect_read_pipe(lambda: PipeReader(stream, on_output, drained), pipe)
+        self._readers.append(reader)
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         if hasattr(os, "pidfd_open"):
@@ -171,22 +169,6 @@ class Child:
         if not self._exit.done():
             self._exit.set_result(code if code >= 0 else 128 - code)
         self.hold(False)
-
-
-class _Reader(asyncio.Protocol):
-    """Hands on what a pipe brings, and says when it has ended."""
-
-    def __init__(self, stream: str, on_output: Callable[[str, bytes], None], drained: "asyncio.Future[None]") -> None:
-        self._stream = stream
-        self._on_output = on_output
-        self._drained = drained
-
-    def data_received(self, data: bytes) -> None:
-        self._on_output(self._stream, data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self._drained.done():
-            self._drained.set_result(None)
 
 
 class ProcessHost:
