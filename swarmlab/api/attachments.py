@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from swarmlab.api.call import Call
+from swarmlab.api.call import ApiVersion, Call
 from swarmlab.engine import EngineError
 from swarmlab.manager.errors import StatusError
 from swarmlab.objects.local import Container, ContainerNetwork
@@ -89,7 +89,8 @@ def places(container: Container, known: Mapping[str, Known]) -> list[Place]:
 
 
 def _of_task(container: Container, endpoint: ContainerNetwork, known: Mapping[str, Known]) -> Place:
-    ip = endpoint.addresses[0].partition("/")[0] if endpoint.addresses and container.state.runs else ""
+    # It stays what was asked for when the container has ended.
+    ip = endpoint.addresses[0].partition("/")[0] if endpoint.addresses else ""
     settings = EndpointSettings(
         ipam_config=EndpointIPAMConfig(ipv4_address=ip) if ip else None,
         # A service's aliases are names of the service, not of the container.
@@ -104,20 +105,31 @@ def _of_task(container: Container, endpoint: ContainerNetwork, known: Mapping[st
     return Place(network.name, endpoint.network_id, where if container.state.runs else ContainerNetwork(), settings)
 
 
-def endpoint_settings(container: Container, place: Place) -> dict[str, Any]:
-    """An entry of `NetworkSettings.Networks`."""
+def endpoint_settings(container: Container, place: Place, version: ApiVersion) -> dict[str, Any]:
+    """An entry of `NetworkSettings.Networks` of `docker inspect`."""
+    asked, found = place.settings, listed_endpoint(container, place, version)
+    found |= {"Links": asked.links, "Aliases": asked.aliases, "DriverOpts": asked.driver_opts}
+    if "DNSNames" in found and place.network not in {"bridge", "host", "none"}:
+        # MB: daemon/container_operations.go (buildEndpointDNSNames).
+        own = (container.id[:12], container.hostname)
+        asked_for = (alias for alias in asked.aliases or () if alias not in own)
+        found["DNSNames"] = list(dict.fromkeys((container.name, *asked_for, *own)))
+    return found
+
+
+def listed_endpoint(container: Container, place: Place, version: ApiVersion) -> dict[str, Any]:
+    """The same in `docker ps`, which says nothing of names, links and options (moby: container/view.go)."""
     on_it = container.state.runs and bool(place.network_id)
     ip, _, prefix = place.address(4).partition("/")
     ip6, _, prefix6 = place.address(6).partition("/")
-    asked = place.settings
-    ipam = asked.ipam_config
+    ipam = place.settings.ipam_config
     if ipam is None and ip and not place.endpoint.gateways:
         # What the swarm has given counts as what was asked for.
         ipam = EndpointIPAMConfig(ipv4_address=ip)
     return {
         "IPAMConfig": ipam,
-        "Links": asked.links,
-        "Aliases": asked.aliases,
+        "Links": None,
+        "Aliases": None,
         "NetworkID": place.network_id,
         "EndpointID": endpoint_id(container.id, place.network_id) if on_it else "",
         "Gateway": place.gateway(4),
@@ -127,7 +139,9 @@ def endpoint_settings(container: Container, place: Place) -> dict[str, Any]:
         "GlobalIPv6Address": ip6,
         "GlobalIPv6PrefixLen": int(prefix6 or 0),
         "MacAddress": mac(place),
-        "DriverOpts": asked.driver_opts,
+        "DriverOpts": None,
+        **({"DNSNames": None} if version >= ApiVersion(1, 44) else {}),
+        **({"GwPriority": 0} if version >= ApiVersion(1, 48) else {}),
     }
 
 

@@ -5,8 +5,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swarmlab.api import graphdriver, hostconfig
-from swarmlab.api.attachments import Known, endpoint_id, endpoint_settings, known_networks, mac, places
-from swarmlab.api.call import Answer, Call, Route, document
+from swarmlab.api.attachments import (
+    Known,
+    endpoint_id,
+    endpoint_settings,
+    known_networks,
+    listed_endpoint,
+    mac,
+    places,
+)
+from swarmlab.api.call import Answer, ApiVersion, Call, Route, document
 from swarmlab.api.duration import human_duration
 from swarmlab.api.encode import instant, sorted_map
 from swarmlab.api.errors import ApiError, bad_request, internal
@@ -48,7 +56,7 @@ def list_containers(call: Call) -> Answer:
     every = sorted(engine.containers.list(all=True), key=lambda c: (c.created_at, c.id), reverse=True)
     shown = call.flag("all") or limit > 0 or bool(filters.get("status"))
     known = known_networks(call)
-    views = [_View(engine, container, known) for container in _between(engine, every, filters)]
+    views = [_View(engine, container, known, call.version) for container in _between(engine, every, filters)]
     found = [
         view
         for view in views
@@ -63,7 +71,10 @@ def list_containers(call: Call) -> Answer:
 def summaries(call: Call) -> list[dict[str, Any]]:
     """The rows of `docker ps --all --size`, in no order that means anything."""
     known = known_networks(call)
-    return [_View(call.engine, c, known).summary(with_size=True) for c in call.engine.containers.list(all=True)]
+    return [
+        _View(call.engine, c, known, call.version).summary(with_size=True)
+        for c in call.engine.containers.list(all=True)
+    ]
 
 
 def _limit(text: str) -> int:
@@ -93,16 +104,19 @@ def _between(engine: DockerEngine, containers: list[Container], filters: Filters
 
 def inspect_container(call: Call) -> Answer:
     """`GET /containers/{id}/json`."""
-    view = _View(call.engine, call.engine.containers.find(call.name), known_networks(call))
+    view = _View(call.engine, call.engine.containers.find(call.name), known_networks(call), call.version)
     return document({**view.details(), **(view.size() if call.flag("size") else {})})
 
 
 class _View:
     """A container with what the engine knows around it."""
 
-    def __init__(self, engine: DockerEngine, container: Container, known: Mapping[str, Known]) -> None:
+    def __init__(
+        self, engine: DockerEngine, container: Container, known: Mapping[str, Known], version: ApiVersion
+    ) -> None:
         self.engine = engine
         self.container = container
+        self.version = version
         running = engine.containers.runtime_container(container.id)
         self.health = running.health if running is not None else ""
         self._running = running
@@ -236,7 +250,9 @@ class _View:
             "State": container.state.status,
             "Status": self.status(),
             "HostConfig": {"NetworkMode": container.host.network_mode if container.host is not None else "default"},
-            "NetworkSettings": {"Networks": self._networks()},
+            "NetworkSettings": {
+                "Networks": {p.network: listed_endpoint(self.container, p, self.version) for p in self.places}
+            },
             "Mounts": self._mounts(),
         }
 
@@ -251,9 +267,6 @@ class _View:
         image = self.engine.images.find(self.container.image_id)
         written = self.engine.by_hand.written(self.container.id)
         return {"SizeRw": written, "SizeRootFs": written + (image.size if image is not None else 0)}
-
-    def _networks(self) -> dict[str, Any]:
-        return {place.network: endpoint_settings(self.container, place) for place in self.places}
 
     def details(self) -> dict[str, Any]:
         """The whole of `docker inspect`."""
@@ -338,7 +351,7 @@ class _View:
             "IPPrefixLen": int(prefix or 0),
             "IPv6Gateway": "",
             "MacAddress": mac(bridge) if bridge is not None else "",
-            "Networks": self._networks(),
+            "Networks": {p.network: endpoint_settings(self.container, p, self.version) for p in self.places},
         }
 
 

@@ -31,7 +31,6 @@ _AFTER: dict[str, Any] = {
         "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
     ],
     "ReadonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
-    "Init": False,
 }  # fmt: skip
 
 
@@ -74,7 +73,7 @@ _BY_HAND: dict[str, Any] = {
 def _by_hand(host: HostConfig) -> dict[str, Any]:
     """What was asked for, over what a container gets that asks for nothing."""
     asked = msgspec.to_builtins(host)
-    everything = {
+    return {
         "Binds": None,
         "ContainerIDFile": "",
         "LogConfig": {"Type": "json-file", "Config": {}},
@@ -86,9 +85,6 @@ def _by_hand(host: HostConfig) -> dict[str, Any]:
         **_BY_HAND,
         **asked,
     }
-    if "Init" not in asked:
-        del everything["Init"]
-    return everything
 
 
 def config(container: Container) -> dict[str, Any]:

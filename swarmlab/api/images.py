@@ -35,6 +35,8 @@ def list_images(call: Call) -> Answer:
                 continue
             if call.version < ApiVersion(1, 43):
                 row |= {"RepoTags": ["<none>:<none>"], "RepoDigests": ["<none>@<none>"]}
+        if call.version < ApiVersion(1, 43):
+            row |= {"RepoTags": row["RepoTags"] or None, "RepoDigests": row["RepoDigests"] or None}
         rows.append({**row, "SharedSize": shared.get(image.id, -1)})
     return document(rows)
 

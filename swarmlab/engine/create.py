@@ -100,10 +100,19 @@ def build(
         host=msgspec.structs.replace(
             adapted(host),
             network_mode=mode,
+            security_opt=_security(host),
             pids_limit=host.pids_limit or None,
             log_config=msgspec.structs.replace(host.log_config, type=host.log_config.type or DEFAULT_DRIVER),
         ),
     )
+
+
+def _security(host: HostConfig) -> tuple[str, ...]:
+    """The security options, with Docker's own for what shares the machine's processes (MB: generateSecurityOpt)."""
+    shares = host.privileged or "host" in {host.ipc_mode, host.pid_mode}
+    if not shares or any(option.partition("=")[0] == "label" for option in host.security_opt):
+        return tuple(host.security_opt)
+    return (*host.security_opt, "label=disable")
 
 
 def _check_shared(host: HostConfig, find: Callable[[str], Container]) -> None:

@@ -101,8 +101,8 @@ def create_swarm(
                 spec=NetworkSpec(
                     name="ingress",
                     ingress=True,
-                    driver_configuration=Driver(name="overlay"),
-                    ipam_options=IPAMOptions(driver=Driver(name="default")),
+                    driver_configuration=Driver(),
+                    ipam_options=IPAMOptions(driver=Driver()),
                     labels={},
                 ),
             ),

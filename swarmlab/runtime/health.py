@@ -58,8 +58,17 @@ class HealthMonitor:
         self._started = self._clock.now()
         self._task = asyncio.get_running_loop().create_task(self._monitor())
 
+    @property
+    def failed(self) -> bool:
+        """Whether it is the probes that found the container unhealthy, not their end."""
+        return self._task is not None and self.status == "unhealthy"
+
     async def stop(self) -> None:
-        """The container stops; the status stays as it is."""
+        """The container stops: as in Docker it counts as unhealthy from now on, and nobody is told.
+
+        Source: moby: container/health.go (CloseMonitorChannel).
+        """
+        self.status = "unhealthy"
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

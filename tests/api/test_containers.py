@@ -175,9 +175,20 @@ def test_inspect(client: Client) -> None:
     place = details["NetworkSettings"]["Networks"]["back"]
     assert (place["IPAddress"], place["IPPrefixLen"], place["MacAddress"]) == ("10.0.1.3", 24, "02:42:0a:00:01:03")
     assert place["IPAMConfig"] == {"IPv4Address": "10.0.1.3"}
-    assert place["Aliases"] == ["a" * 12]
+    assert (place["Aliases"], place["DNSNames"]) == (["a" * 12], ["web.1.a", "a" * 12])
+    assert "Init" not in details["HostConfig"], "the service said nothing of it"
     missing = client("GET", "/containers/nosuch/json")
     assert (missing.status, missing.message) == (404, "No such container: nosuch")
+
+
+def test_a_task_s_container_that_has_ended_still_tells_where_it_was(client: Client) -> None:
+    client.init()
+    client.engine.put(Kind.NETWORK, Network(id=NETWORK, spec=NetworkSpec(name="back")))
+    endpoint = ContainerNetwork(network_id=NETWORK, addresses=("10.0.1.3/24",))
+    client.engine.containers.every = [ended("a", endpoints=(endpoint,))]
+    (row,) = client("GET", "/containers/json?all=1").json
+    place = row["NetworkSettings"]["Networks"]["back"]
+    assert (place["IPAMConfig"], place["IPAddress"]) == ({"IPv4Address": "10.0.1.3"}, "")
 
 
 def test_what_has_ended_holds_no_addresses(client: Client) -> None:

@@ -178,6 +178,11 @@ def test_images_without_a_name_are_listed_as_such(client: Client) -> None:
     assert (row["RepoTags"], row["RepoDigests"]) == ([], [])
     assert image not in [row["Id"] for row in client.filtered("/images/json", dangling=["false"]).json]
     assert image not in [row["Id"] for row in client.filtered("/images/json", reference=["*"]).json]
+    # Go's nil of older versions, where an image has a tag but no digest.
+    client("POST", f"/images/{image}/tag?repo=mine")
+    for version, none in (("v1.42", None), ("v1.43", [])):
+        (row,) = client.filtered(f"/{version}/images/json", reference=["mine"]).json
+        assert (row["RepoTags"], row["RepoDigests"]) == (["mine:latest"], none)
 
 
 def test_sizes_that_images_share(client: Client) -> None:

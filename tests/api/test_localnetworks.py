@@ -172,6 +172,11 @@ def test_containers_are_on_the_networks_that_they_ask_for(live: Live) -> None:
         "02:42:0a:07:00:09",
     )
     assert live.client("GET", "/networks/net").json["Containers"][made]["IPv4Address"] == "10.7.0.9/24"
+    (row,) = live.client("GET", "/containers/json").json
+    # A list says nothing of names.
+    listed = row["NetworkSettings"]["Networks"]["net"]
+    assert (listed["IPAddress"], listed["Aliases"], listed["DNSNames"]) == ("10.7.0.9", None, None)
+    assert listed["IPAMConfig"] == {"IPv4Address": "10.7.0.9"}
     reply = live.client("DELETE", "/networks/net")
     assert reply.status == 403
     assert reply.message.endswith("has active endpoints")
@@ -226,6 +231,25 @@ def connect(live: Live, network: str, name: str = "box", **settings: Any) -> Any
 
 def disconnect(live: Live, network: str, name: str = "box", *, force: bool = False) -> Any:
     return live.client("POST", f"/networks/{network}/disconnect", {"Container": name, "Force": force})
+
+
+@pytest.mark.parametrize(
+    ("version", "names", "priority"),
+    [
+        ("v1.41", "absent", "absent"),
+        ("v1.44", ["box", "web", "ID", "hh"], "absent"),
+        ("v1.48", ["box", "web", "ID", "hh"], 0),
+    ],
+)
+def test_names_on_a_network_by_version(live: Live, version: str, names: Any, priority: Any) -> None:
+    create(live.client, "net", "10.7.0.0/24")
+    made = live.create("sleep", "1", Hostname="hh").json["Id"]
+    connect(live, "net", Aliases=["web"])
+    ends_ = live.client("GET", f"/{version}/containers/box/json").json["NetworkSettings"]["Networks"]
+    told = json.loads(json.dumps(ends_["net"]).replace(made[:12], "ID"))
+    assert (told.get("DNSNames", "absent"), told.get("GwPriority", "absent")) == (names, priority)
+    # On the default bridge containers have no names.
+    assert (ends_["bridge"]["Aliases"], ends_["bridge"].get("DNSNames")) == (None, None)
 
 
 def test_a_running_container_is_connected_and_disconnected(live: Live) -> None:

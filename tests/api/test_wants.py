@@ -133,6 +133,20 @@ def test_what_is_asked_for_is_shown(live: Live) -> None:
     assert (shown["BlkioWeight"], shown["CgroupParent"]) == (400, "/x")
 
 
+@pytest.mark.parametrize(
+    ("host", "options"),
+    [
+        ({"PidMode": "host"}, ["label=disable"]),
+        ({"IpcMode": "host", "SecurityOpt": ["no-new-privileges"]}, ["no-new-privileges", "label=disable"]),
+        ({"Privileged": True, "SecurityOpt": ["label=user:me"]}, ["label=user:me"]),
+        ({}, None),
+    ],
+)
+def test_labels_are_off_where_processes_are_shared(live: Live, host: dict[str, Any], options: Any) -> None:
+    live.create("sleep", "1", HostConfig=host)
+    assert live.inspect()["HostConfig"]["SecurityOpt"] == options
+
+
 def test_a_hardware_address_of_the_container_is_its_first_network_s(live: Live) -> None:
     live.run("sleep", "1000", MacAddress="02:42:ac:11:00:99")
     # Ansible looks for it here.

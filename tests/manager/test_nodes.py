@@ -245,6 +245,9 @@ def test_the_defaults(swarm: Cluster) -> None:
     assert (cluster.default_addr_pool, cluster.subnet_size, cluster.data_path_port) == (("10.0.0.0/8",), 24, 4789)
     networks = [(n.spec.name, n.spec.ingress) for n in swarm.api.networks()]
     assert networks == [("ingress", True), ("bridge", False), ("host", False)]
+    (first,) = (network for network in swarm.api.networks() if network.spec.ingress)
+    # As in SwarmKit its drivers are chosen when it is allocated.
+    assert (first.spec.driver_configuration, first.spec.ipam_options) == (Driver(), IPAMOptions(driver=Driver()))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from typing import Any
 #: Lists and maps without elements that engines write as null: Go's nil, which the definitions do not mention. By the
 #: last name of the way to them.
 _NULLS = {
-    "containers": "Aliases Entrypoint Links Volumes",
+    # DNSNames, which 20.10 does not know, as in the source of 28 (MB: container/view.go).
+    "containers": "Aliases DNSNames Entrypoint Links Volumes",
     "host configs": "Binds BlkioDeviceReadBps BlkioDeviceReadIOps BlkioDeviceWriteBps BlkioDeviceWriteIOps "
     "BlkioWeightDevice CapAdd CapDrop DeviceCgroupRules DeviceRequests Devices Dns DnsOptions DnsSearch ExtraHosts "
     "GroupAdd Links MemorySwappiness PortBindings SecurityOpt Ulimits VolumesFrom",

@@ -332,6 +332,10 @@ def test_health_check_runs_in_the_container(tmp_path: Path) -> None:
         await container.wait_unhealthy()
         assert (container.health, container.failing_streak) == ("unhealthy", 2)
         assert not await container.wait_healthy()
+        well = await made.start("alpine", "sleep", "100000", healthcheck=check)
+        assert await well.wait_healthy()
+        await well.stop(0)
+        assert (well.health, well.failing_streak) == ("unhealthy", 0), "as in Docker, once it has ended"
 
     within(tmp_path, test, ScaledClock(50))
 

@@ -158,6 +158,21 @@ def test_events_tell_of_each_probe_and_of_each_new_status() -> None:
     monitored(test, interval=1, timeout=2)
 
 
+def test_a_container_whose_probes_end_counts_as_unhealthy_and_nobody_is_told() -> None:
+    async def test(probed: Probed) -> None:
+        await advance(probed.clock, 1)
+        await probed.monitor.stop()
+        assert (probed.monitor.status, probed.monitor.failed, probed.monitor.failing_streak) == ("unhealthy", False, 0)
+        assert probed.statuses == ["healthy"]
+        probed.monitor.start()
+        assert (probed.monitor.status, len(probed.monitor.log)) == ("starting", 1)
+        probed.code = 1
+        await advance(probed.clock, 3)
+        assert (probed.monitor.status, probed.monitor.failed) == ("unhealthy", True)
+
+    monitored(test, interval=1)
+
+
 def test_a_probe_that_breaks_is_a_failed_probe() -> None:
     async def main() -> None:
         async def broken(command: tuple[str, ...], write: Callable[[bytes], None]) -> int:

@@ -186,13 +186,13 @@ class VirtualContainer:
             raise RuntimeError("the container has not been started")
         if self._monitor is None:
             return True
-        while self._running and self._monitor.status == "starting":
+        while self._running and self._monitor.status != "healthy" and not self._monitor.failed:
             await self._next_change()
         return self._running and self._monitor.status == "healthy"
 
     async def wait_unhealthy(self) -> None:
         """See `Container.wait_unhealthy`."""
-        while self._monitor is None or self._monitor.status != "unhealthy":
+        while self._monitor is None or not self._monitor.failed:
             await self._next_change()
 
     async def stop(self, grace: float, signal: str | None = None) -> None:
