@@ -114,10 +114,14 @@ class VirtualRuntime:
         return [machine for machine in self._machines.values() if machine.running]
 
     def prepare(self, image: Image) -> None:
-        """See `Runtime.prepare`. Only Python needs all of a container's files on disk."""
+        """See `Runtime.prepare`."""
+        self._in_background(self._make_ready, image)
+
+    def _make_ready(self, image: Image) -> None:
+        """Only Python needs all of a container's files on disk."""
         files = image.tree().files
         if any(f"{directory}/python" in files for directory in BIN):
-            self._in_background(self._roots.prepare, image)
+            self._roots.prepare(image)
 
     def _in_background(self, work: Callable[..., None], *arguments: Any) -> None:
         task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
