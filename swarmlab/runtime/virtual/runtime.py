@@ -54,7 +54,7 @@ class VirtualRuntime:
         self._quota = quota or Quota((state,))
         self._exchange = Exchange(clock, self._fabric.sandbox)
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._processes = ProcessHost(state)
+        self._processes = ProcessHost(state, self._quota)
         self._containers: set[VirtualContainer] = set()
         self._machines: dict[str, Machine] = {}
         self._guard = MemoryGuard(self._running_machines)
