@@ -25,6 +25,7 @@ _BUSYBOX = tuple(
         (rb"^bash: line \d+: type: ([^\n]*): not found$", rb"\1: not found"),
         (rb"^bash: line \d+: ([^\n:]+): Is a directory$", rb"sh: can't create \1: Is a directory"),
         (rb"^bash: line \d+: ([^\n:]+): No such file or directory$", rb"sh: can't open \1: no such file"),
+        (rb"^bash: (?:line \d+: )?/[^\n:]+: No space left on device$", rb"sh: write error: No space left on device"),
         (rb"^bash: line \d+: ", rb"sh: "),
     )
 )  # fmt: skip

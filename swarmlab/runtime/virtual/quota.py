@@ -9,6 +9,8 @@ from pathlib import Path
 
 #: Bytes that a lab's volumes and containers may have on the disk, all together, and that are left free on any disk.
 MOST, LEAST_FREE = 2 << 30, 1 << 30
+#: What files have on the disk is counted in these, in bytes.
+PAGE = 4096
 #: So many bytes are written between two looks at the disk.
 STEP = 64 << 20
 
@@ -38,6 +40,11 @@ class Quota:
                 self._room.pop(path, None)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._room[path] = left
+
+    def room(self, path: str) -> int:
+        """The bytes, in whole pages, that can be written at a path after `take` has refused."""
+        with self._lock:
+            return max(0, self._measured(path)) // PAGE * PAGE
 
     def left(self) -> int:
         """The bytes that there is room for in the folders, less than nothing when there are too many already."""

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from bashkit import FileSystem
+
 from swarmlab.runtime.virtual.machine import Context
 
 _KINDS = {"directory": stat.S_IFDIR, "symlink": stat.S_IFLNK}
@@ -87,10 +89,16 @@ class _Lister:
             links=links,
             uid=uid,
             gid=gid,
-            size=_BLOCK if directory else 0 if socket else found["size"],
+            size=self._size_of(path, fs, inner) if directory else 0 if socket else found["size"],
             modified=found["modified"],
             target=str(fs.read_link(inner)) if kind == "symlink" and not socket else "",
         )
+
+    def _size_of(self, path: str, fs: FileSystem, inner: str) -> int:
+        if self._root.tmpfs(path) is None:
+            return _BLOCK
+        # The kernel counts 20 bytes for each name, the directory itself and the one above included.
+        return 20 * (2 + len(fs.read_dir(inner)))
 
     def folders(self, entries: Iterable[_Entry], *, titles: bool) -> list[str]:
         """The text of each directory, and with `-R` of those in it."""

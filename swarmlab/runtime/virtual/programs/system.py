@@ -53,14 +53,16 @@ async def df(context: Context) -> int:
     memory = psutil.virtual_memory().total // 2
     rows = []
     for entry in shown:
-        size, used = (disk.total, disk.used) if entry.kind != "tmpfs" else (_size_of(entry.options, memory), 0)
-        free = disk.free if entry.kind != "tmpfs" else size
+        size, used, free = disk.total, disk.used, disk.free
+        if entry.kind == "tmpfs":
+            mounted = context.machine.root.tmpfs(entry.target)
+            size, used = _size_of(entry.options, memory), mounted.used() if mounted is not None else 0
+            free = size - used
         share = f"{round(100 * used / (used + free)) if used + free else 0}%"
         rows.append((entry.device, *(_amount(n, unit) for n in (size, used, free)), share, entry.target))
-    width = 9 if unit == 1 else 10
     title = {1: "Size", _KIBI: "1K-blocks"}.get(unit, "1M-blocks")
     lines = [("Filesystem", title, "Used", "Available", "Use%", "Mounted on"), *rows]
-    await context.out("".join(f"{a:<20} {b:>{width}} {c:>9} {d:>9} {e:>4} {f}\n" for a, b, c, d, e, f in lines))
+    await context.out("".join(f"{a:<20} {b:>9} {c:>9} {d:>9} {e:>4} {f}\n" for a, b, c, d, e, f in lines))
     return 0
 
 
