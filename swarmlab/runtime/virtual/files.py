@@ -62,6 +62,8 @@ class RootFs:
         self._copy: Copy | None = None
         self._realising = threading.Lock()
         self._memory: FileSystem | None = None
+        #: Users and groups of paths that have been given away.
+        self._given: dict[str, tuple[int, int]] = {}
         #: Makes what is at /proc, which is kept nowhere.
         self.make_proc: Callable[[], FileSystem] = empty
         self._proc: FileSystem | None = None
@@ -361,11 +363,17 @@ class RootFs:
         return (path in DIRECTORIES and path != "/") or any(each.startswith(below) for each in known)
 
     def owner(self, path: str) -> tuple[int, int]:
-        """User and group of what is at a path: those of configs and secrets, and of a tmpfs, else root's."""
+        """User and group of what is at a path: by `chown`, or of a config or tmpfs, else root's."""
+        if path in self._given:
+            return self._given[path]
         file = self._extra.get(path)
         if (tmpfs := self.tmpfs(path)) is not None:
             return tmpfs.owner
         return (file.uid, file.gid) if file is not None else (0, 0)
+
+    def give(self, path: str, uid: int, gid: int) -> None:
+        """What is at a path belongs to somebody else now; only this container knows of it, images do not."""
+        self._given[path] = uid, gid
 
     def tmpfs(self, path: str) -> Tmpfs | None:
         """What is mounted at a path, if it is a tmpfs."""

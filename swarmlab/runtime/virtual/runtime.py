@@ -66,6 +66,8 @@ class VirtualRuntime:
             raise KeyError(config.image)
         directory = self._state / config.id
         identity = (
+            # Scripts look at it to know that they are in a container.
+            File("/.dockerenv", b"", mode=0o755),
             File("/etc/hostname", f"{config.hostname}\n".encode(), mode=0o644),
             File("/etc/hosts", _HOSTS.format(config.hostname).encode(), mode=0o644),
             File("/etc/resolv.conf", b"nameserver 127.0.0.11\noptions ndots:0\n", mode=0o644),

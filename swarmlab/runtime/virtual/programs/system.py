@@ -8,6 +8,7 @@ import time
 import psutil
 
 from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.mounttable import MountEntry
 
 _KIBI = 1024
 #: Limits of processes as the shell lists them: title and unit, option, name for Docker, value that nobody has changed.
@@ -40,11 +41,18 @@ async def df(context: Context) -> int:
         await context.err(f"df: unrecognized option: {error.opt}\n")
         return 1
     options = {name for name, _ in given}
+    code = 0
     shown = [entry for entry in context.machine.mounts if entry.kind in {"overlay", "tmpfs", "ext4"}]
     if names:
-        found = []
+        found: list[MountEntry] = []
         for name in names:
             path = context.path(name)
+            fs, inner = context.machine.root.seen(path)
+            if not fs.exists(inner):
+                told = "can't find mount point" if context.machine.is_busybox else "No such file or directory"
+                await context.err(f"df: {name}: {told}\n")
+                code = 1
+                continue
             over = [e for e in shown if path == e.target or path.startswith(e.target.rstrip("/") + "/")]
             found.append(max(over, key=lambda entry: len(entry.target)))
         shown = found
@@ -63,7 +71,7 @@ async def df(context: Context) -> int:
     title = {1: "Size", _KIBI: "1K-blocks"}.get(unit, "1M-blocks")
     lines = [("Filesystem", title, "Used", "Available", "Use%", "Mounted on"), *rows]
     await context.out("".join(f"{a:<20} {b:>9} {c:>9} {d:>9} {e:>4} {f}\n" for a, b, c, d, e, f in lines))
-    return 0
+    return code
 
 
 async def free(context: Context) -> int:
@@ -82,10 +90,11 @@ async def free(context: Context) -> int:
     def cell(amount: int) -> str:
         return _amount(amount, unit) if unit else _amount(amount, 1)
 
+    first = 7 if context.machine.is_busybox else 8
     titles = ("total", "used", "free", "shared", "buff/cache", "available")
-    await context.out(f"{'':<8}{''.join(f'{title:>12}' for title in titles)}" + "\n")
+    await context.out(f"{'':<{first}}{''.join(f'{title:>12}' for title in titles)}" + "\n")
     for name, *numbers in rows:
-        await context.out(f"{name:<8}{''.join(f'{cell(number):>12}' for number in numbers)}\n")
+        await context.out(f"{name:<{first}}{''.join(f'{cell(number):>12}' for number in numbers)}\n")
     return 0
 
 
