@@ -116,16 +116,17 @@ COMMANDS = {
 
 _MOUNTS = (
     "a link in a volume cannot be absolute; a file that is bound alone is carried over when a command begins or ends, "
-    "and what was written to a read-only one is undone; owners, propagation and the size of a tmpfs are not kept; "
-    "sockets are refused"
+    "and what was written to a read-only one is undone; owners and propagation are not kept; Python writes to a tmpfs "
+    "beyond its size; sockets are refused"
 )
 
 _LIMITS = (
     "limits other than of memory are shown, not imposed, but a container has 256 processes at most, half of the "
     "machine's memory, 10 MB in a file and 100 MB in all where its files are in memory, and 1 GB in a file that Python "
     "writes; all files of a lab's volumes and containers on the machine's disk have 2 GB, and leave 1 GB free: "
-    "no space is left then; before the disk or the memory is full the container is killed whose programs have written "
-    "or need most"
+    "no space is left then (files of Python and PostgreSQL do not grow any more, or these are killed, once that is "
+    "noticed, within a second); before the disk or the memory is full the container is killed whose programs have "
+    "written or need most"
 )
 
 _TRAFFIC = (

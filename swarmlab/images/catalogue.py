@@ -34,6 +34,7 @@ class _Tag(msgspec.Struct, forbid_unknown_fields=True):
     size: int
     config: dict[str, Any] = {}
     absent: list[str] = []
+    system: str = ""
     values: dict[str, str] = {}
 
 
@@ -43,6 +44,7 @@ class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
     repository: str
     tag: list[_Tag]
     base: str = ""
+    system: str = ""
     config: dict[str, Any] = {}
     history: list[str] = []
     links: dict[str, str] = {}
@@ -140,7 +142,8 @@ def _images(folder: Path, manifest: _Manifest) -> list[tuple[Image, tuple[Layer,
         # Siblings have the same files: what sets their layers apart is their name.
         comment = f"{manifest.repository}:{tag.names[0]}" if len(manifest.tag) > 1 else ""
         filled = dict.fromkeys(manifest.templates, tag.values)
-        layers = (*bases, _layer(folder, manifest, max(tag.size - beneath, 0), comment, filled))
+        own = _layer(folder, manifest, max(tag.size - beneath, 0), comment, filled, tag.system or manifest.system)
+        layers = (*bases, own)
         history = (*(_base_row(part) for _, part in chain[:-1]), *_history(manifest, tag))
         found.append((_image(folder, manifest, tag, layers, history), layers))
     return found
@@ -196,10 +199,12 @@ def _layer(
     size: int,
     comment: str = "",
     filled: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    system: str = "",
 ) -> Layer:
     """What the folder adds to the root file system, the same on every machine, said to be of this size.
 
-    `filled` are files, by path, in which `{{NAME}}` stands for a value.
+    `filled` are files, by path, in which `{{NAME}}` stands for a value. `system` is the folder of the image whose
+    releases' names this one has, too.
     """
     entries = [Entry(path, "link", 0o777, None, target) for path, target in manifest.links.items()]
     entries += [Entry(path, "directory", 0o755) for path in manifest.directories]
@@ -207,6 +212,9 @@ def _layer(
     for path, source in _rootfs(folder).items():
         mode = 0o755 if source.read_bytes().startswith(b"#!") else 0o644
         entries.append(Entry(path, "file", mode, _fill(source, filled[path]) if path in filled else source))
+    if system:
+        releases = (folder.parent / system / "rootfs/etc").glob("*-release")
+        entries += [Entry(f"/etc/{path.name}", "file", 0o644, path) for path in sorted(releases)]
     entries = with_parents(entries)
     archive = pack(entries, comment)
     return Layer(

@@ -47,14 +47,16 @@ class LayerStore:
     def add(self, source: IO[bytes]) -> Layer:
         """Keep a tar archive, compressed (gzip, bzip2, xz) or not. Raises LayerError."""
         with self._aside(source) as (aside, digest):
-            read_entries(aside)
+            entries, size = read_entries(aside)
             path = self._folder / (digest + _SUFFIX)
             if not path.exists():
                 aside.rename(path)
-        # Entries say where their bytes are, so they are read again under the layer's own name.
-        layer = self.get(f"sha256:{digest}")
-        assert layer is not None
-        return layer
+        layer_id = f"sha256:{digest}"
+        if layer_id not in self._known:
+            # Entries say where their bytes are: under the layer's own name by now.
+            moved = [_moved(entry, path) for entry in entries]
+            self._known[layer_id] = Layer(layer_id, size, moved, path, path.stat().st_size)
+        return self._known[layer_id]
 
     @contextmanager
     def unpacked(self, source: IO[bytes]) -> Iterator[Sequence[Entry]]:
@@ -108,6 +110,13 @@ class LayerStore:
 
     def _path(self, layer_id: str) -> Path:
         return self._folder / (layer_id.removeprefix("sha256:").replace("/", "") + _SUFFIX)
+
+
+def _moved(entry: Entry, archive: Path) -> Entry:
+    """An entry of an archive that has another name now."""
+    if isinstance(entry.content, Slice):
+        return entry._replace(content=entry.content._replace(path=archive))
+    return entry
 
 
 def inflated(source: IO[bytes]) -> IO[bytes]:

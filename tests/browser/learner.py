@@ -18,6 +18,9 @@ CELL_LIMIT = 60_000
 START = "00-start-here.ipynb"
 #: The notebook in front; those behind it are hidden.
 FRONT = ".jp-NotebookPanel:not(.lm-mod-hidden)"
+#: The command that shows the address of a page, in a cell.
+_SHOWS_ADDRESS = re.compile(r"^!swarmlab url ", re.MULTILINE)
+_ADDRESS = re.compile(r"^http://\S+$", re.MULTILINE)
 _RAN = re.compile(r"^\[\d+\]:$")
 
 
@@ -57,7 +60,7 @@ def cells(name: str) -> list[Cell]:
     for block in blocks(source(name)):
         if block.kind != "solution":
             made.append(Cell(block.text, block.kind != "markdown"))
-        elif made[-1].source.startswith("# Your turn"):
+        elif made[-1].source.startswith("# Your turn") and not made[-1].answer:
             made[-1] = made[-1]._replace(answer=block.text)
         else:
             # The solved twin waits here for what a reader would see in time.
@@ -70,6 +73,7 @@ class Notebook:
 
     def __init__(self, page: Page, desk: Desk, name: str) -> None:
         self.page = page
+        self.name = name
         self._desk = desk
         self._script = cells(name)
         self.panel = page.locator(FRONT)
@@ -84,8 +88,11 @@ class Notebook:
             if cell.code and "check(" in cell.source:
                 yield self.cells.nth(number).locator(".checker-report")
 
-    def run_with_keys(self) -> None:
-        """Shift+Enter from the first cell to the last one; commands are typed where it is the learner's turn."""
+    def run_with_keys(self, screenshots: Path) -> None:
+        """Shift+Enter from the first cell to the last one; commands are typed where it is the learner's turn.
+
+        Pages whose addresses the notebook shows are opened and kept as screenshots.
+        """
         for number, cell in enumerate(self._script):
             shown = self.cells.nth(number)
             expect(shown).to_have_class(re.compile("jp-mod-active"))
@@ -95,6 +102,10 @@ class Notebook:
                 self.page.keyboard.press("Shift+Enter")
             if cell.code:
                 expect(shown.locator(".jp-InputPrompt")).to_have_text(_RAN, timeout=CELL_LIMIT)
+            if _SHOWS_ADDRESS.search(cell.source):
+                told = "\n".join(shown.locator(".jp-OutputArea-output").all_inner_texts())
+                for address in _ADDRESS.findall(told):
+                    self._visit(address, screenshots / f"{self.name}-page-{number}.png")
             for line in cell.wait.splitlines():
                 if line.startswith("!"):
                     self._desk.shell(line[1:])
@@ -112,6 +123,18 @@ class Notebook:
         for number, cell in enumerate(self._script):
             if cell.code:
                 expect(self.cells.nth(number).locator(".jp-InputPrompt")).to_have_text(_RAN, timeout=timeout)
+
+    def _visit(self, address: str, picture: Path) -> None:
+        """Open a page in another tab; everything that it asks for has to be there."""
+        tab = self.page.context.new_page()
+        failed: list[str] = []
+        tab.on("response", lambda response: failed.append(response.url) if response.status >= 400 else None)
+        tab.on("requestfailed", lambda request: failed.append(request.url))
+        tab.goto(address, wait_until="networkidle")
+        tab.screenshot(path=picture)
+        tab.close()
+        # Not every program has a picture for the tab; browsers ask for one all the same.
+        assert [url for url in failed if not url.endswith("/favicon.ico")] == []
 
     def _type(self, command: str) -> None:
         self.page.keyboard.press("Enter")

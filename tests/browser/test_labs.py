@@ -16,6 +16,7 @@ pytestmark = pytest.mark.timeout(300)
 KEYS, MENU = "keys", "menu"
 LABS = {
     "A1-run-services": KEYS,
+    "A3-stack-from-compose": KEYS,
     "A4-configs-and-secrets": KEYS,
     "B2-rolling-updates": MENU,
 }
@@ -50,7 +51,7 @@ def test_a_learner_does_a_lab_and_its_checks_turn_green(
 ) -> None:
     notebook = begun[name]
     if LABS[name] == KEYS:
-        notebook.run_with_keys()
+        notebook.run_with_keys(screenshots)
     notebook.await_the_end(LAB_LIMIT)
     reports = list(notebook.reports())
     assert reports

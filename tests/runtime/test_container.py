@@ -176,7 +176,7 @@ def test_sleep_is_swarm_time(tmp_path: Path) -> None:
         (("cat", "/etc/hostname"), 0, b"host1\n"),
         (("sh", "-c", "printf 'a\\nb\\nc\\n' | tail -n 2"), 0, b"b\nc\n"),
         (("sh", "-c", "printf 'a\\nb\\n' > /tmp/x; tail -1 /tmp/x; tail -c 1 /tmp/nosuch"), 1,
-         b"b\ntail: can't open '/tmp/nosuch': No such file or directory\n"),
+         b"b\ntail: can't open '/tmp/nosuch': No such file or directory\ntail: no files\n"),
         (("sh", "-c", "exec sh -c 'exit 7'"), 7, b""),
         (("sh", "-c", "curl localhost"), 127, b"sh: curl: not found\n"),
         (("wget", "-qO-", "http://localhost/"), 1,

@@ -8,7 +8,7 @@ import pytest
 
 from swarmlab.clock import ScaledClock
 from swarmlab.runtime.base import Container
-from swarmlab.runtime.virtual.shell import numbered
+from swarmlab.runtime.virtual.scripts import prepared
 
 from .support import lab, output, run, wait_for_output
 
@@ -112,9 +112,20 @@ def test_jobs_of_a_shell_are_its_own_to_kill(tmp_path: Path) -> None:
     inside(tmp_path, check)
 
 
-def test_dollar_dollar_is_the_scripts_own_number_where_the_shell_would_say_so() -> None:
-    assert numbered("kill $$ \"$$\" '$$' \\$$ $(echo $$)", 7) == "kill 7 \"7\" '$$' \\$$ $(echo 7)"
-    assert numbered('echo "it\'s $$"', 7) == 'echo "it\'s 7"'
+@pytest.mark.parametrize(
+    ("script", "read"),
+    [
+        ("kill $$ \"$$\" '$$' \\$$ $(echo $$)", "kill 7 \"7\" '$$' \\$$ $(echo 7)"),
+        ('echo "it\'s $$"', 'echo "it\'s 7"'),
+        ("echo $0 ${0} \"$0\" '$0' $1", "echo sh sh \"sh\" '$0' $1"),
+        ("echo {1..3} x{a,b} '{a,b}' \"{a,b}\" ${x:-{a,b}}", "echo \\{1..3} x\\{a,b} '{a,b}' \"{a,b}\" ${x:-\\{a,b}}"),
+        ("{ echo a; }; awk '{print $1,$2}'", "{ echo a; }; awk '{print $1,$2}'"),
+        ("cat > f <<EOF\n{a,b} $0\nEOF", "cat > f <<EOF\n{a,b} sh\nEOF"),
+        ("cat > f <<'EOF'\n{a,b} $0 $$\nEOF", "cat > f <<'EOF'\n{a,b} $0 $$\nEOF"),
+    ],
+)
+def test_a_script_for_busybox_has_other_parameters_and_no_lists_in_braces(script: str, read: str) -> None:
+    assert prepared(script, {"$0": "sh", "$$": "7"}, is_busybox=True) == read
 
 
 def test_proc_has_the_machine_and_the_containers_processes(tmp_path: Path) -> None:

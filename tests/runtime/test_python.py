@@ -1,4 +1,5 @@
 import asyncio
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -13,11 +14,12 @@ from swarmlab.clock import ScaledClock
 from swarmlab.images import Image
 from swarmlab.images.layer import Bytes
 from swarmlab.runtime.base import Container, File, Mount
-from swarmlab.runtime.virtual import VirtualRuntime, watch
+from swarmlab.runtime.virtual import VirtualRuntime, diskguard, watch
 from swarmlab.runtime.virtual.leftovers import MARK
 from swarmlab.runtime.virtual.logs import MAX_BYTES
+from swarmlab.runtime.virtual.quota import Quota, used
 
-from .support import CATALOGUE, Lab, fetch, lab, output, run
+from .support import CATALOGUE, Lab, fetch, lab, output, run, wait_for_output
 
 
 def within(state: Path, test: Any) -> None:
@@ -263,8 +265,8 @@ def test_a_file_that_grows_for_ever_fails_as_on_a_full_disk(tmp_path: Path) -> N
 
 
 def test_the_one_that_fills_the_disk_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_LEAST_FREE", 1 << 62)
-    monkeypatch.setattr(watch, "_MUCH", 3 << 20)
+    monkeypatch.setattr(diskguard, "_LEAST_FREE", 1 << 62)
+    monkeypatch.setattr(diskguard, "_MUCH", 3 << 20)
     script = "import time\nopen('/tmp/x', 'wb').write(bytes({}))\ntime.sleep(600)"
 
     async def test(made: Lab) -> None:
@@ -278,6 +280,54 @@ def test_the_one_that_fills_the_disk_is_killed(tmp_path: Path, monkeypatch: pyte
         assert modest.pid
 
     within(tmp_path, test)
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the system cannot hold another process back")
+def test_what_programs_write_to_volumes_is_bounded_and_they_go_on_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diskguard, "STEP", 1 << 20)
+    monkeypatch.setattr(diskguard, "_PAUSE", 0.1)
+    monkeypatch.setattr(watch, "_PAUSE", 0.05)
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    greedy = """
+import time
+number = 0
+while True:
+    try:
+        with open(f"/data/{number}", "wb", buffering=0) as file:
+            file.write(bytes(1 << 20))
+        number += 1
+    except OSError as error:
+        print(error.strerror, flush=True)
+    time.sleep(0.02)
+"""
+    modest = "import time\nwhile True:\n    open('/data/modest', 'w').write('x')\n    time.sleep(0.05)"
+
+    async def main() -> None:
+        async with lab(tmp_path / "lab", ScaledClock(), Quota((volume,), most=8 << 20)) as made:
+            mounts = (Mount("/data", volume),)
+            other = await made.start("python", "python", "-c", modest, mounts=mounts)
+            container = await made.start("python", "python", "-c", greedy, mounts=mounts)
+            await wait_for_output(container, b"File too large")
+            assert b"swarmlab: the lab's containers and volumes have 0.0 GB on this machine's disk" in await output(
+                container
+            )
+            full = used(volume)
+            for _ in range(5):
+                refused = (await output(container)).count(b"too large")
+                while (await output(container)).count(b"too large") == refused:  # noqa: ASYNC110 (another process)
+                    await asyncio.sleep(0.02)
+            assert used(volume) == full
+            for path in volume.glob("?"):
+                path.unlink()
+            while not list(volume.glob("??")):  # noqa: ASYNC110 (another process)
+                await asyncio.sleep(0.02)
+            assert other.pid
+            assert await output(other) == b""
+
+    asyncio.run(asyncio.wait_for(main(), 60))
 
 
 def test_a_flood_of_output_is_bounded(tmp_path: Path) -> None:

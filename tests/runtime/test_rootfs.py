@@ -155,11 +155,13 @@ def test_what_is_made_real_later_has_what_was_written_before(tmp_path: Path) -> 
 
 def test_an_image_shares_files_with_the_one_that_it_was_made_of(tmp_path: Path) -> None:
     roots = Roots(tmp_path / "roots")
-    below = Tree({PACKAGE: Bytes(b"1"), "/a": Bytes(b"a")}, {}, {}, {})
+    archive = tmp_path / "layer"
+    archive.write_bytes(b"1abc")
+    below = Tree({PACKAGE: Slice(archive, 0, 1), "/a": Slice(archive, 1, 1)}, {}, {}, {})
     packaged(tmp_path, 1, roots, below).make_all_real()
     image = CATALOGUE.find("python")
     assert image is not None
-    above = Tree({PACKAGE: Bytes(b"1"), "/a": Bytes(b"b")}, {}, {}, {})
+    above = Tree({PACKAGE: Slice(archive, 0, 1), "/a": Slice(archive, 2, 1)}, {}, {}, {})
     derived = msgspec.structs.replace(image, id="sha256:2", layers=(*image.layers, "top"), tree=lambda: above)
     target = tmp_path / "2"
     target.mkdir()
@@ -168,12 +170,19 @@ def test_an_image_shares_files_with_the_one_that_it_was_made_of(tmp_path: Path) 
     assert (target / "a").read_bytes() == b"b"
 
 
+def test_files_that_are_alike_are_two_files_in_a_container(tmp_path: Path) -> None:
+    other = PACKAGE.replace("/p/", "/q/")
+    root = packaged(tmp_path, 1, Roots(tmp_path / "roots"), Tree({PACKAGE: Bytes(b""), other: Bytes(b"")}, {}, {}, {}))
+    real = root.make_all_real()
+    assert not (real / PACKAGE[1:]).samefile(real / other[1:])
+
+
 def test_real_files_of_an_image_outlive_the_lab_unless_something_is_wrong_with_them(tmp_path: Path) -> None:
     archive = tmp_path / "layer"
     archive.write_bytes(b"X = 1\n")
     image = CATALOGUE.find("python")
     assert image is not None
-    tree = Tree({PACKAGE: Slice(archive, 0, 6), "/app/main.py": Bytes(b"1\n")}, {}, {}, {})
+    tree = Tree({PACKAGE: Slice(archive, 0, 6), "/app/main.py": Bytes(b"1\n")}, {}, {PACKAGE: 0o640}, {})
     image = msgspec.structs.replace(image, id="sha256:1", tree=lambda: tree)
 
     def life(number: int) -> os.stat_result:
@@ -184,18 +193,36 @@ def test_real_files_of_an_image_outlive_the_lab_unless_something_is_wrong_with_t
         roots.copy(image, target, lambda path: False)
         assert (target / PACKAGE[1:]).read_bytes() == b"X = 1\n"
         assert (target / "app/main.py").read_bytes() == b"1\n"
-        return (target / PACKAGE[1:]).stat()
+        found = (target / PACKAGE[1:]).stat()
+        assert found.st_mode & 0o777 == 0o640
+        return found
 
     first = life(1)
-    half = tmp_path / "roots/2.new"
-    half.mkdir()
+    unknown = tmp_path / "roots/2.new"
+    unknown.mkdir()
     assert life(2).st_ino == first.st_ino
-    assert not half.exists()
-    for number, broken in enumerate((PACKAGE[1:], "app/main.py"), 3):
+    assert not unknown.exists()
+    (kept,) = (tmp_path / "roots/layer.layer").iterdir()
+    for number, spoil in enumerate((lambda: kept.write_bytes(b"half"), lambda: kept.chmod(0o600)), 3):
         before = life(10 + number)
-        (tmp_path / "roots/1" / broken).unlink()
-        (tmp_path / "roots/1" / broken).write_bytes(b"other")
+        spoil()
+        # The containers that have the spoilt one keep it.
         assert life(number).st_ino != before.st_ino
+    for path in (tmp_path / "roots/others").iterdir():
+        path.write_bytes(b"other")
+    life(5)
+
+
+def test_only_layers_of_images_that_were_used_lately_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swarmlab.runtime.virtual.roots._KEPT", 2)
+    roots, image = Roots(tmp_path / "roots"), CATALOGUE.find("python")
+    assert image is not None
+    for number in range(3):
+        archive = tmp_path / f"layer{number}"
+        archive.write_bytes(b"x")
+        tree = Tree({"/x": Slice(archive, 0, 1)}, {}, {}, {})
+        roots.prepare(msgspec.structs.replace(image, id=f"sha256:{number}", tree=lambda tree=tree: tree))
+    assert {path.name for path in (tmp_path / "roots").iterdir()} == {"layer1.layer", "layer2.layer", "others"}
 
 
 def test_secrets_are_real_only_as_long_as_the_container_runs(tmp_path: Path) -> None:

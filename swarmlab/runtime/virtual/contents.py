@@ -18,12 +18,12 @@ DIRECTORIES: Mapping[str, int] = dict.fromkeys(
 
 #: Commands of the shell that scripts call by path; each gets a file there that hands over to it.
 _APPLETS = [
-    "awk", "base64", "basename", "bash", "cat", "chmod", "chown", "cp", "curl", "cut", "date", "dd", "df",
-    "diff", "dirname", "du", "echo", "env", "expr", "false", "find", "grep", "gunzip", "gzip", "head",
-    "hostname", "id", "kill", "ln", "ls", "md5sum", "mkdir", "mktemp", "mount", "mv", "nginx", "nohup", "od", "paste",
-    "ping", "printenv", "printf", "ps", "pwd", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "sh",
-    "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee", "test", "timeout", "top", "touch", "tr", "true",
-    "umount", "uname", "uniq", "wc", "wget", "which", "whoami", "xargs", "yes",
+    "awk", "base64", "basename", "bash", "cat", "chgrp", "chmod", "chown", "cp", "curl", "cut", "date", "dd",
+    "df", "diff", "dirname", "du", "echo", "env", "expr", "false", "find", "grep", "gunzip", "gzip", "head",
+    "hostname", "id", "kill", "ln", "ls", "md5sum", "mkdir", "mktemp", "mount", "mv", "nginx", "nohup", "od",
+    "paste", "pidof", "ping", "printenv", "printf", "ps", "pwd", "readlink", "realpath", "rm", "rmdir", "sed",
+    "seq", "sh", "sha256sum", "sleep", "sort", "stat", "su", "tail", "tar", "tee", "test", "timeout", "top",
+    "touch", "tr", "true", "umount", "uname", "uniq", "wc", "wget", "which", "whoami", "xargs", "yes", "zcat",
 ]  # fmt: skip
 
 #: Directories in which an executable may be.

@@ -5,9 +5,11 @@ import re
 _BUSYBOX = tuple(
     (re.compile(pattern, re.MULTILINE), words)
     for pattern, words in (
-        (rb"^(cat|tac|head|tail|wc|sort|uniq|od|cut|sed|awk|md5sum|sha256sum|cmp): ([^\n:']+): "
+        (rb"^(cat|tac|tail|sort|uniq|od|cut|awk|md5sum|sha256sum): ([^\n:']+): "
          rb"(No such file or directory)$", rb"\1: can't open '\2': \3"),
         (rb"^cat: ([^\n:]+): Is a directory$", rb"cat: read error: Is a directory"),
+        (rb"^sed: can't read ([^\n]*): ", rb"sed: \1: "),
+        (rb"^rm: cannot remove ('[^\n]*'): Is a directory$", rb"rm: \1 is a directory"),
         (rb"^rm: cannot remove ('[^\n]*'): ", rb"rm: can't remove \1: "),
         (rb"^rm: cannot remove directory ('[^\n]*').*$", rb"rm: \1 is a directory"),
         (rb"^rmdir: failed to remove ('[^\n]*'): ", rb"rmdir: \1: "),
@@ -23,11 +25,49 @@ _BUSYBOX = tuple(
          rb"sh: cd: line 0: can't cd to \1: \2"),
         (rb"^bash: line \d+: kill: \((\d+)\) - ", rb"sh: can't kill pid \1: "),
         (rb"^bash: line \d+: type: ([^\n]*): not found$", rb"\1: not found"),
-        (rb"^bash: line \d+: ([^\n:]+): Is a directory$", rb"sh: can't create \1: Is a directory"),
-        (rb"^bash: line \d+: ([^\n:]+): No such file or directory$", rb"sh: can't open \1: no such file"),
+        (rb"^cp: -r not specified; omitting", rb"cp: omitting"),
+        (rb"^mv: can't rename ('[^\n]*'): parent directory ", rb"mv: can't rename \1: "),
+        (rb"^chmod: invalid mode: ", rb"chmod: invalid mode "),
+        (rb"^ln: failed to create (?:symbolic|hard) link '([^\n]*)': ", rb"ln: \1: "),
+        (rb"^dd: failed to open ", rb"dd: can't open "),
+        (rb"^unzip: ([^\n]*): No such file or directory$", rb"unzip: can't open \1[.zip]"),
+        (rb"^tar: ([^\n]*): Cannot open: ", rb"tar: can't open '\1': "),
+        (rb"^expr: missing operand$", rb"expr: too few arguments"),
+        (rb"^missing \]$", rb"sh: missing ]"),
+        (rb"^bash: line \d+: \[: ([^\n]*): integer expression expected$", rb"sh: \1: bad number"),
+        (rb"^bash: line \d+: ([^\n]*): unbound variable$", rb"sh: \1: parameter not set"),
+        (rb"^bash: line \d+: ([^\n]*): parameter null or not set$", rb"sh: \1: parameter not set or null"),
+        (rb"^bash: line \d+: ([^\n]*): readonly variable$", rb"sh: \1: is read only"),
+        (rb"^bash: line \d+: [^\n]*: division by 0 [^\n]*$", rb"sh: divide by zero"),
+        (rb"^bash: line \d+: printf: ([^\n]*): invalid number$", rb"sh: invalid number '\1'"),
+        (rb"^bash: line \d+: (alias|unalias): ([^\n]*): not found$", rb"\1: \2 not found"),
+        (rb"^bash: line \d+: exit: ([^\n]*): numeric argument required$", rb"sh: exit: line 0: Illegal number: \1"),
+        (rb"^bash: line \d+: local: can only be used in a function$", rb"sh: local: line 0: not in a function"),
+        (rb"^bash: line \d+: getopts: illegal option -- '(.)'$", rb"Illegal option -\1"),
+        (rb"^bash: line \d+: trap: ([^\n]*): invalid signal", rb"sh: trap: line 0: \1: invalid signal"),
+        (rb"^bash: line \d+: (fg|bg): [^\n]*no such job$", rb"sh: \1: line 0: No current job"),
+        (rb"^bash: line \d+: umask: ([^\n]*): octal number out of range$", rb"sh: umask: line 0: illegal mode: \1"),
+        (rb"^bash: line \d+: (?:wait: pid \d+ is not a child of this shell|"
+         rb"return: can only [^\n]*|break: only meaningful [^\n]*)\n", rb""),
+        (rb"^bash: (?:line \d+: )?([^\n:/ ]+): No such file or directory$",
+         rb"sh: can't open '\1': No such file or directory"),
+        (rb"^(?:bash|sh): (?:-c|eval): (?:line \d+: )?unexpected EOF while looking for matching [^\n]*$",
+         rb"sh: syntax error: unterminated quoted string"),
+        (rb"^(?:bash|sh): (?:-c|eval): (?:line \d+: )?syntax error: ", rb"sh: syntax error: "),
+        (rb"^bash: (?:line \d+: )?/[^\n:]+: No space left on device$", rb"sh: write error: No space left on device"),
         (rb"^bash: line \d+: ", rb"sh: "),
     )
 )  # fmt: skip
+#: How BusyBox's shell begins to say that it cannot read a script, and ends.
+NOT_READ = b"sh: .: line 0: can't open "
+_ENDS = re.compile(
+    rb"^bash: line \d+: [^\n]*(?:: (?:unbound variable|readonly variable|parameter null or not set|division by 0[^\n]*)"
+    rb"|local: can only be used in a function)$",
+    re.MULTILINE,
+)
+_FILE = re.compile(rb"^bash: line \d+: ([^\n:]+): (No such file or directory|Is a directory)$", re.MULTILINE)
+#: `wc` complains of a file by its whole path.
+_WHOLE_PATH = re.compile(rb"^wc: (/[^\n:]*): (?=No such|Is a)", re.MULTILINE)
 _NOT_FOUND = re.compile(rb"(?:io error: )?(?:file )?not found(?=$)", re.MULTILINE)
 _IO_ERROR = re.compile(rb": io error: ")
 
@@ -39,8 +79,34 @@ def plain(data: bytes) -> bytes:
     return _IO_ERROR.sub(b": ", _NOT_FOUND.sub(b"No such file or directory", data))
 
 
-def busybox(data: bytes) -> bytes:
-    """As BusyBox says it."""
+def ends_script(data: bytes) -> bool:
+    """Whether the interpreter complains of what ends a script of BusyBox's shell with status 2."""
+    return _ENDS.search(data) is not None
+
+
+def busybox(data: bytes, script: str) -> bytes:
+    """As BusyBox says it; the script tells what a file was wanted for."""
+    data = _FILE.sub(lambda found: _about_file(found, script), data)
+    data = _WHOLE_PATH.sub(lambda found: b"wc: " + _as_written(found[1], script) + b": ", data)
     for pattern, words in _BUSYBOX:
         data = pattern.sub(words, data)
     return data
+
+
+def _about_file(found: re.Match[bytes], script: str) -> bytes:
+    name, is_directory = found[1].decode("utf-8", "replace"), found[2] == b"Is a directory"
+    word = rf"['\"]?{re.escape(name)}"
+    if re.search(rf"(?:^|[\s;&|({{])(?:\.|source)\s+{word}", script):
+        return f"sh: .: line 0: can't open '{name}': No such file or directory".encode()
+    if re.search(rf">\|?\s*{word}", script):
+        return f"sh: can't create {name}: {'Is a directory' if is_directory else 'nonexistent directory'}".encode()
+    if re.search(rf"<\s*{word}", script) or "/" not in name:
+        return found[0] if "/" not in name and "<" not in script else f"sh: can't open {name}: no such file".encode()
+    return f"sh: {name}: {'Permission denied' if is_directory else 'not found'}".encode()
+
+
+def _as_written(path: bytes, script: str) -> bytes:
+    """A path as the script has it, if it does."""
+    words = re.split(r"[\s'\";|&<>()]+", script)
+    found = [word for word in words if word and path.decode("utf-8", "replace").endswith(f"/{word.lstrip('./')}")]
+    return max(found, key=len, default=path.decode("utf-8", "replace")).encode()

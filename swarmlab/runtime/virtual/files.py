@@ -8,6 +8,7 @@ import posixpath
 import shutil
 import threading
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 
 from bashkit import Bash, FileSystem
@@ -21,6 +22,7 @@ from swarmlab.runtime.virtual.quota import Quota
 from swarmlab.runtime.virtual.realfiles import Unloading, copy_out, write_extra
 from swarmlab.runtime.virtual.roots import Copy, Roots
 from swarmlab.runtime.virtual.secretfiles import SECRETS, SecretFiles
+from swarmlab.runtime.virtual.tmpfs import Tmpfs
 
 
 class RootFs:
@@ -60,14 +62,21 @@ class RootFs:
         self._copy: Copy | None = None
         self._realising = threading.Lock()
         self._memory: FileSystem | None = None
+        #: Users and groups of paths that have been given away.
+        self._given: dict[str, tuple[int, int]] = {}
         #: Makes what is at /proc, which is kept nowhere.
         self.make_proc: Callable[[], FileSystem] = empty
         self._proc: FileSystem | None = None
         self.mounts = Mounts(mounts)
         #: What is kept elsewhere, the longest path first; those that were exported are in the container's directory.
         self._places: list[Place] = []
-        for mount in self.mounts.directories():
-            self._add(Place(mount.target, mount.source, self._quota, read_only=mount.read_only))
+        for number, mount in enumerate(self.mounts.directories()):
+            if mount.source is None:
+                name = f"{directory.name}-{number}"
+                folder = partial(lambda name: private() / name, name)
+                self._add(Tmpfs(mount.target, mount.options, folder, self._quota, read_only=mount.read_only))
+            else:
+                self._add(Place(mount.target, mount.source, self._quota, read_only=mount.read_only))
 
     @property
     def mounted(self) -> Collection[str]:
@@ -258,6 +267,7 @@ class RootFs:
         """The directories that are mounted from elsewhere on this machine: (path in the container, path here)."""
         found = [(mount.target, mount.source) for mount in self.mounts.directories()]
         found += [(place.target, place.source) for place in self._places if place.target == SECRETS]
+        found += [(place.target, place.source) for place in self._places if isinstance(place, Tmpfs)]
         found += [(path, self._secrets.kept(path)) for path in self._secrets.elsewhere(self._place)]
         return list(dict.fromkeys((target, str(source)) for target, source in found if source is not None))
 
@@ -310,6 +320,8 @@ class RootFs:
         for real in self._secrets.elsewhere(self._place).values():
             real.unlink(missing_ok=True)
         self._secrets.forget()
+        for place in self._places:
+            place.end()
         for place in [place for place in self._places if self._is_of_secrets(place)]:
             self._places.remove(place)
             outside = self._outside(SECRETS)
@@ -351,9 +363,22 @@ class RootFs:
         return (path in DIRECTORIES and path != "/") or any(each.startswith(below) for each in known)
 
     def owner(self, path: str) -> tuple[int, int]:
-        """User and group of what is at a path: those of configs and secrets, else root's."""
+        """User and group of what is at a path: by `chown`, or of a config or tmpfs, else root's."""
+        if path in self._given:
+            return self._given[path]
         file = self._extra.get(path)
+        if (tmpfs := self.tmpfs(path)) is not None:
+            return tmpfs.owner
         return (file.uid, file.gid) if file is not None else (0, 0)
+
+    def give(self, path: str, uid: int, gid: int) -> None:
+        """What is at a path belongs to somebody else now; only this container knows of it, images do not."""
+        self._given[path] = uid, gid
+
+    def tmpfs(self, path: str) -> Tmpfs | None:
+        """What is mounted at a path, if it is a tmpfs."""
+        place = self._place(path)
+        return place if isinstance(place, Tmpfs) and place.target == path else None
 
     def is_real(self, path: str) -> bool:
         """Whether real processes see this path."""
@@ -423,7 +448,8 @@ class RootFs:
             return
         if place.source is None:
             place.make_real(outside)
-            return
+            if place.source is None or place.source == outside:
+                return
         outside.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if outside.is_dir() and not outside.is_symlink():
             shutil.rmtree(outside)

@@ -19,6 +19,7 @@ from swarmlab.runtime.virtual.machine import Context, Machine, Program, Signals
 from swarmlab.runtime.virtual.programs import ENTRYPOINTS, OWN, PROGRAMS, REAL, SERVERS
 from swarmlab.runtime.virtual.programs.environment import environment
 from swarmlab.runtime.virtual.programs.python import interpreter_of, is_script
+from swarmlab.runtime.virtual.scripts import prepared
 from swarmlab.runtime.virtual.shell import Shell
 from swarmlab.runtime.virtual.terminal import Terminal
 from swarmlab.runtime.virtual.users import User
@@ -35,6 +36,8 @@ _SHELL_ONLY = frozenset(
     ]
 )  # fmt: skip
 
+#: A word that may stand anywhere in a script.
+_PLAIN = re.compile(r"[\w./-]+")
 _SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 #: Commands that only print their environment.
 _PRINTS = frozenset({("env",), ("printenv",)})
@@ -66,8 +69,10 @@ class Invocation:
     def script(self) -> str:
         """What the shell runs; `sh -c` is unwrapped, so that the script's traps are the shell's own."""
         if len(self.argv) >= 3 and posixpath.basename(self.argv[0]) in _SHELLS and self.argv[1] == "-c":
-            arguments = shlex.join(self.argv[4:])
-            return f"set -- {arguments}; {self.argv[2]}" if arguments else self.argv[2]
+            text, arguments = self.argv[2], shlex.join(self.argv[4:])
+            if len(self.argv) > 3 and _PLAIN.fullmatch(self.argv[3]):
+                text = prepared(text, {"$0": self.argv[3]}, is_busybox=False)
+            return f"set -- {arguments}; {text}" if arguments else text
         return shlex.join(self.argv)
 
     @property
@@ -164,6 +169,8 @@ def _file(machine: Machine, path: str, argv: tuple[str, ...]) -> tuple[tuple[str
 def _command_exists(machine: Machine, name: str) -> bool:
     if not name or name in _SHELL_ONLY or name == "sudo" or machine.lacks(name):
         return False
+    if name == "ash":
+        return machine.is_busybox
     return name not in OWN and (name in PROGRAMS or _is_builtin(name))
 
 

@@ -36,7 +36,7 @@ _PROGRAM = 400 << 10
 
 #: Commands of one family of images only.
 _ALPINE, _DEBIAN = (
-    frozenset({"apk", "httpd", "netstat", "telnet"}),
+    frozenset({"apk", "crontab", "httpd", "killall", "logger", "netstat", "sysctl", "telnet", "usleep"}),
     frozenset({"apt", "apt-get", "groupadd", "useradd"}),
 )
 

@@ -80,6 +80,9 @@ class Place:
         """Begin anew with nothing in it, if it is in memory."""
         self._memory = empty()
 
+    def end(self) -> None:
+        """The container has ended."""
+
     def make_real(self, source: Path) -> None:
         """Keep it in a real directory from now on, what is in it included."""
         source.mkdir(parents=True, exist_ok=True, mode=0o700)

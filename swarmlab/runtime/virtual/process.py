@@ -14,6 +14,7 @@ from typing import IO
 
 from swarmlab.runtime.virtual import leftovers
 from swarmlab.runtime.virtual.pipereader import PipeReader
+from swarmlab.runtime.virtual.quota import Quota
 from swarmlab.runtime.virtual.usage import Spent, spent
 from swarmlab.runtime.virtual.watch import Watch
 
@@ -161,6 +162,7 @@ class Child:
         # The guard must forget the group while the number cannot have been given to anybody else: before wait().
         self._host.forget(self)
         self.spent = spent(self.pid)
+        self._host.watch.disk.note(self.pid)
         code = self._popen.wait()
         self.close_input()
         if self._terminal is not None:
@@ -178,13 +180,16 @@ class ProcessHost:
     guard is killed too, what `leftovers` writes down, which the next host on the same state looks at.
     """
 
-    def __init__(self, state: Path) -> None:
-        """`state` holds a directory a container. What an earlier host left running there is killed now."""
+    def __init__(self, state: Path, quota: Quota | None = None) -> None:
+        """`state` holds a directory a container. What an earlier host left running there is killed now.
+
+        `quota` says how much the processes' files may have on the disk; by default it counts what is in `state`.
+        """
         self.state = state
         self._guard: subprocess.Popen[bytes] | None = None
         self._children: set[Child] = set()
         self._pids = itertools.count(1000)
-        self.watch = Watch()
+        self.watch = Watch(quota or Quota((state,)))
         leftovers.kill_left_behind(state)
         _ignore_for_itself_only()
 

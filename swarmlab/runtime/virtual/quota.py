@@ -9,8 +9,10 @@ from pathlib import Path
 
 #: Bytes that a lab's volumes and containers may have on the disk, all together, and that are left free on any disk.
 MOST, LEAST_FREE = 2 << 30, 1 << 30
+#: What files have on the disk is counted in these, in bytes.
+PAGE = 4096
 #: So many bytes are written between two looks at the disk.
-_STEP = 64 << 20
+STEP = 64 << 20
 
 
 class Quota:
@@ -22,7 +24,8 @@ class Quota:
         `free` tells how many bytes are free on a path's disk.
         """
         self._folders = folders
-        self._most = most
+        #: Bytes for everything together.
+        self.most = most
         self._free = free or (lambda path: shutil.disk_usage(path).free)
         self._room: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -32,11 +35,20 @@ class Quota:
         with self._lock:
             left = self._room.get(path, 0) - size
             if left < 0:
-                left = min(self._measured(path), _STEP + size) - size
+                left = min(self._measured(path), STEP + size) - size
             if left < 0:
                 self._room.pop(path, None)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._room[path] = left
+
+    def room(self, path: str) -> int:
+        """The bytes, in whole pages, that can be written at a path after `take` has refused."""
+        with self._lock:
+            return max(0, self._measured(path)) // PAGE * PAGE
+
+    def left(self) -> int:
+        """The bytes that there is room for in the folders, less than nothing when there are too many already."""
+        return self.most - sum(map(used, self._folders))
 
     def _measured(self, path: str) -> int:
         # What others have been promised and not written yet is as good as written.
@@ -45,7 +57,7 @@ class Quota:
         if not any(Path(path).is_relative_to(os.path.realpath(folder)) for folder in self._folders):
             # A directory of the user's own is bound there: what it holds is nobody's business.
             return free
-        return min(self._most - sum(map(used, self._folders)) - promised, free)
+        return min(self.left() - promised, free)
 
 
 def used(folder: Path) -> int:

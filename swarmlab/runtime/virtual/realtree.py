@@ -138,13 +138,20 @@ class RealTree:
         real = self._followed(path)
         if self._is_mounted(real):
             raise OSError(errno.EROFS, "")
-        self._quota.take(self._root, len(data))
         self._own(real)
         descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | how, 0o644)
         try:
             view = memoryview(data)
+            full: OSError | None = None
+            try:
+                self._quota.take(self._root, len(data))
+            except OSError as error:
+                # As much as there is room for is written all the same.
+                full, view = error, view[: self._quota.room(self._root)]
             while view:
                 view = view[os.write(descriptor, view) :]
+            if full is not None:
+                raise full
         finally:
             os.close(descriptor)
 

@@ -11,32 +11,29 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from swarmlab.images import Content, Entry, Image, Slice, is_binary
+from swarmlab.images import Content, Entry, Image
 from swarmlab.runtime.base import File
-from swarmlab.runtime.virtual.contents import Node, contents, runs_on_a_processor
+from swarmlab.runtime.virtual.contents import Node, contents
+from swarmlab.runtime.virtual.pool import Pool, Reader, Stamp, stamp_of
 
-#: So many images' files are kept for containers to come; a file that two of them have is there once.
+#: So many images' files are kept for containers to come, and so many layers for the lab's next life.
 _KEPT = 16
 #: Installed packages: thousands of files that nobody writes, but replaces if anything. Containers share them by hard
 #: links; shells replace what they write, and `shim.containerfiles` makes a file a container's own before it is written.
 _SHARED = re.compile(r"/(?:site|dist)-packages/")
-_UNFINISHED = ".new"
-#: So many bytes tell what kind of a file one is.
-_BEGINNING = 16
 #: What the kernel, and not the image, puts there.
 NOT_KEPT = frozenset({"/dev", "/proc", "/sys"})
 
 
 class _Root(NamedTuple):
-    """The files of one image in `folder`: what they are, and size and time (ns) of each regular one.
+    """The files of one image: what they are, and of each regular one the folder, name and stamp in the pool.
 
     `programs` remembers which contents are programs for a processor.
     """
 
-    folder: Path
     layers: tuple[str, ...]
     nodes: Mapping[str, Node]
-    stamps: Mapping[str, tuple[int, int]]
+    files: Mapping[str, tuple[str, str, Stamp]]
     programs: Mapping[Content, bool]
 
 
@@ -99,7 +96,7 @@ class Copy:
             return node.kind == "directory" and entry.is_dir(follow_symlinks=False)
         if path in extra:
             return Path(entry.path).read_bytes() == extra[path].data
-        if _stamp(entry.stat(follow_symlinks=False)) == self._root.stamps[path]:
+        if stamp_of(entry.stat(follow_symlinks=False)) == self._root.files[path][2]:
             return True
         assert node.content is not None
         return Path(entry.path).read_bytes() == node.content.read_bytes()
@@ -110,7 +107,7 @@ class Roots:
 
     def __init__(self, folder: Path) -> None:
         """What an earlier life of the lab left in the folder is used again, if it is as it should be."""
-        self._folder = folder
+        self._pool = Pool(folder)
         self._known: dict[str, _Root] = {}
         self._lock = threading.Lock()
 
@@ -118,7 +115,7 @@ class Roots:
         """Fill a directory with an image's files, but those that are to be left out. Raises OSError."""
         with self._lock:
             root = self._root(image)
-            _fill(root, folder, without)
+            self._fill(root, folder, without)
         return Copy(root, folder)
 
     def prepare(self, image: Image) -> None:
@@ -128,134 +125,50 @@ class Roots:
 
     def _root(self, image: Image) -> _Root:
         if not self._known:
-            self._tidy()
+            self._pool.tidy(_KEPT)
         # The one that was used last is the last.
         root = self._known[image.id] = self._known.pop(image.id) if image.id in self._known else self._made(image)
-        while len(self._known) > _KEPT:
-            oldest = next(iter(self._known))
-            shutil.rmtree(self._known.pop(oldest).folder, ignore_errors=True)
+        if len(self._known) > _KEPT:
+            del self._known[next(iter(self._known))]
+            self._pool.keep({folder for kept in self._known.values() for folder, _, _ in kept.files.values()})
         return root
 
-    def _tidy(self) -> None:
-        """Keep of what an earlier life left no more than its newest; what it has not finished goes."""
-        left = sorted(self._folder.glob("*"), key=lambda path: path.lstat().st_mtime_ns, reverse=True)
-        for number, path in enumerate(left):
-            if path.suffix == _UNFINISHED or number >= _KEPT:
-                shutil.rmtree(path, ignore_errors=True)
-
     def _made(self, image: Image) -> _Root:
-        with _Archives() as archives:
-            return self._make(image, archives)
-
-    def _make(self, image: Image, archives: "_Archives") -> _Root:
-        final = self._folder / image.id.rpartition(":")[2]
-        folder = final.with_suffix(_UNFINISHED)
         near = max(self._known.values(), key=lambda root: _in_common(root.layers, image.layers), default=None)
         known = near.programs if near is not None else {}
         programs: dict[Content, bool] = {}
+        with Reader() as reader:
 
-        def is_program(content: Content) -> bool:
-            if content not in programs:
-                programs[content] = known[content] if content in known else archives.runs_on_a_processor(content)
-            return programs[content]
+            def is_program(content: Content) -> bool:
+                if content not in programs:
+                    programs[content] = known[content] if content in known else reader.runs_on_a_processor(content)
+                return programs[content]
 
-        nodes = contents(image, is_program)
-        if (stamps := _stamps(nodes, final)) is not None:
-            return _Root(final, image.layers, nodes, stamps, programs)
-        stamps = {}
-        for unwanted in (final, folder):
-            shutil.rmtree(unwanted, ignore_errors=True)
-        folder.mkdir(parents=True, mode=0o700)
-        for path, node in nodes.items():
+            nodes = contents(image, is_program)
+            files = {
+                path: self._pool.put(path, node.content, node.mode & 0o777, reader)
+                for path, node in nodes.items()
+                if node.content is not None
+            }
+        return _Root(image.layers, nodes, files, programs)
+
+    def _fill(self, root: _Root, folder: Path, without: Callable[[str], bool]) -> None:
+        for path, node in root.nodes.items():
+            if without(path):
+                continue
             real = f"{folder}{path}"
             if node.kind == "directory":
-                os.mkdir(real)
-            elif node.content is not None:
-                shared = near is not None and near.nodes.get(path) == node
-                if not (near is not None and shared and _link(f"{near.folder}{path}", real)):
-                    stamps[path] = _write(real, archives.read(node.content), node.mode & 0o777)
-                else:
-                    stamps[path] = _stamp(os.stat(real))
-        folder.rename(final)
-        return _Root(final, image.layers, nodes, stamps, programs)
-
-
-class _Archives:
-    """Reads thousands of files in few archives, each opened once."""
-
-    def __init__(self) -> None:
-        self._open: dict[Path, int] = {}
-
-    def __enter__(self) -> "_Archives":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for descriptor in self._open.values():
-            os.close(descriptor)
-
-    def read(self, content: Content) -> bytes:
-        """All of a file. Raises OSError."""
-        if not isinstance(content, Slice) or not hasattr(os, "pread"):
-            return content.read_bytes()
-        if content.path not in self._open:
-            self._open[content.path] = os.open(content.path, os.O_RDONLY)
-        return os.pread(self._open[content.path], content.size, content.offset)
-
-    def runs_on_a_processor(self, content: Content) -> bool:
-        """See `contents.runs_on_a_processor`."""
-        if isinstance(content, Slice):
-            return is_binary(self.read(content._replace(size=min(content.size, _BEGINNING))))
-        return runs_on_a_processor(content)
-
-
-def _write(real: str, data: bytes, mode: int) -> tuple[int, int]:
-    """Make a file; its stamp."""
-    descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        os.fchmod(descriptor, mode)
-        return _stamp(os.fstat(descriptor))
-    finally:
-        os.close(descriptor)
-
-
-def _fill(root: _Root, folder: Path, without: Callable[[str], bool]) -> None:
-    for path, node in root.nodes.items():
-        if without(path):
-            continue
-        source, real = f"{root.folder}{path}", f"{folder}{path}"
-        if node.kind == "directory":
-            with suppress(FileExistsError):
-                os.mkdir(real)
-                if node.mode != 0o755:
-                    os.chmod(real, node.mode | 0o700)
-        elif node.kind == "link":
-            os.symlink(_target(node, folder), real)
-        elif not (_SHARED.search(path) and _link(source, real)):
-            shutil.copy2(source, real)
-
-
-def _stamps(nodes: Mapping[str, Node], folder: Path) -> dict[str, tuple[int, int]] | None:
-    """Size and time of the regular files of an image that are real already; None when one is not as it should be."""
-    found: dict[str, tuple[int, int]] = {}
-    try:
-        for path, node in nodes.items():
-            if node.content is not None:
-                real = f"{folder}{path}"
-                found[path] = _stamp(os.lstat(real))
-                # Those in archives are thousands, and nobody's to write.
-                known = node.content
-                if known.size != found[path][0] if isinstance(known, Slice) else not _holds(real, known):
-                    return None
-    except OSError:
-        return None
-    return found if folder.is_dir() else None
-
-
-def _holds(real: str, content: Content) -> bool:
-    return Path(real).read_bytes() == content.read_bytes()
+                with suppress(FileExistsError):
+                    os.mkdir(real)
+                    if node.mode != 0o755:
+                        os.chmod(real, node.mode | 0o700)
+            elif node.kind == "link":
+                os.symlink(_target(node, folder), real)
+            else:
+                kept, name, _ = root.files[path]
+                source = self._pool.path(kept, name)
+                if not (_SHARED.search(path) and _link(source, real)):
+                    shutil.copy2(source, real)
 
 
 def _target(node: Node, folder: Path) -> str:
@@ -270,10 +183,6 @@ def _link(source: str, real: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _stamp(found: os.stat_result) -> tuple[int, int]:
-    return found.st_size, found.st_mtime_ns
 
 
 def _in_common(one: tuple[str, ...], other: tuple[str, ...]) -> int:

@@ -54,7 +54,7 @@ class VirtualRuntime:
         self._quota = quota or Quota((state,))
         self._exchange = Exchange(clock, self._fabric.sandbox)
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._processes = ProcessHost(state)
+        self._processes = ProcessHost(state, self._quota)
         self._containers: set[VirtualContainer] = set()
         self._machines: dict[str, Machine] = {}
         self._guard = MemoryGuard(self._running_machines)
@@ -66,6 +66,8 @@ class VirtualRuntime:
             raise KeyError(config.image)
         directory = self._state / config.id
         identity = (
+            # Scripts look at it to know that they are in a container.
+            File("/.dockerenv", b"", mode=0o755),
             File("/etc/hostname", f"{config.hostname}\n".encode(), mode=0o644),
             File("/etc/hosts", _HOSTS.format(config.hostname).encode(), mode=0o644),
             File("/etc/resolv.conf", b"nameserver 127.0.0.11\noptions ndots:0\n", mode=0o644),
@@ -114,10 +116,14 @@ class VirtualRuntime:
         return [machine for machine in self._machines.values() if machine.running]
 
     def prepare(self, image: Image) -> None:
-        """See `Runtime.prepare`. Only Python needs all of a container's files on disk."""
+        """See `Runtime.prepare`."""
+        self._in_background(self._make_ready, image)
+
+    def _make_ready(self, image: Image) -> None:
+        """Only Python needs all of a container's files on disk."""
         files = image.tree().files
         if any(f"{directory}/python" in files for directory in BIN):
-            self._in_background(self._roots.prepare, image)
+            self._roots.prepare(image)
 
     def _in_background(self, work: Callable[..., None], *arguments: Any) -> None:
         task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))

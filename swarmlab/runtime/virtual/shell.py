@@ -12,12 +12,14 @@ from bashkit import Bash, CommandContext, ExecutionProfile
 from swarmlab.runtime.streams import no_input
 from swarmlab.runtime.virtual.complaints import MISUSE, complaint, full, is_syntax_error
 from swarmlab.runtime.virtual.contents import BIN
-from swarmlab.runtime.virtual.dialect import busybox, plain
+from swarmlab.runtime.virtual.dialect import NOT_READ, busybox, ends_script, plain
 from swarmlab.runtime.virtual.machine import Context, Machine, Program
 from swarmlab.runtime.virtual.programs import MOUNTED, OWN, PROGRAMS
-from swarmlab.runtime.virtual.programs.kill import NOT_OURS, kill
+from swarmlab.runtime.virtual.programs.diff import diff
+from swarmlab.runtime.virtual.programs.kill import kill
 from swarmlab.runtime.virtual.programs.python import is_script, script
 from swarmlab.runtime.virtual.receiver import Receiver
+from swarmlab.runtime.virtual.scripts import prelude, prepared
 
 #: Seconds of real time for an interpreter to notice that it is cancelled.
 _PATIENCE = 1.0
@@ -27,9 +29,8 @@ _NOT_FOUND = re.compile(rb"^bash: line \d+: ([^\n]*?): command not found(?:\. [^
 _NOT_CREATED = re.compile(rb"^bash: line \d+: ([^\n]*?): filesystem is read-only$", re.MULTILINE)
 _READ_ONLY = re.compile(rb"(?:io error: )?filesystem is read-only")
 
-#: Jobs are the shell's own to kill, and all other processes the container's.
-_KILL = f'kill() {{ .kill "$@"; case $? in 0) ;; {NOT_OURS}) builtin kill "$@";; *) return 1;; esac; }}'
-
+#: The status of a command that a broken pipe has ended.
+_BROKEN_PIPE = 141
 #: For ever, as the shell counts seconds and commands; a container's life has no such limits.
 _NO_LIMIT = 10**12
 
@@ -69,6 +70,7 @@ class Shell:
             if name in OWN and name not in own:
                 continue
             self._bash.add_command(name, self._command(program))
+        self._bash.add_command(".diff", self._command(diff))
         self._bash.add_command(".kill", self._command(kill))
         for name in filter(machine.lacks, {*machine.absent, *PROGRAMS}):
             self._bash.add_command(name, self._missing)
@@ -77,10 +79,13 @@ class Shell:
             if is_script(machine.root.read(path)):
                 self._bash.add_command(posixpath.basename(path), self._command(script(path)))
         self._bash.add_command("sudo", self._missing)
+        self._bash.add_command(".missing", self._missing)
         self._bash.add_command(".stdin", self._feed)
         self._bash.add_command(".done", self._done)
         #: Set when the script that is fed has ended, whether it has read everything or not.
         self._fed = asyncio.Event()
+        #: Whether an error has ended the script, and not a command that failed.
+        self._ended = False
         #: The status of the last step, None when the script ended before it got there.
         self._step: int | None = None
         self._steps = 0
@@ -101,6 +106,8 @@ class Shell:
 
     async def run(self, script: str) -> int:
         """Run a script; its exit code. When cancelled the script has ended, and its traps can be asked for."""
+        machine = self._context.machine
+        self._ended = False
 
         async def stdout(data: bytes) -> None:
             await self._context.output("stdout", data)
@@ -109,12 +116,18 @@ class Shell:
             data = plain(_NOT_FOUND.sub(rb"sh: \1: not found", data))
             data = _NOT_CREATED.sub(rb"sh: can't create \1: Read-only file system", data)
             data = full(_READ_ONLY.sub(rb"Read-only file system", data))
-            await self._context.output("stderr", busybox(data) if self._context.machine.is_busybox else data)
+            if machine.is_busybox:
+                self._ended = self._ended or ends_script(data)
+                data = busybox(data, script)
+                self._ended = self._ended or data.startswith(NOT_READ)
+            await self._context.output("stderr", data)
 
+        words = {"$0": self._context.argv[0] if _is_shell(self._context.argv[0]) else "sh"}
         if not self._context.is_main:
-            script = numbered(script, self._context.pid)
+            words["$$"] = str(self._context.pid)
+        script = prepared(script, words, is_busybox=machine.is_busybox)
         if not self._steps:
-            script = f"{_KILL}; {script}"
+            script = f"{prelude(machine)}; {script}"
             if "USER" not in self._context.env:
                 # The interpreter sets it; a container's environment has no such variable.
                 script = f"unset USER; {script}"
@@ -136,7 +149,7 @@ class Shell:
         if result.error:
             await self._context.err(f"sh: {complaint(result.error)}\n")
             return MISUSE if is_syntax_error(result.error) else result.exit_code
-        return result.exit_code
+        return MISUSE if self._ended and result.exit_code == 1 else result.exit_code
 
     def trap(self, name: str) -> str:
         """What the script wants done at a signal; only to be asked when the script no longer runs."""
@@ -165,6 +178,9 @@ class Shell:
                     if not receiver.code:
                         raise
                     code = receiver.code
+                except BrokenPipeError:
+                    # Nobody reads any more what it writes: `df | head -1`.
+                    code = _BROKEN_PIPE
                 finally:
                     receiver.work.cancel()
             await outer.machine.thawed()
@@ -174,9 +190,10 @@ class Shell:
 
     async def _missing(self, inner: CommandContext) -> int:
         """A command that the image lacks; a package may have brought it since the script began."""
+        name = inner.argv[0] if inner.name == ".missing" else inner.name
         if inner.name in PROGRAMS and not self._context.machine.lacks(inner.name):
             return await self._command(PROGRAMS[inner.name])(inner)
-        await inner.stderr.write(f"sh: {inner.name}: not found\n".encode())
+        await inner.stderr.write(f"sh: {name}: not found\n".encode())
         return 127
 
     async def _feed(self, inner: CommandContext) -> int:
@@ -207,31 +224,13 @@ class Shell:
         return self._step
 
 
+def _is_shell(name: str) -> bool:
+    return posixpath.basename(name) in {"sh", "bash", "ash", "dash"}
+
+
 def _own(machine: Machine) -> list[str]:
     """Programs that its image has and not every other."""
     return [name for name in OWN if any(machine.root.exists(f"{directory}/{name}") for directory in BIN)]
-
-
-def numbered(script: str, pid: int) -> str:
-    """A script with `$$` as the number of its own process; the interpreter's is always 1."""
-    if "$$" not in script:
-        return script
-    found, quote, position = [], "", 0
-    while position < len(script):
-        letter = script[position]
-        if letter == "\\" and quote != "'":
-            found.append(script[position : position + 2])
-            position += 2
-            continue
-        if quote != "'" and script.startswith("$$", position):
-            found.append(str(pid))
-            position += 2
-            continue
-        if letter in "'\"" and quote in {"", letter}:
-            quote = "" if quote else letter
-        found.append(letter)
-        position += 1
-    return "".join(found)
 
 
 async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:

@@ -47,6 +47,19 @@ class Users:
         """The groups that a user is a member of, beside his own."""
         return tuple(int(fields[2]) for fields in self._table("/etc/group", 4) if name in fields[3].split(","))
 
+    def name_of(self, name: str) -> int | None:
+        """The number of a user by name; None for nobody's."""
+        return next((int(fields[2]) for fields in self._table("/etc/passwd", 7) if fields[0] == name), None)
+
+    def shell(self, name: str) -> str:
+        """The shell of a user."""
+        found = next((fields[6] for fields in self._table("/etc/passwd", 7) if fields[0] == name), "")
+        return found.strip() or "/bin/sh"
+
+    def group(self, name: str) -> int:
+        """The number of a group. Raises LookupError."""
+        return self._group(name, "unable")
+
     def _group(self, name: str, complaint: str) -> int:
         """The number of a group. Raises LookupError."""
         found = next((fields[2] for fields in self._table("/etc/group", 3) if name in (fields[0], fields[2])), name)

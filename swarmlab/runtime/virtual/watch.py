@@ -6,14 +6,15 @@ One look at the machine's processes serves all containers of an engine.
 import asyncio
 import contextlib
 import os
-import shutil
 import time
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import psutil
 
+from swarmlab.runtime.virtual.diskguard import DiskGuard
 from swarmlab.runtime.virtual.leftovers import MARK
+from swarmlab.runtime.virtual.quota import Quota
 from swarmlab.runtime.virtual.usage import own_memory
 
 if TYPE_CHECKING:
@@ -27,14 +28,16 @@ MOST_MEMORY, LEAST_MEMORY = 0.5, 0.04
 _PAUSE = 0.5
 #: For how long, in seconds, one look at the machine's process groups serves all containers.
 _MOMENT = 0.3
-#: With less than this free on the lab's disk the container is killed that has written most, if that matters.
-_LEAST_FREE, _MUCH = 1 << 30, 200 << 20
+#: Who needs less memory, in bytes, is not killed for the machine's sake.
+_MUCH = 200 << 20
 
 
 class Watch:
     """Watches the containers that have real processes, as long as there are any."""
 
-    def __init__(self) -> None:
+    def __init__(self, quota: Quota) -> None:
+        """`quota` says how much the containers' files may have."""
+        self.disk = DiskGuard(quota)
         self._machines: set[Machine] = set()
         self._task: asyncio.Task[None] | None = None
         #: Whose each process is; told by the mark in its environment where its process group does not tell.
@@ -62,7 +65,7 @@ class Watch:
         while True:
             await asyncio.sleep(_PAUSE)
             found = self._look()
-            self._save_disk(found)
+            await self.disk.look(found)
             self._save_memory(found)
             for machine, members in found.items():
                 self._room[machine] = MOST_PROCESSES - len(members)
@@ -87,16 +90,6 @@ class Watch:
                     f"this machine's memory is nearly used up; this container, which uses {used[most] >> 20} MB, "
                     "is killed"
                 )
-
-    @staticmethod
-    def _save_disk(found: "dict[Machine, list[int]]") -> None:
-        if not found or shutil.disk_usage(next(iter(found)).processes.state).free >= _LEAST_FREE:
-            return
-        written = {machine: sum(map(_written, members)) for machine, members in found.items()}
-        most = max(written, key=written.__getitem__)
-        if written[most] >= _MUCH:
-            size = f"{written[most] >> 20} MB"
-            most.overrun(f"this machine's disk is nearly full; this container, which has written {size}, is killed")
 
     def admits(self, machine: "Machine") -> bool:
         """Whether a container may have another process. If not it is killed.
@@ -139,7 +132,7 @@ class Watch:
                 if owner is None:
                     # A process has the mark from its beginning; who had none at the last look never gets one.
                     known = pid in self._owners
-                    owner = self._owners[pid] if known else marks.get(psutil.Process(pid).environ().get(MARK, ""))
+                    owner = self._owners[pid] if known else _owner(psutil.Process(pid), marks, owners)
                 owners[pid] = owner
                 if owner is not None:
                     found.setdefault(owner, []).append(pid)
@@ -147,14 +140,12 @@ class Watch:
         return found
 
 
+def _owner(
+    process: psutil.Process, marks: "Mapping[str, Machine]", owners: "Mapping[int, Machine | None]"
+) -> "Machine | None":
+    """Whose a process is that no process group tells of: PostgreSQL's write their titles over the mark."""
+    return marks.get(process.environ().get(MARK, "")) or owners.get(process.ppid())
+
+
 def _overrun(machine: "Machine") -> None:
     machine.overrun(f"more than {MOST_PROCESSES} processes in one container; all of them are killed")
-
-
-def _written(pid: int) -> int:
-    """The bytes that a process has written, to wherever; 0 where the system does not tell."""
-    try:
-        lines = Path(f"/proc/{pid}/io").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("wchar:")), 0)

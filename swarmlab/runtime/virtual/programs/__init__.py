@@ -6,6 +6,18 @@ from swarmlab.runtime.virtual.machine import Program
 from swarmlab.runtime.virtual.programs.accounts import addgroup, adduser, useradd
 from swarmlab.runtime.virtual.programs.curl import curl
 from swarmlab.runtime.virtual.programs.faulty import faulty_web
+from swarmlab.runtime.virtual.programs.host import (
+    crontab,
+    dmesg,
+    killall,
+    logger,
+    passwd,
+    pidof,
+    reboot,
+    renice,
+    sysctl,
+    usleep,
+)
 from swarmlab.runtime.virtual.programs.httpd import httpd
 from swarmlab.runtime.virtual.programs.identity import id_
 from swarmlab.runtime.virtual.programs.interfaces import hostname, ifconfig, ip, route
@@ -15,6 +27,7 @@ from swarmlab.runtime.virtual.programs.mount import mount, umount
 from swarmlab.runtime.virtual.programs.netcat import nc, telnet
 from swarmlab.runtime.virtual.programs.netstat import netstat
 from swarmlab.runtime.virtual.programs.nginx import nginx
+from swarmlab.runtime.virtual.programs.owners import chgrp, chown
 from swarmlab.runtime.virtual.programs.packages import apk, apt
 from swarmlab.runtime.virtual.programs.pgclient import CLIENTS, client
 from swarmlab.runtime.virtual.programs.ping import ping
@@ -27,6 +40,8 @@ from swarmlab.runtime.virtual.programs.redis import entrypoint as redis_entrypoi
 from swarmlab.runtime.virtual.programs.redis import redis_cli, redis_server
 from swarmlab.runtime.virtual.programs.remove import rm, rmdir
 from swarmlab.runtime.virtual.programs.sleep import sleep
+from swarmlab.runtime.virtual.programs.stat import stat
+from swarmlab.runtime.virtual.programs.su import su
 from swarmlab.runtime.virtual.programs.system import df, free, nproc, ulimit, uptime, whoami
 from swarmlab.runtime.virtual.programs.tail import tail
 from swarmlab.runtime.virtual.programs.top import top
@@ -40,8 +55,12 @@ PROGRAMS: Mapping[str, Program] = {
     "adduser": adduser,
     "apk": apk,
     **dict.fromkeys(("apt", "apt-get"), apt),
+    "chgrp": chgrp,
+    "chown": chown,
+    "crontab": crontab,
     "curl": curl,
     "df": df,
+    "dmesg": dmesg,
     "faulty-web": faulty_web,
     "free": free,
     "getent": getent,
@@ -51,6 +70,8 @@ PROGRAMS: Mapping[str, Program] = {
     "id": id_,
     "ifconfig": ifconfig,
     "ip": ip,
+    "killall": killall,
+    "logger": logger,
     "ls": ls,
     "mount": mount,
     "nc": nc,
@@ -58,6 +79,8 @@ PROGRAMS: Mapping[str, Program] = {
     "nginx": nginx,
     **dict.fromkeys(CLIENTS, client),
     "nproc": nproc,
+    "passwd": passwd,
+    "pidof": pidof,
     "ping": ping,
     "pip": pip,
     "pip3": pip,
@@ -65,11 +88,16 @@ PROGRAMS: Mapping[str, Program] = {
     "postgres-server": postgres,
     "python": python,
     "python3": python,
+    **dict.fromkeys(("halt", "poweroff", "reboot"), reboot),
     "redis-cli": redis_cli,
     "redis-server": redis_server,
     "nslookup": nslookup,
     "route": route,
+    "renice": renice,
     "sleep": sleep,
+    "stat": stat,
+    "su": su,
+    "sysctl": sysctl,
     "tail": tail,
     "telnet": telnet,
     "top": top,
@@ -77,6 +105,7 @@ PROGRAMS: Mapping[str, Program] = {
     "umount": umount,
     "uptime": uptime,
     "useradd": useradd,
+    "usleep": usleep,
     "wget": wget,
     "whoami": whoami,
     "whoami-echo": whoami_echo,

@@ -151,6 +151,11 @@ async def hostname(context: Context) -> int:
             "Usage: hostname [-sidf] [HOSTNAME | -F FILE]\n"
         )
         return 1
+    if any(not word.startswith("-") for word in context.argv[1:]):
+        is_busybox = context.machine.is_busybox
+        told = "sethostname: Operation not permitted" if is_busybox else "you must be root to change the host name"
+        await context.err(f"hostname: {told}\n")
+        return 1
     if "i" in flags:
         found = context.machine.resolve(name)
         if not found:

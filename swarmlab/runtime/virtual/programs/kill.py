@@ -6,6 +6,8 @@ from swarmlab.runtime.virtual.machine import Context, signal_name
 
 #: What the shell is told when a number is none of the container's processes': it may be one of its jobs'.
 NOT_OURS = 111
+#: What it is told when it wants to kill itself, and is not PID 1: it knows its traps.
+ITSELF = 112
 
 
 async def kill(context: Context) -> int:
@@ -27,6 +29,9 @@ async def kill(context: Context) -> int:
     if not words:
         await context.err("sh: you need to specify whom to kill\n")
         return 1
+    me = context.machine.pids.find(context.pid)
+    if context.inside_shell and me is not None and me.parent > 1 and words == [str(me.parent)]:
+        return ITSELF
     known = [context.machine.pids.find(int(word)) if word.isdigit() else None for word in words]
     if all(process is None for process in known):
         if not context.inside_shell or not all(word.isdigit() or word.startswith("%") for word in words):

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from bashkit import FileSystem
+
+from swarmlab.runtime.virtual.devices import DEVICES
 from swarmlab.runtime.virtual.machine import Context
 
 _KINDS = {"directory": stat.S_IFDIR, "symlink": stat.S_IFLNK}
@@ -16,7 +19,7 @@ _RECENT = 182 * 86400
 
 
 class _Entry(NamedTuple):
-    """A file as it is shown: `mode` with its kind, `target` of a symbolic link, `modified` in Unix seconds."""
+    """A file as it is shown: `mode` with its kind, `modified` in Unix seconds, a link's target, a device's numbers."""
 
     name: str
     path: str
@@ -27,6 +30,7 @@ class _Entry(NamedTuple):
     size: int
     modified: float
     target: str = ""
+    device: tuple[int, int] | None = None
 
     @property
     def is_directory(self) -> bool:
@@ -73,6 +77,7 @@ class _Lister:
         except RuntimeError:
             return None
         kind = found["file_type"]
+        device = DEVICES.get(path)
         socket = kind == "fifo" and self._root.is_real(path)
         uid, gid = self._root.owner(path)
         directory = kind == "directory"
@@ -83,14 +88,21 @@ class _Lister:
         return _Entry(
             name=name,
             path=path,
-            mode=stat.S_IFSOCK | 0o755 if socket else _KINDS.get(kind, stat.S_IFREG) | found["mode"],
+            mode=_mode(kind, found["mode"], is_device=device is not None, is_socket=socket),
             links=links,
             uid=uid,
             gid=gid,
-            size=_BLOCK if directory else 0 if socket else found["size"],
+            size=self._size_of(path, fs, inner) if directory else 0 if socket else found["size"],
             modified=found["modified"],
+            device=device,
             target=str(fs.read_link(inner)) if kind == "symlink" and not socket else "",
         )
+
+    def _size_of(self, path: str, fs: FileSystem, inner: str) -> int:
+        if self._root.tmpfs(path) is None:
+            return _BLOCK
+        # The kernel counts 20 bytes for each name, the directory itself and the one above included.
+        return 20 * (2 + len(fs.read_dir(inner)))
 
     def folders(self, entries: Iterable[_Entry], *, titles: bool) -> list[str]:
         """The text of each directory, and with `-R` of those in it."""
@@ -150,6 +162,11 @@ class _Lister:
         numeric = "-n" in self._options
         user = str(entry.uid) if numeric else self._machine.users.name(entry.uid)
         group = str(entry.gid) if numeric else self._machine.users.group_name(entry.gid)
+        if entry.device is not None:
+            return (
+                f"{stat.filemode(entry.mode)} {entry.links:>4} {user:<8} {group:<8} "
+                f"{entry.device[0]:>4},{entry.device[1]:>4} {self._date(entry.modified)}"
+            )
         size = f"{_human(entry.size):>7}" if "-h" in self._options else f"{entry.size:>9}"
         return f"{stat.filemode(entry.mode)} {entry.links:>4} {user:<8} {group:<8} {size} {self._date(entry.modified)}"
 
@@ -158,6 +175,12 @@ class _Lister:
         now = self._machine.clock.now() / 1_000_000_000
         recent = abs(now - modified) < _RECENT
         return when.strftime(f"%b {when.day:>2} {'%H:%M' if recent else ' %Y'}")
+
+
+def _mode(kind: str, permissions: int, *, is_device: bool, is_socket: bool) -> int:
+    if is_device:
+        return stat.S_IFCHR | 0o666
+    return stat.S_IFSOCK | 0o755 if is_socket else _KINDS.get(kind, stat.S_IFREG) | permissions
 
 
 def _kibibytes(entry: _Entry) -> int:

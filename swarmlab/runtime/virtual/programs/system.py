@@ -8,6 +8,7 @@ import time
 import psutil
 
 from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.mounttable import MountEntry
 
 _KIBI = 1024
 #: Limits of processes as the shell lists them: title and unit, option, name for Docker, value that nobody has changed.
@@ -40,11 +41,18 @@ async def df(context: Context) -> int:
         await context.err(f"df: unrecognized option: {error.opt}\n")
         return 1
     options = {name for name, _ in given}
+    code = 0
     shown = [entry for entry in context.machine.mounts if entry.kind in {"overlay", "tmpfs", "ext4"}]
     if names:
-        found = []
+        found: list[MountEntry] = []
         for name in names:
             path = context.path(name)
+            fs, inner = context.machine.root.seen(path)
+            if not fs.exists(inner):
+                told = "can't find mount point" if context.machine.is_busybox else "No such file or directory"
+                await context.err(f"df: {name}: {told}\n")
+                code = 1
+                continue
             over = [e for e in shown if path == e.target or path.startswith(e.target.rstrip("/") + "/")]
             found.append(max(over, key=lambda entry: len(entry.target)))
         shown = found
@@ -53,15 +61,17 @@ async def df(context: Context) -> int:
     memory = psutil.virtual_memory().total // 2
     rows = []
     for entry in shown:
-        size, used = (disk.total, disk.used) if entry.kind != "tmpfs" else (_size_of(entry.options, memory), 0)
-        free = disk.free if entry.kind != "tmpfs" else size
+        size, used, free = disk.total, disk.used, disk.free
+        if entry.kind == "tmpfs":
+            mounted = context.machine.root.tmpfs(entry.target)
+            size, used = _size_of(entry.options, memory), mounted.used() if mounted is not None else 0
+            free = size - used
         share = f"{round(100 * used / (used + free)) if used + free else 0}%"
         rows.append((entry.device, *(_amount(n, unit) for n in (size, used, free)), share, entry.target))
-    width = 9 if unit == 1 else 10
     title = {1: "Size", _KIBI: "1K-blocks"}.get(unit, "1M-blocks")
     lines = [("Filesystem", title, "Used", "Available", "Use%", "Mounted on"), *rows]
-    await context.out("".join(f"{a:<20} {b:>{width}} {c:>9} {d:>9} {e:>4} {f}\n" for a, b, c, d, e, f in lines))
-    return 0
+    await context.out("".join(f"{a:<20} {b:>9} {c:>9} {d:>9} {e:>4} {f}\n" for a, b, c, d, e, f in lines))
+    return code
 
 
 async def free(context: Context) -> int:
@@ -80,10 +90,11 @@ async def free(context: Context) -> int:
     def cell(amount: int) -> str:
         return _amount(amount, unit) if unit else _amount(amount, 1)
 
+    first = 7 if context.machine.is_busybox else 8
     titles = ("total", "used", "free", "shared", "buff/cache", "available")
-    await context.out(f"{'':<8}{''.join(f'{title:>12}' for title in titles)}" + "\n")
+    await context.out(f"{'':<{first}}{''.join(f'{title:>12}' for title in titles)}" + "\n")
     for name, *numbers in rows:
-        await context.out(f"{name:<8}{''.join(f'{cell(number):>12}' for number in numbers)}\n")
+        await context.out(f"{name:<{first}}{''.join(f'{cell(number):>12}' for number in numbers)}\n")
     return 0
 
 

@@ -35,6 +35,8 @@ async def tail(context: Context) -> int:
             continue
         seen[name] = len(data)
         await context.out(_end(data, values))
+    if not (seen or "-F" in values) and context.machine.is_busybox:
+        await context.err("tail: no files\n")
     if not follow or not (seen or "-F" in values):
         return code
     if all(name.startswith("/dev/") for name in seen):

@@ -54,6 +54,7 @@ def _picture(context: Context, *, clear: bool) -> str:
         f"Mem: {used}K used, {free}K free, 0K shrd, 0K buff, {cached}K cached\n"
         "CPU:   0% usr   0% sys   0% nic 100% idle   0% io   0% irq   0% sirq\n"
         f"Load average: {load} 1/1 1\n"
-        "\033[7m  PID  PPID USER     STAT   VSZ %VSZ %CPU COMMAND\033[m\n"
+        f"{chr(27) + '[7m' if clear else ''}  PID  PPID USER     STAT   VSZ %VSZ %CPU COMMAND"
+        f"{chr(27) + '[m' if clear else ''}\n"
         f"    1     0 {context.user.name:<8} R     1624   0%   0% {command}\n"
     )

@@ -1,0 +1,68 @@
+"""Scripts as BusyBox's shell reads them, told to an interpreter that takes itself for bash."""
+
+import re
+from collections.abc import Mapping
+
+from swarmlab.runtime.virtual.machine import Machine
+from swarmlab.runtime.virtual.programs.kill import ITSELF, NOT_OURS
+
+#: Jobs are the shell's own to kill, itself too, and all other processes the container's.
+_KILL = (
+    f'kill() {{ .kill "$@"; case $? in 0) ;; {NOT_OURS}) builtin kill "$@";; {ITSELF}) case $1 in '
+    '-s) builtin kill "-$2" $$;; -*) builtin kill "$1" $$;; *) builtin kill $$;; esac;; *) return 1;; esac; }'
+)
+#: What only bash has, and what images with BusyBox have no program for.
+_BASHISMS = ("declare", "typeset", "shopt", "pushd", "popd", "dirs", "mapfile", "readarray", "make", "nano")
+_BUSYBOX = (
+    'cd() { builtin cd "$@" || return 2; }',
+    # The interpreter's own knows the files of `<(command)`.
+    'diff() { case "$*" in */dev/fd/*) command diff "$@";; *) .diff "$@";; esac; }',
+    'ash() { sh "$@"; }',
+    'zcat() { gzip -dc "$@"; }',
+    'setsid() { "$@"; }',
+    # Without `return`: when it ends a shell the interpreter forgets that it is in a function.
+    'timeout() { command timeout "$@"; case $?$1$2 in 124-sKILL|124-s9) (exit 137);; 124*) (exit 143);; '
+    "125*) (exit 1);; *) (exit $?);; esac; }",
+)
+#: How a list of words in braces begins, or a range; in a script for BusyBox these are letters.
+_BRACES = re.compile(r"\{[^{}\s'\"$;]*(?:,|\.\.)[^{}\s'\"$;]*\}")
+#: A here-document whose text is taken as it is.
+_VERBATIM = re.compile(r"<<-?\s*['\"\\]")
+
+
+def prelude(machine: Machine) -> str:
+    """What a shell of this image knows before its script begins."""
+    lines = [_KILL, "unset SHELL OLDPWD"]
+    if machine.is_busybox:
+        missing = [name for name in (*_BASHISMS, "bash") if name != "bash" or "bash" in machine.absent]
+        lines += [*_BUSYBOX, *(f"{name}() {{ .missing {name}; }}" for name in missing)]
+    # In one line with what follows: a script of several lines is read line by line.
+    return "; ".join(lines)
+
+
+def prepared(script: str, words: Mapping[str, str], *, is_busybox: bool) -> str:
+    """A script with what the interpreter has other values for: `$$`, `$0`, and no braces that stand for several words.
+
+    `words` are parameters and their values. Nothing changes in single quotes, nor behind a backslash.
+    """
+    values = {name: value for word, value in words.items() for name in (word, f"${{{word[1:]}}}")}
+    if _VERBATIM.search(script) or not (is_busybox or any(name in script for name in values)):
+        return script
+    has_document = "<<" in script
+    found, quote, position = [], "", 0
+    while position < len(script):
+        letter = script[position]
+        step = 1
+        if letter == "\\" and quote != "'":
+            letter, step = script[position : position + 2], 2
+        elif letter == "$" and quote != "'":
+            name = next((one for one in values if script.startswith(one, position)), letter)
+            letter, step = values.get(name, letter), len(name)
+        elif letter == "{" and not quote and is_busybox and not has_document:
+            braces = _BRACES.match(script, position)
+            letter = "\\{" if braces is not None else letter
+        elif letter in "'\"" and quote in {"", letter}:
+            quote = "" if quote else letter
+        found.append(letter)
+        position += step
+    return "".join(found)

@@ -1,0 +1,107 @@
+"""What BusyBox's shell and tools do otherwise than bash and GNU's, as on a real engine's alpine."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from swarmlab.clock import ScaledClock
+
+from .support import lab
+
+#: Scripts with what they print, what they complain of, and their exit code.
+CASES: Sequence[tuple[str, str, str, int]] = (
+    ("echo $0 {1..3} {a,b}", "sh {1..3} {a,b}\n", "", 0),
+    ("cd /nope; echo $?", "2\n", "sh: cd: line 0: can't cd to /nope: No such file or directory\n", 0),
+    ("timeout 0.1 sleep 5; echo $?", "143\n", "", 0),
+    ("timeout 0.1 sh -c 'sleep 5'; echo $?", "143\n", "", 0),
+    ("timeout -s KILL 0.1 sleep 5; echo $?", "137\n", "", 0),
+    ("timeout 5 sh -c 'exit 3'; echo $?", "3\n", "", 0),
+    ("trap 'echo caught; exit 5' TERM; kill $$; sleep 1", "caught\n", "", 5),
+    ("trap 'echo caught' USR1; kill -USR1 $$; kill -s USR1 $$; echo on", "caught\ncaught\non\n", "", 0),
+    ("sh -c 'kill -9 $$'; echo $?", "137\n", "", 0),
+    ("set -u; echo $nope; echo on", "", "sh: nope: parameter not set\n", 2),
+    ("readonly R=1; R=2; echo on", "", "sh: R: is read only\n", 2),
+    ("echo $((1/0))", "", "sh: divide by zero\n", 2),
+    ("echo ${u:?}; echo on", "", "sh: u: parameter not set or null\n", 2),
+    ("[ 1 -lt x ]", "", "sh: x: bad number\n", 2),
+    ("./nope", "", "sh: ./nope: not found\n", 127),
+    ("/etc", "", "sh: /etc: Permission denied\n", 126),
+    ("cat < ./nope", "", "sh: can't open ./nope: no such file\n", 1),
+    ("echo x > /nope/y", "", "sh: can't create /nope/y: nonexistent directory\n", 1),
+    ("echo x > /etc", "", "sh: can't create /etc: Is a directory\n", 1),
+    (". ./nope", "", "sh: .: line 0: can't open './nope': No such file or directory\n", 2),
+    ("bash -c 'echo hi'", "", "sh: bash: not found\n", 127),
+    ("shopt -s nullglob", "", "sh: shopt: not found\n", 127),
+    ("ash -c 'echo hi'", "hi\n", "", 0),
+    ("echo hi | gzip | zcat", "hi\n", "", 0),
+    ("cd /tmp; wc -l nope", "", "wc: nope: No such file or directory\n", 1),
+    ("cd /tmp; tail nope", "", "tail: can't open 'nope': No such file or directory\ntail: no files\n", 1),
+    ("mkdir /d; rm /d", "", "rm: '/d' is a directory\n", 1),
+    ("cd /tmp; ln -s a l; ln -s b l", "", "ln: l: File exists\n", 1),
+    ("df /nope", "Filesystem           1K-blocks      Used Available Use% Mounted on\n",
+     "df: /nope: can't find mount point\n", 1),
+    ("hostname other", "", "hostname: sethostname: Operation not permitted\n", 1),
+    ("free | head -1", "              total        used        free      shared  buff/cache   available\n", "", 0),
+    ("top -bn1 | sed -n 4p", "  PID  PPID USER     STAT   VSZ %VSZ %CPU COMMAND\n", "", 0),
+    ("ls -l /dev/null | cut -c1-44", "crw-rw-rw-    1 root     root        1,   3 \n", "", 0),
+    ("stat -c '%n %a %A %U:%G %u:%g %F %t,%T' /dev/null",
+     "/dev/null 666 crw-rw-rw- root:root 0:0 character special file 1,3\n", "", 0),
+    ("printf 12345 > /f; chmod 640 /f; chown nobody:mail /f; stat -c '%s %a %U:%G %F' /f; ls -l /f | cut -c1-34",
+     "5 640 nobody:mail regular file\n-rw-r-----    1 nobody   mail     \n", "", 0),
+    ("stat /nope", "", "stat: can't stat '/nope': No such file or directory\n", 1),
+    ("chown nosuch /etc", "", "chown: unknown user nosuch\n", 1),
+    ("chgrp nosuch /etc", "", "chgrp: unknown group nosuch\n", 1),
+    ("mkdir -p /d/e; chown -R 7:8 /d; ls -ldn /d /d/e | cut -c17-31", "7        8     \n7        8     \n", "", 0),
+    ("printf 'a\\nb\\nc\\n' > /1; printf 'a\\nc\\nd\\n' > /2; diff /1 /2",
+     "--- /1\n+++ /2\n@@ -1,3 +1,3 @@\n a\n-b\n c\n+d\n", "", 1),
+    ("echo a > /1; echo a > /2; diff /1 /2", "", "", 0),
+    ("mkdir /d /e; echo 1 > /d/x; echo 2 > /e/x; touch /d/y; diff -rq /d /e",
+     "Files /d/x and /e/x differ\nOnly in /d: y\n", "", 1),
+    ("diff <(echo a) <(echo a)", "", "", 0),
+    ("su guest -s /bin/sh -c 'id -un; echo $HOME $USER'; su - root -c pwd; su nope", "guest\n/dev/null guest\n/root\n",
+     "su: unknown user nope\n", 1),
+    ("su guest -c id", "", "This account is not available\n", 1),
+    ("dmesg", "", "dmesg: klogctl: Operation not permitted\n", 1),
+    ("crontab -l", "", "crontab: can't change directory to '/var/spool/cron/crontabs': No such file or directory\n", 1),
+    ("pidof sleep; killall nope", "1\n", "killall: nope: no process killed\n", 1),
+    ("sleep 60 & killall sleep; wait $!; echo $?", "143\n", "", 0),
+    ("sysctl kernel.hostname; sysctl -w net.ipv4.ip_forward=1", "kernel.hostname = host1\n",
+     "sysctl: error setting key 'net.ipv4.ip_forward': Read-only file system\n", 1),
+    ("usleep 1000; logger hi; reboot; echo $?", "0\n", "", 0),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("script", "stdout", "stderr", "code"), CASES)
+def test_it_is_as_on_a_real_engine(tmp_path: Path, script: str, stdout: str, stderr: str, code: int) -> None:
+    written = {"stdout": b"", "stderr": b""}
+
+    async def main() -> int:
+        async with lab(tmp_path, ScaledClock()) as made:
+            container = await made.start("alpine", "sleep", "1000")
+
+            async def collect(stream: str, data: bytes) -> None:
+                written[stream] += data
+
+            return await asyncio.wait_for(container.exec(("sh", "-c", script), collect), 30)
+
+    assert (asyncio.run(main()), written["stdout"].decode(), written["stderr"].decode()) == (code, stdout, stderr)
+
+
+def test_the_shell_of_an_exec_may_be_called_ash(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with lab(tmp_path, ScaledClock()) as made:
+            written = b""
+
+            async def collect(stream: str, data: bytes) -> None:
+                nonlocal written
+                written += data
+
+            container = await made.start("alpine", "sleep", "1000")
+            assert await container.exec(("ash", "-c", "echo $0; exit 3"), collect) == 3
+            assert written == b"ash\n"
+            with pytest.raises(Exception, match="executable file not found"):
+                await (await made.start("debian", "sleep", "1000")).exec(("ash", "-c", "true"), collect)
+
+    asyncio.run(main())
