@@ -27,7 +27,7 @@ _HOST_GATEWAY = "host-gateway"
 
 
 class NetworkFacts(NamedTuple):
-    """What a container has to know of a network. `kind` is `overlay`, `ingress` or `bridge`."""
+    """What a container has to know of a network. `kind` is as in `Place`; `id` is what it has in common with others."""
 
     id: str
     name: str
@@ -120,7 +120,7 @@ class Wiring:
             facts = self._networks(endpoint.network_id)
             if facts is None or not endpoint.addresses:
                 continue
-            leads_out |= facts.kind != "bridge" and not facts.internal
+            leads_out |= facts.kind in {"overlay", "ingress"} and not facts.internal
             settings = container.attachments.get(facts.name)
             aliases = (settings.aliases if settings is not None else None) or (container.id[:12], container.hostname)
             yield Place(
@@ -165,7 +165,7 @@ class Wiring:
         lines += [
             f"{host}\t{container.hostname}\n"
             for place in places
-            if place.kind in {"overlay", "bridge"}
+            if place.kind in {"overlay", "macvlan", "bridge"}
             for host in place.hosts
         ]
         return "".join(lines), _resolv(container, named=any(place.named for place in places))
