@@ -151,6 +151,7 @@ class DockerEngine:
             self._gateway_bridge,
             self.containers.find,
             _BRIDGE.gateway,
+            self.networks.links,
         )
         self.connections = Connections(self.containers, self.placement, self._network)
         self.cluster = ClusterComponent(

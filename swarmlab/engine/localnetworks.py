@@ -11,7 +11,8 @@ import msgspec
 from swarmlab.engine import localipam
 from swarmlab.engine.errors import EngineError, conflict, internal, not_found
 from swarmlab.engine.events import Events
-from swarmlab.engine.parentlinks import PARENT_DRIVERS, check_parent
+from swarmlab.engine.links import Links
+from swarmlab.engine.parentlinks import PARENT_DRIVERS, check_parent, isolated
 from swarmlab.objects.local import Container, LocalNetwork, LocalPool
 from swarmlab.objects.requests import IPAM, IPAMPool, NetworkCreateRequest
 from swarmlab.store import Actor, Kind, Store
@@ -54,6 +55,13 @@ class LocalNetworks:
         self._predefined = predefined
         self._running = running
         self._in_swarm = in_swarm
+        #: The machine's interfaces, of which those of its bridges are the first.
+        self.links = Links()
+        self.switched_on()
+
+    def switched_on(self) -> None:
+        """The machine begins to count its interfaces anew."""
+        self.links.restart(sum(network.driver == "bridge" for network in self._store.tables.local_networks))
 
     def find(self, reference: str) -> LocalNetwork | None:
         """A network by its id, name or a prefix of its id that fits no other."""
@@ -85,6 +93,8 @@ class LocalNetworks:
         if request.config_from is not None and request.config_from.network:
             request = self._configured(request)
         made = self._add(self._network(request, network_id))
+        if not made.config_only and (made.driver == "bridge" or isolated(made)):
+            self.links.take(Links.BRIDGE)
         self._tell("create", made)
         return made
 
@@ -114,6 +124,7 @@ class LocalNetworks:
         if self.find(GATEWAY_BRIDGE) is None:
             bridge = LocalNetwork(id=secrets.token_hex(32), name=GATEWAY_BRIDGE, options=_GATEWAY_OPTIONS)
             self._add(msgspec.structs.replace(bridge, pools=self._pools(bridge)))
+            self.links.take(Links.GATEWAY_BRIDGE)
 
     # --- inside ----------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import msgspec
 
 from swarmlab.clock import Clock, Timer
 from swarmlab.engine.events import Events
+from swarmlab.engine.links import Links
 from swarmlab.engine.localnetworks import LocalNetworks
 from swarmlab.objects import Network
 from swarmlab.objects.local import Container, LocalNetwork, Overlay
@@ -163,6 +164,7 @@ class Overlays:
         attachments = self._attachments()
         for overlay in self.list():
             if overlay.network.spec.ingress and not overlay.address and overlay.id in attachments:
+                self._own.links.take(Links.PAIR)
                 self._tell("create", self._change(overlay, attachments[overlay.id]))
 
     def _tear_down(self) -> None:
@@ -187,6 +189,7 @@ class Overlays:
         return [network for network in self._own.list() if network.scope == "swarm"]
 
     def _make(self, network: Network, address: str) -> Overlay:
+        self._own.links.take(Links.OVERLAY)
         with self._store.transaction(self._actor) as tx:
             return tx.create(Kind.OVERLAY, Overlay(id=network.id, network=network, address=address))
 

@@ -22,6 +22,10 @@ class Place(msgspec.Struct, frozen=True):
     names: tuple[str, ...] = ()
     named: bool = True
     internal: bool = False
+    #: The interface inside: its name, its number and that of the one it is linked to.
+    interface: str = "eth0"
+    link: int = 0
+    peer: int = 0
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -106,7 +106,7 @@ class Sandbox:
     def places(self) -> tuple[Place, ...]:
         """Its places on networks, in the order in which they are searched."""
         member = self._room.member(self.container_id)
-        return () if member is None else tuple(sorted(member.places, key=lambda place: _ORDER[place.kind]))
+        return () if member is None else tuple(sorted(member.places, key=_searched))
 
     @property
     def node(self) -> str:
@@ -255,6 +255,10 @@ class Sandbox:
 
     def _reaches(self, node: str) -> bool:
         return self._nodes.reaches(self.node, node)
+
+
+def _searched(place: Place) -> tuple[int, bool, str]:
+    return _ORDER[place.kind], place.internal, place.network_name
 
 
 def _address(text: str) -> str | None:
