@@ -11,6 +11,7 @@ from swarmlab.engine.errors import EngineError, not_found
 from swarmlab.engine.hostchecks import adapted, check_directory, check_health, check_host
 from swarmlab.engine.logdrivers import DEFAULT_DRIVER
 from swarmlab.engine.mounts import mount_points
+from swarmlab.engine.securityopts import options_of
 from swarmlab.engine.tasknetworks import NOWHERE, TaskNetworks
 from swarmlab.images import Image
 from swarmlab.objects import Config, ContainerSpec, NodeDescription, Secret, Task, new_container_id
@@ -117,6 +118,7 @@ def _asked(task: Task, spec: ContainerSpec, node: NodeDescription) -> HostConfig
         group_add=spec.groups,
         oom_score_adj=spec.oom_score_adj,
         readonly_rootfs=spec.read_only,
+        security_opt=tuple(options_of(spec.privileges)),
         sysctls=spec.sysctls,
         memory=limits.memory_bytes,
         nano_cpus=limits.nano_cpus,
