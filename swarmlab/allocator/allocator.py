@@ -13,9 +13,11 @@ from swarmlab.allocator.networks import NetworkAllocator
 from swarmlab.allocator.ports import PortAllocator, ingress_ports
 from swarmlab.clock import Clock, Timer, Turns
 from swarmlab.objects import (
+    Driver,
     Endpoint,
     EndpointSpec,
     EndpointVirtualIP,
+    IPAMOptions,
     Network,
     NetworkAttachment,
     Node,
@@ -29,8 +31,6 @@ NAME = "allocator"
 #: What could not be allocated is tried again after so many seconds, or when something is given back.
 RETRY_INTERVAL = 300.0
 BATCH = 200
-#: Drivers whose networks exist on each node by themselves: no addresses from the swarm.
-NODE_LOCAL_DRIVERS = frozenset({"bridge", "host", "macvlan", "ipvlan", "null"})
 
 
 class Allocator:
@@ -218,8 +218,11 @@ class Allocator:
         network = tx.tables.networks.get(network_id)
         if network is None or self._networks.known(network_id):
             return
-        driver = network.spec.driver_configuration.name if network.spec.driver_configuration is not None else "overlay"
-        if driver not in NODE_LOCAL_DRIVERS:
+        if network.node_local:
+            if network.driver_state is None:
+                state = {"driver_state": Driver(name=network.driver), "ipam": IPAMOptions()}
+                tx.update(Kind.NETWORK, msgspec.structs.replace(network, **state))
+        else:
             tx.update(Kind.NETWORK, self._networks.allocate(network))
             if network.spec.ingress:
                 self._pending_nodes.update((node.id, None) for node in tx.tables.nodes)
@@ -283,7 +286,7 @@ class Allocator:
 
     def _has_no_addresses(self, tx: Transaction, network_id: str) -> bool:
         network = tx.tables.networks.get(network_id)
-        return network is not None and self._node_local(network)
+        return network is not None and network.node_local
 
     def _service_allocated(self, service: Service) -> bool:
         """Whether nothing is missing or superfluous. A service without networks and ports never gets an endpoint."""
@@ -326,7 +329,7 @@ class Allocator:
             for network_id, aliases in self._task_networks(task, service):
                 addresses: tuple[str, ...] = ()
                 network = tx.tables.networks.get(network_id)
-                if network is not None and not self._node_local(network):
+                if network is not None and not network.node_local:
                     wanted = asked.get(network_id, ())
                     addresses = (
                         self._networks.claim(network_id, wanted[0]) if wanted else self._networks.address(network_id),
@@ -360,8 +363,3 @@ class Allocator:
 
     def _ingress(self) -> str | None:
         return next((n.id for n in self._store.tables.networks if n.spec.ingress), None)
-
-    @staticmethod
-    def _node_local(network: Network) -> bool:
-        driver = network.spec.driver_configuration
-        return driver is not None and driver.name in NODE_LOCAL_DRIVERS

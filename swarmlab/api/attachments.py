@@ -10,16 +10,18 @@ import msgspec
 
 from swarmlab.api.call import ApiVersion, Call
 from swarmlab.engine import EngineError
+from swarmlab.engine.placement import hand_network
 from swarmlab.manager.errors import StatusError
 from swarmlab.objects.local import Container, ContainerNetwork
 from swarmlab.objects.run import EndpointIPAMConfig, EndpointSettings
 
 
 class Known(NamedTuple):
-    """A network's name, and its gateways when it is the engine's own."""
+    """A network's name, its gateways when it is the engine's own, and whether ports are published from there."""
 
     name: str
     gateways: tuple[str, ...] = ()
+    outward: bool = True
 
 
 class Place(NamedTuple):
@@ -46,10 +48,15 @@ def _of_version(addresses: Iterable[str], version: int) -> str:
 def known_networks(call: Call) -> dict[str, Known]:
     """The networks that this engine knows, by id: its own, those of the swarm here, and on a manager all of those."""
     own = call.engine.networks.list()
-    known = {network.id: Known(network.name, tuple(pool.router for pool in network.pools)) for network in own}
-    known.update((overlay.id, Known(overlay.network.spec.name)) for overlay in call.engine.overlays.list())
+    known = {
+        network.id: Known(network.name, tuple(pool.router for pool in network.pools), hand_network(network).outward)
+        for network in own
+    }
+    swarm = [overlay.network for overlay in call.engine.overlays.list()]
     with suppress(EngineError, StatusError):
-        known.update((network.id, Known(network.spec.name)) for network in call.control.networks())
+        swarm += call.control.networks()
+    for network in swarm:
+        known.setdefault(network.id, Known(network.spec.name, outward=not network.spec.internal))
     return known
 
 

@@ -121,6 +121,8 @@ class _View:
         self.health = running.health if running is not None else ""
         self._running = running
         self.places = places(container, known)
+        #: Whether its ports can be published, and so are shown.
+        self._outward = any(place.network_id in known and known[place.network_id].outward for place in self.places)
 
     def matches(self, filters: Filters) -> bool:
         """Whether the filters that look at one container alone let it pass."""
@@ -220,7 +222,7 @@ class _View:
 
     def _ports(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        if not self.container.state.runs:
+        if not self.container.state.runs or not self._outward:
             return found
         for key, published in sorted(self._bindings().items()):
             number, _, protocol = key.partition("/")
@@ -249,7 +251,7 @@ class _View:
             "Labels": sorted_map(container.labels),
             "State": container.state.status,
             "Status": self.status(),
-            "HostConfig": {"NetworkMode": container.host.network_mode if container.host is not None else "default"},
+            "HostConfig": {"NetworkMode": container.wanted.network_mode or "default"},
             "NetworkSettings": {
                 "Networks": {p.network: listed_endpoint(self.container, p, self.version) for p in self.places}
             },
@@ -328,11 +330,11 @@ class _View:
     def _network_settings(self) -> dict[str, Any]:
         running = self.container.state.runs
         sandbox = endpoint_id("sandbox", self.container.id)
-        on_host = self.container.host is not None and self.container.host.network_mode == "host"
+        on_host = self.container.wanted.network_mode == "host"
         key = "default" if on_host else sandbox[:12]
         bridge = next((place for place in self.places if place.network == "bridge" and running), None)
         ip, _, prefix = bridge.address(4).partition("/") if bridge is not None else ("", "", "")
-        bindings = self._bindings() if running else {}
+        bindings = self._bindings() if running and self._outward else {}
         return {
             "Bridge": "",
             "SandboxID": sandbox if running else "",

@@ -140,7 +140,7 @@ MISSING = {
     "docker swarm join": "no leader or a wrong token: refused at once; a real engine tries for ten seconds first",
     "docker service create": f"{_MOUNTS}; {_TRAFFIC}",
     "docker stack deploy": _TRAFFIC,
-    "docker network create, rm": "drivers bridge and overlay",
+    "docker network create, rm": "what hangs on an interface (macvlan, ipvlan) reaches other containers only",
     "docker run, create, start": f"{_MOUNTS}; {_LIMITS}; files that were changed in a "
     f"container, and not in a volume, do not outlive the lab's process; {_TRAFFIC}; with `--network host` programs "
     "listen in the container only; servers of `--dns` stand in resolv.conf, and are not asked",

@@ -9,11 +9,12 @@ import msgspec
 from swarmlab.api.attachments import attached, endpoint_id, endpoint_resource, known_networks, network_ids
 from swarmlab.api.call import DONE, NO_CONTENT, Answer, Call, Route, answer, document
 from swarmlab.api.encode import instant, sorted_map
-from swarmlab.api.errors import ApiError, bad_request, internal, not_available, not_found
+from swarmlab.api.errors import ApiError, bad_request, internal, not_found
 from swarmlab.api.query import Filters, parse_bool
 from swarmlab.api.resolve import find_network
 from swarmlab.engine import EngineError, swarmtexts
-from swarmlab.engine.localipam import parse
+from swarmlab.engine.networkchecks import check_request, for_swarm
+from swarmlab.engine.parentlinks import gossiped
 from swarmlab.manager.errors import StatusError
 from swarmlab.objects import Driver, IPAMConfig, IPAMOptions, Network, NetworkSpec, Spec
 from swarmlab.objects.local import LocalNetwork, LocalPool, Overlay
@@ -22,7 +23,6 @@ from swarmlab.objects.requests import NetworkConnectRequest, NetworkCreateReques
 from swarmlab.objects.run import EndpointSettings
 
 _PREDEFINED = frozenset({"bridge", "host", "none"})
-_DRIVERS = frozenset({"", "bridge", "host", "ipvlan", "macvlan", "null", "overlay"})
 _PREDEFINED_LABEL = "com.docker.swarm.predefined"
 _ACCEPTED = ("dangling", "driver", "id", "label", "name", "scope", "type")
 _SERIAL = "com.docker.network.ipam.serial"
@@ -93,11 +93,14 @@ def _overlay_view(call: Call, overlay: Overlay) -> _View:
         containers={},
         options=view.options or {},
         labels=view.labels or {},
-        peers=[
-            {"Name": endpoint_id("peer", node_id)[:12], "IP": address}
-            for node_id, address in call.engine.peers(overlay.id)
-        ],
+        peers=_peers(call, overlay.id),
     )
+
+
+def _peers(call: Call, network_id: str) -> list[dict[str, str]]:
+    return [
+        {"Name": endpoint_id("peer", node_id)[:12], "IP": address} for node_id, address in call.engine.peers(network_id)
+    ]
 
 
 def _local_view(network: LocalNetwork) -> _View:
@@ -105,7 +108,7 @@ def _local_view(network: LocalNetwork) -> _View:
         name=network.name,
         id=network.id,
         created=instant(network.created_at),
-        scope="local",
+        scope=network.scope,
         driver=network.driver,
         enable_ipv6=network.ipv6,
         ipam={
@@ -155,7 +158,8 @@ def _views(call: Call) -> list[_View]:
 def _attached_view(call: Call, view: _View) -> _View:
     """The view of one network with what is on it here; as the engine has it, if it has it."""
     overlay = call.engine.overlays.find(view.id)
-    if overlay is None and view.scope == "swarm":
+    own = call.engine.networks.find(view.id)
+    if overlay is None and own is None:
         return view
     containers = attached(call.engine.containers.list(all=False), view.id, known_networks(call))
     if overlay is not None:
@@ -164,6 +168,10 @@ def _attached_view(call: Call, view: _View) -> _View:
         if overlay.address:
             own_id = call.engine.cluster.info().node_id
             containers[key] = endpoint_resource(f"{view.name}-endpoint", overlay.address, key, own_id, view.id)
+    elif own is not None:
+        view = _local_view(own)
+        if gossiped(own):
+            view = msgspec.structs.replace(view, peers=_peers(call, own.id))
     return msgspec.structs.replace(view, containers=containers)
 
 
@@ -211,13 +219,14 @@ def inspect_network(call: Call) -> Answer:
     """`GET /networks/{id}`: by full id, then name, then id prefix; `scope` narrows it down."""
     verbose = parse_bool(call.param("verbose"), "verbose")
     view = _attached_view(call, _find(call, call.name, call.param("scope")))
-    if verbose and call.engine.overlays.find(view.id) is not None:
+    if verbose and view.peers:
         view = msgspec.structs.replace(view, services=_services(call, view.id))
     return document(view)
 
 
 def _services(call: Call, network_id: str) -> dict[str, Any]:
     """What `docker network inspect --verbose` adds (MB: api/types/network, ServiceInfo)."""
+    overlay = call.engine.overlays.find(network_id) is not None
     return {
         name: {
             "VIP": service.vip or "<nil>",
@@ -229,7 +238,8 @@ def _services(call: Call, network_id: str) -> dict[str, Any]:
                     "Name": task,
                     "EndpointID": endpoint_id(container_id, network_id),
                     "EndpointIP": address,
-                    "Info": {"Host IP": host},
+                    # Only of overlay networks do nodes say where their tasks are.
+                    "Info": {"Host IP": host} if overlay else None,
                 }
                 for container_id, task, address, host in service.tasks
             ],
@@ -260,56 +270,47 @@ def _find(call: Call, term: str, scope: str = "") -> _View:
 
 
 def create_network(call: Call) -> Answer:
-    """`POST /networks/create`: overlay networks, in the swarm."""
+    """`POST /networks/create`: in the swarm, or on the engine alone."""
     request = call.decode(NetworkCreateRequest)
-    state = call.engine.cluster.info()
-    _check_create(call, request, in_swarm=state.local_node_state == "active")
-    if request.driver != "overlay" or request.config_only:
+    _check_name(call, request.name)
+    check_request(request)
+    if not for_swarm(request):
+        if request.scope not in {"", "local"}:
+            raise internal(swarmtexts.NOT_IN_SWARM)
         made = call.engine.networks.create(request)
         return answer({"Id": made.id, "Warning": ""}, HTTPStatus.CREATED)
+    state = call.engine.cluster.info()
     if not state.control_available:
-        if state.local_node_state == "active":
-            text = (
-                "Cannot create a multi-host network from a worker node. Please create the network from a manager node."
-            )
-        else:
-            text = swarmtexts.NOT_IN_SWARM
-        raise ApiError(HTTPStatus.FORBIDDEN, text)
+        raise ApiError(HTTPStatus.FORBIDDEN, _no_manager(request, in_swarm=state.local_node_state == "active"))
     network = call.control.create_network(_network_spec(request), call.actor)
     return answer({"Id": network.id, "Warning": ""}, HTTPStatus.CREATED)
 
 
-def _check_create(call: Call, request: NetworkCreateRequest, *, in_swarm: bool) -> None:
-    """Raise ApiError for what neither the swarm nor the engine will make."""
+def _check_name(call: Call, name: str) -> None:
+    """Raise ApiError for a name that is taken, or that nobody may have."""
     with suppress(EngineError, StatusError):
         # On a manager the swarm's own networks come first, those among them that every node has by itself.
-        if any(network.spec.name == request.name for network in call.control.networks()):
-            raise ApiError(HTTPStatus.CONFLICT, f"network with name {request.name} already exists")
-    if request.name in _PREDEFINED | {"default"}:
-        raise ApiError(HTTPStatus.FORBIDDEN, f"operation is not permitted on predefined {request.name} network ")
-    if any(view.name == request.name for view in _views(call)):
-        raise ApiError(HTTPStatus.CONFLICT, f"network with name {request.name} already exists")
-    if request.driver == "overlay" and request.scope == "local" and not request.config_only:
-        raise ApiError(HTTPStatus.FORBIDDEN, "cannot downgrade network scope for overlay networks")
-    if request.driver not in _DRIVERS:
-        raise not_found(f'plugin "{request.driver}" not found')
-    if request.driver in {"ipvlan", "macvlan"}:
-        raise not_available(f"creating a network with the driver {request.driver}")
-    if request.driver == "overlay" or request.scope in {"", "local"}:
-        return
+        if any(network.spec.name == name for network in call.control.networks()):
+            raise ApiError(HTTPStatus.CONFLICT, f"network with name {name} already exists")
+    if name in _PREDEFINED | {"default"}:
+        raise ApiError(HTTPStatus.FORBIDDEN, f"operation is not permitted on predefined {name} network ")
+    if any(view.name == name for view in _views(call)):
+        raise ApiError(HTTPStatus.CONFLICT, f"network with name {name} already exists")
+
+
+def _no_manager(request: NetworkCreateRequest, *, in_swarm: bool) -> str:
+    """Why an engine that is no manager makes no network for a swarm."""
+    if in_swarm:
+        return "Cannot create a multi-host network from a worker node. Please create the network from a manager node."
     if request.scope != "swarm":
-        raise internal(swarmtexts.NOT_IN_SWARM)
-    if not in_swarm:
-        raise ApiError(HTTPStatus.FORBIDDEN, "cannot create a swarm scoped network when swarm is not active")
-    raise not_available("creating a network of an engine's own driver for the swarm")
+        return swarmtexts.NOT_IN_SWARM
+    return "cannot create a swarm scoped network when swarm is not active"
 
 
 def _network_spec(request: NetworkCreateRequest) -> NetworkSpec:
     ipam = request.ipam
     options = None
     if ipam is not None:
-        for config in ipam.config:
-            parse(LocalPool(subnet=config.subnet))
         configs = tuple(IPAMConfig(subnet=c.subnet, range=c.ip_range, gateway=c.gateway) for c in ipam.config)
         options = IPAMOptions(driver=Driver(name=ipam.driver or "default", options=ipam.options or {}), configs=configs)
     return NetworkSpec(

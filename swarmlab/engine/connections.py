@@ -7,11 +7,10 @@ import msgspec
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.errors import EngineError, bad_request, conflict, internal, not_found
 from swarmlab.engine.placement import HandNetwork, HandPlacement, attached
+from swarmlab.engine.tasknetworks import HOST, SHARED
 from swarmlab.objects.local import Container
 from swarmlab.objects.run import EndpointSettings
 
-_HOST = "container cannot be disconnected from host network or connected to host network"
-_SHARED = "container sharing network namespace with another container or host cannot be connected to any other network"
 _PRIVATE = "container cannot be connected to multiple networks with one of the networks in private (none) mode"
 _FORBIDDEN = 403
 
@@ -37,8 +36,8 @@ class Connections:
             self._note(container, network.name if network is not None else network_name, network, settings)
             return
         if _shares(container):
-            raise bad_request(_SHARED)
-        if network is None or network.driver == "overlay":
+            raise bad_request(SHARED)
+        if network is None or network.scope == "swarm":
             if network is not None and self._has_endpoint(container, network):
                 raise conflict(f"{container.name} is already attached to network {network.name}")
             await self._placement.join(network_name, settings, container)
@@ -76,8 +75,8 @@ class Connections:
         if network is None or not container.state.runs:
             if name not in container.attachments:
                 raise internal(f"container {container.id} is not connected to the network {name}")
-        elif container.host is not None and container.host.network_mode == "host" and network.driver == "host":
-            raise bad_request(_HOST)
+        elif container.wanted.network_mode == "host" and network.driver == "host":
+            raise bad_request(HOST)
         elif name not in container.attachments and not self._has_endpoint(container, network):
             raise internal(f"container {container.id} is not connected to network {name}")
         attachments = {key: each for key, each in container.attachments.items() if key != name}
@@ -118,16 +117,16 @@ class Connections:
 
 
 def _shares(container: Container) -> bool:
-    return container.host is not None and container.host.network_mode.startswith("container:")
+    return container.wanted.network_mode.startswith("container:")
 
 
 def _check(container: Container, network: HandNetwork) -> None:
     """Raise EngineError (400) when a container's networks do not go with one more."""
-    mode = container.host.network_mode if container.host is not None else ""
+    mode = container.wanted.network_mode
     if _shares(container) or (mode == "host" and network.driver != "host"):
-        raise bad_request(_SHARED)
+        raise bad_request(SHARED)
     if network.driver == "host":
-        raise bad_request(_HOST)
+        raise bad_request(HOST)
     others = [name for name in container.attachments if name != network.name]
     if others and (network.name == "none" or "none" in others):
         raise bad_request(_PRIVATE)

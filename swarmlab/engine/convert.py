@@ -7,6 +7,7 @@ import msgspec
 
 from swarmlab.engine.errors import EngineError, bad_request, internal
 from swarmlab.engine.names import random_name
+from swarmlab.engine.securityopts import check_credentials
 from swarmlab.objects import ContainerSpec, EndpointSpec, Placement, PortConfig, ServiceMode, ServiceSpec, UpdateConfig
 from swarmlab.objects.container import BindOptions, Mount
 from swarmlab.objects.service import (
@@ -66,6 +67,8 @@ def _no_container(spec: ServiceSpec) -> EngineError:
 
 def _container(container: ContainerSpec) -> ContainerSpec:
     isolation = container.isolation.lower()
+    if container.privileges is not None:
+        check_credentials(container.privileges.credential_spec)
     for reference in container.configs:
         if reference.runtime is None and reference.file is None:
             raise bad_request("either File or Runtime should be set")

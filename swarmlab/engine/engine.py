@@ -25,7 +25,8 @@ from swarmlab.engine.images import LocalImages
 from swarmlab.engine.localipam import prefix_length
 from swarmlab.engine.localnetworks import GATEWAY_BRIDGE, PREDEFINED, LocalNetworks
 from swarmlab.engine.overlays import Overlays
-from swarmlab.engine.placement import HandNetwork, HandPlacement
+from swarmlab.engine.parentlinks import PARENT_DRIVERS
+from swarmlab.engine.placement import HandNetwork, HandPlacement, hand_network
 from swarmlab.engine.servicelogs import LogBroker, TaskContainers
 from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
 from swarmlab.engine.swarms import Swarms
@@ -122,9 +123,7 @@ class DockerEngine:
             lambda: self.containers.list(all=False),
             lambda: self.cluster.membership is not None,
         )
-        self.overlays = Overlays(
-            name, store, clock, self.events, lambda: self.containers.list(all=False), self.networks.gateway_bridge
-        )
+        self.overlays = Overlays(name, store, clock, self.events, lambda: self.containers.list(all=True), self.networks)
         self.execs = Execs(self.containers)
         self.removal = ImageRemoval(self.images, lambda: self.containers.list(all=True), self.events)
         kept.sweep({container.image_id for container in self.containers.list(all=True)})
@@ -152,6 +151,7 @@ class DockerEngine:
             self._gateway_bridge,
             self.containers.find,
             _BRIDGE.gateway,
+            self.networks.links,
         )
         self.connections = Connections(self.containers, self.placement, self._network)
         self.cluster = ClusterComponent(
@@ -204,13 +204,12 @@ class DockerEngine:
         """A network that a container may be on, by name, id or id prefix. Raises EngineError (404, 500)."""
         local = self.networks.find(reference)
         if local is not None:
-            return HandNetwork(
-                local.name, local.id, local.driver, local.pools, local.name in PREDEFINED, local.config_only
-            )
+            return hand_network(local)
         overlay = self._overlay(reference)
         if overlay is None:
             raise not_found(f"network {reference} not found")
-        return HandNetwork(overlay.network.spec.name, overlay.id, "overlay")
+        spec = overlay.network.spec
+        return HandNetwork(spec.name, overlay.id, "overlay", scope="swarm", outward=not spec.internal)
 
     def _overlay(self, reference: str) -> Overlay | None:
         """One of the swarm's networks that exist here, by id, name, or a prefix of its id that fits no other."""
@@ -224,13 +223,21 @@ class DockerEngine:
         """Containers that were run by hand leave the networks of the swarm (MB: daemon/network.go)."""
         for container in self.containers.list(all=False):
             for endpoint in container.endpoints:
-                if self.overlays.find(endpoint.network_id) is not None:
+                if self._network(endpoint.network_id).scope == "swarm":
                     self.connections.disconnect(endpoint.network_id, container.id, force=True)
 
     def _facts(self, network_id: str) -> NetworkFacts | None:
         local = self.networks.find(network_id)
         if local is not None:
-            return NetworkFacts(local.id, local.name, "bridge", local.internal, default=local.name in PREDEFINED)
+            # Bridges of one name on several nodes have nothing in common; what hangs on interfaces has a wire.
+            apart = local.scope == "swarm" and local.driver == "bridge"
+            return NetworkFacts(
+                f"{local.id}@{self.name}" if apart else local.id,
+                local.name,
+                "macvlan" if local.driver in PARENT_DRIVERS else "bridge",
+                local.internal,
+                default=local.name in PREDEFINED,
+            )
         swarm = self._swarm()
         network = swarm.store.tables.networks.get(network_id) if swarm is not None else None
         if network is None:
@@ -250,7 +257,12 @@ class DockerEngine:
 
     def routers(self) -> dict[str, str]:
         """The engine's own addresses on its bridges, by the id of the network."""
-        return {network.id: pool.router for network in self.networks.list() for pool in network.pools}
+        return {
+            network.id: pool.router
+            for network in self.networks.list()
+            if network.driver == "bridge"
+            for pool in network.pools
+        }
 
     def _swarm(self) -> Swarm | None:
         member = self.cluster.membership

@@ -11,6 +11,7 @@ from swarmlab.engine.errors import EngineError
 from swarmlab.engine.images import LocalImages
 from swarmlab.engine.overlays import Overlays
 from swarmlab.engine.pace import REAL_PACE, Machine, Pace
+from swarmlab.engine.tasknetworks import task_networks
 from swarmlab.engine.wiring import binding
 from swarmlab.network import Door, Endpoint, Fabric, Mesh, PortBinding
 from swarmlab.objects import Config, ContainerStatus, NodeDescription, PortConfig, Secret, Task
@@ -97,12 +98,15 @@ class ContainerController:
         """See `Controller`. A container that an earlier life of the lab made is used again."""
         if self._record() is not None:
             return None
-        self._executor.overlays.need(network.network_id for network in self._task.networks)
+        try:
+            networks = task_networks(self._task, self._executor.overlays)
+        except EngineError as error:
+            raise TaskError(str(error)) from None
         spec = taskcontainer.container_spec(self._task)
         image = self._executor.images.obtain(spec.image)
         if image is None:
             raise TaskError(f"No such image: {spec.image}")
-        container = taskcontainer.build(self._task, image, spec.image, self._executor.describe())
+        container = taskcontainer.build(self._task, image, spec.image, self._executor.describe(), networks)
         try:
             files = self._files()
         except TemplateError:
@@ -113,6 +117,9 @@ class ContainerController:
         except EngineError as error:
             raise TaskError(str(error)) from None
         self._container_id = container.id
+        if networks.conflict is not None:
+            # It has been made with the first of its networks.
+            raise TaskError(str(networks.conflict))
         return self._executor.machine.work(self._executor.pace.prepare)
 
     def start(self) -> Step:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from swarmlab.engine import addresses
 from swarmlab.engine.engine import DockerEngine, NetworkService
+from swarmlab.engine.parentlinks import gossiped
 from swarmlab.network import Presence
 from swarmlab.objects import Service
 
@@ -13,8 +14,13 @@ def peers(network_id: str, engines: Iterable[DockerEngine]) -> list[tuple[str, s
     return [
         (member.node_id, _address(member.advertise_addr))
         for engine in engines
-        if (member := engine.cluster.membership) is not None and engine.overlays.find(network_id) is not None
+        if (member := engine.cluster.membership) is not None and _is_on(network_id, engine)
     ]
+
+
+def _is_on(network_id: str, engine: DockerEngine) -> bool:
+    own = engine.networks.find(network_id)
+    return engine.overlays.find(network_id) is not None or (own is not None and gossiped(own))
 
 
 def services(

@@ -12,6 +12,7 @@ import msgspec
 from swarmlab.engine.addresses import is_address
 from swarmlab.engine.errors import bad_request, internal
 from swarmlab.engine.logdrivers import check_log_config
+from swarmlab.engine.securityopts import check_security_options
 from swarmlab.objects.container import HealthConfig
 from swarmlab.objects.run import HostConfig, RestartPolicy
 
@@ -67,6 +68,7 @@ def check_host(host: HostConfig, cpus: int) -> list[str]:
     if host.cgroupns_mode not in _CGROUP_NAMESPACES:
         raise bad_request(f"invalid cgroup namespace mode: {host.cgroupns_mode}")
     check_log_config(host.log_config)
+    check_security_options(host.security_opt)
     if host.storage_opt:
         raise internal("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
     return warnings

@@ -159,6 +159,7 @@ class Lab:
         await engine.placement.close()
         engine.containers.power_lost()
         engine.wiring.power_lost()
+        engine.networks.switched_on()
         engine.attachments.power_lost()
         await engine.runtime.close()
         engine.set_power("stopped" if action == "stop" else "killed")

@@ -11,6 +11,8 @@ import msgspec
 from swarmlab.engine import localipam
 from swarmlab.engine.errors import EngineError, conflict, internal, not_found
 from swarmlab.engine.events import Events
+from swarmlab.engine.links import Links
+from swarmlab.engine.parentlinks import PARENT_DRIVERS, check_parent, isolated
 from swarmlab.objects.local import Container, LocalNetwork, LocalPool
 from swarmlab.objects.requests import IPAM, IPAMPool, NetworkCreateRequest
 from swarmlab.store import Actor, Kind, Store
@@ -53,6 +55,13 @@ class LocalNetworks:
         self._predefined = predefined
         self._running = running
         self._in_swarm = in_swarm
+        #: The machine's interfaces, of which those of its bridges are the first.
+        self.links = Links()
+        self.switched_on()
+
+    def switched_on(self) -> None:
+        """The machine begins to count its interfaces anew."""
+        self.links.restart(sum(network.driver == "bridge" for network in self._store.tables.local_networks))
 
     def find(self, reference: str) -> LocalNetwork | None:
         """A network by its id, name or a prefix of its id that fits no other."""
@@ -72,38 +81,20 @@ class LocalNetworks:
         """Whether anything is on a network now: containers, or a swarm's own ends on the bridge of its tasks."""
         return bool(self.users(network.id)) or (network.name == GATEWAY_BRIDGE and self._in_swarm())
 
-    def create(self, request: NetworkCreateRequest) -> LocalNetwork:
-        """A new network. Raises EngineError with Docker's words and status."""
-        self._check_name(request)
+    def create(self, request: NetworkCreateRequest, network_id: str = "") -> LocalNetwork:
+        """A new network; with an id it is what the swarm's network of that id is on this engine.
+
+        `networkchecks.check_request` has nothing against it. Raises EngineError with Docker's words and status.
+        """
+        if not network_id:
+            self._check_name(request)
         if request.ipam is not None and request.ipam.driver not in {"", "default"}:
             raise not_found(f'plugin "{request.ipam.driver}" not found')
         if request.config_from is not None and request.config_from.network:
             request = self._configured(request)
-        network_id = secrets.token_hex(32)
-        if not request.config_only:
-            self._check_options(request, network_id)
-        ipam = request.ipam
-        asked = [
-            LocalPool(
-                subnet=c.subnet, ip_range=c.ip_range, gateway=c.gateway, auxiliary_addresses=c.auxiliary_addresses
-            )
-            for c in (ipam.config if ipam is not None else ())
-        ]
-        network = LocalNetwork(
-            id=network_id,
-            name=request.name,
-            driver="null" if request.config_only else "bridge",
-            pools=tuple(asked) if request.config_only else self._pools(asked, ipv6=bool(request.enable_ipv6)),
-            internal=request.internal,
-            attachable=request.attachable,
-            ipv6=bool(request.enable_ipv6),
-            ipam_options=ipam.options if ipam is not None else None,
-            options=request.options,
-            labels=request.labels,
-            config_only=request.config_only,
-            config_from=request.config_from.network if request.config_from is not None else "",
-        )
-        made = self._add(network)
+        made = self._add(self._network(request, network_id))
+        if not made.config_only and (made.driver == "bridge" or isolated(made)):
+            self.links.take(Links.BRIDGE)
         self._tell("create", made)
         return made
 
@@ -120,23 +111,57 @@ class LocalNetworks:
             raise EngineError(
                 _FORBIDDEN, f'error while removing network: configuration network "{network.name}" is in use'
             )
+        self.forget(network)
+        self._tell("destroy", network)
+
+    def forget(self, network: LocalNetwork) -> None:
+        """A network is gone, and no event tells of it."""
         with self._store.transaction(self._actor) as tx:
             tx.delete(Kind.LOCAL_NETWORK, network.id)
-        self._tell("destroy", network)
 
     def gateway_bridge(self) -> None:
         """The bridge through which tasks on overlay networks reach the outside is there from now on."""
         if self.find(GATEWAY_BRIDGE) is None:
-            self._add(
-                LocalNetwork(
-                    id=secrets.token_hex(32),
-                    name=GATEWAY_BRIDGE,
-                    pools=self._pools([], ipv6=False),
-                    options=_GATEWAY_OPTIONS,
-                )
-            )
+            bridge = LocalNetwork(id=secrets.token_hex(32), name=GATEWAY_BRIDGE, options=_GATEWAY_OPTIONS)
+            self._add(msgspec.structs.replace(bridge, pools=self._pools(bridge)))
+            self.links.take(Links.GATEWAY_BRIDGE)
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _network(self, request: NetworkCreateRequest, network_id: str) -> LocalNetwork:
+        ipam = request.ipam or IPAM()
+        driver = request.driver or "bridge"
+        if driver in {"host", "null"} and not request.config_only:
+            raise EngineError(_FORBIDDEN, f'only one instance of "{driver}" network is allowed')
+        network = LocalNetwork(
+            id=network_id or secrets.token_hex(32),
+            name=request.name,
+            driver="null" if request.config_only else driver,
+            scope="swarm" if network_id else "local",
+            pools=tuple(
+                LocalPool(
+                    subnet=c.subnet, ip_range=c.ip_range, gateway=c.gateway, auxiliary_addresses=c.auxiliary_addresses
+                )
+                for c in ipam.config
+            ),
+            internal=request.internal,
+            attachable=request.attachable,
+            ipv6=bool(request.enable_ipv6),
+            ipam_options=request.ipam.options if request.ipam is not None else None,
+            options=request.options,
+            labels=request.labels,
+            config_only=request.config_only,
+            config_from=request.config_from.network if request.config_from is not None else "",
+        )
+        if network.config_only:
+            return network
+        if network.driver == "bridge":
+            self._check_options(network)
+        network = msgspec.structs.replace(network, pools=self._pools(network))
+        if network.driver in PARENT_DRIVERS:
+            every = self.list()
+            check_parent(network, every, {bridge_name(each) for each in every if each.driver == "bridge"})
+        return network
 
     def _add(self, network: LocalNetwork) -> LocalNetwork:
         with self._store.transaction(self._actor) as tx:
@@ -148,65 +173,54 @@ class LocalNetworks:
             raise EngineError(_FORBIDDEN, f"operation is not permitted on predefined {name} network ")
         if any(network.name == name for network in self.list()):
             raise conflict(f"network with name {name} already exists")
-        if not name.strip():
-            raise internal(f"invalid name: {name}")
-        if request.driver in {"host", "null"}:
-            raise EngineError(_FORBIDDEN, f'only one instance of "{request.driver}" network is allowed')
-        if request.ingress:
-            raise EngineError(_FORBIDDEN, "Ingress network can only be global scope network")
 
     def _configured(self, request: NetworkCreateRequest) -> NetworkCreateRequest:
         """The request with what another network was made to hold."""
         assert request.config_from is not None
-        if (request.ipam is not None and request.ipam.config) or request.options:
-            raise EngineError(
-                _FORBIDDEN,
-                "user specified configurations are not supported if the network depends on a configuration network",
-            )
-        source = self.find(request.config_from.network)
+        source, own = self.find(request.config_from.network), request.ipam or IPAM()
         if source is None or not source.config_only:
             raise not_found(f'configuration network "{request.config_from.network}" does not exist')
         return msgspec.structs.replace(
             request,
-            ipam=IPAM(options=source.ipam_options, config=tuple(_asked(pool) for pool in source.pools)),
+            ipam=IPAM(options=source.ipam_options or own.options, config=tuple(_asked(pool) for pool in source.pools)),
             options=source.options,
             labels={**source.labels, **request.labels},
             enable_ipv6=source.ipv6,
         )
 
-    def _check_options(self, request: NetworkCreateRequest, network_id: str) -> None:
-        mtu = request.options.get(_MTU, "0")
+    def _check_options(self, network: LocalNetwork) -> None:
+        mtu = network.options.get(_MTU, "0")
         if not re.fullmatch(r"[+-]?\d+", mtu):
             raise _unparsable(_MTU, mtu, "Atoi")
         for flag in _FLAGS:
-            value = request.options.get(flag, "true")
+            value = network.options.get(flag, "true")
             if value not in _TRUTHS:
                 raise _unparsable(flag, value, "ParseBool")
-        bridge = request.options.get(_BRIDGE_NAME)
+        bridge = network.options.get(_BRIDGE_NAME)
         for other in self.list():
             if bridge and other.options.get(_BRIDGE_NAME) == bridge:
                 raise EngineError(
                     _FORBIDDEN,
-                    f"cannot create network {network_id} ({bridge}): conflicts with network {other.id} ({bridge}): "
+                    f"cannot create network {network.id} ({bridge}): conflicts with network {other.id} ({bridge}): "
                     "networks have same bridge name",
                 )
 
-    def _pools(self, asked: list[LocalPool], *, ipv6: bool) -> tuple[LocalPool, ...]:
-        """The pools of a new bridge: those asked for, and what is missing of them."""
-        taken = [localipam.parse(pool) for network in self.list() if not network.config_only for pool in network.pools]
+    def _pools(self, network: LocalNetwork) -> tuple[LocalPool, ...]:
+        """The pools of a new network: those asked for, and what is missing of them."""
+        taken = [localipam.parse(pool) for other in self.list() if not other.config_only for pool in other.pools]
         found = []
-        for pool in asked:
+        for pool in network.pools:
             subnet = localipam.parse(pool)
             if localipam.overlaps(subnet, taken):
                 raise EngineError(_FORBIDDEN, "Pool overlaps with other one on this address space")
             found.append(localipam.checked(pool))
             taken.append(subnet)
         versions = [localipam.version(pool) for pool in found]
-        if len(set(versions)) < len(versions):
+        if network.driver == "bridge" and len(set(versions)) < len(versions):
             raise EngineError(_FORBIDDEN, "bridge driver doesn't support multiple subnets")
         if 4 not in versions:
             found.insert(0, self._chosen(localipam.choose(taken)))
-        if ipv6 and 6 not in versions:
+        if network.ipv6 and 6 not in versions:
             found.append(self._chosen(self._unique_local(taken)))
         return tuple(found)
 
@@ -222,11 +236,17 @@ class LocalNetworks:
         return next(subnet for subnet in site.subnets(new_prefix=64) if not localipam.overlaps(subnet, taken))
 
     def _tell(self, action: str, network: LocalNetwork) -> None:
-        self._events.publish("network", action, network.id, {"name": network.name, "type": network.driver})
+        if not network.config_only:
+            self._events.publish("network", action, network.id, {"name": network.name, "type": network.driver})
 
     def list(self) -> list[LocalNetwork]:
         """Every network, the predefined first."""
         return [*self._predefined(), *self._store.tables.local_networks]
+
+
+def bridge_name(network: LocalNetwork) -> str:
+    """How the interface of a bridge is called on its machine."""
+    return network.options.get(_BRIDGE_NAME) or f"br-{network.id[:12]}"
 
 
 def _asked(pool: LocalPool) -> IPAMPool:

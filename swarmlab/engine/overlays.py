@@ -2,6 +2,7 @@
 
 A task that needs a network makes it on its node; it goes when the swarm wants nothing of the node there any more, and
 the last container has left it. So an engine still knows a network that was removed from the swarm while tasks stop.
+Networks of the swarm whose driver is of one node alone (bridge, macvlan, …) are networks of the engine's own then.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,8 +11,11 @@ import msgspec
 
 from swarmlab.clock import Clock, Timer
 from swarmlab.engine.events import Events
+from swarmlab.engine.links import Links
+from swarmlab.engine.localnetworks import LocalNetworks
 from swarmlab.objects import Network
-from swarmlab.objects.local import Container, Overlay
+from swarmlab.objects.local import Container, LocalNetwork, Overlay
+from swarmlab.objects.requests import NetworkConfigFrom, NetworkCreateRequest
 from swarmlab.store import Actor, Commit, Kind, Store
 
 #: What a real engine needs at least to make the ingress network, in seconds of swarm time from the beginning of its
@@ -32,16 +36,16 @@ class Overlays:
         store: Store,
         clock: Clock,
         events: Events,
-        running: Callable[[], Iterable[Container]],
-        gateway_bridge: Callable[[], None],
+        containers: Callable[[], Iterable[Container]],
+        own: LocalNetworks,
     ) -> None:
-        """`gateway_bridge` makes the bridge through which containers on these networks reach the outside."""
+        """`containers` are all of the engine's, `own` its own networks: the bridge to the outside is one of them."""
         self._actor = Actor(engine=engine, loop="overlays")
         self._store = store
         self._clock = clock
         self._events = events
-        self._running = running
-        self._gateway_bridge = gateway_bridge
+        self._containers = containers
+        self._own = own
         self._swarm: Store | None = None
         self._node_id = ""
         self._hears: Callable[[], bool] = lambda: False
@@ -57,6 +61,14 @@ class Overlays:
     def find(self, network_id: str) -> Overlay | None:
         """One of them by its id."""
         return self._store.tables.overlays.get(network_id)
+
+    def here(self, network: Network) -> LocalNetwork | None:
+        """The engine's own network that one of the swarm's is here: it has the same id, or comes with every engine."""
+        return self._own.find(network.spec.name if network.predefined else network.id)
+
+    def wanted(self, network_id: str) -> Network | None:
+        """A network of the swarm by its id, as far as the node hears of it."""
+        return self._swarm.tables.networks.get(network_id) if self._swarm is not None else None
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -85,19 +97,26 @@ class Overlays:
         return end
 
     def need(self, network_ids: Iterable[str]) -> None:
-        """A container that is about to be on these networks makes those of the swarm that do not exist here."""
+        """A container that is about to be on these networks makes those of the swarm that do not exist here.
+
+        Raises EngineError (403, 404, 500) when the engine cannot make one of its own.
+        """
         for network_id in network_ids:
-            network = self._swarm.tables.networks.get(network_id) if self._swarm is not None else None
-            # One without a state of its driver is the engine's own, which the swarm knows by name only.
+            network = self.wanted(network_id)
             if network is None or network.driver_state is None or self.find(network_id) is not None:
                 continue
-            self._gateway_bridge()
-            self._tell("create", self._make(network, self._attachments().get(network.id, "")))
+            if not network.node_local:
+                self._own.gateway_bridge()
+                self._tell("create", self._make(network, self._attachments().get(network.id, "")))
+            elif self.here(network) is None:
+                self._own.create(_request(network), network.id)
 
     def clear(self) -> None:
         """The node has left its swarm: nothing is left of its networks, and no event tells of it."""
         for overlay in self.list():
             self._delete(overlay)
+        for network in self._of_swarm():
+            self._own.forget(network)
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -141,23 +160,36 @@ class Overlays:
         self._later(self._sandbox_setup, self._enter_ingress)
 
     def _enter_ingress(self) -> None:
-        self._gateway_bridge()
+        self._own.gateway_bridge()
         attachments = self._attachments()
         for overlay in self.list():
             if overlay.network.spec.ingress and not overlay.address and overlay.id in attachments:
+                self._own.links.take(Links.PAIR)
                 self._tell("create", self._change(overlay, attachments[overlay.id]))
 
     def _tear_down(self) -> None:
         if not self._hears():
             return
-        used = {endpoint.network_id for container in self._running() for endpoint in container.endpoints}
+        used = {
+            endpoint.network_id
+            for container in self._containers()
+            if container.state.runs or container.state.status == "created"
+            for endpoint in container.endpoints
+        }
         wanted = self._attachments().keys() | used
         for overlay in self.list():
             if overlay.id not in wanted:
                 self._delete(overlay)
                 self._tell("destroy", overlay)
+        for network in self._of_swarm():
+            if network.id not in used:
+                self._own.remove(network)
+
+    def _of_swarm(self) -> Iterable[LocalNetwork]:
+        return [network for network in self._own.list() if network.scope == "swarm"]
 
     def _make(self, network: Network, address: str) -> Overlay:
+        self._own.links.take(Links.OVERLAY)
         with self._store.transaction(self._actor) as tx:
             return tx.create(Kind.OVERLAY, Overlay(id=network.id, network=network, address=address))
 
@@ -172,3 +204,19 @@ class Overlays:
     def _tell(self, action: str, overlay: Overlay) -> None:
         name = overlay.network.spec.name
         self._events.publish("network", action, overlay.id, {"name": name, "type": "overlay"})
+
+
+def _request(network: Network) -> NetworkCreateRequest:
+    """What an engine is asked for that shall have the network: of its driver's options it hears nothing."""
+    spec = network.spec
+    source = spec.config_from
+    return NetworkCreateRequest(
+        name=spec.name,
+        driver=network.driver,
+        scope="swarm",
+        enable_ipv6=spec.ipv6_enabled,
+        internal=spec.internal,
+        attachable=spec.attachable,
+        labels=spec.labels,
+        config_from=NetworkConfigFrom(network=source.network) if source is not None else None,
+    )

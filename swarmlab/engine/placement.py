@@ -1,6 +1,6 @@
 """Where a container that runs can be found: its addresses and its published ports."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
@@ -11,10 +11,12 @@ from swarmlab.engine.attachments import Attachments
 from swarmlab.engine.errors import EngineError, bad_request, conflict, internal
 from swarmlab.engine.events import Events
 from swarmlab.engine.localipam import contains, free_address, prefix_length, version
+from swarmlab.engine.localnetworks import PREDEFINED
 from swarmlab.engine.overlays import Overlays
+from swarmlab.engine.parentlinks import routed
 from swarmlab.network import Door, Endpoint, Mesh, NodeAddress, PortBinding, Sandbox
 from swarmlab.objects import PortConfig
-from swarmlab.objects.local import Container, ContainerNetwork, LocalPool
+from swarmlab.objects.local import Container, ContainerNetwork, LocalNetwork, LocalPool
 from swarmlab.objects.run import EndpointIPAMConfig, EndpointSettings
 from swarmlab.runtime import base
 
@@ -68,6 +70,8 @@ class HandNetwork(NamedTuple):
     """A network that a container may be put on by hand. Without `pools` it gives no addresses.
 
     `predefined` is one of the engine's first three; on others a container may ask for an address and have aliases.
+    With the `scope` swarm a place on it has to be had from the swarm. Without a `router` it has no gateway of its own;
+    only from one that leads `outward` ports are published.
     """
 
     name: str
@@ -76,6 +80,9 @@ class HandNetwork(NamedTuple):
     pools: tuple[LocalPool, ...] = ()
     predefined: bool = False
     config_only: bool = False
+    scope: str = "local"
+    router: bool = True
+    outward: bool = True
 
     def configured(self, family: int) -> bool:
         """Whether its subnet of that version of IP was asked for: only there a container may ask for an address.
@@ -83,6 +90,21 @@ class HandNetwork(NamedTuple):
         The swarm's networks count as such on every engine.
         """
         return self.driver == "overlay" or any(not pool.chosen for pool in self.pools if version(pool) == family)
+
+
+def hand_network(network: LocalNetwork) -> HandNetwork:
+    """One of the engine's own networks."""
+    return HandNetwork(
+        network.name,
+        network.id,
+        network.driver,
+        network.pools,
+        predefined=network.name in PREDEFINED,
+        config_only=network.config_only,
+        scope=network.scope,
+        router=not routed(network),
+        outward=network.driver == "bridge" and not network.internal,
+    )
 
 
 class HandPlacement:
@@ -142,7 +164,7 @@ class HandPlacement:
         if self._attachments is None:
             return
         with suppress(EngineError):
-            if self._networks(reference).driver != "overlay":
+            if self._networks(reference).scope != "swarm":
                 return
         address = settings.ipam_config.ipv4_address if settings.ipam_config is not None else ""
         await self._attachments.attach(reference, container.id, address)
@@ -156,13 +178,14 @@ class HandPlacement:
         """See `Placement`. Raises EngineError (404, 400, 403, 409, 500)."""
         if container.host is None:
             return self._place_task(container)
-        attachments, endpoints = {}, []
+        attachments, endpoints, outward = {}, [], False
         for reference, settings in container.attachments.items():
             network = self._networks(reference)
             complete = attachments[network.name] = attached(network, settings, container)
             endpoints.append(self.endpoint(network, complete, container))
+            outward |= network.outward
         self._check_shared(container)
-        ports = tuple(self._publish(container))
+        ports = tuple(self._publish(container)) if outward else ()
         for endpoint in endpoints:
             self.tell("connect", endpoint.network_id, container)
         if ports:
@@ -195,10 +218,11 @@ class HandPlacement:
         wanted = settings.ipam_config or EndpointIPAMConfig()
         asked = {4: wanted.ipv4_address, 6: wanted.ipv6_address}
         used = self._used(network.id, container.id)
-        found = [self._address(network, pool, asked[version(pool)], used) for pool in network.pools]
-        return ContainerNetwork(
-            network_id=network.id, addresses=tuple(found), gateways=tuple(pool.router for pool in network.pools)
-        )
+        pools = [_pool(network, family, address, used) for family, address in asked.items()]
+        chosen = [pool for pool in pools if pool is not None]
+        found = (self._address(network, pool, asked[version(pool)], used) for pool in chosen)
+        gateways = tuple(pool.router for pool in chosen) if network.router else ()
+        return ContainerNetwork(network_id=network.id, addresses=tuple(found), gateways=gateways)
 
     def moved(self, container: Container) -> None:
         """See `Placement`. What it publishes stays where it is."""
@@ -213,13 +237,20 @@ class HandPlacement:
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _place_task(self, container: Container) -> Container:
-        endpoints = container.endpoints
         bridge = self._networks(_DEFAULT)
-        if not endpoints or endpoints[0].network_id == bridge.id:
-            endpoints = (self.endpoint(bridge, EndpointSettings(), container),)
+        before = container.endpoints or (ContainerNetwork(network_id=bridge.id),)
+        endpoints = tuple(self._task_endpoint(each, container) for each in before)
         for endpoint in endpoints:
             self.tell("connect", endpoint.network_id, container)
         return msgspec.structs.replace(container, endpoints=endpoints)
+
+    def _task_endpoint(self, given: ContainerNetwork, container: Container) -> ContainerNetwork:
+        """A task's place: the swarm has given the address, unless the engine gives addresses on that network."""
+        try:
+            network = self._networks(given.network_id)
+        except EngineError:
+            return given
+        return self.endpoint(network, EndpointSettings(), container) if network.pools else given
 
     def _used(self, network_id: str, container_id: str) -> set[str]:
         return {
@@ -290,6 +321,13 @@ class HandPlacement:
             name, driver = network.name, network.driver
         attributes = {"container": container.id, "name": name, "type": driver}
         self._events.publish("network", action, network_id, attributes)
+
+
+def _pool(network: HandNetwork, family: int, asked: str, used: Collection[str]) -> LocalPool | None:
+    """The pool that an address comes from: what it was asked from, else the first that has one left."""
+    pools = [pool for pool in network.pools if version(pool) == family]
+    fitting = (pool for pool in pools if (contains(pool, asked) if asked else free_address(pool, used)))
+    return next(fitting, next(iter(pools), None))
 
 
 def attached(network: HandNetwork, settings: EndpointSettings, container: Container) -> EndpointSettings:

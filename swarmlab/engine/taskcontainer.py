@@ -3,19 +3,23 @@
 import base64
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from swarmlab.clock import SECOND
 from swarmlab.engine.environment import merged_env
 from swarmlab.engine.errors import EngineError, not_found
 from swarmlab.engine.hostchecks import adapted, check_directory, check_health, check_host
 from swarmlab.engine.logdrivers import DEFAULT_DRIVER
 from swarmlab.engine.mounts import mount_points
+from swarmlab.engine.securityopts import options_of
+from swarmlab.engine.tasknetworks import NOWHERE, TaskNetworks
 from swarmlab.images import Image
 from swarmlab.objects import Config, ContainerSpec, NodeDescription, Secret, Task, new_container_id
 from swarmlab.objects.container import DNSConfig, FileTarget
 from swarmlab.objects.defaults import STOP_GRACE_PERIOD
 from swarmlab.objects.generic import environment
-from swarmlab.objects.local import Container, ContainerNetwork, MountPoint
-from swarmlab.objects.run import HostConfig, LogConfig
+from swarmlab.objects.local import Container, MountPoint
+from swarmlab.objects.run import HostConfig, HostPort, LogConfig
 from swarmlab.objects.service import Limit, ResourceRequirements
 from swarmlab.objects.template import Function, TemplateError, expand_container, expand_payload
 from swarmlab.runtime import base
@@ -37,7 +41,9 @@ def grace_period(task: Task) -> float:
     return (STOP_GRACE_PERIOD if period is None else period) / SECOND
 
 
-def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> Container:
+def build(
+    task: Task, image: Image, image_name: str, node: NodeDescription, networks: TaskNetworks = NOWHERE
+) -> Container:
     """A record for the task's container, the image's defaults merged in. Raises TaskError."""
     config = image.config
     try:
@@ -54,13 +60,19 @@ def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> C
         raise TaskError("no command specified")
     health = spec.healthcheck if spec.healthcheck is not None and spec.healthcheck.test else config.healthcheck
     ports = tuple(p for p in (task.endpoint.ports if task.endpoint is not None else ()) if p.publish_mode == "host")
-    asked = _asked(task, spec, node)
+    asked = msgspec.structs.replace(_asked(task, spec, node), network_mode=networks.mode)
+    hostname = container_id[:12]
+    if networks.mode == "host":
+        hostname = node.hostname
+        # They are asked for, and nothing publishes them.
+        bindings = {f"{p.target_port}/{p.protocol}": (HostPort(host_port=str(p.published_port)),) for p in ports}
+        asked, ports = msgspec.structs.replace(asked, port_bindings=bindings), ()
     return Container(
         id=container_id,
         name=task.name,
         image=image_name,
         image_id=image.id,
-        hostname=spec.hostname or container_id[:12],
+        hostname=spec.hostname or hostname,
         path=process[0],
         args=process[1:],
         entrypoint=entrypoint,
@@ -76,7 +88,8 @@ def build(task: Task, image: Image, image_name: str, node: NodeDescription) -> C
         healthcheck=health,
         exposed_ports=tuple(config.exposed_ports),
         ports=ports,
-        endpoints=tuple(ContainerNetwork(network_id=n.network_id, addresses=n.addresses) for n in task.networks),
+        attachments=networks.attachments(container_id),
+        endpoints=networks.endpoints,
         mounts=_mounts(spec, config.volumes),
         volumes=tuple(sorted(config.volumes)),
         read_only=spec.read_only,
@@ -105,6 +118,7 @@ def _asked(task: Task, spec: ContainerSpec, node: NodeDescription) -> HostConfig
         group_add=spec.groups,
         oom_score_adj=spec.oom_score_adj,
         readonly_rootfs=spec.read_only,
+        security_opt=tuple(options_of(spec.privileges)),
         sysctls=spec.sysctls,
         memory=limits.memory_bytes,
         nano_cpus=limits.nano_cpus,

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from swarmlab.engine.errors import EngineError
+from swarmlab.engine.hostlines import HostLines
+from swarmlab.engine.links import Interfaces, Links
 from swarmlab.engine.placement import Placement
 from swarmlab.network import Binding, Fabric, Member, Place
 from swarmlab.objects import Task
@@ -27,7 +29,7 @@ _HOST_GATEWAY = "host-gateway"
 
 
 class NetworkFacts(NamedTuple):
-    """What a container has to know of a network. `kind` is `overlay`, `ingress` or `bridge`."""
+    """What a container has to know of a network. `kind` is as in `Place`; `id` is what it has in common with others."""
 
     id: str
     name: str
@@ -48,6 +50,7 @@ class Wiring:
         gateway: Callable[[], tuple[str, str] | None],
         find: Callable[[str], Container],
         host_gateway: str,
+        links: Links,
     ) -> None:
         """`networks` tells of a network by id, `gateway` the docker_gwbridge's id and address with prefix length.
 
@@ -61,6 +64,8 @@ class Wiring:
         self._find = find
         self._host_gateway = host_gateway
         self._runs: dict[str, base.Container] = {}
+        self._interfaces = Interfaces(links)
+        self._lines = HostLines()
         #: The addresses on the docker_gwbridge, by container.
         self._outward: dict[str, str] = {}
 
@@ -100,6 +105,8 @@ class Wiring:
     def _forget(self, container_id: str) -> None:
         self._runs.pop(container_id, None)
         self._outward.pop(container_id, None)
+        self._interfaces.forget(container_id)
+        self._lines.forget(container_id)
         self._fabric.leave(container_id)
 
     def _connect(self, container: Container) -> None:
@@ -110,30 +117,34 @@ class Wiring:
             if owner in self._runs:
                 self._identify(container, *self._texts(self._find(owner)))
             return
-        places = tuple(self._places(container))
+        places = self._interfaces.named(container.id, self._places(container))
+        self._lines.update(container, places)
         self._fabric.join(Member(container.id, self._node, container.name, places, announced=not container.task_id))
         self._identify(container, *self._texts(container))
 
     def _places(self, container: Container) -> Iterator[Place]:
-        leads_out = False
+        needs_way_out, has_way_out = False, False
         for endpoint in container.endpoints:
             facts = self._networks(endpoint.network_id)
             if facts is None or not endpoint.addresses:
                 continue
-            leads_out |= facts.kind != "bridge" and not facts.internal
+            gateway = next(iter(endpoint.gateways), "")
+            if not facts.internal:
+                needs_way_out |= facts.kind in {"overlay", "ingress"}
+                has_way_out |= bool(gateway)
             settings = container.attachments.get(facts.name)
             aliases = (settings.aliases if settings is not None else None) or (container.id[:12], container.hostname)
             yield Place(
                 network=facts.id,
                 network_name=facts.name,
                 addresses=endpoint.addresses,
-                gateway=next(iter(endpoint.gateways), ""),
+                gateway=gateway,
                 kind=facts.kind,
                 names=tuple(dict.fromkeys((container.name, *aliases))),
                 named=not facts.default,
                 internal=facts.internal,
             )
-        if leads_out and (bridge := self._gateway()) is not None:
+        if needs_way_out and not has_way_out and (bridge := self._gateway()) is not None:
             network_id, router = bridge
             yield Place(
                 network=network_id,
@@ -162,13 +173,9 @@ class Wiring:
         lines = [_HOSTS]
         lines += [f"{address}\t{name}\n" for name, address in self._extra(container)]
         lines += [f"{address}\t{names}\n" for address, names in self._links(container)]
-        lines += [
-            f"{host}\t{container.hostname}\n"
-            for place in places
-            if place.kind in {"overlay", "bridge"}
-            for host in place.hosts
-        ]
-        return "".join(lines), _resolv(container, named=any(place.named for place in places))
+        return "".join((*lines, self._lines.of(container.id))), _resolv(
+            container, named=any(place.named for place in places)
+        )
 
     def _extra(self, container: Container) -> Iterator[tuple[str, str]]:
         for entry in container.wanted.extra_hosts:

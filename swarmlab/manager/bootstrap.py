@@ -6,7 +6,6 @@ import msgspec
 
 from swarmlab.clock import SECOND
 from swarmlab.manager.ca import new_root_ca, unlock_key
-from swarmlab.manager.controlapi.networks import PREDEFINED_LABEL
 from swarmlab.objects import (
     Cluster,
     ClusterSpec,
@@ -21,6 +20,7 @@ from swarmlab.objects import (
     new_id,
 )
 from swarmlab.objects.cluster import CAConfig, DispatcherConfig, OrchestrationConfig, RaftConfig, TaskDefaults
+from swarmlab.objects.network import PREDEFINED_LABEL
 from swarmlab.store import Actor, Kind, Store
 
 _CERTIFICATE_EXPIRY = 2160 * 3600 * SECOND

@@ -11,7 +11,7 @@ class Place(msgspec.Struct, frozen=True):
 
     `network` is the id, `network_name` the name that may follow a name after a dot. `names` are what others on the
     network call the container; on the default bridge (`named` false) nobody has names. A `kind` is `overlay`,
-    `ingress`, `bridge` or `gateway`, the order in which names are looked for.
+    `ingress`, `macvlan` (ipvlan too), `bridge` or `gateway`, the order in which names are looked for.
     """
 
     network: str
@@ -22,6 +22,10 @@ class Place(msgspec.Struct, frozen=True):
     names: tuple[str, ...] = ()
     named: bool = True
     internal: bool = False
+    #: The interface inside: its name, its number and that of the one it is linked to.
+    interface: str = "eth0"
+    link: int = 0
+    peer: int = 0
 
     @property
     def hosts(self) -> tuple[str, ...]:

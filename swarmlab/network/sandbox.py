@@ -23,7 +23,7 @@ NO_NEIGHBOUR, NO_ANSWER = 3.0, 127.0
 #: The port that connections seem to come from: nobody can connect to it.
 _SOURCE_PORT = 49152
 
-_ORDER = {"overlay": 0, "ingress": 1, "bridge": 2, "gateway": 3}
+_ORDER = {"overlay": 0, "ingress": 1, "macvlan": 2, "bridge": 3, "gateway": 4}
 #: Networks of one node alone; those of kind `gateway` let nobody reach their neighbours.
 _LOCAL = frozenset({"bridge", "gateway"})
 
@@ -106,7 +106,7 @@ class Sandbox:
     def places(self) -> tuple[Place, ...]:
         """Its places on networks, in the order in which they are searched."""
         member = self._room.member(self.container_id)
-        return () if member is None else tuple(sorted(member.places, key=lambda place: _ORDER[place.kind]))
+        return () if member is None else tuple(sorted(member.places, key=_searched))
 
     @property
     def node(self) -> str:
@@ -191,6 +191,9 @@ class Sandbox:
         if (node := self._own_gateway(address)) is not None:
             return self._at_node(node, port)
         if not any(place.kind in _LOCAL and not place.internal for place in places):
+            if any(place.kind == "macvlan" and place.gateway for place in places):
+                # The router that it believes in is on a wire where only containers are.
+                raise UnreachableError(errno.EHOSTUNREACH, NO_NEIGHBOUR)
             raise UnreachableError(errno.ENETUNREACH)
         if (node := self._nodes.at_address(address)) is not None:
             return self._at_node(node, port)
@@ -252,6 +255,10 @@ class Sandbox:
 
     def _reaches(self, node: str) -> bool:
         return self._nodes.reaches(self.node, node)
+
+
+def _searched(place: Place) -> tuple[int, bool, str]:
+    return _ORDER[place.kind], place.internal, place.network_name
 
 
 def _address(text: str) -> str | None:

@@ -158,10 +158,14 @@ class LocalPool(Spec, frozen=True):
 
 
 class LocalNetwork(Object, frozen=True):
-    """A network of one engine alone. One that is `config_only` just holds settings for others."""
+    """A network of one engine alone. One that is `config_only` just holds settings for others.
+
+    With the `scope` swarm it is what a network of the swarm, with the same id, is on this engine.
+    """
 
     name: str
     driver: str = "bridge"
+    scope: str = "local"
     pools: tuple[LocalPool, ...] = ()
     internal: bool = False
     attachable: bool = False

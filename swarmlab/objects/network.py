@@ -4,6 +4,11 @@ import msgspec
 
 from swarmlab.objects.base import Annotated_, Driver, Labels, Object, Spec, Strings, Uint32
 
+#: Label of the networks that every node has by itself.
+PREDEFINED_LABEL = "com.docker.swarm.predefined"
+#: Drivers whose networks each node makes for itself: no addresses from the swarm.
+_NODE_LOCAL_DRIVERS = frozenset({"bridge", "host", "ipvlan", "macvlan"})
+
 
 class PortConfig(Spec, frozen=True):
     """A published port. Equality ignores nothing: a change of any field makes tasks dirty."""
@@ -80,6 +85,22 @@ class Network(Object, frozen=True):
     spec: NetworkSpec
     driver_state: Driver | None = None
     ipam: IPAMOptions | None = None
+
+    @property
+    def driver(self) -> str:
+        """The driver that it was asked to have."""
+        asked = self.spec.driver_configuration
+        return (asked.name if asked is not None else "") or "overlay"
+
+    @property
+    def node_local(self) -> bool:
+        """Whether each node makes it for itself, with addresses of its own."""
+        return self.driver in _NODE_LOCAL_DRIVERS
+
+    @property
+    def predefined(self) -> bool:
+        """Whether every node has it anyway."""
+        return PREDEFINED_LABEL in self.spec.labels
 
 
 class NetworkAttachmentConfig(Spec, frozen=True):

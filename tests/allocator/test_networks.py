@@ -45,8 +45,10 @@ def test_the_ingress_network_is_first_then_users_networks_in_order(allocating: W
     assert one.driver_state.options == {"com.docker.network.driver.overlay.vxlanid_list": "4097"}
 
 
-def test_node_local_networks_get_nothing(allocating: World) -> None:
-    assert subnet(allocating, "bridge") == ""
+def test_node_local_networks_get_their_driver_and_nothing_else(allocating: World) -> None:
+    bridge = allocating.tables.networks.get("bridge")
+    assert bridge is not None
+    assert (bridge.driver_state, bridge.ipam) == (Driver(name="bridge"), IPAMOptions())
 
 
 def test_a_subnet_may_be_asked_for(allocating: World) -> None:

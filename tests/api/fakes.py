@@ -243,8 +243,8 @@ def local_networks(engine: Any) -> LocalNetworks:
 
 def overlays(engine: Any) -> Overlays:
     """The networks of the swarm on an engine."""
-    running = lambda: engine.containers.list(all=False)  # noqa: E731
-    return Overlays(engine.name, engine.store, engine.clock, engine.events, running, lambda: None)
+    every = lambda: engine.containers.list(all=True)  # noqa: E731
+    return Overlays(engine.name, engine.store, engine.clock, engine.events, every, engine.networks)
 
 
 class FakeJournal:

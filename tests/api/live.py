@@ -14,8 +14,7 @@ from swarmlab.engine.errors import not_found
 from swarmlab.engine.events import Event, Events
 from swarmlab.engine.imageremoval import ImageRemoval
 from swarmlab.engine.images import LocalImages
-from swarmlab.engine.localnetworks import PREDEFINED
-from swarmlab.engine.placement import HandNetwork, HandPlacement
+from swarmlab.engine.placement import HandNetwork, HandPlacement, hand_network
 from swarmlab.engine.volumes import Volumes
 from swarmlab.network import Fabric
 from swarmlab.objects.local import Container
@@ -86,7 +85,7 @@ class Live:
         found = self.engine.networks.find(reference)
         if found is None:
             raise not_found(f"network {reference} not found")
-        return HandNetwork(found.name, found.id, found.driver, found.pools, found.name in PREDEFINED, found.config_only)
+        return hand_network(found)
 
     async def _make(self, state: Path) -> VirtualRuntime:
         return VirtualRuntime(self.clock, self.engine.images.store.kept, state / "containers", self.engine.fabric)

@@ -56,6 +56,12 @@ def test_a_network_is_shown_as_it_was_asked_for(client: Client) -> None:
 
 
 _SUBNET = "10.98.0.0/24"
+_NO_SETTINGS = "user specified configurations are not supported if the network depends on a configuration network"
+_NO_OPTIONS = "network driver options are not supported if the network depends on a configuration network"
+_ONLY_SETTINGS = (
+    "configuration network can only contain network specific fields. "
+    "Network operator fields like [ ingress | internal | attachable | scope ] are not supported."
+)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +77,56 @@ _SUBNET = "10.98.0.0/24"
         ({"Ingress": True}, 403, "Ingress network can only be global scope network"),
         ({"IPAM": {"Driver": "foo"}}, 404, 'plugin "foo" not found'),
         ({"ConfigFrom": {"Network": "mine"}}, 404, 'configuration network "mine" does not exist'),
+        ({"ConfigFrom": {"Network": "mine"}, "Labels": {"a": "b"}}, 403, _NO_SETTINGS),
+        ({"ConfigFrom": {"Network": "mine"}, "EnableIPv6": True}, 403, _NO_SETTINGS),
+        ({"ConfigFrom": {"Network": "mine"}, "Options": {"a": "b"}}, 403, _NO_OPTIONS),
+        ({"ConfigOnly": True, "Internal": True}, 403, _ONLY_SETTINGS),
+        ({"ConfigOnly": True, "Scope": "swarm"}, 403, _ONLY_SETTINGS),
+        (
+            {"ConfigOnly": True, "ConfigFrom": {"Network": "mine"}},
+            403,
+            "a configuration network cannot depend on another configuration network",
+        ),
+        (
+            {"Driver": "macvlan", "Options": {"macvlan_mode": "l2"}},
+            500,
+            "requested macvlan mode 'l2' is not valid, 'bridge' mode is the macvlan driver default",
+        ),
+        (
+            {"Driver": "ipvlan", "Options": {"ipvlan_mode": "vepa"}},
+            500,
+            "requested ipvlan mode 'vepa' is not valid, 'l2' mode is the ipvlan driver default",
+        ),
+        (
+            {"Driver": "ipvlan", "Options": {"parent": "lo"}},
+            500,
+            "loopback interface is not a valid ipvlan parent link",
+        ),
+        (
+            {"Driver": "macvlan", "Options": {"parent": "eth1"}},
+            500,
+            "invalid subinterface vlan name eth1, example formatting is eth0.10",
+        ),
+        (
+            {"Driver": "macvlan", "Options": {"parent": "a.b.c"}},
+            500,
+            "required interface name format is: name.vlan_id, ex. eth0.10 for vlan 10, instead received a.b.c",
+        ),
+        (
+            {"Driver": "macvlan", "Options": {"parent": "eth1.5"}},
+            500,
+            "-o parent interface does was not found on the host: eth1",
+        ),
+        (
+            {"Driver": "macvlan", "Options": {"parent": "eth0.x"}},
+            500,
+            "unable to parse a valid vlan id from: x (ex. eth0.10 for vlan 10)",
+        ),
+        (
+            {"Driver": "macvlan", "Options": {"parent": "eth0.5000"}},
+            500,
+            "vlan id must be between 1-4094, received: 5000",
+        ),
         (
             {"Options": {"com.docker.network.driver.mtu": "abc"}},
             500,
@@ -144,12 +200,53 @@ def test_settings_come_from_another_network(client: Client) -> None:
     options = {"com.docker.network.driver.mtu": "1400"}
     create(client, "settings", _SUBNET, ConfigOnly=True, Options=options, Labels={"a": "b"})
     assert client("GET", "/networks/settings").json["Driver"] == "null"
+    assert client("GET", "/networks/settings").json["ConfigOnly"] is True
     create(client, "net", ConfigFrom={"Network": "settings"})
     shown = client("GET", "/networks/net").json
     assert (shown["IPAM"]["Config"], shown["Options"], shown["Labels"]) == ([{"Subnet": _SUBNET}], options, {"a": "b"})
     reply = client("DELETE", "/networks/settings")
     text = 'error while removing network: configuration network "settings" is in use'
     assert (reply.status, reply.message) == (403, text)
+
+
+def test_an_interface_is_the_parent_of_one_network_of_a_driver(client: Client) -> None:
+    parent = {"Options": {"parent": "eth0"}}
+    first = create(client, "first", _SUBNET, Driver="macvlan", **parent)
+    assert first.status == 201
+    second = create(client, "second", Driver="macvlan", **parent)
+    text = f"network dm-{first.json['Id'][:12]} is already using parent interface eth0"
+    assert (second.status, second.message) == (500, text)
+    assert create(client, "other", Driver="ipvlan", **parent).status == 201
+    # One that does not lead outside has an interface of its own, whatever it names.
+    assert create(client, "inside", Driver="macvlan", Internal=True, **parent).status == 201
+    assert create(client, "nowhere", Driver="macvlan").status == 201
+    assert create(client, "vlan", Driver="macvlan", Options={"parent": "eth0.10"}).status == 201
+    assert client("GET", "/networks/first").json["Driver"] == "macvlan"
+
+
+def test_containers_on_an_interface_of_the_machine(live: Live) -> None:
+    create(live.client, "wire", "10.7.0.0/24", "10.8.0.0/24", Driver="macvlan", Options={"parent": "eth0"})
+    create(live.client, "routed", Driver="ipvlan", Options={"ipvlan_mode": "l3"})
+    ports = {"PortBindings": {"80/tcp": [{"HostPort": "8098"}]}, "ExposedPorts": {"80/tcp": {}}}
+    live.run("sleep", "1000", HostConfig={"NetworkMode": "wire", **ports})
+    settings = live.inspect()["NetworkSettings"]
+    end = settings["Networks"]["wire"]
+    assert (end["IPAddress"], end["Gateway"], end["MacAddress"]) == ("10.7.0.2", "10.7.0.1", "02:42:0a:07:00:02")
+    assert settings["Ports"] == {}, "nothing is published from there"
+    assert live.client("POST", "/networks/routed/connect", {"Container": "box"}).status == 200
+    assert live.inspect()["NetworkSettings"]["Networks"]["routed"]["Gateway"] == ""
+    chosen = {"Container": "box", "EndpointConfig": {"IPAMConfig": {"IPv4Address": "10.8.0.9"}}}
+    assert live.client("POST", "/networks/wire/disconnect", {"Container": "box"}).status == 200
+    assert live.client("POST", "/networks/wire/connect", chosen).status == 200
+    assert ends(live) == {"wire": "10.8.0.9", "routed": "172.18.0.2"}
+
+
+def test_from_an_internal_network_no_port_is_published(live: Live) -> None:
+    create(live.client, "inside", Internal=True)
+    live.run(
+        "sleep", "1000", HostConfig={"NetworkMode": "inside", "PortBindings": {"80/tcp": [{"HostPort": "8098"}]}}
+    )  # fmt: skip
+    assert live.inspect()["NetworkSettings"]["Ports"] == {}
 
 
 def test_containers_are_on_the_networks_that_they_ask_for(live: Live) -> None:

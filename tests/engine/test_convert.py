@@ -5,7 +5,7 @@ import pytest
 from swarmlab.engine.convert import canonical_service_spec
 from swarmlab.engine.errors import EngineError
 from swarmlab.objects import ContainerSpec, ServiceSpec, TaskSpec
-from swarmlab.objects.container import BindOptions, Mount
+from swarmlab.objects.container import BindOptions, CredentialSpec, Mount, Privileges
 from swarmlab.objects.service import GlobalService, ReplicatedService, RuntimeSpec, ServiceMode
 
 
@@ -48,6 +48,25 @@ def test_a_mount_that_swarmkit_has_no_word_for_is_refused(mount: Mount, text: st
     with pytest.raises(EngineError) as caught:
         stored(mount)
     assert (str(caught.value), caught.value.status) == (text, 400)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "text"),
+    [
+        (CredentialSpec(), 'must either provide "file", "registry", or "config" for credential spec'),
+        (CredentialSpec(file="a", config="b"), 'cannot specify both "config" and "file" credential specs'),
+        (CredentialSpec(file="a", registry="b"), 'cannot specify both "file" and "registry" credential specs'),
+        (
+            CredentialSpec(file="a", registry="b", config="c"),
+            'cannot specify both "config", "file", and "registry" credential specs',
+        ),
+    ],
+)
+def test_credentials_come_from_one_place(credentials: CredentialSpec, text: str) -> None:
+    container = ContainerSpec(image="x", privileges=Privileges(credential_spec=credentials))
+    with pytest.raises(EngineError) as caught:
+        canonical_service_spec(ServiceSpec(name="s", task_template=TaskSpec(container_spec=container)))
+    assert (str(caught.value), caught.value.status) == (f"invalid CredentialSpec: {text}", 400)
 
 
 @pytest.mark.parametrize(

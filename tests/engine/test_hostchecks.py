@@ -10,6 +10,9 @@ from swarmlab.objects.run import HostConfig, HostPort, RestartPolicy
 
 MIB = 1 << 20
 WRONG = [
+    ({"security_opt": ("nonsense",)}, 500, 'invalid --security-opt 1: "nonsense"'),
+    ({"security_opt": ("label=disable", "a=b")}, 500, 'invalid --security-opt 2: "a=b"'),
+    ({"security_opt": ("no-new-privileges:maybe",)}, 500, 'invalid --security-opt 2: "no-new-privileges:maybe"'),
     ({"cap_add": ("net_admin", "bogus")}, 400, 'invalid CapAdd: unknown capability: "CAP_BOGUS"'),
     ({"cap_add": ("",)}, 400, 'invalid CapAdd: unknown capability: "CAP_"'),
     ({"cap_drop": ("cap_all",)}, 400, 'invalid CapDrop: unknown capability: "CAP_ALL"'),

@@ -5,7 +5,15 @@ from collections.abc import Callable
 import pytest
 
 from swarmlab.objects import ContainerSpec, ServiceMode, ServiceSpec, Task, TaskSpec
-from swarmlab.objects.container import DNSConfig, Ulimit
+from swarmlab.objects.container import (
+    AppArmorOpts,
+    CredentialSpec,
+    DNSConfig,
+    Privileges,
+    SeccompOpts,
+    SELinuxContext,
+    Ulimit,
+)
 from swarmlab.objects.service import Limit, ReplicatedService, ResourceRequirements, RestartPolicy
 from swarmlab.store import Actor
 
@@ -53,6 +61,15 @@ def task_of(lab: LabOfEngines, spec: ContainerSpec, limits: Limit | None = None)
             None,
             "invalid isolation 'process' on linux",
         ),
+        (
+            ContainerSpec(
+                image="alpine",
+                args=("sleep", "9"),
+                privileges=Privileges(credential_spec=CredentialSpec(file="spec.json")),
+            ),
+            None,
+            'invalid --security-opt 2: "credentialspec=file://spec.json"',
+        ),
     ],
 )
 def test_what_no_machine_can_do_rejects_the_task(
@@ -97,3 +114,29 @@ def test_the_container_has_what_its_spec_asks_for(make: Make) -> None:
     )
     assert (asked.readonly_rootfs, asked.init, asked.ulimits[0].hard) == (True, True, 2048)
     assert asked.log_config.type == "json-file"
+
+
+@pytest.mark.parametrize(
+    ("privileges", "options"),
+    [
+        (Privileges(), ()),
+        (Privileges(selinux_context=SELinuxContext(disable=True)), ("label=disable",)),
+        (
+            Privileges(selinux_context=SELinuxContext(user="u", role="r", type="t", level="s0")),
+            ("label=user:u", "label=role:r", "label=level:s0", "label=type:t"),
+        ),
+        (
+            Privileges(seccomp=SeccompOpts(mode="unconfined"), apparmor=AppArmorOpts(mode="disabled")),
+            ("seccomp=unconfined", "apparmor=unconfined"),
+        ),
+        (
+            Privileges(seccomp=SeccompOpts(mode="custom", profile="e30="), no_new_privileges=True),
+            ("seccomp={}", "no-new-privileges=true"),
+        ),
+    ],
+)
+def test_privileges_are_options_of_the_container(make: Make, privileges: Privileges, options: tuple[str, ...]) -> None:
+    lab = make(1)
+    task_of(lab, ContainerSpec(image="alpine", args=("sleep", "900"), privileges=privileges))
+    [container] = lab.engine(1).containers.list(all=False)
+    assert container.wanted.security_opt == options

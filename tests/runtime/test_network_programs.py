@@ -13,7 +13,7 @@ async def neighbours(here: Lab) -> None:
     """Two containers on one network: box and web."""
     for number, name in ((2, "box"), (3, "web")):
         container = await here.start("alpine", "sleep", "1000", id=f"{number:064x}", name=name)
-        at = Place("n", "net", (f"10.0.0.{number}/24",), "10.0.0.1", names=(name,))
+        at = Place("n", "net", (f"10.0.0.{number}/24",), "10.0.0.1", names=(name,), link=10, peer=11)
         here.runtime._fabric.join(Member(container.config.id, "node-1", name, (at,)))
 
 

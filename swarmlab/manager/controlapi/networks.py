@@ -5,10 +5,11 @@ import ipaddress
 from swarmlab.manager.controlapi.names import check_dns_name
 from swarmlab.manager.errors import Code, StatusError, failed_precondition, invalid_argument, not_found
 from swarmlab.objects import IPAMConfig, IPAMOptions, Network, NetworkSpec, TaskState, new_id
+from swarmlab.objects.network import PREDEFINED_LABEL
 from swarmlab.store import Actor, Kind, NameConflictError, Store
 
-#: Label of the networks that every node has by itself.
-PREDEFINED_LABEL = "com.docker.swarm.predefined"
+#: Drivers that the allocator has.
+_DRIVERS = frozenset({"", "bridge", "default", "host", "ipvlan", "macvlan", "overlay"})
 
 
 class NetworkAPI:
@@ -30,6 +31,15 @@ class NetworkAPI:
     def create_network(self, spec: NetworkSpec, actor: Actor) -> Network:
         """A new network; the allocator gives it a subnet."""
         check_dns_name(spec.name)
+        if PREDEFINED_LABEL in spec.labels:
+            raise StatusError(
+                Code.PERMISSION_DENIED,
+                f"label {PREDEFINED_LABEL} is for internally created predefined networks "
+                "and cannot be applied by users",
+            )
+        driver = spec.driver_configuration
+        if driver is not None and driver.name not in _DRIVERS:
+            raise invalid_argument(f"error during lookup of plugin {driver.name}")
         _validate_ipam(spec.ipam_options)
         if spec.ingress:
             if spec.attachable:
@@ -47,7 +57,7 @@ class NetworkAPI:
         """Remove a network that nothing uses."""
         with self.store.transaction(actor) as tx:
             network = self.network(network_id)
-            if PREDEFINED_LABEL in network.spec.labels:
+            if network.predefined:
                 raise failed_precondition(
                     f"network {network_id} ({network.spec.name}) is a swarm predefined network and cannot be removed"
                 )

@@ -19,12 +19,15 @@ _LOOPBACK_ADDRESS = """\
 
 
 class Interface(NamedTuple):
-    """One interface: `eth0` for the place that is searched first for names."""
+    """One interface, with its IPv4 address."""
 
-    name: str
-    number: int
     place: Place
     address: ipaddress.IPv4Interface
+
+    @property
+    def name(self) -> str:
+        """Such as `eth0`."""
+        return self.place.interface
 
     @property
     def mtu(self) -> int:
@@ -38,11 +41,17 @@ class Interface(NamedTuple):
 
 
 def interfaces(context: Context) -> Iterator[Interface]:
-    """The container's interfaces beside the loopback."""
-    for number, place in enumerate(context.machine.sandbox.places):
+    """The container's interfaces beside the loopback, in the order of their numbers."""
+    for place in sorted(context.machine.sandbox.places, key=lambda place: place.link):
         address = ipaddress.ip_interface(place.addresses[0])
         if isinstance(address, ipaddress.IPv4Interface):
-            yield Interface(f"eth{number}", 10 + 2 * number, place, address)
+            yield Interface(place, address)
+
+
+def _way_out(known: list[Interface]) -> Interface | None:
+    """The interface of the default route: of the networks with a gateway, the first by name (libnetwork: epHeap)."""
+    out = [item for item in known if item.place.gateway and not item.place.internal]
+    return min(out, key=lambda item: (item.place.kind == "gateway", item.place.network_name), default=None)
 
 
 async def ip(context: Context) -> int:
@@ -104,7 +113,7 @@ async def ifconfig(context: Context) -> int:
             f"Mask:{item.address.netmask}\n"
             f"          UP BROADCAST RUNNING MULTICAST  MTU:{item.mtu}  Metric:1\n{_NO_TRAFFIC.format(0)}\n"
         )
-        for item in interfaces(context)
+        for item in sorted(interfaces(context), key=lambda item: item.name)
     }
     texts["lo"] = (
         "lo        Link encap:Local Loopback  \n          inet addr:127.0.0.1  Mask:255.0.0.0\n"
@@ -133,9 +142,9 @@ def routes(context: Context) -> list[tuple[str, str, str, str, str]]:
     zero = str(ipaddress.IPv4Address(0))
     known = list(interfaces(context))
     found = []
-    if known and (last := known[-1]).place.gateway and not last.place.internal:
-        found.append((zero, last.place.gateway, zero, "UG", last.name))
-    for item in known:
+    if (out := _way_out(known)) is not None:
+        found.append((zero, out.place.gateway, zero, "UG", out.name))
+    for item in sorted(known, key=lambda item: item.address.network):
         network = item.address.network
         found.append((str(network.network_address), zero, str(item.address.netmask), "U", item.name))
     return found
@@ -176,7 +185,7 @@ def _links(known: list[Interface], device: str, *, addresses: bool) -> Iterator[
         if device not in ("", item.name):
             continue
         yield (
-            f"{item.number}: {item.name}@if{item.number + 1}: <BROADCAST,MULTICAST,UP,LOWER_UP,M-DOWN> "
+            f"{item.place.link}: {item.name}@if{item.place.peer}: <BROADCAST,MULTICAST,UP,LOWER_UP,M-DOWN> "
             f"mtu {item.mtu} qdisc noqueue \n    link/ether {item.mac} brd ff:ff:ff:ff:ff:ff\n"
         )
         if addresses:
@@ -187,8 +196,8 @@ def _links(known: list[Interface], device: str, *, addresses: bool) -> Iterator[
 
 
 def _routes(known: list[Interface], device: str) -> Iterator[str]:
-    if known and (last := known[-1]).place.gateway and not last.place.internal and device in {"", last.name}:
-        yield f"default via {last.place.gateway} dev {last.name} \n"
-    for item in known:
+    if (out := _way_out(known)) is not None and device in {"", out.name}:
+        yield f"default via {out.place.gateway} dev {out.name} \n"
+    for item in sorted(known, key=lambda item: item.address.network):
         if device in {"", item.name}:
             yield f"{item.address.network} dev {item.name} scope link  src {item.address.ip} \n"
