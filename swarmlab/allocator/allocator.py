@@ -253,26 +253,27 @@ class Allocator:
         wanted = self._vip_networks(service)
         if any(not self._has_no_addresses(tx, n) and not self._networks.known(n) for n in wanted):
             raise AllocationError("network is not allocated")
-        had = {vip.network_id: vip for vip in service.endpoint.virtual_ips} if service.endpoint is not None else {}
-        vips = {n: vip for n, vip in had.items() if n in wanted}
-        fresh: dict[str, EndpointVirtualIP] = {}
+        had = service.endpoint.virtual_ips if service.endpoint is not None else ()
+        vips = [vip for vip in had if vip.network_id in wanted]
+        old = {vip.network_id for vip in vips}
+        fresh: list[EndpointVirtualIP] = []
         ports = self._ports.allocate(service)
         try:
             for network_id in wanted:
-                if network_id not in vips:
+                if network_id not in old:
                     # A network that each node has by itself gives none, and is told all the same.
                     address = "" if self._has_no_addresses(tx, network_id) else self._networks.address(network_id)
-                    fresh[network_id] = EndpointVirtualIP(network_id=network_id, addr=address)
+                    fresh.append(EndpointVirtualIP(network_id=network_id, addr=address))
         except AllocationError:
-            self._free_vips(fresh.values())
+            self._free_vips(fresh)
             self._ports.free(Endpoint(ports=ports))
             self._ports.restore(service)
             raise
-        self._free_vips(vip for network_id, vip in had.items() if network_id not in wanted)
+        self._free_vips(vip for vip in had if vip.network_id not in wanted)
         endpoint = Endpoint(
             spec=service.spec.endpoint_spec or EndpointSpec(),
             ports=ports,
-            virtual_ips=(*vips.values(), *fresh.values()),
+            virtual_ips=(*vips, *fresh),
         )
         tx.update(Kind.SERVICE, msgspec.structs.replace(service, endpoint=endpoint))
 
@@ -291,11 +292,14 @@ class Allocator:
         spec = service.spec.endpoint_spec or EndpointSpec()
         if service.endpoint is None:
             return not wanted and not spec.ports
-        have = [vip.network_id for vip in service.endpoint.virtual_ips]
-        return sorted(have) == sorted(wanted) and self._ports.allocated(service)
+        have = {vip.network_id for vip in service.endpoint.virtual_ips}
+        return have == set(wanted) and self._ports.allocated(service)
 
     def _vip_networks(self, service: Service) -> list[str]:
-        """The networks on which a service has a virtual address, or would if they gave any (SK: ServiceAllocate)."""
+        """The networks on which a service has a virtual address, or would if they gave any (SK: ServiceAllocate).
+
+        One that a new service asks for twice gives two.
+        """
         spec = service.spec.endpoint_spec
         if spec is not None and spec.mode == "dnsrr":
             return []
@@ -307,7 +311,7 @@ class Allocator:
             networks.append(ingress)
         for attachment in service.spec.task_template.networks or service.spec.networks:
             network = self._store.tables.networks.get(attachment.target)
-            if network is not None and network.id not in networks:
+            if network is not None:
                 networks.append(network.id)
         return networks
 

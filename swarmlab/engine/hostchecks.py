@@ -27,6 +27,9 @@ _NO_SWAPPINESS = -1
 _MEMORY_NODES = {0}
 _CPU_LIST = re.compile(r"(\d+)(?:-(\d+))?")
 _RESTARTS = frozenset({"", "no", "always", "unless-stopped", "on-failure"})
+_SECURITY = frozenset({"label", "apparmor", "seccomp", "no-new-privileges"})
+#: What Go takes for true or false.
+_BOOLEANS = frozenset({"1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"})
 _CGROUP_NAMESPACES = frozenset({"", "private", "host"})
 _IPC_MODES = frozenset({"", "none", "private", "host", "shareable"})
 _RUNTIMES = frozenset({"", "runc", "io.containerd.runc.v2", "io.containerd.runtime.v1.linux"})
@@ -67,9 +70,24 @@ def check_host(host: HostConfig, cpus: int) -> list[str]:
     if host.cgroupns_mode not in _CGROUP_NAMESPACES:
         raise bad_request(f"invalid cgroup namespace mode: {host.cgroupns_mode}")
     check_log_config(host.log_config)
+    _check_security(host.security_opt)
     if host.storage_opt:
         raise internal("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
     return warnings
+
+
+def _check_security(options: Iterable[str]) -> None:
+    """Raises EngineError for an option that Linux has not (MB: parseSecurityOpt)."""
+    for option in options:
+        if option == "no-new-privileges":
+            continue
+        key, separator, value = option.partition("=")
+        if not separator:
+            key, separator, value = option.partition(":")
+        if not separator:
+            raise internal(f'invalid --security-opt 1: "{option}"')
+        if key not in _SECURITY or (key == "no-new-privileges" and value not in _BOOLEANS):
+            raise internal(f'invalid --security-opt 2: "{option}"')
 
 
 def check_resources(host: HostConfig, cpus: int, *, update: bool = False) -> list[str]:

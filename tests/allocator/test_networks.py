@@ -135,6 +135,14 @@ def test_a_task_without_networks_moves_on_at_once(allocating: World) -> None:
     assert allocating.of().endpoint is None, "nothing to say about a service without networks and ports"
 
 
+def test_a_network_that_is_asked_for_twice_gives_two_addresses_to_a_new_service(allocating: World) -> None:
+    allocating.network(network("front"))
+    allocating.service(service_spec(networks=("front", "front")))
+    endpoint = allocating.of().endpoint
+    assert endpoint is not None
+    assert [vip.addr for vip in endpoint.virtual_ips] == ["10.0.1.2/24", "10.0.1.3/24"]
+
+
 def test_a_published_service_and_its_tasks_are_on_the_ingress_network(allocating: World) -> None:
     allocating.service(service_spec(ports=(ingress(80, 8080),)))
     tasks = [allocating.task(allocating.of(), slot=n, state=S.NEW) for n in (1, 2)]

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from swarmlab.objects import ContainerSpec, ServiceMode, ServiceSpec, Task, TaskSpec
-from swarmlab.objects.container import DNSConfig, Ulimit
+from swarmlab.engine.taskcontainer import files
+from swarmlab.objects import BlobSpec, ContainerSpec, Secret, ServiceMode, ServiceSpec, Task, TaskSpec
+from swarmlab.objects.container import CredentialSpec, DNSConfig, FileTarget, Privileges, SecretReference, Ulimit
 from swarmlab.objects.service import Limit, ReplicatedService, ResourceRequirements, RestartPolicy
 from swarmlab.store import Actor
 
@@ -53,6 +54,15 @@ def task_of(lab: LabOfEngines, spec: ContainerSpec, limits: Limit | None = None)
             None,
             "invalid isolation 'process' on linux",
         ),
+        (
+            ContainerSpec(
+                image="alpine",
+                args=("sleep", "9"),
+                privileges=Privileges(credential_spec=CredentialSpec(registry="x")),
+            ),
+            None,
+            'invalid --security-opt 2: "credentialspec=registry://x"',
+        ),
     ],
 )
 def test_what_no_machine_can_do_rejects_the_task(
@@ -97,3 +107,14 @@ def test_the_container_has_what_its_spec_asks_for(make: Make) -> None:
     )
     assert (asked.readonly_rootfs, asked.init, asked.ulimits[0].hard) == (True, True, 2048)
     assert asked.log_config.type == "json-file"
+
+
+def test_a_secret_that_is_asked_for_twice_belongs_to_whom_the_last_reference_says() -> None:
+    references = tuple(
+        SecretReference(secret_id="s", secret_name="key", file=FileTarget(name=name, uid=uid, gid=uid, mode=mode))
+        for name, uid, mode in (("one", "1", 0o444), ("/two", "2", 0o400))
+    )
+    spec = ContainerSpec(image="alpine", secrets=references)
+    found = files(Task(id="t", spec=TaskSpec(container_spec=spec)), {"s": Secret(id="s", spec=BlobSpec())}, {})
+    assert [(f.path, f.uid, f.gid, f.mode) for f in found] == [("/run/secrets/one", 2, 2, 0o400), ("/two", 2, 2, 0o400)]
+    assert all(f.secret for f in found)

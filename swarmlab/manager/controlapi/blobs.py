@@ -68,6 +68,8 @@ class BlobAPI:
                 raise invalid_argument("secret driver must have a name")
             if spec.data:
                 raise invalid_argument("secret data must be empty when using a secret driver")
+            # There are no plugins.
+            raise StatusError(Code.UNKNOWN, f'plugin "{spec.driver.name}" not found')
         else:
             limit = _LIMITS[kind]
             if not 0 < len(_decoded(spec.data)) < limit:
