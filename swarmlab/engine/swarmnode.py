@@ -25,6 +25,9 @@ from swarmlab.store import Actor, Commit, Kind
 
 #: A promoted node needs so many seconds to renew its certificate and join the quorum.
 PROMOTION = 0.6
+#: One whose manager the others have removed waits so long for the role of a worker, then joins the quorum anew: it
+#: gives it time to come, and again after it has asked for it (SK: node/node.go, roleChangeTimeout).
+REJOINING = 2 * 16.0
 #: A node that is told to get a new certificate has it so many seconds later.
 RENEWAL = 0.5
 #: A renewal that failed is tried again after at most so many seconds (SK: ca/certificates.go).
@@ -73,11 +76,14 @@ class SwarmNode:
         self._aging: Timer | None = None
         self._was_ready = False
         self._registered = False
+        #: Whether it has joined the swarm only now.
+        self._new = False
         self._ends: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Begin to work as an agent and, with a manager's certificate, as a manager."""
         store, node = self.swarm.store, self.swarm.store.tables.nodes.get(self.node_id)
+        self._new = bool(self._member.remote) and node is not None and not node.description.hostname
         self._ends = [
             store.watch(self._on_commit, Kind.NODE, Kind.CLUSTER),
             self.swarm.on_quorum(self._quorum_changed),
@@ -158,10 +164,15 @@ class SwarmNode:
         return self.dispatcher is not None
 
     def _hears_as_manager(self) -> bool:
-        """Whether it tells of the swarm's events; the first is that it is ready itself."""
+        """Whether it tells of the swarm's events.
+
+        The first is that it is ready itself; one that has just joined begins as a manager only after that.
+        """
         if not self._registered:
             node = self.swarm.store.tables.nodes.get(self.node_id)
             self._registered = node is not None and node.status.state == "ready"
+            if self._new:
+                return False
         return self._registered and self._takes_part() and self._hears()
 
     def _quorum_changed(self) -> None:
@@ -187,12 +198,14 @@ class SwarmNode:
         if node is None or not self._hears():
             return
         self._keep_certificate(node)
-        if node.manager_status is None and node.spec.role == "worker":
-            if self.manages:
-                self._note_certificate(manager=False, lock=None)
+        if self.manages and node.manager_status is None:
+            self._note_certificate(manager=False, lock=None)
+            if node.spec.role == "manager":
+                # The quorum went on without it, although it shall be a manager: it finds out that it is none.
+                self._promotion = self._clock.call_later(REJOINING, self._become_manager)
         elif self.manages:
             self._keep_lock()
-        elif node.role == "manager" and self._promotion is None:
+        elif node.spec.role == node.role == "manager" and self._promotion is None:
             self._promotion = self._clock.call_later(PROMOTION, self._become_manager)
 
     def _become_manager(self) -> None:

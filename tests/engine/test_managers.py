@@ -158,8 +158,24 @@ def test_a_new_cluster_by_force_has_one_manager_and_all_objects(make: Make) -> N
     lab.power(3, "start")
     lab.advance(10)
     assert lab.node(3).status.state == "ready"
-    with pytest.raises(StatusError, match=NO_LEADER[:30]):
+    with pytest.raises(EngineError, match="Worker nodes can't be used"):
         lab.ask(3)
+
+
+def test_a_manager_that_a_new_cluster_has_left_out_works_on_and_becomes_one_again_later(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(2, workers=1)
+    lab.power(1, "kill")
+    lab.advance(30)
+    lab.run(lab.engine(2).cluster.init(InitRequest(force_new_cluster=True)))
+    lab.power(1, "start")
+    lab.advance(5)
+    info = lab.engine(1).cluster.info()
+    assert (info.local_node_state, info.control_available, info.error) == ("active", False, "")
+    node = lab.engine(2).cluster.control().node(lab.node_id(1))
+    assert (node.status.state, node.spec.role, node.manager_status) == ("ready", "manager", None)
+    lab.advance(40)
+    assert lab.engine(1).cluster.info().control_available
 
 
 def test_a_worker_cannot_begin_anew(make: Make) -> None:

@@ -34,3 +34,15 @@ def test_a_node_that_joins_gets_its_certificate_and_its_address(make: Make) -> N
         ("update", "node-2", "ready"),
     ]
     assert nodes(lab, 2) == [], "a worker knows nothing of it"
+
+
+def test_a_manager_that_joins_disturbs_nobody_and_says_nothing_of_itself(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(1)
+    lab.join(2)
+    lab.advance(2)
+    before = len(nodes(lab, 1))
+    lab.join(3, manager=True)
+    lab.advance(2)
+    assert {name for _, name, _ in nodes(lab, 1)[before:]} == {"", "node-3"}, "the leader has never lost its quorum"
+    assert nodes(lab, 3) == []
