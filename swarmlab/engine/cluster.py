@@ -177,7 +177,7 @@ class ClusterComponent:
         """Join a swarm. Raises EngineError or StatusError; after a time-out the attempt goes on in the background."""
         if self.membership is not None or self._pending is not None:
             raise unavailable(swarmtexts.EXISTS)
-        admission.check_join(request, self._address)
+        request = admission.check_join(request, self._address)
         if self._try_join(request):
             assert self._node is not None
             await self._until_ready(self._node.swarm, self._node.node_id)
