@@ -247,6 +247,9 @@ class ClusterComponent:
         One that has expired while the whole lab was down is replaced: for the lab no time has passed.
         """
         member = self.membership
+        if self.locked:
+            # Its part of the swarm's networks is made anew when it knows of them again.
+            self._overlays.clear()
         if member is None or self.locked or self.expired or self._swarms.get(member.swarm) is None:
             return
         over = Validity(member.valid_from, member.valid_until).expired(self._clock.now())

@@ -67,6 +67,7 @@ def test_a_manager_locks_itself_when_it_restarts(make: Make, action: str) -> Non
     with pytest.raises(EngineError, match=r"^Swarm is encrypted and needs to be unlocked") as error:
         cluster.control()
     assert error.value.status == 503
+    assert lab.engine(2).overlays.list() == []
     wrong = "SWMKEY-1-" + "A" * 43
     assert refused(lab, 2, wrong) == (401, "swarm could not be unlocked: invalid key provided")
     for malformed in ("", "foo", "SWMKEY-1-?", key + "="):
@@ -74,6 +75,7 @@ def test_a_manager_locks_itself_when_it_restarts(make: Make, action: str) -> Non
     lab.run(cluster.unlock(key))
     assert cluster.info().local_node_state == "active"
     lab.advance(25)
+    assert [overlay.network.spec.name for overlay in lab.engine(2).overlays.list()] == ["ingress"]
     assert lab.ask(2)[1][0] == "ready"
 
 
