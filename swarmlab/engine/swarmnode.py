@@ -83,7 +83,8 @@ class SwarmNode:
     def start(self) -> None:
         """Begin to work as an agent and, with a manager's certificate, as a manager."""
         store, node = self.swarm.store, self.swarm.store.tables.nodes.get(self.node_id)
-        self._new = bool(self._member.remote) and node is not None and not node.description.hostname
+        self._registered = node is not None and bool(node.description.hostname)
+        self._new = bool(self._member.remote) and not self._registered
         self._ends = [
             store.watch(self._on_commit, Kind.NODE, Kind.CLUSTER),
             self.swarm.on_quorum(self._quorum_changed),
@@ -166,7 +167,7 @@ class SwarmNode:
     def _hears_as_manager(self) -> bool:
         """Whether it tells of the swarm's events.
 
-        The first is that it is ready itself; one that has just joined begins as a manager only after that.
+        The first of a new swarm's is that it is ready itself; one that joins begins as a manager only after that.
         """
         if not self._registered:
             node = self.swarm.store.tables.nodes.get(self.node_id)

@@ -46,3 +46,21 @@ def test_a_manager_that_joins_disturbs_nobody_and_says_nothing_of_itself(make: M
     lab.advance(2)
     assert {name for _, name, _ in nodes(lab, 1)[before:]} == {"", "node-3"}, "the leader has never lost its quorum"
     assert nodes(lab, 3) == []
+
+
+def test_a_manager_that_comes_back_as_the_leader_tells_what_it_takes_over(make: Make) -> None:
+    lab = make(1)
+    lab.swarm(1)
+    lab.advance(2)
+    lab.power(1, "stop")
+    before = len(lab.engine(1).events.past())
+    lab.power(1, "start")
+    lab.advance(2)
+    told = [
+        (event.type, event.attributes["name"], event.attributes.get("state.new", ""))
+        for event in lab.engine(1).events.past()[before:]
+        if event.scope == "swarm"
+    ]
+    assert told[0] == ("node", "node-1", "unknown")
+    assert sorted(told[1:4]) == [("network", "bridge", ""), ("network", "host", ""), ("network", "ingress", "")]
+    assert told[4:] == [("node", "node-1", ""), ("node", "node-1", "ready")]

@@ -142,12 +142,10 @@ class Side:
                 changed = set(state.items()) ^ set((last or state).items())
                 moved |= {key: now for key, _ in changed}
                 since, last = now, state
-            elif now - since > _QUIET and not any(_moves(value) for value in state.values()):
+            elif now - since > _QUIET and not any(moves(value) for value in state.values()):
                 return frozenset()
             time.sleep(_EVERY)
-        return frozenset(
-            {key for key, at in moved.items() if end - at < 7} | {k for k, v in state.items() if _moves(v)}
-        )
+        return frozenset({key for key, at in moved.items() if end - at < 7} | {k for k, v in state.items() if moves(v)})
 
     def look(self) -> Seen:
         """Everything that there is to see now."""
@@ -280,7 +278,7 @@ class Side:
         return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-def _moves(value: str) -> bool:
+def moves(value: str) -> bool:
     """Whether a service's, a slot's or a node's state is one that passes."""
     if value in {_CHANGING, "rollback_started"}:
         return True
