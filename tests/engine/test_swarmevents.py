@@ -2,9 +2,14 @@
 
 from collections.abc import Callable
 
+from swarmlab.store import Actor
+from tests.support.cluster import replace
+
 from .conftest import LabOfEngines
+from .test_managers import autolock
 
 Make = Callable[[int], LabOfEngines]
+ACTOR = Actor(engine="node-1", request="test")
 
 
 def nodes(lab: LabOfEngines, number: int) -> list[tuple[str, str, str]]:
@@ -64,3 +69,33 @@ def test_a_manager_that_comes_back_as_the_leader_tells_what_it_takes_over(make: 
     assert told[0] == ("node", "node-1", "unknown")
     assert sorted(told[1:4]) == [("network", "bridge", ""), ("network", "host", ""), ("network", "ingress", "")]
     assert told[4:] == [("node", "node-1", ""), ("node", "node-1", "ready")]
+
+
+def test_a_change_of_role_brings_new_certificates(make: Make) -> None:
+    lab = make(2)
+    lab.swarm(1)
+    lab.join(2)
+    lab.advance(2)
+
+    def told(role: str) -> list[str]:
+        before = len(lab.engine(1).events.past())
+        control = lab.engine(1).cluster.control()
+        node = control.node(lab.node_id(2))
+        control.update_node(node.id, node.version, replace(node.spec, role=role), ACTOR)
+        lab.advance(4)
+        return [event.attributes.get("role.new", "") for event in lab.engine(1).events.past()[before:]]
+
+    assert told("manager") == ["", "manager", "", ""]
+    assert told("worker") == ["", "", "", "", "worker", "", ""]
+
+
+def test_managers_get_new_certificates_when_the_swarm_is_locked(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(2, workers=1)
+    lab.advance(2)
+    for on, certificates in ((True, 2), (False, 0), (True, 2)):
+        before = len(nodes(lab, 1))
+        autolock(lab, on)
+        lab.advance(1)
+        names = sorted(name for _, name, _ in nodes(lab, 1)[before:])
+        assert names == ["node-1"] * certificates + ["node-2"] * certificates
