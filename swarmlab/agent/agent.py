@@ -60,6 +60,9 @@ class Agent:
 
     def start(self) -> None:
         """Begin to work."""
+        if self._retry is not None:
+            # What was heard of the managers before asks for no second session.
+            self._retry.cancel()
         self._connect()
 
     def stop(self) -> None:

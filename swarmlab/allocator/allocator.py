@@ -34,10 +34,11 @@ BATCH = 200
 
 
 class Allocator:
-    """Owns every address and port of the swarm."""
+    """Owns every address and port of the swarm. A `new_leader` writes what it takes over, a known one does not."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, *, new_leader: bool = True) -> None:
         self._store = store
+        self._new_leader = new_leader
         self._clock = clock
         self._networks = NetworkAllocator((), 24)
         self._ports = PortAllocator()
@@ -49,6 +50,8 @@ class Allocator:
         self._waiting: list[tuple[dict[str, None], str]] = []
         #: Nodes that a network has no address left for: one of them tries again for each that is given back.
         self._nodes_lacking: dict[str, dict[str, None]] = {}
+        #: What a new leader has taken over and still has to write down: it does so even where nothing changes.
+        self._taken_over: set[str] = set()
         self._retry: Timer | None = None
         self._turns = Turns(clock)
         self._unwatch: Callable[[], None] = lambda: None
@@ -73,6 +76,10 @@ class Allocator:
                 for attachment in task.networks:
                     for address in attachment.addresses:
                         self._networks.take(attachment.network_id, address)
+        if self._new_leader:
+            self._taken_over.update(n.id for n in tables.networks)
+            self._taken_over.update(n.id for n in tables.nodes if n.attachments)
+            self._taken_over.update(s.id for s in tables.services if s.endpoint is not None and s.endpoint.virtual_ips)
         self._pending_networks.update((n.id, None) for n in tables.networks)
         self._pending_nodes.update((n.id, None) for n in tables.nodes)
         self._pending_services.update((s.id, None) for s in tables.services)
@@ -216,16 +223,28 @@ class Allocator:
 
     def _allocate_network(self, tx: Transaction, network_id: str) -> None:
         network = tx.tables.networks.get(network_id)
-        if network is None or self._networks.known(network_id):
+        if network is None:
             return
-        if network.node_local:
-            if network.driver_state is None:
-                state = {"driver_state": Driver(name=network.driver), "ipam": IPAMOptions()}
-                tx.update(Kind.NETWORK, msgspec.structs.replace(network, **state))
-        else:
+        taken_over = self._is_taken_over(network_id)
+        if self._networks.known(network_id):
+            if taken_over:
+                tx.update(Kind.NETWORK, network)
+            return
+        if not network.node_local:
             tx.update(Kind.NETWORK, self._networks.allocate(network))
             if network.spec.ingress:
                 self._pending_nodes.update((node.id, None) for node in tx.tables.nodes)
+        elif network.driver_state is None:
+            state = {"driver_state": Driver(name=network.driver), "ipam": IPAMOptions()}
+            tx.update(Kind.NETWORK, msgspec.structs.replace(network, **state))
+        elif taken_over:
+            tx.update(Kind.NETWORK, network)
+
+    def _is_taken_over(self, object_id: str) -> bool:
+        """Whether a new leader has yet to write an object down, which is then done (SK: doNetworkInit)."""
+        taken_over = object_id in self._taken_over
+        self._taken_over.discard(object_id)
+        return taken_over
 
     def _allocate_node(self, tx: Transaction, node_id: str) -> None:
         """Load-balancer endpoints: on the ingress network for every node, on others for nodes with a task there."""
@@ -246,36 +265,41 @@ class Allocator:
                 attachments[network_id] = self._networks.address(network_id)
             except AllocationError:
                 self._nodes_lacking.setdefault(network_id, {})[node_id] = None
-        if attachments != node.attachments:
+        if attachments != node.attachments or self._is_taken_over(node_id):
             tx.update(Kind.NODE, msgspec.structs.replace(node, attachments=attachments))
 
     def _allocate_service(self, tx: Transaction, service_id: str) -> None:
         service = tx.tables.services.get(service_id)
-        if service is None or self._service_allocated(service):
+        if service is None:
+            return
+        if self._service_allocated(service):
+            if self._is_taken_over(service_id):
+                tx.update(Kind.SERVICE, service)
             return
         wanted = self._vip_networks(service)
         if any(not self._has_no_addresses(tx, n) and not self._networks.known(n) for n in wanted):
             raise AllocationError("network is not allocated")
-        had = {vip.network_id: vip for vip in service.endpoint.virtual_ips} if service.endpoint is not None else {}
-        vips = {n: vip for n, vip in had.items() if n in wanted}
-        fresh: dict[str, EndpointVirtualIP] = {}
+        had = service.endpoint.virtual_ips if service.endpoint is not None else ()
+        vips = [vip for vip in had if vip.network_id in wanted]
+        old = {vip.network_id for vip in vips}
+        fresh: list[EndpointVirtualIP] = []
         ports = self._ports.allocate(service)
         try:
             for network_id in wanted:
-                if network_id not in vips:
+                if network_id not in old:
                     # A network that each node has by itself gives none, and is told all the same.
                     address = "" if self._has_no_addresses(tx, network_id) else self._networks.address(network_id)
-                    fresh[network_id] = EndpointVirtualIP(network_id=network_id, addr=address)
+                    fresh.append(EndpointVirtualIP(network_id=network_id, addr=address))
         except AllocationError:
-            self._free_vips(fresh.values())
+            self._free_vips(fresh)
             self._ports.free(Endpoint(ports=ports))
             self._ports.restore(service)
             raise
-        self._free_vips(vip for network_id, vip in had.items() if network_id not in wanted)
+        self._free_vips(vip for vip in had if vip.network_id not in wanted)
         endpoint = Endpoint(
             spec=service.spec.endpoint_spec or EndpointSpec(),
             ports=ports,
-            virtual_ips=(*vips.values(), *fresh.values()),
+            virtual_ips=(*vips, *fresh),
         )
         tx.update(Kind.SERVICE, msgspec.structs.replace(service, endpoint=endpoint))
 
@@ -294,11 +318,14 @@ class Allocator:
         spec = service.spec.endpoint_spec or EndpointSpec()
         if service.endpoint is None:
             return not wanted and not spec.ports
-        have = [vip.network_id for vip in service.endpoint.virtual_ips]
-        return sorted(have) == sorted(wanted) and self._ports.allocated(service)
+        have = {vip.network_id for vip in service.endpoint.virtual_ips}
+        return have == set(wanted) and self._ports.allocated(service)
 
     def _vip_networks(self, service: Service) -> list[str]:
-        """The networks on which a service has a virtual address, or would if they gave any (SK: ServiceAllocate)."""
+        """The networks on which a service has a virtual address, or would if they gave any (SK: ServiceAllocate).
+
+        One that a new service asks for twice gives two.
+        """
         spec = service.spec.endpoint_spec
         if spec is not None and spec.mode == "dnsrr":
             return []
@@ -310,7 +337,7 @@ class Allocator:
             networks.append(ingress)
         for attachment in service.spec.task_template.networks or service.spec.networks:
             network = self._store.tables.networks.get(attachment.target)
-            if network is not None and network.id not in networks:
+            if network is not None:
                 networks.append(network.id)
         return networks
 

@@ -40,7 +40,7 @@ def container_logs(call: Call) -> Stream:
     streams = _streams(call)
     since, until = parse_instant(call.param("since")), parse_instant(call.param("until"))
     container = call.engine.containers.find(call.name)
-    if container.host is not None and not readable(container.host.log_config):
+    if not readable(container):
         raise ApiError(HTTPStatus.NOT_IMPLEMENTED, "configured logging driver does not support reading")
     source = call.engine.containers.runtime_container(container.id)
     writer = _Writer(call, streams, framed=not container.tty)

@@ -40,6 +40,17 @@ def advertise(address: str, own: str, port: str) -> tuple[str, str]:
     return _resolve(host, own, bad_request(_BAD_ADVERTISE), zero=False), port
 
 
+def remote(address: str) -> str:
+    """Where a manager of a swarm to join is, `host:port`, the port being the default one if none is given.
+
+    Raises EngineError (400).
+    """
+    if not address:
+        raise bad_request('invalid remoteAddr "": invalid empty address')
+    host, port = split(address.removeprefix("tcp://"), DEFAULT_PORT)
+    return joined(host, port or DEFAULT_PORT)
+
+
 def data_path(address: str, own: str) -> str:
     """The address for data traffic; empty when none is given. Raises EngineError (400)."""
     return _resolve(address, own, bad_request(_BAD_DATA_PATH), zero=False) if address else ""

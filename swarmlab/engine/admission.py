@@ -51,18 +51,21 @@ def settings(request: InitRequest) -> tuple[InitRequest, EngineError | None]:
     return request, None
 
 
-def check_join(request: JoinRequest, own: str) -> None:
-    """Refuse a request that names no manager, or nothing to listen on, or has a malformed token.
+def check_join(request: JoinRequest, own: str) -> JoinRequest:
+    """The request with whole addresses. One that names no manager, or nothing to listen on, or has a malformed token is
+    refused.
 
     Raises EngineError (400, for the token 500).
     """
     if not request.remote_addrs:
         raise bad_request("at least 1 RemoteAddr is required to join")
     addresses.listen(request.listen_addr, own)
+    remotes = tuple(addresses.remote(address) for address in request.remote_addrs)
     try:
         parse_token(request.join_token)
     except ValueError as error:
         raise internal(str(error)) from None
+    return _replace(request, remote_addrs=remotes)
 
 
 def of_join(request: JoinRequest, own: str) -> Membership:

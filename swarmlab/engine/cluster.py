@@ -177,7 +177,7 @@ class ClusterComponent:
         """Join a swarm. Raises EngineError or StatusError; after a time-out the attempt goes on in the background."""
         if self.membership is not None or self._pending is not None:
             raise unavailable(swarmtexts.EXISTS)
-        admission.check_join(request, self._address)
+        request = admission.check_join(request, self._address)
         if self._try_join(request):
             assert self._node is not None
             await self._until_ready(self._node.swarm, self._node.node_id)
@@ -247,6 +247,9 @@ class ClusterComponent:
         One that has expired while the whole lab was down is replaced: for the lab no time has passed.
         """
         member = self.membership
+        if self.locked:
+            # Its part of the swarm's networks is made anew when it knows of them again.
+            self._overlays.clear()
         if member is None or self.locked or self.expired or self._swarms.get(member.swarm) is None:
             return
         over = Validity(member.valid_from, member.valid_until).expired(self._clock.now())

@@ -1,6 +1,7 @@
 """The drivers that could keep a container's logs (MB: daemon/logger); here all of them keep them alike."""
 
 from swarmlab.engine.errors import bad_request
+from swarmlab.objects.local import Container
 from swarmlab.objects.run import LogConfig
 
 DEFAULT_DRIVER = "json-file"
@@ -27,6 +28,8 @@ def check_log_config(config: LogConfig) -> None:
             raise bad_request(f"unknown log opt '{option}' for {driver} log driver")
 
 
-def readable(config: LogConfig) -> bool:
-    """Whether `docker logs` can show what the driver has kept."""
+def readable(container: Container) -> bool:
+    """Whether the driver of a container's logs can show what it has kept."""
+    asked = container.host or container.asked
+    config = asked.log_config if asked is not None else LogConfig()
     return (config.type or DEFAULT_DRIVER) in _READABLE

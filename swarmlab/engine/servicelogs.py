@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import NamedTuple, Protocol, cast
 
+from swarmlab.engine.logdrivers import readable
 from swarmlab.objects import Task, TaskState
 from swarmlab.objects.local import Container
 from swarmlab.runtime import base
@@ -77,10 +78,10 @@ class LogBroker:
         return list(tables.tasks.by("service", selector.service_id))
 
     def _source(self, task: Task, selector: Selector, *, follow: bool) -> AsyncIterator[base.LogLine] | None:
-        """The lines of a task; None when its node has no such container (any more)."""
+        """The lines of a task; None when its node has no such container (any more), or cannot read what it wrote."""
         containers = self._nodes(task.node_id)
         container = containers.of_task(task.id) if containers is not None else None
-        if containers is None or container is None:
+        if containers is None or container is None or not readable(container):
             return None
         runs = containers.runtime_container(container.id)
         return runs.logs(since=selector.since, tail=selector.tail, follow=follow) if runs is not None else None

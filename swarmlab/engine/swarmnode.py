@@ -25,8 +25,13 @@ from swarmlab.store import Actor, Commit, Kind
 
 #: A promoted node needs so many seconds to renew its certificate and join the quorum.
 PROMOTION = 0.6
+#: One whose manager the others have removed waits so long for the role of a worker, then joins the quorum anew: it
+#: gives it time to come, and again after it has asked for it (SK: node/node.go, roleChangeTimeout).
+REJOINING = 2 * 16.0
 #: A node that is told to get a new certificate has it so many seconds later.
 RENEWAL = 0.5
+#: A manager that becomes a worker asks for another certificate then, and for its last one so many seconds later.
+DEMOTION = 1.5
 #: A renewal that failed is tried again after at most so many seconds (SK: ca/certificates.go).
 RENEWAL_RETRY = 300.0
 
@@ -67,17 +72,22 @@ class SwarmNode:
         )
         self._known: Dispatcher | None = None
         self._promotion: Timer | None = None
+        self._demotion: Timer | None = None
         self._renewal: Timer | None = None
         self._random = random.Random()  # noqa: S311  (when to renew, not secrets)
         #: When the certificate is to be renewed, for it is getting old.
         self._aging: Timer | None = None
         self._was_ready = False
         self._registered = False
+        #: Whether it has joined the swarm only now.
+        self._new = False
         self._ends: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Begin to work as an agent and, with a manager's certificate, as a manager."""
         store, node = self.swarm.store, self.swarm.store.tables.nodes.get(self.node_id)
+        self._registered = node is not None and bool(node.description.hostname)
+        self._new = bool(self._member.remote) and not self._registered
         self._ends = [
             store.watch(self._on_commit, Kind.NODE, Kind.CLUSTER),
             self.swarm.on_quorum(self._quorum_changed),
@@ -95,10 +105,10 @@ class SwarmNode:
         for end in self._ends:
             end()
         self._ends.clear()
-        for timer in (self._promotion, self._renewal, self._aging):
+        for timer in (self._promotion, self._demotion, self._renewal, self._aging):
             if timer is not None:
                 timer.cancel()
-        self._promotion = self._renewal = self._aging = None
+        self._promotion = self._demotion = self._renewal = self._aging = None
         if self.manages and not quietly:
             self.swarm.raft.offline(self.node_id)
         self._agent.stop()
@@ -158,10 +168,15 @@ class SwarmNode:
         return self.dispatcher is not None
 
     def _hears_as_manager(self) -> bool:
-        """Whether it tells of the swarm's events; the first is that it is ready itself."""
+        """Whether it tells of the swarm's events.
+
+        The first of a new swarm's is that it is ready itself; one that joins begins as a manager only after that.
+        """
         if not self._registered:
             node = self.swarm.store.tables.nodes.get(self.node_id)
             self._registered = node is not None and node.status.state == "ready"
+            if self._new:
+                return False
         return self._registered and self._takes_part() and self._hears()
 
     def _quorum_changed(self) -> None:
@@ -175,8 +190,13 @@ class SwarmNode:
         self._look()
 
     def _on_commit(self, commit: Commit) -> None:
-        if any(change.kind is Kind.CLUSTER or self._is_mine(change.new) for change in commit.changes):
+        cluster = any(change.kind is Kind.CLUSTER for change in commit.changes)
+        if cluster or any(self._is_mine(change.new) for change in commit.changes):
+            lock = self._member.lock
             self._look()
+            if cluster and lock is None and self._member.lock is not None:
+                # What it had before lay on the disk unencrypted (SK: manager/manager.go, updateKEK).
+                self.swarm.renew(self.node_id)
 
     def _is_mine(self, new: object) -> bool:
         return getattr(new, "id", "") == self.node_id
@@ -187,12 +207,16 @@ class SwarmNode:
         if node is None or not self._hears():
             return
         self._keep_certificate(node)
-        if node.manager_status is None and node.spec.role == "worker":
-            if self.manages:
-                self._note_certificate(manager=False, lock=None)
+        if self.manages and node.manager_status is None:
+            self._note_certificate(manager=False, lock=None)
+            if node.spec.role == "worker":
+                self._demotion = self._clock.call_later(RENEWAL, lambda: self._step_down(last=False))
+            else:
+                # The quorum went on without it, although it shall be a manager: it finds out that it is none.
+                self._promotion = self._clock.call_later(REJOINING, self._become_manager)
         elif self.manages:
             self._keep_lock()
-        elif node.role == "manager" and self._promotion is None:
+        elif node.spec.role == node.role == "manager" and self._promotion is None:
             self._promotion = self._clock.call_later(PROMOTION, self._become_manager)
 
     def _become_manager(self) -> None:
@@ -204,6 +228,14 @@ class SwarmNode:
         self._promotion = None
         if joined:
             self._quorum_changed()
+
+    def _step_down(self, *, last: bool) -> None:
+        """It asks for a worker's certificate. The first one is still a manager's, for only now its role changes."""
+        self._demotion = None
+        if self._hears():
+            self.swarm.renew(self.node_id)
+            if not last:
+                self._demotion = self._clock.call_later(DEMOTION, lambda: self._step_down(last=True))
 
     def _certificate(self) -> TLSInfo:
         """What it said of its certificate when it was last heard of, and for a new node, what it was given."""

@@ -151,13 +151,16 @@ def files(task: Task, secrets: Mapping[str, Secret], configs: Mapping[str, Confi
     """
     spec = container_spec(task)
     functions = _functions(spec, secrets, configs)
+    # Engines keep one file for an object, however often it is referred to: the last reference says whose it is.
+    last = {ref.secret_id: ref.file for ref in spec.secrets if ref.file is not None}
+    last |= {ref.config_id: ref.file for ref in spec.configs if ref.file is not None}
     found = []
     for secret_ref in spec.secrets:
         secret = secrets.get(secret_ref.secret_id)
         if secret is None or secret_ref.file is None:
             raise TaskError(f"secret {secret_ref.secret_name} not found")
         data = _payload("secret", secret, task, functions)
-        found.append(_file(secret_ref.file, data, SECRETS_DIRECTORY, secret=True))
+        found.append(_file(secret_ref.file, last[secret_ref.secret_id], data, SECRETS_DIRECTORY))
     for config_ref in spec.configs:
         config = configs.get(config_ref.config_id)
         if config_ref.file is None:
@@ -165,7 +168,7 @@ def files(task: Task, secrets: Mapping[str, Secret], configs: Mapping[str, Confi
         if config is None:
             raise TaskError(f"config {config_ref.config_name} not found")
         data = _payload("config", config, task, functions)
-        found.append(_file(config_ref.file, data, "", secret=False))
+        found.append(_file(config_ref.file, last[config_ref.config_id], data, ""))
     return tuple(found)
 
 
@@ -209,15 +212,16 @@ def _payload(kind: str, blob: Secret | Config, task: Task, functions: Mapping[st
         ) from None
 
 
-def _file(target: FileTarget, data: bytes, directory: str, *, secret: bool) -> base.File:
+def _file(target: FileTarget, owned: FileTarget, data: bytes, directory: str) -> base.File:
+    """A file where `target` says, in a directory unless that is a whole path, with owner and mode of `owned`."""
     path = target.name if target.name.startswith("/") else f"{directory}/{target.name}"
     return base.File(
         path=path,
         data=data,
-        uid=int(target.uid) if target.uid.isdigit() else 0,
-        gid=int(target.gid) if target.gid.isdigit() else 0,
-        mode=target.mode & 0o7777,
-        secret=secret,
+        uid=int(owned.uid) if owned.uid.isdigit() else 0,
+        gid=int(owned.gid) if owned.gid.isdigit() else 0,
+        mode=owned.mode & 0o7777,
+        secret=directory == SECRETS_DIRECTORY,
     )
 
 

@@ -34,7 +34,7 @@ class LeaderLoops:
         self.dispatcher = Dispatcher(store, clock, new_leader=new_leader)
         self._loops: list[Loop] = [
             self.dispatcher,
-            Allocator(store, clock),
+            Allocator(store, clock, new_leader=new_leader),
             Scheduler(store, clock),
             ReplicatedOrchestrator(store, clock),
             GlobalOrchestrator(store, clock),

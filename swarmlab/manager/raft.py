@@ -164,8 +164,11 @@ class Raft:
 
     def separate(self, sides: Mapping[str, int]) -> None:
         """The network: nodes with the same number reach each other, those that are not named have number 0."""
-        self._sides = dict(sides)
-        self._settle()
+        # A node that is just joining is told of, too: its manager does not run yet, and must not be missed for that.
+        sides = {node_id: side for node_id, side in sides.items() if side}
+        if sides != self._sides:
+            self._sides = sides
+            self._settle()
 
     def resume(self, leader: str | None) -> None:
         """Go on as before a restart of the whole lab: with the same leader if it is online and has a quorum."""

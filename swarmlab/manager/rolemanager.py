@@ -17,7 +17,7 @@ PORT = 2377
 
 class RoleManager:
     """Promotes by giving a node the manager's role, whereupon it joins the quorum; demotes the other way round: the
-    node leaves the quorum first, and loses the role at the next look.
+    node leaves the quorum first, and loses the role at the next look, which its next change brings about.
     """
 
     def __init__(self, store: Store, clock: Clock, raft: Raft) -> None:
@@ -42,7 +42,10 @@ class RoleManager:
     def _on_commit(self, commit: Commit) -> None:
         for change in commit.changes:
             old, new = change.old, change.new
-            if not isinstance(new, Node) or (isinstance(old, Node) and old.spec.role == new.spec.role):
+            if not isinstance(new, Node) or new.spec.role == new.role:
+                continue
+            if isinstance(old, Node) and old.manager_status is not None and new.manager_status is None:
+                # That it leaves the quorum is its manager's end, not yet a change of the node.
                 continue
             # It is told of later than it happens: the node may have gone since, or have changed again.
             if (node := self._store.tables.nodes.get(new.id)) is not None:

@@ -125,10 +125,23 @@ class Swarm:
         if node is None or not node.role == node.spec.role == "manager":
             return False
         if node.manager_status is None:
+            node = self._ask_for_certificate(node)
             with self.store.transaction(RAFT) as tx:
-                tx.update(Kind.NODE, replace(node, manager_status=ManagerStatus(addr=address)))
+                status = ManagerStatus(addr=address)
+                tx.update(Kind.NODE, replace(node, manager_status=status, certificate="issued"))
         self.raft.online(node_id)
         return True
+
+    def renew(self, node_id: str) -> None:
+        """Give a node a new certificate because it asks for one by itself."""
+        node = self.store.tables.nodes.get(node_id)
+        if node is not None:
+            self._ask_for_certificate(node)
+            self.issue(node_id)
+
+    def _ask_for_certificate(self, node: Node) -> Node:
+        with self.store.transaction(CA) as tx:
+            return tx.update(Kind.NODE, replace(node, certificate="pending"))
 
     def issue(self, node_id: str) -> TLSInfo:
         """Give a node a new certificate; return what it says of itself from then on."""

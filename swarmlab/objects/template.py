@@ -1,9 +1,10 @@
 """Go templates in the environment, the mounts and the hostname of a task's container (SK: template/).
 
-Understood are the fields that SwarmKit offers, `.Service.Labels.key` and `index .Service.Labels "key"`; in configs and
-secrets also `env`, `secret` and `config`.
+Understood are the fields that SwarmKit offers, `.Service.Labels.key`, `index .Service.Labels "key"` and SwarmKit's own
+function `join`; in configs and secrets also `env`, `secret` and `config`.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,7 +28,10 @@ _FIELDS: dict[str, Callable[[Task, NodeDescription], str]] = {
     ".Task.Name": lambda task, node: task.name,
     ".Task.Slot": lambda task, node: str(task.slot or task.node_id),
 }
-_LABEL = re.compile(r'index\s+\.Service\.Labels\s+"([^"]*)"|\.Service\.Labels\.(\w+)')
+_INDEX = re.compile(r'index\s+\.Service\.Labels\s+"([^"]*)"')
+_LABEL = re.compile(r"\.Service\.Labels\.(\w+)")
+_OPERAND = r""""[^"]*"|(?:\.\w+)+"""
+_JOIN = re.compile(rf"join((?:\s+(?:{_OPERAND}))+)")
 _CALL = re.compile(r'(\w+)\s+"([^"]*)"')
 #: Go's names of what a field can be looked for in.
 _TYPES = {
@@ -69,14 +73,14 @@ def expand_payload(data: bytes, task: Task, node: NodeDescription, functions: Ma
 
 def _variable(variable: str, expanded: Callable[[str], str]) -> str:
     name, equals, value = variable.partition("=")
-    with _explained(f'expanding env "{variable}"'):
+    with _explained(f"expanding env {_quoted(variable)}"):
         return name + equals + expanded(value)
 
 
 def _mount(mount: Mount, expanded: Callable[[str], str]) -> Mount:
-    with _explained(f'expanding mount source "{mount.source}"'):
+    with _explained(f"expanding mount source {_quoted(mount.source)}"):
         source = expanded(mount.source)
-    with _explained(f'expanding mount target "{mount.target}"'):
+    with _explained(f"expanding mount target {_quoted(mount.target)}"):
         target = expanded(mount.target)
     options = mount.volume_options
     if options is not None:
@@ -92,9 +96,14 @@ def _mount(mount: Mount, expanded: Callable[[str], str]) -> Mount:
 def _map(values: Mapping[str, str], expanded: Callable[[str], str]) -> dict[str, str]:
     found = {}
     for key, value in values.items():
-        with _explained(f'expanding map entry "{key}"="{value}"'):
+        with _explained(f"expanding map entry {_quoted(key)}={_quoted(value)}"):
             found[key] = expanded(value)
     return found
+
+
+def _quoted(text: str) -> str:
+    """As Go shows a text with `%q`."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 @contextmanager
@@ -110,13 +119,26 @@ def _expand(text: str, task: Task, node: NodeDescription, functions: Mapping[str
         return text
     context = "type *template.Context" if functions is None else "type *template.PayloadContext"
 
+    def value(operand: str, position: int) -> str:
+        if operand.startswith('"'):
+            return operand[1:-1]
+        if operand in _FIELDS:
+            return _FIELDS[operand](task, node)
+        if (label := _LABEL.fullmatch(operand)) and label[1] in task.service_labels:
+            return task.service_labels[label[1]]
+        raise TemplateError(_problem(text, position, operand, context))
+
     def replace(match: re.Match[str]) -> str:
         action = match[1].strip("- ")
-        if action in _FIELDS:
-            return _FIELDS[action](task, node)
-        if label := _LABEL.fullmatch(action):
-            return task.service_labels.get(label[1] or label[2], "")
         position = match.start(1) + match[1].index(action)
+        if action in _FIELDS or _LABEL.fullmatch(action):
+            return value(action, position)
+        if index := _INDEX.fullmatch(action):
+            return task.service_labels.get(index[1], "")
+        if join := _JOIN.fullmatch(action):
+            start = position + join.start(1)
+            separator, *parts = (value(o[0], start + o.start()) for o in re.finditer(_OPERAND, join[1]))
+            return separator.join(parts)
         if (call := _CALL.fullmatch(action)) and (function := (functions or {}).get(call[1])) is not None:
             try:
                 return function(call[2])
@@ -137,13 +159,17 @@ def _problem(text: str, position: int, action: str, context: str) -> str:
     if name := re.match(r"[A-Za-z_]\w*", action):
         return f'template: expansion:{line}: function "{name[0]}" not defined'
     if _FIELD.fullmatch(action):
+        # Go tells where the second field of a chain is.
+        offset = len(action[1:].partition(".")[0]) + 1 if action.count(".") > 1 else 0
+        at = _executing(text, position, action, offset)
+        if label := _LABEL.fullmatch(action):
+            return f'{at}: map has no entry for key "{label[1]}"'
         types = {"": context, **_TYPES}
         parent = ""
         for part in action[1:].split("."):
             if parent in types and not any(
                 f"{known}.".startswith(f"{parent}.{part}.") for known in (*_FIELDS, ".Service.Labels")
             ):
-                at = _executing(text, position, action, len(parent))
                 return f"{at}: can't evaluate field {part} in {types[parent]}"
             parent += f".{part}"
     return f"template: expansion:{line}: swarmlab cannot expand {{{{{action}}}}}"

@@ -137,6 +137,14 @@ def test_a_task_without_networks_moves_on_at_once(allocating: World) -> None:
     assert allocating.of().endpoint is None, "nothing to say about a service without networks and ports"
 
 
+def test_a_network_that_is_asked_for_twice_gives_two_addresses_to_a_new_service(allocating: World) -> None:
+    allocating.network(network("front"))
+    allocating.service(service_spec(networks=("front", "front")))
+    endpoint = allocating.of().endpoint
+    assert endpoint is not None
+    assert [vip.addr for vip in endpoint.virtual_ips] == ["10.0.1.2/24", "10.0.1.3/24"]
+
+
 def test_a_published_service_and_its_tasks_are_on_the_ingress_network(allocating: World) -> None:
     allocating.service(service_spec(ports=(ingress(80, 8080),)))
     tasks = [allocating.task(allocating.of(), slot=n, state=S.NEW) for n in (1, 2)]
@@ -322,3 +330,23 @@ def test_a_new_allocator_takes_over_what_was_given_out(world: World) -> None:
     assert subnet(world, "two") == "10.0.2.0/24"
     another = world.service(service_spec("other", ports=(ingress(80),)))
     assert world.of("other").endpoint.ports[0].published_port == 30001, another  # type: ignore[union-attr]
+
+
+# --- another leader ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("new_leader", [True, False])
+def test_a_new_leader_writes_down_what_it_takes_over_and_a_known_one_does_not(
+    allocating: World, *, new_leader: bool
+) -> None:
+    allocating.network(network("front"))
+    allocating.node("n1")
+    allocating.service(service_spec("web", networks=("front",)))
+    allocating.service(service_spec("bare"))
+    allocating.service(service_spec("rr", networks=("front",), mode="dnsrr"))
+    before = len(allocating.commits)
+    allocating.run(lambda store, clock: Allocator(store, clock, new_leader=new_leader))
+    written = [change for commit in allocating.commits[before:] for change in commit.changes]
+    assert all(replace(c.old, version=0, updated_at=0) == replace(c.new, version=0, updated_at=0) for c in written)
+    names = sorted(change.new.spec.name if change.kind is not Kind.NODE else change.id for change in written)
+    assert names == (["bridge", "front", "ingress", "n1", "web"] if new_leader else [])

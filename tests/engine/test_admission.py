@@ -42,6 +42,7 @@ def test_the_port_to_advertise_is_the_one_listened_on_unless_given(address: str,
             400,
             "listen address must be an IP address or network interface (with optional port number)",
         ),
+        (JoinRequest(remote_addrs=("",)), 400, 'invalid remoteAddr "": invalid empty address'),
         (JoinRequest(join_token="SWMTKN-1-x", remote_addrs=("10.0.0.1:2377",)), 500, "invalid join token"),
     ],
 )
@@ -49,6 +50,30 @@ def test_a_join_request_that_cannot_be_met_is_refused(request_: JoinRequest, sta
     with pytest.raises(EngineError) as refused:
         admission.check_join(request_, OWN)
     assert (refused.value.status, str(refused.value)) == (status, message)
+
+
+@pytest.mark.parametrize(
+    ("address", "whole"),
+    [
+        ("127.0.0.1", "127.0.0.1:2377"),
+        ("127.0.0.1:", "127.0.0.1:2377"),
+        ("127.0.0.1:9", "127.0.0.1:9"),
+        ("tcp://127.0.0.1:9", "127.0.0.1:9"),
+        ("::1", "[::1]:2377"),
+    ],
+)
+def test_the_port_of_a_manager_to_join_may_be_left_out(address: str, whole: str) -> None:
+    token = f"SWMTKN-1-{'0' * 50}-{'0' * 25}"
+    request = admission.check_join(JoinRequest(join_token=token, remote_addrs=(address,)), OWN)
+    assert request.remote_addrs == (whole,)
+
+
+def test_a_node_joins_at_an_address_without_a_port(make: Make) -> None:
+    lab = make(2)
+    lab.swarm(1)
+    token = lab.engine(1).cluster.control().cluster().root_ca.join_tokens.worker
+    lab.run(lab.engine(2).cluster.join(JoinRequest(join_token=token, remote_addrs=("127.0.0.1",))))
+    assert lab.node(2).status.state == "ready"
 
 
 def test_a_swarm_is_made_with_the_default_settings_when_those_asked_for_cannot_be(make: Make) -> None:

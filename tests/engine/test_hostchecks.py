@@ -60,6 +60,9 @@ WRONG = [
     ({"oom_score_adj": 9999}, 400, "Invalid value 9999, range for oom score adj is [-1000, 1000]"),
     ({"runtime": "bogus"}, 400, "Unknown runtime specified bogus"),
     ({"extra_hosts": ("x",)}, 400, 'bad format for add-host: "x"'),
+    ({"security_opt": ("label=disable", "foo")}, 500, 'invalid --security-opt 1: "foo"'),
+    ({"security_opt": ("foo:bar",)}, 500, 'invalid --security-opt 2: "foo:bar"'),
+    ({"security_opt": ("no-new-privileges=maybe",)}, 500, 'invalid --security-opt 2: "no-new-privileges=maybe"'),
     ({"extra_hosts": ("x:bogus",)}, 400, 'invalid IP address in add-host: "bogus"'),
     (
         {"storage_opt": {"size": "1g"}},
@@ -94,6 +97,7 @@ def test_what_can() -> None:
         extra_hosts=("a:1.2.3.4", "b:::1", "c:host-gateway"),
         oom_score_adj=-1000,
         runtime="runc",
+        security_opt=("label=disable", "label:foo", "no-new-privileges", "no-new-privileges:true"),
     )
     assert check_host(fine, cpus=2) == []
 

@@ -67,6 +67,7 @@ def test_a_manager_locks_itself_when_it_restarts(make: Make, action: str) -> Non
     with pytest.raises(EngineError, match=r"^Swarm is encrypted and needs to be unlocked") as error:
         cluster.control()
     assert error.value.status == 503
+    assert lab.engine(2).overlays.list() == []
     wrong = "SWMKEY-1-" + "A" * 43
     assert refused(lab, 2, wrong) == (401, "swarm could not be unlocked: invalid key provided")
     for malformed in ("", "foo", "SWMKEY-1-?", key + "="):
@@ -74,6 +75,7 @@ def test_a_manager_locks_itself_when_it_restarts(make: Make, action: str) -> Non
     lab.run(cluster.unlock(key))
     assert cluster.info().local_node_state == "active"
     lab.advance(25)
+    assert [overlay.network.spec.name for overlay in lab.engine(2).overlays.list()] == ["ingress"]
     assert lab.ask(2)[1][0] == "ready"
 
 
@@ -158,8 +160,24 @@ def test_a_new_cluster_by_force_has_one_manager_and_all_objects(make: Make) -> N
     lab.power(3, "start")
     lab.advance(10)
     assert lab.node(3).status.state == "ready"
-    with pytest.raises(StatusError, match=NO_LEADER[:30]):
+    with pytest.raises(EngineError, match="Worker nodes can't be used"):
         lab.ask(3)
+
+
+def test_a_manager_that_a_new_cluster_has_left_out_works_on_and_becomes_one_again_later(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(2, workers=1)
+    lab.power(1, "kill")
+    lab.advance(30)
+    lab.run(lab.engine(2).cluster.init(InitRequest(force_new_cluster=True)))
+    lab.power(1, "start")
+    lab.advance(5)
+    info = lab.engine(1).cluster.info()
+    assert (info.local_node_state, info.control_available, info.error) == ("active", False, "")
+    node = lab.engine(2).cluster.control().node(lab.node_id(1))
+    assert (node.status.state, node.spec.role, node.manager_status) == ("ready", "manager", None)
+    lab.advance(40)
+    assert lab.engine(1).cluster.info().control_available
 
 
 def test_a_worker_cannot_begin_anew(make: Make) -> None:

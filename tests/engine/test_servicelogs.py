@@ -8,6 +8,7 @@ import pytest
 from swarmlab.clock import VirtualClock
 from swarmlab.engine import IncompleteLogsError, LogBroker, Selector, TaskLine
 from swarmlab.objects import Task, TaskSpec, TaskState, TaskStatus
+from swarmlab.objects.run import HostConfig, LogConfig
 from swarmlab.runtime.virtual import logs
 from swarmlab.runtime.virtual.logs import LogBuffer
 from swarmlab.store import Kind, Store
@@ -22,6 +23,7 @@ class Node:
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
         self.buffers: dict[str, LogBuffer] = {}
+        self.driver = "json-file"
 
     def open(self, task_id: str) -> LogBuffer:
         buffer = self.buffers[task_id] = LogBuffer(self.clock)
@@ -29,7 +31,8 @@ class Node:
         return buffer
 
     def of_task(self, task_id: str) -> Any:
-        return SimpleNamespace(id=task_id) if task_id in self.buffers else None
+        asked = HostConfig(log_config=LogConfig(type=self.driver))
+        return SimpleNamespace(id=task_id, host=None, asked=asked) if task_id in self.buffers else None
 
     def runtime_container(self, container_id: str) -> Any:
         return SimpleNamespace(logs=self.buffers[container_id].read)
@@ -91,6 +94,13 @@ def test_lines_of_all_nodes_come_in_the_order_of_time(swarm: Swarm) -> None:
     assert run(collected(swarm, service_id=SERVICE)) == ["a 1", "b 2", "b 3", "a 4"]
     assert run(collected(swarm, service_id=SERVICE, tail=1)) == ["b 3", "a 4"]
     assert run(collected(swarm, task_id="b" * 25)) == ["b 2", "b 3"]
+
+
+def test_what_a_driver_keeps_elsewhere_cannot_be_read(swarm: Swarm) -> None:
+    swarm.write(swarm.task("a", "n1"), "kept")
+    swarm.nodes["n2"].driver = "none"
+    swarm.write(swarm.task("b", "n2"), "lost")
+    assert run(collected(swarm, service_id=SERVICE)) == ["a kept"]
 
 
 def test_lines_before_an_instant_are_left_out(swarm: Swarm) -> None:

@@ -4,13 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
-from swarmlab.objects import ContainerSpec, ServiceMode, ServiceSpec, Task, TaskSpec
+from swarmlab.engine.taskcontainer import files
+from swarmlab.objects import BlobSpec, ContainerSpec, Secret, ServiceMode, ServiceSpec, Task, TaskSpec
 from swarmlab.objects.container import (
     AppArmorOpts,
     CredentialSpec,
     DNSConfig,
+    FileTarget,
     Privileges,
     SeccompOpts,
+    SecretReference,
     SELinuxContext,
     Ulimit,
 )
@@ -140,3 +143,14 @@ def test_privileges_are_options_of_the_container(make: Make, privileges: Privile
     task_of(lab, ContainerSpec(image="alpine", args=("sleep", "900"), privileges=privileges))
     [container] = lab.engine(1).containers.list(all=False)
     assert container.wanted.security_opt == options
+
+
+def test_a_secret_that_is_asked_for_twice_belongs_to_whom_the_last_reference_says() -> None:
+    references = tuple(
+        SecretReference(secret_id="s", secret_name="key", file=FileTarget(name=name, uid=uid, gid=uid, mode=mode))
+        for name, uid, mode in (("one", "1", 0o444), ("/two", "2", 0o400))
+    )
+    spec = ContainerSpec(image="alpine", secrets=references)
+    found = files(Task(id="t", spec=TaskSpec(container_spec=spec)), {"s": Secret(id="s", spec=BlobSpec())}, {})
+    assert [(f.path, f.uid, f.gid, f.mode) for f in found] == [("/run/secrets/one", 2, 2, 0o400), ("/two", 2, 2, 0o400)]
+    assert all(f.secret for f in found)

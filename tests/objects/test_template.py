@@ -25,7 +25,8 @@ def expand(text: str, task: Task = TASK) -> str:
         ("{{- .Node.Hostname -}}", "node-1"),
         ("{{.Node.ID}} {{.Node.Platform.OS}}/{{.Node.Platform.Architecture}}", "n linux/x86_64"),
         ('{{index .Service.Labels "tier"}}{{index .Service.Labels "none"}}', "front"),
-        ("{{.Service.Labels.tier}}{{.Service.Labels.none}}", "front"),
+        ("{{.Service.Labels.tier}}", "front"),
+        ('{{join "-" .Service.Name .Service.Labels.tier "x y"}}{{join ","}}', "web-front-x y"),
     ],
 )
 def test_fields_are_replaced(template: str, text: str) -> None:
@@ -60,8 +61,17 @@ def test_the_values_of_variables_and_the_ends_of_mounts_are_templates() -> None:
         ),
         (
             "{{.Node.Platform.Bits}}",
-            """1:16: executing "expansion" at <.Node.Platform.Bits>: """
+            """1:7: executing "expansion" at <.Node.Platform.Bits>: """
             "can't evaluate field Bits in type template.Platform",
+        ),
+        (
+            "{{.Service.Labels.none}}",
+            """1:10: executing "expansion" at <.Service.Labels.none>: map has no entry for key "none\"""",
+        ),
+        (
+            '{{join "-" .Task.Bogus}}',
+            """1:16: executing "expansion" at <.Task.Bogus>: can't evaluate field Bogus in """
+            "type struct { ID string; Name string; Slot string }",
         ),
         ("{{bogus}}", '1: function "bogus" not defined'),
         ("{{}}", "1: missing value for command"),
@@ -79,6 +89,7 @@ def test_what_cannot_be_expanded_is_said_as_go_says_it(template: str, text: str)
     ("spec", "text"),
     [
         (ContainerSpec(env=("A=1", "B={{x}}")), 'expanding env failed: expanding env "B={{x}}": '),
+        (ContainerSpec(env=('B="{{x}}"',)), 'expanding env failed: expanding env "B=\\"{{x}}\\"": '),
         (ContainerSpec(mounts=(Mount(source="{{x}}"),)), 'expanding mounts failed: expanding mount source "{{x}}": '),
         (ContainerSpec(mounts=(Mount(target="{{x}}"),)), 'expanding mounts failed: expanding mount target "{{x}}": '),
         (

@@ -68,10 +68,11 @@ class BlobAPI:
                 raise invalid_argument("secret driver must have a name")
             if spec.data:
                 raise invalid_argument("secret data must be empty when using a secret driver")
-        else:
-            limit = _LIMITS[kind]
-            if not 0 < len(_decoded(spec.data)) < limit:
-                raise invalid_argument(f"{kind} data must be larger than 0 and less than {limit} bytes")
+            # There are no plugins.
+            raise StatusError(Code.UNKNOWN, f'plugin "{spec.driver.name}" not found')
+        limit = _LIMITS[kind]
+        if not 0 < len(_decoded(spec.data)) < limit:
+            raise invalid_argument(f"{kind} data must be larger than 0 and less than {limit} bytes")
         try:
             with self.store.transaction(actor) as tx:
                 return tx.create(kind, blob)

@@ -9,8 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from . import faults
 from .campaign import Campaign
-from .generator import Command, Generator
+from .generator import PRELUDE, Command, Generator
 
 
 def main() -> int:
@@ -25,9 +26,18 @@ def main() -> int:
     parser.add_argument("--shrink", type=float, default=0.0, metavar="SECONDS", help="for each difference")
     parser.add_argument("--print", action="store_true", help="print the commands, play nothing")
     parser.add_argument("--commands", metavar="FILE", help="play these, one a line, instead of random ones")
+    parser.add_argument(
+        "--faults",
+        nargs=2,
+        metavar=("OURS", "REAL"),
+        help="try faults of nodes: commands called with `stop`, `kill` or `start` and the number of an engine",
+    )
     options = parser.parse_args()
     ours, real = options.ours.split(","), options.real.split(",")
-    commands = list(Generator(options.seed, len(real), options.spite).commands(options.steps))
+    if options.faults and len(real) < faults.NODES:
+        parser.error(f"faults need {faults.NODES} engines on each side")
+    faulty = bool(options.faults)
+    commands = list(Generator(options.seed, len(real), options.spite, faulty=faulty).commands(options.steps))
     if options.commands:
         commands = [
             Command(line.strip(), disturbs=True)
@@ -40,7 +50,8 @@ def main() -> int:
         return 0
     began, count = time.monotonic(), 0
     with tempfile.TemporaryDirectory(prefix="differential-") as folder:
-        campaign = Campaign(ours, real, Path(folder))
+        power = tuple(options.faults or ("", ""))
+        campaign = Campaign(ours, real, Path(folder), power, faults.PRELUDE if faulty else PRELUDE)
         try:
             for finding in campaign.run(commands, _tell):
                 count += 1

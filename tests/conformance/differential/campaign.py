@@ -33,16 +33,27 @@ class Finding:
 
 
 class Campaign:
-    """`ours` and `real` are endpoints, first the manager; `folder` gets the files that commands name."""
+    """`ours` and `real` are endpoints, first the manager; `folder` gets the files that commands name.
 
-    def __init__(self, ours: Sequence[str], real: Sequence[str], folder: Path) -> None:
+    `power` are two commands that switch their nodes (see Side), `prelude` is what is done to new swarms.
+    """
+
+    def __init__(
+        self,
+        ours: Sequence[str],
+        real: Sequence[str],
+        folder: Path,
+        power: tuple[str, str] = ("", ""),
+        prelude: Sequence[str] = PRELUDE,
+    ) -> None:
+        self._prelude = prelude
         for name, text in _FILES.items():
             (folder / name).write_text(text)
         for side in ("ours", "real"):
             (folder / side).mkdir()
             for name, text in _FILES.items():
                 (folder / side / name).write_text(text)
-        self._ours, self._real = Side(ours, folder / "ours"), Side(real, folder / "real")
+        self._ours, self._real = Side(ours, folder / "ours", power[0]), Side(real, folder / "real", power[1])
         self._pool = ThreadPoolExecutor(2)
         #: What did not stop moving when it was last waited for.
         self._restless: frozenset[str] = frozenset()
@@ -90,7 +101,7 @@ class Campaign:
     def _fresh(self) -> None:
         self._restless = frozenset()
         self._both(Side.fresh)
-        self._both(lambda side: side.prepare(PRELUDE))
+        self._both(lambda side: side.prepare(self._prelude))
 
     def _play(self, command: Command) -> None:
         outcomes = self._both(lambda side: side.run(command))

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from . import faults
 from .flags import ADDED, COMMON, CREATED, UPDATED, Flag
 from .requests import api_request
 from .stacks import compose
@@ -36,6 +37,7 @@ class Command:
     """A line for bash: `docker` talks to node `node`; `$N1`, … are the nodes' names, `$A1`, … their addresses.
 
     `api METHOD PATH BODY` is a request to the Engine API instead; `$VERSION_one` is the version of service `one`.
+    `node stop|kill|start|restart N` switches node N.
     """
 
     text: str
@@ -49,14 +51,41 @@ class Command:
         return f"@{self.node} {self.text}" if self.node > 1 else self.text
 
 
-class Generator:
-    """Commands for a swarm of `nodes` nodes, the first a manager; `spite` is how many of them contain a mistake."""
+Kinds = tuple[tuple[float, Callable[[], Command]], ...]
 
-    def __init__(self, seed: int, nodes: int = 1, spite: float = 0.3) -> None:
+
+class Generator:
+    """Commands for a swarm of `nodes` nodes, the first a manager; `spite` is how many of them contain a mistake.
+
+    With `faulty`, nodes are switched off and on, change their roles and are drained in the middle of updates, and
+    little else is done: this is for `faults.PRELUDE` and at least `faults.NODES` nodes.
+    """
+
+    def __init__(self, seed: int, nodes: int = 1, spite: float = 0.3, *, faulty: bool = False) -> None:
         self._chance = random.Random(seed)
         self._nodes = nodes
         self._spite = spite
-        kinds: tuple[tuple[float, Callable[[], Command]], ...] = (
+        kinds = self._fault_kinds() if faulty else self._command_kinds()
+        self._weights = [weight for weight, _ in kinds]
+        self._kinds = [kind for _, kind in kinds]
+
+    def _fault_kinds(self) -> Kinds:
+        some = faults.Faults(self._chance, self._nodes)
+        return (
+            (14, lambda: Command(some.power(), disturbs=True)),
+            (6, lambda: Command(some.role(), disturbs=True)),
+            (20, lambda: Command(some.change(), disturbs=True, partly=True)),
+            (10, lambda: Command(some.meanwhile(), disturbs=True, partly=True)),
+            (6, lambda: Command(some.availability(), disturbs=True)),
+            (5, lambda: Command(*some.membership(), disturbs=True)),
+            (12, lambda: Command(*some.look())),
+            (2, self._swarm),
+            (2, self._look),
+        )
+
+    def _command_kinds(self) -> Kinds:
+        nodes = self._nodes
+        return (
             (26, self._create),
             (30, self._update),
             (6, self._scale),
@@ -74,8 +103,6 @@ class Generator:
             (10, self._request),
             (0 if nodes == 1 else 3, self._other_node),
         )
-        self._weights = [weight for weight, _ in kinds]
-        self._kinds = [kind for _, kind in kinds]
 
     def commands(self, count: int) -> Iterator[Command]:
         """The next `count` commands."""

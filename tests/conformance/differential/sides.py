@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
@@ -25,9 +26,13 @@ _COMMAND_LIMIT = 40.0
 _EVERY, _QUIET = 0.15, 1.2
 #: How long somebody waits for it, in seconds.
 _PATIENCE = 12.0
+#: How long a swarm may take to notice that a node is gone, or back, in seconds.
+_NOTICE = 45.0
 #: States in which a task stays, and those in which it stays if nobody does anything.
 _ENDED = frozenset({"complete", "failed", "rejected", "shutdown", "orphaned"})
 _LASTING = _ENDED | {"running"}
+#: What an update is called that goes on, and a node whose state will change by itself.
+_CHANGING = "updating"
 _COLLECTIONS = ("services", "tasks", "nodes", "networks", "secrets", "configs")
 
 Answer = dict[str, Any]
@@ -54,9 +59,14 @@ class Seen:
 
 
 class Side:
-    """Engines at `endpoints` (`unix://…`), which are taken over; `folder` has the files that commands name."""
+    """Engines at `endpoints` (`unix://…`), which are taken over; `folder` has the files that commands name.
 
-    def __init__(self, endpoints: Sequence[str], folder: Path) -> None:
+    `power ACTION N`, if given, is a command that stops, kills or starts the N-th of them.
+    """
+
+    def __init__(self, endpoints: Sequence[str], folder: Path, power: str = "") -> None:
+        self._power_command = power
+        self._off: set[int] = set()
         self._endpoints = list(endpoints)
         self._sockets = [Path(endpoint.removeprefix("unix://")) for endpoint in endpoints]
         self._folder = folder
@@ -69,6 +79,8 @@ class Side:
 
     def leave(self) -> None:
         """Leave engines that belong to no swarm, without containers, volumes and networks."""
+        for number in sorted(self._off):
+            self._power("start", number)
         # An engine whose containers are still on a swarm's network when it leaves keeps that network for ever.
         self._shell("docker service ls -q | xargs -r docker service rm", 1)
         if self._ask("/swarm"):
@@ -115,6 +127,9 @@ class Side:
         self._began = time.time()
         if command.text.startswith("api "):
             return self._request(command)
+        if command.text.startswith("node "):
+            _, action, number = command.text.split()
+            return self._switch(action, int(number))
         return self._shell(command.text, command.node)
 
     def settle(self, patience: float = _PATIENCE) -> frozenset[str]:
@@ -127,12 +142,10 @@ class Side:
                 changed = set(state.items()) ^ set((last or state).items())
                 moved |= {key: now for key, _ in changed}
                 since, last = now, state
-            elif now - since > _QUIET and not any(_moves(value) for value in state.values()):
+            elif now - since > _QUIET and not any(moves(value) for value in state.values()):
                 return frozenset()
             time.sleep(_EVERY)
-        return frozenset(
-            {key for key, at in moved.items() if end - at < 7} | {k for k, v in state.items() if _moves(v)}
-        )
+        return frozenset({key for key, at in moved.items() if end - at < 7} | {k for k, v in state.items() if moves(v)})
 
     def look(self) -> Seen:
         """Everything that there is to see now."""
@@ -150,6 +163,38 @@ class Side:
         # 0 is success to whoever waits for what follows.
         return Outcome(0 if status < 300 else status, "", answer.get("message", "") if isinstance(answer, dict) else "")
 
+    def _switch(self, action: str, number: int) -> Outcome:
+        """Switch a node, and wait until the swarm has noticed."""
+        if action == "restart":
+            self._power("stop", number)
+            self._await(number, ready=False, seconds=2.0)
+            action = "start"
+        done = self._power(action, number)
+        self._await(number, ready=action == "start", seconds=_NOTICE)
+        return done
+
+    def _power(self, action: str, number: int) -> Outcome:
+        done = self._run([*shlex.split(self._power_command), action, str(number)], None)
+        if action == "start":
+            self._off.discard(number)
+        else:
+            self._off.add(number)
+        return Outcome(done.code, "", "")
+
+    def _await(self, number: int, *, ready: bool, seconds: float) -> None:
+        """Wait until a manager says that a node is ready, or that it is not; `seconds` at most."""
+        end = time.monotonic() + seconds
+        name = self._environment[f"N{number}"]
+        while time.monotonic() < end:
+            nodes = self._ask("/nodes") or ()
+            states = {node["Status"]["State"] for node in nodes if node["Description"].get("Hostname") == name}
+            if ready == ("ready" in states):
+                return
+            if ready and self._output("docker info --format '{{.Swarm.LocalNodeState}}'", number) != "active":
+                # It has left the swarm, or may not come back.
+                return
+            time.sleep(_EVERY)
+
     def _variable(self, name: str) -> str:
         if not name.startswith("VERSION_"):
             return self._environment[name]
@@ -163,15 +208,21 @@ class Side:
         for service in services.values():
             update = service.get("UpdateStatus") or {}
             state[service["Spec"]["Name"]] = update.get("State", "")
+        nodes = self._ask("/nodes") or ()
+        alive = {node["ID"] for node in nodes if node["Status"]["State"] == "ready"}
         for task in self._ask("/tasks") or ():
             name = services.get(task.get("ServiceID", ""), {}).get("Spec", {}).get("Name", "gone")
             key = f"{name}.{task.get('Slot') or self.names.of(task.get('NodeID', ''))}"
             status = task["Status"]
-            state[key] = (
-                state.get(key, "") + f"{task['ID']}:{task['DesiredState']}:{status['State']}:{bool(status.get('Err'))} "
-            )
-        for node in self._ask("/nodes") or ():
-            state[f"node {node['ID']}"] = node["Status"]["State"]
+            # What is on a node that is gone stays as it is.
+            still = task.get("NodeID") and task["NodeID"] not in alive
+            stays = f"{bool(status.get('Err'))}:{'still' if still else ''}"
+            state[key] = state.get(key, "") + f"{task['ID']}:{task['DesiredState']}:{status['State']}:{stays} "
+        for node in nodes:
+            role = "manager" if node.get("ManagerStatus") else "worker"
+            known = node["Status"]["State"]
+            settled = known == "down" or (known == "ready" and node["Spec"]["Role"] == role)
+            state[f"node {node['ID']}"] = f"{known} {role}" if settled else _CHANGING
         return state
 
     def _events(self) -> list[Answer]:
@@ -184,11 +235,15 @@ class Side:
         return found
 
     def _ask(self, url: str) -> Any:
-        try:
-            status, answer = request(self._sockets[0], "GET", f"/v{API}{url}", timeout=10.0)
-        except OSError:
-            return None
-        return answer if status == 200 else None
+        """What the first manager that answers says."""
+        for socket in self._sockets:
+            try:
+                status, answer = request(socket, "GET", f"/v{API}{url}", timeout=10.0)
+            except OSError:
+                continue
+            if status == 200:
+                return answer
+        return None
 
     def _until(self, command: str, number: int) -> Outcome:
         """Repeat a command until it succeeds or patience ends."""
@@ -204,11 +259,13 @@ class Side:
         return outcome.out.strip()
 
     def _shell(self, command: str, number: int) -> Outcome:
-        environment = self._environment | {"DOCKER_HOST": self._endpoints[number - 1]}
+        return self._run(["bash", "-c", command], self._endpoints[number - 1])
+
+    def _run(self, command: Sequence[str], endpoint: str | None) -> Outcome:
         try:
             done = subprocess.run(
-                ["bash", "-c", command],
-                env=environment,
+                command,
+                env=self._environment | ({"DOCKER_HOST": endpoint} if endpoint else {}),
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -221,15 +278,15 @@ class Side:
         return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-def _moves(value: str) -> bool:
+def moves(value: str) -> bool:
     """Whether a service's, a slot's or a node's state is one that passes."""
-    if value in {"updating", "rollback_started"}:
+    if value in {_CHANGING, "rollback_started"}:
         return True
     for task in value.split():
         parts = task.split(":")
-        if len(parts) != 4:
+        if len(parts) != 5 or parts[4]:
             continue
-        _, desired, state, explained = parts
+        _, desired, state, explained, _ = parts
         # A task that is to be ready waits for something.
         if desired in {"remove", "ready"} or (desired == "shutdown" and state not in _ENDED):
             return True

@@ -10,6 +10,7 @@ import pytest
 from tests.conformance.engines import LabEngines, RealEngines
 from tests.support.labs import running_lab
 
+from . import faults
 from .campaign import Campaign
 from .comparer import Difference, View, differences, outcome_view, swarm_view
 from .flags import ADDED, COMMON, CREATED, UPDATED
@@ -17,7 +18,7 @@ from .generator import Generator
 from .known import unexplained
 from .normaliser import Names
 from .shrink import shrink
-from .sides import Outcome, Seen
+from .sides import Outcome, Seen, moves
 
 ID = "0123456789abcdefghijklmno"
 OTHER = "abcdefghijklmno0123456789"
@@ -25,8 +26,8 @@ OTHER = "abcdefghijklmno0123456789"
 SEED, STEPS = 7, 8
 
 
-def texts(seed: int, count: int = 400, nodes: int = 1) -> list[str]:
-    return [str(command) for command in Generator(seed, nodes).commands(count)]
+def texts(seed: int, count: int = 400, nodes: int = 1, *, faulty: bool = False) -> list[str]:
+    return [str(command) for command in Generator(seed, nodes, faulty=faulty).commands(count)]
 
 
 def test_a_seed_always_gives_the_same_commands_and_another_one_others() -> None:
@@ -59,9 +60,28 @@ def test_without_spite_no_flag_has_a_wrong_value() -> None:
     assert any(f"{bad} " in text for text in texts(3, 500) for bad in wrong)
 
 
+def test_faults_are_of_every_kind_and_never_leave_all_nodes_off() -> None:
+    commands = [text for seed in range(4) for text in texts(seed, 300, faults.NODES, faulty=True)]
+    kinds = ("node stop", "node kill", "node start", "node restart 1", "docker node promote", "docker node demote")
+    kinds += ("docker swarm leave", "docker swarm join", "--availability drain", "docker node rm --force")
+    assert [kind for kind in kinds if not any(kind in command for command in commands)] == []
+    assert not any(command in {"node stop 1", "node kill 1"} for command in commands)
+    assert any("--force --update-delay" in text and "sleep 0.7; docker node update" in text for text in commands)
+
+
+def test_a_node_is_switched_on_only_after_it_was_switched_off() -> None:
+    off: set[str] = set()
+    for text in texts(5, 500, faults.NODES, faulty=True):
+        if text.startswith("node "):
+            _, action, number = text.split()
+            assert (number in off) or action != "start"
+            (off.add if action in {"stop", "kill"} else off.discard)(number)
+
+
 @pytest.mark.parametrize("seed", range(5))
-def test_bash_understands_every_command(seed: int) -> None:
-    commands = (text for text in texts(seed, 200, 2) if not text.startswith("api "))
+@pytest.mark.parametrize("faulty", [False, True])
+def test_bash_understands_every_command(seed: int, *, faulty: bool) -> None:
+    commands = (text for text in texts(seed, 200, 3, faulty=faulty) if not text.startswith(("api ", "node ")))
     script = "\n".join(text.split(" ", 1)[1] if text.startswith("@") else text for text in commands)
     done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -210,3 +230,19 @@ def test_random_commands_do_here_what_they_do_on_a_real_engine(
     finally:
         campaign.close()
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("value", "moving"),
+    [
+        ("updating", True),
+        ("completed", False),
+        ("ready manager", False),
+        ("id:shutdown:running:False: ", True),
+        ("id:shutdown:running:False:still ", False),
+        ("id:running:pending:True: ", False),
+        ("id:running:running:False: id:ready:ready:False: ", True),
+    ],
+)
+def test_what_will_change_by_itself_is_waited_for(value: str, *, moving: bool) -> None:
+    assert moves(value) is moving
