@@ -1,5 +1,12 @@
 """Plays the command `python`: makes the process see its container, then does what the command line says."""
 
+import signal
+
+#: What an interrupt does to the program. While Python starts it ends the process, as it does in a container.
+_INTERRUPTED = signal.getsignal(signal.SIGINT)
+if _INTERRUPTED is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import builtins
 import contextlib
 import json
@@ -37,6 +44,7 @@ def main(argv: list[str]) -> int:
     module.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = module
     kind, word, arguments = rest
+    signal.signal(signal.SIGINT, _INTERRUPTED)
     try:
         if kind == "-c":
             sys.argv = ["-c", *arguments]
