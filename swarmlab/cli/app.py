@@ -227,7 +227,10 @@ def url(
     name: Name = None,
 ) -> None:
     """Print the address at which a published port answers on a node."""
-    typer.echo(manage.published_url(port, node, name))
+    address, reason = manage.published_port(port, node, name)
+    if reason:
+        typer.echo(reason, err=True)
+    typer.echo(address)
 
 
 @app.command()

@@ -145,6 +145,7 @@ class Lab:
         if action == "start":
             if engine.power == "on":
                 return
+            self.fabric.give_up(node)
             engine.set_power("on")
             await engine.placement.open(engine.address)
             engine.containers.boot()
@@ -158,11 +159,13 @@ class Lab:
             await engine.containers.shut_down()
         await engine.placement.close()
         engine.containers.power_lost()
-        engine.wiring.power_lost()
+        engine.wiring.power_lost(abruptly=action == "kill")
         engine.networks.switched_on()
         engine.attachments.power_lost()
         await engine.runtime.close()
         engine.set_power("stopped" if action == "stop" else "killed")
+        if action == "kill":
+            self._clock.call_later(NODE_LOSS_NOTICED, lambda: self.fabric.give_up(node))
 
     def partition(self, nodes: Collection[str]) -> None:
         """Cut these nodes off from all others; they reach each other. Raises KeyError for an unknown node."""

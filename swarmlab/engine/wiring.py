@@ -95,8 +95,12 @@ class Wiring:
         self._forget(container.id)
         self._placement.displace(container)
 
-    def power_lost(self) -> None:
-        """Nothing runs any more."""
+    def power_lost(self, *, abruptly: bool) -> None:
+        """Nothing runs any more. When it went `abruptly`, others still think that it does."""
+        if abruptly:
+            self._fabric.lose(self._node)
+            self._runs.clear()
+            self._outward.clear()
         for container_id in list(self._runs):
             self._forget(container_id)
 

@@ -255,19 +255,23 @@ def clock(name: str | None = None, speed: float | None = None) -> dict[str, Any]
         raise LabError(advice(where)) from None
 
 
-def published_url(port: int, node: str = "node-1", name: str | None = None) -> str:
-    """The address for a browser at which the published `port` of `node` answers. Raises LabError when none does."""
+def published_port(port: int, node: str = "node-1", name: str | None = None) -> tuple[str, str]:
+    """The address for a browser at which the published `port` of `node` answers, and why that is not the port's own.
+
+    The latter is empty where it is. Raises LabError when nothing answers.
+    """
     where = folder(name)
     check_node(where.settings(), node)
     answer = launch.answer(where, where.settings())
     if answer is None:
         raise LabError(advice(where))
-    for entry in answer["published"]:
-        if (entry["node"], entry["port"], entry["protocol"]) == (node, port, "tcp"):
-            if entry["url"] is None:
-                raise LabError(f"Port {port} of {node} does not answer: {entry['reason']}")
-            return str(entry["url"])
-    raise LabError(f"Nothing is published on port {port} of {node}; see: docker service ls")
+    found = [entry for entry in answer["published"] if (entry["node"], entry["port"]) == (node, port)]
+    if not found:
+        raise LabError(f"Nothing is published on port {port} of {node}; see: docker service ls")
+    for entry in found:
+        if entry["url"] is not None:
+            return entry["url"], entry["reason"]
+    raise LabError(f"Port {port} of {node} does not answer: {found[0]['reason']}")
 
 
 def check_node(settings: Settings, node: str) -> None:

@@ -1,21 +1,13 @@
 """Ways out of a container for real processes: sockets on the loopback interface that stand for virtual addresses."""
 
 from collections.abc import AsyncIterator, Callable
-from typing import Protocol
 
 from swarmlab.network.base import NodeAddress
 from swarmlab.network.listener import Listener, bind
 from swarmlab.network.relay import Door, Relay
-from swarmlab.network.sandbox import Sandbox, UnreachableError
+from swarmlab.network.sandbox import Sandbox, Sleeper
 
 _LOOPBACK = NodeAddress("127.0.0.1")
-
-
-class Sleeper(Protocol):
-    """What is needed of a clock."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Return after so many seconds of swarm time."""
 
 
 class Egress:
@@ -58,11 +50,8 @@ def egress(sandbox: Sandbox, clock: Sleeper, host: str, port: int) -> Egress:
         way.failure = None
         for address in sandbox.lookup(host):
             try:
-                route = sandbox.route(address, port)
-            except UnreachableError as error:
-                way.failure = error
-                await clock.sleep(error.delay)
-            except ConnectionRefusedError as error:
+                route = await sandbox.reach(address, port, clock)
+            except OSError as error:
                 way.failure = error
             else:
                 way.failure = None

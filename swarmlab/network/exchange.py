@@ -14,9 +14,8 @@ import socket
 from collections.abc import Callable
 
 from swarmlab.network.base import NodeAddress
-from swarmlab.network.egress import Sleeper
 from swarmlab.network.listener import Listener, bind
-from swarmlab.network.sandbox import Sandbox, UnreachableError
+from swarmlab.network.sandbox import Sandbox, Sleeper
 from swarmlab.network.side import Side
 
 _LOOPBACK = NodeAddress("127.0.0.1")
@@ -133,10 +132,5 @@ class _Call(Side):
         self.read()
 
     async def _connect(self, sandbox: Sandbox, address: str, port: int) -> None:
-        try:
-            door = sandbox.route(address, port).door()
-        except UnreachableError as error:
-            await self._clock.sleep(error.delay)
-            raise
-        backend, self._undo = await door.enter()
+        backend, self._undo = await (await sandbox.reach(address, port, self._clock)).door().enter()
         self.join(backend)

@@ -1,5 +1,6 @@
 """The virtual networks of a lab: one room, and a sandbox for every container."""
 
+import asyncio
 from collections.abc import Mapping
 
 from swarmlab.network.room import Binding, Member, Room
@@ -35,6 +36,8 @@ class Fabric:
         self._nodes = nodes or Alone()
         self._sandboxes: dict[str, Sandbox] = {}
         self._shared: dict[str, str] = {}
+        #: Nodes that are lost and not yet known to be; done when they are.
+        self._silent: dict[str, asyncio.Future[None]] = {}
 
     def sandbox(self, container_id: str) -> Sandbox:
         """The sandbox of a container, its own or the one that it shares; made when it is first asked for."""
@@ -58,9 +61,26 @@ class Fabric:
         if container_id in self._sandboxes:
             self._sandboxes[container_id].traffic = Traffic()
 
+    def lose(self, node: str) -> None:
+        """A node has lost its power. Until `give_up` its containers are thought to be there, and do not answer."""
+        self._silent.setdefault(node, asyncio.get_running_loop().create_future())
+
+    def give_up(self, node: str) -> None:
+        """The others have noticed that a node is lost: its containers are gone. Nodes that are not lost are ignored."""
+        if (noticed := self._silent.pop(node, None)) is not None:
+            for container_id in self.room.on(node):
+                self.leave(container_id)
+            noticed.set_result(None)
+
+    def silent(self, node: str) -> asyncio.Future[None] | None:
+        """What is done when the loss of a node is noticed; None when there is nothing to notice."""
+        return self._silent.get(node)
+
     def forget(self, container_id: str) -> None:
-        """A container is gone for good."""
-        self.leave(container_id)
+        """A container is gone for good, which nobody hears of one that was on a lost node."""
+        member = self.room.member(container_id)
+        if member is None or member.node not in self._silent:
+            self.leave(container_id)
         self._sandboxes.pop(container_id, None)
 
     def bind(self, binding: Binding) -> None:

@@ -218,6 +218,10 @@ class Room:
         """A container that runs."""
         return self._members.get(container_id)
 
+    def on(self, node: str) -> list[str]:
+        """The containers of a node."""
+        return [container_id for container_id, member in self._members.items() if member.node == node]
+
     def at(self, network: str, address: str) -> Member | None:
         """Who has an address on a network."""
         return self._members.get(self._addresses.get((network, address), ""))

@@ -4,6 +4,7 @@ A sandbox answers two questions: which addresses a name has, as Docker's DNS ser
 on this machine a connection to an address really goes.
 """
 
+import asyncio
 import errno
 import ipaddress
 import os
@@ -34,6 +35,21 @@ class UnreachableError(OSError):
     def __init__(self, number: int, delay: float = 0.0) -> None:
         super().__init__(number, os.strerror(number))
         self.delay = delay
+
+
+class SilentError(UnreachableError):
+    """Raised for an address on a node that is lost, as long as nobody has noticed that."""
+
+    def __init__(self, noticed: asyncio.Future[None]) -> None:
+        super().__init__(errno.ETIMEDOUT, NO_ANSWER)
+        self.noticed = noticed
+
+
+class Sleeper(Protocol):
+    """What is needed of a clock."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many seconds of swarm time."""
 
 
 class Route(NamedTuple):
@@ -77,6 +93,9 @@ class Sandboxes(Protocol):
 
     def sandbox(self, container_id: str) -> "Sandbox":
         """The sandbox of a container."""
+
+    def silent(self, node: str) -> asyncio.Future[None] | None:
+        """What is done when others notice that a node is lost; None for one that is not."""
 
 
 class Sandbox:
@@ -163,7 +182,7 @@ class Sandbox:
         return []
 
     def _hears(self, place: Place, record: Record) -> bool:
-        return place.kind in _LOCAL or self._nodes.reaches(self.node, record.node)
+        return place.kind in _LOCAL or self._expects(record.node)
 
     # --- ports -----------------------------------------------------------------------------------------------------
 
@@ -202,6 +221,20 @@ class Sandbox:
             raise UnreachableError(errno.ETIMEDOUT, NO_ANSWER)
         raise UnreachableError(errno.ENETUNREACH)
 
+    async def reach(self, address: str, port: int, clock: Sleeper) -> Route:
+        """Where a connection to an address goes, once it is known. Raises OSError as connect() does, and as late.
+
+        TCP tries again and again to get to a node that is lost; what it sends goes elsewhere once that is noticed.
+        """
+        while True:
+            try:
+                return self.route(address, port)
+            except SilentError as error:
+                await asyncio.shield(error.noticed)
+            except UnreachableError as error:
+                await clock.sleep(error.delay)
+                raise
+
     def echoes(self, address: str) -> bool:
         """Whether a ping of an address is answered. Raises UnreachableError when none can be sent."""
         if any(self._room.is_virtual(place.network, address) for place in self.places):
@@ -223,12 +256,14 @@ class Sandbox:
             raise UnreachableError(errno.ETIMEDOUT, NO_ANSWER)
         source = place.hosts[0]
         if self._room.is_virtual(place.network, address):
-            chosen = self._room.next_backend(self.node, place.network, address, self._reaches)
+            chosen = self._room.next_backend(self.node, place.network, address, self._expects)
             if chosen is None:
                 raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+            self._check_silence(chosen.node)
             return self._at_container(chosen.container_id, port, source)
         member = self._room.at(place.network, address)
         if member is not None:
+            self._check_silence(member.node)
             if place.kind not in _LOCAL and not self._reaches(member.node):
                 raise UnreachableError(errno.ETIMEDOUT, NO_ANSWER)
             return self._at_container(member.container_id, port, source)
@@ -255,6 +290,14 @@ class Sandbox:
 
     def _reaches(self, node: str) -> bool:
         return self._nodes.reaches(self.node, node)
+
+    def _expects(self, node: str) -> bool:
+        """Whether it takes a node for one that it reaches."""
+        return self._reaches(node) or self._others.silent(node) is not None
+
+    def _check_silence(self, node: str) -> None:
+        if (noticed := self._others.silent(node)) is not None:
+            raise SilentError(noticed)
 
 
 def _searched(place: Place) -> tuple[int, bool, str]:

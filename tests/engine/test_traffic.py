@@ -55,6 +55,23 @@ def test_a_cut_network_leaves_each_side_the_tasks_that_it_has(net: Net) -> None:
     assert said == near
 
 
+def test_a_task_on_a_node_without_power_is_a_choice_until_that_is_noticed(net: Net) -> None:
+    app = net.network("app")
+    web = net.service("web", WHOAMI, 4, app)
+    box = net.service("box", "alpine", 1, app, command=("sleep", "100000"))
+    ((here, _),) = net.containers(box)
+    near = {f"I'm {c.hostname}\n" for engine, c in net.containers(web) if engine is here}
+    assert len(near) == 2
+    net.clock.set_speed(3)
+    net.run(net.lab.power(next(name for name in net.lab.engines if name != here.name), "kill"))
+    # For five seconds; a client that is more patient than that gets elsewhere.
+    assert net.exec(box, "nslookup", "tasks.web").count("Address: 10.") == 4
+    said = [net.exec(box, "wget", "-T", "1", "-qO-", "http://web:8000") for _ in range(4)]
+    assert said.count("wget: download timed out\n") == 2
+    assert {net.exec(box, "wget", "-qO-", "http://web:8000") for _ in range(4)} == near
+    assert net.exec(box, "nslookup", "tasks.web").count("Address: 10.") == 2
+
+
 async def wait_for_line(container: base.Container, text: str) -> None:
     async for line in container.logs(follow=True):
         if text in line.data.decode():

@@ -315,11 +315,11 @@ def test_where_published_ports_answer(home):
         ("node-1", 81, "web", None, "no port is free"),
         ("node-2", 80, "web", "http://127.0.0.2", ""),
     ]
-    assert manage.published_url(80, name="a") == "http://127.0.0.1:8080"
-    assert manage.published_url(80, "node-2", "a") == "http://127.0.0.2"
-    for port, message in ((81, "no port is free"), (53, "Nothing is published on port 53"), (443, "docker service ls")):
+    assert manage.published_port(80, name="a") == ("http://127.0.0.1:8080", "port 80 needs privileges")
+    assert manage.published_port(80, "node-2", "a") == ("http://127.0.0.2", "")
+    for port, message in ((81, "no port is free"), (53, "UDP is not served"), (443, "docker service ls")):
         with pytest.raises(LabError, match=message):
-            manage.published_url(port, name="a")
+            manage.published_port(port, name="a")
 
 
 def test_what_needs_a_running_lab_says_how_to_start_it(home):
@@ -327,7 +327,7 @@ def test_what_needs_a_running_lab_says_how_to_start_it(home):
     for call in (
         manage.reset,
         lambda name: manage.power("node-1", "stop", name),
-        lambda name: manage.published_url(80, name=name),
+        lambda name: manage.published_port(80, name=name),
     ):
         with pytest.raises(LabError, match='The lab "a" is not running; start it with: swarmlab up --name a'):
             call("a")

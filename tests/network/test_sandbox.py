@@ -1,3 +1,4 @@
+import asyncio
 import errno
 import ipaddress
 from collections.abc import Mapping
@@ -6,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from swarmlab.clock import VirtualClock
 from swarmlab.network import Binding, Fabric, Member, Place, UnreachableError
 
 NETWORKS = ("app", "db", "web")
@@ -224,6 +226,39 @@ def test_the_hosts_file_comes_before_dns() -> None:
     assert box.lookup("localhost") == ["127.0.0.1"]
     assert box.lookup("this") == []
     assert box.lookup("10.0.0.77") == ["10.0.0.77"]
+
+
+def test_tasks_of_a_lost_node_are_sent_connections_until_that_is_noticed() -> None:
+    async def test() -> None:
+        nodes = Nodes()
+        fabric = Fabric(nodes)
+        box = fabric.sandbox(join(fabric, 9, "app"))
+        for number, node in ((3, "n1"), (4, "n2")):
+            bind(fabric, join(fabric, number, "app", node=node, announced=False), vip="10.0.0.2")
+        fabric.lose("n2")
+        nodes.cut.add("n2")
+        fabric.forget("c4")
+        assert sorted(box.query("tasks.web")) == ["10.0.0.3", "10.0.0.4"]
+        assert not box.echoes("10.0.0.4")
+        clock = VirtualClock()
+        ways = [asyncio.create_task(box.reach(address, 80, clock)) for address in ("10.0.0.2",) * 4 + ("10.0.0.4",)]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert [way.done() for way in ways] == [True, False, True, False, False]
+        fabric.give_up("n2")
+        # Those that waited for the virtual IP go elsewhere; at the address itself there is nobody any more.
+        assert {route.door().port for route in await asyncio.gather(*ways[:4])} == {40003}
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not ways[4].done()
+        clock.advance(3)
+        with pytest.raises(UnreachableError) as failure:
+            await ways[4]
+        assert failure.value.errno == errno.EHOSTUNREACH
+        assert box.query("tasks.web") == ["10.0.0.3"]
+        fabric.give_up("n2")
+
+    asyncio.run(test())
 
 
 @settings(deadline=None)

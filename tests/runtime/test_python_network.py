@@ -76,6 +76,64 @@ for port in (8001,):
     within(tmp_path, test)
 
 
+def test_datagrams_do_not_leave_a_container(tmp_path: Path) -> None:
+    program = """
+import asyncio, socket
+def udp():
+    made = socket.socket(type=socket.SOCK_DGRAM)
+    made.settimeout(5)
+    return made
+def attempt(do, *arguments):
+    try:
+        print(do(*arguments))
+    except OSError as error:
+        print(error)
+server, client = udp(), udp()
+server.bind(("0.0.0.0", 5399))
+client.sendto(b"within", server.getsockname())
+print(server.recv(100))
+for host in ("192.0.2.1", "web"):
+    attempt(client.sendto, b"x", (host, 53))
+    attempt(client.sendmsg, [b"x"], [], 0, (host, 53))
+    connected = udp()
+    connected.connect((host, 53))
+    print(connected.getsockname()[0], connected.getpeername())
+    connected.send(b"x")
+    attempt(connected.recv, 100)
+print(udp().connect_ex(("192.0.2.1", 53)))
+second = udp()
+second.bind(("", 5399))
+class Sends(asyncio.DatagramProtocol):
+    def connection_made(self, transport):
+        transport.sendto(b"x", ("192.0.2.1", 53))
+    def error_received(self, error):
+        print(error)
+async def main():
+    await asyncio.get_running_loop().create_datagram_endpoint(Sends, family=socket.AF_INET)
+asyncio.run(main())
+"""
+    refused = ["[Errno 101] Network is unreachable"] * 2
+
+    async def test(made: Lab) -> None:
+        web = await made.start("python", "python", "-c", "import time; time.sleep(600)")
+        other = await made.start("python", "python", "-c", "import time; time.sleep(600)")
+        on_network(made, web, 2, "web")
+        on_network(made, other, 3, "other")
+        code, shown = await run(other, "python", "-c", program)
+        assert (code, shown.decode().splitlines()) == (
+            0,
+            [
+                "b'within'",
+                *refused, "10.0.9.3 ('192.0.2.1', 53)", "[Errno 111] Connection refused",
+                *refused, "10.0.9.3 ('10.0.9.2', 53)", "[Errno 111] Connection refused",
+                "0",
+                refused[0],
+            ],
+        )  # fmt: skip
+
+    within(tmp_path, test)
+
+
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 def test_drivers_connect_by_the_name_of_the_server(tmp_path: Path, driver: str) -> None:
     good = f"import {driver}; c = {driver}.connect('postgresql://postgres:secret@db/postgres'); "

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swarmlab.clock import Clock
-from swarmlab.network import Egress, Ports, Sandbox, UnreachableError, egress, passage
+from swarmlab.network import Egress, Ports, Sandbox, egress, passage
 from swarmlab.runtime.base import Output, Usage
 from swarmlab.runtime.virtual.files import RootFs
 from swarmlab.runtime.virtual.leftovers import kill_marked
@@ -171,12 +171,7 @@ class Machine:
 
         Raises OSError as connect() does: ECONNREFUSED, ENETUNREACH at once, EHOSTUNREACH, ETIMEDOUT after a while.
         """
-        try:
-            door = self.sandbox.route(address, port).door()
-        except UnreachableError as error:
-            await self.clock.sleep(error.delay)
-            raise
-        way = passage(door)
+        way = passage((await self.sandbox.reach(address, port, self.clock)).door())
         try:
             yield way.address
         finally:

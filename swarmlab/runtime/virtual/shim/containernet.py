@@ -1,7 +1,8 @@
 """Sockets of the container for a Python process: names, addresses and ports are those of its networks.
 
 What listens does so on a port of the loopback interface that the lab gets to know; where a connection leads, the lab
-says. Other kinds of sockets than TCP over IP are this machine's.
+says. Datagrams (UDP) are not carried: they stay within the container's own loopback interface. Other kinds of sockets
+than these are this machine's.
 """
 
 import _socket
@@ -33,6 +34,8 @@ _ways: dict[tuple[int, str, int], tuple[Any, tuple[str, int]]] = {}
 #: Events of the interpreter (PEP 578).
 _MAKES_A_PROCESS = frozenset({"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"})
 _peers: "WeakKeyDictionary[socket.socket, tuple[Any, ...]]" = WeakKeyDictionary()
+#: A port at which no program receives datagrams.
+_REFUSES = 1
 _real_getaddrinfo = socket.getaddrinfo
 
 
@@ -153,6 +156,24 @@ def _is_tcp(sock: socket.socket) -> bool:
     return sock.family in {socket.AF_INET, socket.AF_INET6} and bool(sock.type & socket.SOCK_STREAM)
 
 
+def _is_udp(sock: socket.socket) -> bool:
+    return sock.family in {socket.AF_INET, socket.AF_INET6} and bool(sock.type & socket.SOCK_DGRAM)
+
+
+def _numeric(host: str) -> str:
+    return host if _literal(host) else str(getaddrinfo(host, None)[0][4][0])
+
+
+def _stays(host: str) -> bool:
+    """Whether a datagram to an address stays in the container."""
+    ip = ipaddress.ip_address(_numeric(host))
+    return ip.is_loopback or ip.is_unspecified
+
+
+def _loopback(sock: socket.socket) -> str:
+    return "::1" if sock.family == socket.AF_INET6 else "127.0.0.1"
+
+
 def _unix(address: Any, *, make: bool = False) -> Any:
     """Where a Unix socket of the container really is: paths of such sockets must be short, so links lead there."""
     if not isinstance(address, str) or not address or address.startswith("\0"):
@@ -173,6 +194,15 @@ def _bind(self: socket.socket, address: Any) -> None:
     if self.family == socket.AF_UNIX:
         _base.bind(self, _unix(address, make=True))
         return
+    if _is_udp(self):
+        try:
+            _base.bind(self, (_loopback(self), address[1]))
+        except OSError as error:
+            if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
+                raise
+            # Another container has it, which here is a network of its own.
+            _base.bind(self, (_loopback(self), 0))
+        return
     if not _is_tcp(self):
         _base.bind(self, address)
         return
@@ -180,8 +210,7 @@ def _bind(self: socket.socket, address: Any) -> None:
     if port:
         with asking(op="bind", port=port):
             pass
-    six = self.family == socket.AF_INET6
-    _base.bind(self, ("::1" if six else "127.0.0.1", 0))
+    _base.bind(self, (_loopback(self), 0))
     real = _base.getsockname(self)[1]
     shown = (str(host) if host and _literal(str(host)) else "0.0.0.0", port or real)  # noqa: S104
     _bound[real] = shown
@@ -213,7 +242,7 @@ def _getsockname(self: socket.socket) -> Any:
     if _is_tcp(self) and isinstance(name, tuple):
         shown = _bound.get(name[1])
         return name if shown is None else (*shown, *name[2:])
-    if self.family == socket.AF_INET and not str(name[0]).startswith(("0.", "127.")):
+    if self in _peers and self.family == socket.AF_INET:
         # A common way to learn one's own address is to ask a UDP socket.
         return (_address, name[1])
     return name
@@ -237,9 +266,7 @@ def _accept(self: socket.socket) -> tuple[socket.socket, Any]:
 
 def _connecting(self: socket.socket, address: Any) -> None:
     """Connect through the lab's exchange: from its answer on, the connection is the one that was asked for."""
-    host, port = address[:2]
-    if not _literal(host):
-        host = getaddrinfo(host, port)[0][4][0]
+    host, port = _numeric(address[0]), address[1]
     exchange, number, token = _exchange.split(":")
     timeout = self.gettimeout()
     # It answers when the kernel would; so long a socket that does not wait waits, too.
@@ -263,18 +290,44 @@ def _connecting(self: socket.socket, address: Any) -> None:
     _peers[self] = (host, port)
 
 
+def _connecting_datagrams(self: socket.socket, address: Any) -> None:
+    """Connect a socket for datagrams; where they would leave the container, to where they are refused."""
+    if _stays(address[0]):
+        _base.connect(self, address)
+    else:
+        _base.connect(self, (_loopback(self), _REFUSES))
+        _peers[self] = (_numeric(address[0]), *address[1:])
+
+
+def _sendto(self: socket.socket, data: Any, *rest: Any) -> int:
+    _check_datagram(self, rest[-1])
+    return int(_base.sendto(self, data, *rest))
+
+
+def _sendmsg(self: socket.socket, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None) -> int:
+    _check_datagram(self, address)
+    return int(_base.sendmsg(self, buffers, ancdata, flags, address))
+
+
+def _check_datagram(sock: socket.socket, address: Any) -> None:
+    if isinstance(address, tuple) and _is_udp(sock) and not _stays(address[0]):
+        raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
+
+
 def _connect(self: socket.socket, address: Any) -> None:
     if _is_tcp(self):
         _connecting(self, address)
+    elif _is_udp(self):
+        _connecting_datagrams(self, address)
     else:
         _base.connect(self, _unix(address))
 
 
 def _connect_ex(self: socket.socket, address: Any) -> int:
-    if not _is_tcp(self):
+    if not _is_tcp(self) and not _is_udp(self):
         return int(_base.connect_ex(self, _unix(address)))
     try:
-        _connecting(self, address)
+        _connect(self, address)
     except OSError as error:
         if error.errno is None or isinstance(error, socket.gaierror):
             raise
@@ -290,5 +343,7 @@ _METHODS: dict[str, Any] = {
     "getpeername": _getpeername,
     "getsockname": _getsockname,
     "listen": _listen,
+    "sendmsg": _sendmsg,
+    "sendto": _sendto,
     "_real_close": _real_close,
 }
