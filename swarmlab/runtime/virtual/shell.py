@@ -35,6 +35,85 @@ _BROKEN_PIPE = 141
 _NO_LIMIT = 10**12
 
 
+class _Commands:
+    """What a shell's own commands share. It does not know the shell: an interpreter is never collected in a circle."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        #: Set when the script that is fed has ended, whether it has read everything or not.
+        self._fed = asyncio.Event()
+        #: The status of the last step, None when the script ended before it got there.
+        self.step: int | None = None
+
+    def command(self, program: Program) -> Callable[[CommandContext], Awaitable[int]]:
+        async def call(inner: CommandContext) -> int:
+            async def output(stream: str, data: bytes) -> None:
+                await (inner.stdout if stream == "stdout" else inner.stderr).write(data)
+
+            outer = self._context
+            context = Context(
+                outer.machine, (inner.name, *inner.argv), env=inner.env, cwd=inner.cwd, user=outer.user, output=output,
+                stdin=inner.stdin, signals=outer.signals, inside_shell=True,
+            )  # fmt: skip
+            # A loop of commands sees what changes outside, and is seen.
+            outer.machine.root.sync()
+            receiver = Receiver()
+            title = " ".join(context.argv)
+            now = outer.machine.clock.now()
+            with outer.machine.pids.running(outer.user.name, now, title, receiver.deliver, outer.pid) as context.pid:
+                receiver.work = asyncio.ensure_future(program(context))
+                try:
+                    code = await receiver.work
+                except asyncio.CancelledError:
+                    if not receiver.code:
+                        raise
+                    code = receiver.code
+                except BrokenPipeError:
+                    # Nobody reads any more what it writes: `df | head -1`.
+                    code = _BROKEN_PIPE
+                finally:
+                    receiver.work.cancel()
+            await outer.machine.thawed()
+            return code
+
+        return call
+
+    async def missing(self, inner: CommandContext) -> int:
+        """A command that the image lacks; a package may have brought it since the script began."""
+        name = inner.argv[0] if inner.name == ".missing" else inner.name
+        if inner.name in PROGRAMS and not self._context.machine.lacks(inner.name):
+            return await self.command(PROGRAMS[inner.name])(inner)
+        await inner.stderr.write(f"sh: {name}: not found\n".encode())
+        return 127
+
+    async def feed(self, inner: CommandContext) -> int:
+        """Standard input of the whole script, as the first command of a pipeline."""
+        ended: asyncio.Future[Any] = asyncio.ensure_future(self._fed.wait())
+        try:
+            # The reader may end before the writer: that is no error.
+            with contextlib.suppress(OSError, RuntimeError):
+                while (chunk := await self._next_chunk(ended)) is not None:
+                    await inner.stdout.write(chunk)
+        finally:
+            ended.cancel()
+        return 0
+
+    async def _next_chunk(self, ended: "asyncio.Future[Any]") -> bytes | None:
+        """What comes next; None at the end of the input or of the script."""
+        chunk: asyncio.Future[Any] = asyncio.ensure_future(_next(self._context.stdin))
+        try:
+            await asyncio.wait((chunk, ended), return_when=asyncio.FIRST_COMPLETED)
+            return chunk.result() if chunk.done() else None
+        finally:
+            chunk.cancel()
+
+    async def done(self, inner: CommandContext) -> int:
+        """The script has come to its end with this status."""
+        self.step = int(inner.argv[0])
+        self._fed.set()
+        return self.step
+
+
 class Shell:
     """One bash interpreter in a container, made when it is needed and dropped with the command."""
 
@@ -60,6 +139,7 @@ class Shell:
             max_commands=_NO_LIMIT,
             max_loop_iterations=_NO_LIMIT,
         )
+        self._commands = commands = _Commands(context)
         own = _own(machine)
         machine.root.mount_in(self._bash)
         self._bash.mount("/proc", machine.root.proc)
@@ -69,25 +149,21 @@ class Shell:
         }.items():
             if name in OWN and name not in own:
                 continue
-            self._bash.add_command(name, self._command(program))
-        self._bash.add_command(".diff", self._command(diff))
-        self._bash.add_command(".kill", self._command(kill))
+            self._bash.add_command(name, commands.command(program))
+        self._bash.add_command(".diff", commands.command(diff))
+        self._bash.add_command(".kill", commands.command(kill))
         for name in filter(machine.lacks, {*machine.absent, *PROGRAMS}):
-            self._bash.add_command(name, self._missing)
+            self._bash.add_command(name, commands.missing)
         for path in machine.root.glob(f"{BIN[1]}/*") if "python" in own else ():
             # Commands that packages have brought; the shell would read them as scripts of its own.
             if is_script(machine.root.read(path)):
-                self._bash.add_command(posixpath.basename(path), self._command(script(path)))
-        self._bash.add_command("sudo", self._missing)
-        self._bash.add_command(".missing", self._missing)
-        self._bash.add_command(".stdin", self._feed)
-        self._bash.add_command(".done", self._done)
-        #: Set when the script that is fed has ended, whether it has read everything or not.
-        self._fed = asyncio.Event()
+                self._bash.add_command(posixpath.basename(path), commands.command(script(path)))
+        self._bash.add_command("sudo", commands.missing)
+        self._bash.add_command(".missing", commands.missing)
+        self._bash.add_command(".stdin", commands.feed)
+        self._bash.add_command(".done", commands.done)
         #: Whether an error has ended the script, and not a command that failed.
         self._ended = False
-        #: The status of the last step, None when the script ended before it got there.
-        self._step: int | None = None
         self._steps = 0
 
     @property
@@ -100,9 +176,10 @@ class Shell:
 
     async def step(self, script: str, status: int) -> tuple[int, bool]:
         """Run a script after others, `status` being the last one's; its exit code and whether it ended the shell."""
-        self._step = None
+        self._commands.step = None
         code = await self.run(f"(exit {status})\n{script}\n.done $?")
-        return (code, True) if self._step is None else (self._step, False)
+        step = self._commands.step
+        return (code, True) if step is None else (step, False)
 
     async def run(self, script: str) -> int:
         """Run a script; its exit code. When cancelled the script has ended, and its traps can be asked for."""
@@ -154,74 +231,6 @@ class Shell:
     def trap(self, name: str) -> str:
         """What the script wants done at a signal; only to be asked when the script no longer runs."""
         return self._bash.shell_state().traps.get(name, "")
-
-    def _command(self, program: Program) -> Callable[[CommandContext], Awaitable[int]]:
-        async def call(inner: CommandContext) -> int:
-            async def output(stream: str, data: bytes) -> None:
-                await (inner.stdout if stream == "stdout" else inner.stderr).write(data)
-
-            outer = self._context
-            context = Context(
-                outer.machine, (inner.name, *inner.argv), env=inner.env, cwd=inner.cwd, user=outer.user, output=output,
-                stdin=inner.stdin, signals=outer.signals, inside_shell=True,
-            )  # fmt: skip
-            # A loop of commands sees what changes outside, and is seen.
-            outer.machine.root.sync()
-            receiver = Receiver()
-            title = " ".join(context.argv)
-            now = outer.machine.clock.now()
-            with outer.machine.pids.running(outer.user.name, now, title, receiver.deliver, outer.pid) as context.pid:
-                receiver.work = asyncio.ensure_future(program(context))
-                try:
-                    code = await receiver.work
-                except asyncio.CancelledError:
-                    if not receiver.code:
-                        raise
-                    code = receiver.code
-                except BrokenPipeError:
-                    # Nobody reads any more what it writes: `df | head -1`.
-                    code = _BROKEN_PIPE
-                finally:
-                    receiver.work.cancel()
-            await outer.machine.thawed()
-            return code
-
-        return call
-
-    async def _missing(self, inner: CommandContext) -> int:
-        """A command that the image lacks; a package may have brought it since the script began."""
-        name = inner.argv[0] if inner.name == ".missing" else inner.name
-        if inner.name in PROGRAMS and not self._context.machine.lacks(inner.name):
-            return await self._command(PROGRAMS[inner.name])(inner)
-        await inner.stderr.write(f"sh: {name}: not found\n".encode())
-        return 127
-
-    async def _feed(self, inner: CommandContext) -> int:
-        """Standard input of the whole script, as the first command of a pipeline."""
-        ended: asyncio.Future[Any] = asyncio.ensure_future(self._fed.wait())
-        try:
-            # The reader may end before the writer: that is no error.
-            with contextlib.suppress(OSError, RuntimeError):
-                while (chunk := await self._next_chunk(ended)) is not None:
-                    await inner.stdout.write(chunk)
-        finally:
-            ended.cancel()
-        return 0
-
-    async def _next_chunk(self, ended: "asyncio.Future[Any]") -> bytes | None:
-        """What comes next; None at the end of the input or of the script."""
-        chunk: asyncio.Future[Any] = asyncio.ensure_future(_next(self._context.stdin))
-        try:
-            await asyncio.wait((chunk, ended), return_when=asyncio.FIRST_COMPLETED)
-            return chunk.result() if chunk.done() else None
-        finally:
-            chunk.cancel()
-
-    async def _done(self, inner: CommandContext) -> int:
-        """The script has come to its end with this status."""
-        self._step = int(inner.argv[0])
-        self._fed.set()
-        return self._step
 
 
 def _is_shell(name: str) -> bool:
