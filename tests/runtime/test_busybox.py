@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from swarmlab.clock import ScaledClock
+from swarmlab.runtime.base import File
 
-from .support import lab
+from .support import lab, output
 
 #: Scripts with what they print, what they complain of, and their exit code.
 CASES: Sequence[tuple[str, str, str, int]] = (
@@ -87,6 +88,48 @@ def test_it_is_as_on_a_real_engine(tmp_path: Path, script: str, stdout: str, std
             return await asyncio.wait_for(container.exec(("sh", "-c", script), collect), 30)
 
     assert (asyncio.run(main()), written["stdout"].decode(), written["stderr"].decode()) == (code, stdout, stderr)
+
+
+@pytest.mark.parametrize(
+    ("image", "first", "code", "text"),
+    [
+        ("alpine", "#!/bin/sh", 0, "ran\n"),
+        ("alpine", "#!/bin/bash", 1, "exec /run.sh: no such file or directory\n"),
+        ("alpine", "#!/bin/sh\r", 1, "exec /run.sh: no such file or directory\n"),
+        ("alpine", "#! /usr/bin/env sh", 0, "ran\n"),
+        ("alpine", "#!/usr/bin/env bash", 127, "env: can't execute 'bash': No such file or directory\n"),
+        ("debian", "#!/bin/bash", 0, "ran\n"),
+        ("debian", "#!/usr/bin/env zsh", 127, "env: ‘zsh’: No such file or directory\n"),
+    ],
+)
+def test_a_script_needs_the_program_that_its_first_line_names(
+    tmp_path: Path, image: str, first: str, code: int, text: str
+) -> None:
+    async def main() -> None:
+        async with lab(tmp_path, ScaledClock()) as made:
+            script = File("/run.sh", f"{first}\necho ran\n".encode(), mode=0o755)
+            container = await made.start(image, "/run.sh", files=(script,))
+            assert (await container.wait(), (await output(container)).decode()) == (code, text)
+
+    asyncio.run(main())
+
+
+def test_a_shell_complains_by_the_name_that_it_was_called_by(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with lab(tmp_path, ScaledClock()) as made:
+            written = b""
+
+            async def collect(stream: str, data: bytes) -> None:
+                nonlocal written
+                written += data
+
+            container = await made.start("alpine", "sleep", "1000")
+            assert await container.exec(("/bin/sh", "-c", "nosuch"), collect) == 127
+            assert await container.exec(("/bin/sh", "-c", ". ./nosuch"), collect) == 2
+            told = b"/bin/sh: .: line 0: can't open './nosuch': No such file or directory\n"
+            assert written == b"/bin/sh: nosuch: not found\n" + told
+
+    asyncio.run(main())
 
 
 def test_the_shell_of_an_exec_may_be_called_ash(tmp_path: Path) -> None:
