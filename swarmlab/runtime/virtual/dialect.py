@@ -55,7 +55,9 @@ _BUSYBOX = tuple(
         (rb"^(?:bash|sh): (?:-c|eval): (?:line \d+: )?unexpected EOF while looking for matching [^\n]*$",
          rb"sh: syntax error: unterminated quoted string"),
         (rb"^(?:bash|sh): (?:-c|eval): (?:line \d+: )?syntax error: ", rb"sh: syntax error: "),
-        (rb"^bash: (?:line \d+: )?/[^\n:]+: No space left on device$", rb"sh: write error: No space left on device"),
+        (rb"^(?:bash|sh): (?:line \d+: )?/[^\n:]+: (No space left on device|File too large)\b",
+         rb"sh: write error: \1"),
+        (rb"^bash: fork: retry: ", rb"sh: can't fork: "),
         (rb"^bash: line \d+: ", rb"sh: "),
     )
 )  # fmt: skip
