@@ -1,7 +1,9 @@
 """What Docker says on a machine without a network."""
 
 import re
+from ipaddress import ip_address
 
+_PORTS = {"http": 80, "https": 443}
 _URL = re.compile(r"(?:(\w+)://)?([^/]*)")
 
 
@@ -19,4 +21,9 @@ def unreachable(source: str) -> str:
         return f'Get "{url}": http: no Host in request URL'
     if match[1] not in {"http", "https"}:
         return f'Get "{url}": unsupported protocol scheme "{match[1]}"'
-    return f'Get "{url}": dial tcp: lookup {match[2].partition(":")[0]}: no such host'
+    host, _, port = match[2].partition(":")
+    try:
+        reason = "connection refused" if ip_address(host).is_loopback else "network is unreachable"
+    except ValueError:
+        return f'Get "{url}": dial tcp: lookup {host}: no such host'
+    return f'Get "{url}": dial tcp {host}:{port or _PORTS[match[1]]}: connect: {reason}'

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from swarmlab.clock import ScaledClock
+from swarmlab.runtime.base import File
 
-from .support import lab
+from .support import lab, output, wait_for_output
 
 #: Scripts with what they print, what they complain of, and their exit code.
 CASES: Sequence[tuple[str, str, str, int]] = (
@@ -69,6 +70,7 @@ CASES: Sequence[tuple[str, str, str, int]] = (
     ("sleep 60 & killall sleep; wait $!; echo $?", "143\n", "", 0),
     ("sysctl kernel.hostname; sysctl -w net.ipv4.ip_forward=1", "kernel.hostname = host1\n",
      "sysctl: error setting key 'net.ipv4.ip_forward': Read-only file system\n", 1),
+    ("yes | head -2; yes a b | head -n 1", "y\ny\na b\n", "", 0),
     ("usleep 1000; logger hi; reboot; echo $?", "0\n", "", 0),
 )  # fmt: skip
 
@@ -89,6 +91,61 @@ def test_it_is_as_on_a_real_engine(tmp_path: Path, script: str, stdout: str, std
     assert (asyncio.run(main()), written["stdout"].decode(), written["stderr"].decode()) == (code, stdout, stderr)
 
 
+@pytest.mark.parametrize(
+    ("image", "first", "code", "text"),
+    [
+        ("alpine", "#!/bin/sh", 0, "ran\n"),
+        ("alpine", "#!/bin/bash", 1, "exec /run.sh: no such file or directory\n"),
+        ("alpine", "#!/bin/sh\r", 1, "exec /run.sh: no such file or directory\n"),
+        ("alpine", "#! /usr/bin/env sh", 0, "ran\n"),
+        ("alpine", "#!/usr/bin/env bash", 127, "env: can't execute 'bash': No such file or directory\n"),
+        ("debian", "#!/bin/bash", 0, "ran\n"),
+        ("debian", "#!/usr/bin/env zsh", 127, "env: ‘zsh’: No such file or directory\n"),
+    ],
+)
+def test_a_script_needs_the_program_that_its_first_line_names(
+    tmp_path: Path, image: str, first: str, code: int, text: str
+) -> None:
+    async def main() -> None:
+        async with lab(tmp_path, ScaledClock()) as made:
+            script = File("/run.sh", f"{first}\necho ran\n".encode(), mode=0o755)
+            container = await made.start(image, "/run.sh", files=(script,))
+            assert (await container.wait(), (await output(container)).decode()) == (code, text)
+
+    asyncio.run(main())
+
+
+def test_a_shell_complains_by_the_name_that_it_was_called_by(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with lab(tmp_path, ScaledClock()) as made:
+            written = b""
+
+            async def collect(stream: str, data: bytes) -> None:
+                nonlocal written
+                written += data
+
+            container = await made.start("alpine", "sleep", "1000")
+            assert await container.exec(("/bin/sh", "-c", "nosuch"), collect) == 127
+            assert await container.exec(("/bin/sh", "-c", ". ./nosuch"), collect) == 2
+            told = b"/bin/sh: .: line 0: can't open './nosuch': No such file or directory\n"
+            assert written == b"/bin/sh: nosuch: not found\n" + told
+
+    asyncio.run(main())
+
+
+def test_yes_goes_on_until_it_is_ended(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with lab(tmp_path, ScaledClock()) as made:
+            container = await made.start("alpine", "yes", "y" * 99)
+            while len(await output(container)) < 1_000_000:  # noqa: ASYNC110 (more than the interpreter's own gives)
+                await asyncio.sleep(0.01)
+            assert container.pid
+            container.kill()
+            assert await container.wait() == 137
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
 def test_the_shell_of_an_exec_may_be_called_ash(tmp_path: Path) -> None:
     async def main() -> None:
         async with lab(tmp_path, ScaledClock()) as made:
@@ -103,5 +160,22 @@ def test_the_shell_of_an_exec_may_be_called_ash(tmp_path: Path) -> None:
             assert written == b"ash\n"
             with pytest.raises(Exception, match="executable file not found"):
                 await (await made.start("debian", "sleep", "1000")).exec(("ash", "-c", "true"), collect)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("trap", "told"), [("trap '' TERM", b""), ('trap "" 15', b""), ("trap 'echo not yet' TERM", b"not yet\n")]
+)
+def test_a_script_that_has_a_trap_which_does_not_end_it_is_killed_after_its_time(
+    tmp_path: Path, trap: str, told: bytes
+) -> None:
+    async def main() -> None:
+        async with lab(tmp_path, ScaledClock(50)) as made:
+            container = await made.start("alpine", "sh", "-c", f"{trap}; echo begun; while true; do sleep 1; done")
+            await wait_for_output(container, b"begun")
+            await container.stop(10)
+            assert await container.wait() == 137
+            assert await output(container) == b"begun\n" + told
 
     asyncio.run(main())

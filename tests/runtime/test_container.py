@@ -166,7 +166,7 @@ def test_sleep_is_swarm_time(tmp_path: Path) -> None:
         (("false",), 1, b""),
         (("true",), 0, b""),
         (("sh", "-c", "echo $1", "name", "a b"), 0, b"a b\n"),
-        (("/bin/sh", "-c", "nosuch"), 127, b"sh: nosuch: not found\n"),
+        (("/bin/sh", "-c", "nosuch"), 127, b"/bin/sh: nosuch: not found\n"),
         (("sh", "-c", "echo $USER $HOME $HOSTNAME; pwd"), 0, b"/root host1\n/\n"),
         (("sh", "-c", "set -e; /bin/false; echo no"), 1, b""),
         (("sleep", "soon"), 1, b"sleep: invalid number 'soon'\n"),

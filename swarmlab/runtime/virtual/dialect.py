@@ -51,15 +51,19 @@ _BUSYBOX = tuple(
          rb"return: can only [^\n]*|break: only meaningful [^\n]*)\n", rb""),
         (rb"^bash: (?:line \d+: )?([^\n:/ ]+): No such file or directory$",
          rb"sh: can't open '\1': No such file or directory"),
+        (rb"^(?:bash|sh): -c: option requires an argument$", rb"sh: -c requires an argument"),
         (rb"^(?:bash|sh): (?:-c|eval): (?:line \d+: )?unexpected EOF while looking for matching [^\n]*$",
          rb"sh: syntax error: unterminated quoted string"),
         (rb"^(?:bash|sh): (?:-c|eval): (?:line \d+: )?syntax error: ", rb"sh: syntax error: "),
-        (rb"^bash: (?:line \d+: )?/[^\n:]+: No space left on device$", rb"sh: write error: No space left on device"),
+        (rb"^(?:bash|sh): (?:line \d+: )?/[^\n:]+: (No space left on device|File too large)\b",
+         rb"sh: write error: \1"),
+        (rb"^bash: fork: retry: ", rb"sh: can't fork: "),
         (rb"^bash: line \d+: ", rb"sh: "),
     )
 )  # fmt: skip
-#: How BusyBox's shell begins to say that it cannot read a script, and ends.
-NOT_READ = b"sh: .: line 0: can't open "
+#: How BusyBox's shell says that it cannot read a script, and ends.
+NOT_READ = b": .: line 0: can't open "
+_SHELL = re.compile(rb"^sh: ", re.MULTILINE)
 _ENDS = re.compile(
     rb"^bash: line \d+: [^\n]*(?:: (?:unbound variable|readonly variable|parameter null or not set|division by 0[^\n]*)"
     rb"|local: can only be used in a function)$",
@@ -84,13 +88,13 @@ def ends_script(data: bytes) -> bool:
     return _ENDS.search(data) is not None
 
 
-def busybox(data: bytes, script: str) -> bytes:
-    """As BusyBox says it; the script tells what a file was wanted for."""
+def busybox(data: bytes, script: str, shell: str) -> bytes:
+    """As BusyBox says it; the script tells what a file was wanted for, and `shell` is what the shell was called by."""
     data = _FILE.sub(lambda found: _about_file(found, script), data)
     data = _WHOLE_PATH.sub(lambda found: b"wc: " + _as_written(found[1], script) + b": ", data)
     for pattern, words in _BUSYBOX:
         data = pattern.sub(words, data)
-    return data
+    return data if shell == "sh" else _SHELL.sub(f"{shell}: ".encode(), data)
 
 
 def _about_file(found: re.Match[bytes], script: str) -> bytes:

@@ -73,7 +73,8 @@ class Invocation:
             if len(self.argv) > 3 and _PLAIN.fullmatch(self.argv[3]):
                 text = prepared(text, {"$0": self.argv[3]}, is_busybox=False)
             return f"set -- {arguments}; {text}" if arguments else text
-        return shlex.join(self.argv)
+        first = posixpath.basename(self.argv[0]) if posixpath.basename(self.argv[0]) in _SHELLS else self.argv[0]
+        return shlex.join((first, *self.argv[1:]))
 
     @property
     def wants_terminal(self) -> bool:
@@ -129,7 +130,8 @@ def _find(machine: Machine, argv: tuple[str, ...], cwd: str) -> tuple[tuple[str,
         there = machine.root.exists(path)
         known = posixpath.dirname(path) in BIN and _command_exists(machine, base)
         if known and not (there and not _stands_for(machine.root.read(path), base)):
-            return (base, *argv[1:]), PROGRAMS.get(base)
+            # A shell says what it was called by.
+            return (name if base in _SHELLS else base, *argv[1:]), PROGRAMS.get(base)
         if there:
             return _file(machine, path, argv)
         if machine.root.is_directory(path):
@@ -163,7 +165,35 @@ def _file(machine: Machine, path: str, argv: tuple[str, ...]) -> tuple[tuple[str
     if is_script(machine.root.read(path)):
         interpreter = interpreter_of(machine.root.read(path))
         return _find(machine, (*interpreter, path, *argv[1:]), "/")
+    if (complaint := _without_interpreter(machine, argv[0], machine.root.read(path))) is not None:
+        return argv, complaint
     return (path, *argv[1:]), None
+
+
+def _without_interpreter(machine: Machine, name: str, data: bytes) -> Program | None:
+    """What a script comes to whose first line names a program that is not there: bash in Alpine, or `sh` and a CR."""
+    words = (
+        data[2:].partition(b"\n")[0].decode("utf-8", "replace").strip(" \t").split(" ") if data[:2] == b"#!" else [""]
+    )
+    if words[0] and not _is_there(machine, words[0]):
+        return _complaining(f"exec {name}: no such file or directory\n", 1)
+    if posixpath.basename(words[0]) == "env" and len(words) > 1 and not _command_exists(machine, words[1]):
+        told = f"can't execute '{words[1]}'" if machine.is_busybox else f"‘{words[1]}’"
+        return _complaining(f"env: {told}: No such file or directory\n", 127)
+    return None
+
+
+def _is_there(machine: Machine, path: str) -> bool:
+    folder, base = posixpath.split(path)
+    return machine.root.exists(path) or (folder in BIN and _command_exists(machine, base))
+
+
+def _complaining(text: str, code: int) -> Program:
+    async def complain(context: Context) -> int:
+        await context.err(text)
+        return code
+
+    return complain
 
 
 def _command_exists(machine: Machine, name: str) -> bool:

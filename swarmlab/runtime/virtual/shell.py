@@ -195,8 +195,8 @@ class Shell:
             data = full(_READ_ONLY.sub(rb"Read-only file system", data))
             if machine.is_busybox:
                 self._ended = self._ended or ends_script(data)
-                data = busybox(data, script)
-                self._ended = self._ended or data.startswith(NOT_READ)
+                data = busybox(data, script, words["$0"])
+                self._ended = self._ended or NOT_READ in data
             await self._context.output("stderr", data)
 
         words = {"$0": self._context.argv[0] if _is_shell(self._context.argv[0]) else "sh"}

@@ -1,17 +1,20 @@
 """PID 1 of a virtual container: runs the main program and gives it signals as the kernel gives them to an init."""
 
 import asyncio
+import re
 import signal
 from collections.abc import AsyncIterator
 
 from swarmlab.runtime.base import Output
 from swarmlab.runtime.streams import no_input
 from swarmlab.runtime.virtual.invocation import Invocation, traps
-from swarmlab.runtime.virtual.machine import Machine
+from swarmlab.runtime.virtual.machine import Context, Machine
 from swarmlab.runtime.virtual.shell import Shell
 from swarmlab.runtime.virtual.terminal import Terminal
 
 _KILLED = 137
+#: Handlers that change nothing in the script.
+_HARMLESS = re.compile(r"(?:(?:echo|printf)\b[^;&|`$]*|:|true)?")
 #: What ends a program that has no handler for it, and is not PID 1.
 _FATAL = frozenset({"SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGPIPE"})
 
@@ -43,6 +46,7 @@ class Supervisor:
         self._code = _KILLED
         #: The signal that the script's trap is to be run for.
         self._trapped = ""
+        self._context: Context | None = None
         self._work: asyncio.Task[int] | None = None
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.task: asyncio.Task[None] | None = None
@@ -62,6 +66,7 @@ class Supervisor:
             # What is fed runs in a shell below, whose traps cannot be asked for: a script with traps gets no input.
             shell = await Shell.made(context.with_input(no_input) if self._may_trap("SIGTERM") else context)
             work = shell.run(invocation.script())
+        self._context = context
         self._work = loop.create_task(work)
         if self._killed or self._trapped:
             self._work.cancel()
@@ -81,6 +86,10 @@ class Supervisor:
             self._end(_KILLED)
         elif self._machine.signals.deliver(name):
             return
+        elif (words := self._harmless_trap(name)) is not None:
+            # The script goes on.
+            if words and self._context is not None:
+                self._machine.background(self._say(words, self._context))
         elif self._may_trap(name):
             # A running shell cannot be asked for its traps, nor interrupted to run them: stop it, then look.
             self._trapped = name
@@ -88,6 +97,17 @@ class Supervisor:
                 self._work.cancel()
         elif self._init and name in _FATAL and not self.invocation.is_server:
             self._end(128 + signal.Signals[name])
+
+    def _harmless_trap(self, name: str) -> str | None:
+        """What a script says at a signal that does not end it: nothing, or what it echoes; None for other handlers."""
+        if self.invocation.program is not None or self._trapped:
+            return None
+        action = (traps(self._machine, self.invocation.argv, name) or "exit").strip("'\"")
+        return action if _HARMLESS.fullmatch(action) else None
+
+    @staticmethod
+    async def _say(words: str, context: Context) -> None:
+        await (await Shell.made(context.with_input(no_input))).run(words)
 
     def _end(self, code: int) -> None:
         self._killed = True

@@ -24,6 +24,18 @@ from swarmlab.engine.build.remote import refusal
             'error downloading remote context http://nosuch.invalid/x: Get "http://nosuch.invalid/x": '
             "dial tcp: lookup nosuch.invalid: no such host",
         ),
+        (
+            "https://127.0.0.1/x",
+            500,
+            'error downloading remote context https://127.0.0.1/x: Get "https://127.0.0.1/x": '
+            "dial tcp 127.0.0.1:443: connect: connection refused",
+        ),
+        (
+            "http://10.9.8.7:81/x",
+            500,
+            'error downloading remote context http://10.9.8.7:81/x: Get "http://10.9.8.7:81/x": '
+            "dial tcp 10.9.8.7:81: connect: network is unreachable",
+        ),
         ("foo", 500, "remoteURL (foo) could not be recognized as URL"),
         (
             "client-session",

@@ -17,6 +17,7 @@ from swarmlab.runtime.virtual.programs.host import (
     renice,
     sysctl,
     usleep,
+    yes,
 )
 from swarmlab.runtime.virtual.programs.httpd import httpd
 from swarmlab.runtime.virtual.programs.identity import id_
@@ -110,6 +111,7 @@ PROGRAMS: Mapping[str, Program] = {
     "whoami": whoami,
     "whoami-echo": whoami_echo,
     "whoami-plain": whoami_plain,
+    "yes": yes,
 }
 
 #: What replaces the shell's own commands in containers with mounts, or with files on this machine's disk.

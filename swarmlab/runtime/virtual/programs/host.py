@@ -1,10 +1,14 @@
 """Tools that look after a machine, and what they say in a container, which is none."""
 
+import asyncio
 import posixpath
 from collections.abc import Sequence
 
 from swarmlab.runtime.virtual.machine import Context, signal_name
 from swarmlab.runtime.virtual.pids import Inside
+
+#: So many lines `yes` writes at a time, and for how long it rests then, in seconds of real time.
+_LINES, _BREATH = 16384, 0.005
 
 
 async def dmesg(context: Context) -> int:
@@ -44,6 +48,15 @@ async def logger(context: Context) -> int:
 async def renice(context: Context) -> int:
     """All processes are equally nice."""
     return 0
+
+
+async def yes(context: Context) -> int:
+    """`yes [STRING…]`: the same line until nobody reads it any more."""
+    lines = f"{' '.join(context.argv[1:]) or 'y'}\n" * _LINES
+    while True:
+        await context.out(lines)
+        # A log takes whatever comes; the lab has other things to do.
+        await asyncio.sleep(_BREATH)
 
 
 async def usleep(context: Context) -> int:
