@@ -22,6 +22,8 @@ class Place(msgspec.Struct, frozen=True):
     names: tuple[str, ...] = ()
     named: bool = True
     internal: bool = False
+    #: What the container itself calls others there: aliases, and the names that these stand for.
+    links: tuple[tuple[str, str], ...] = ()
     #: The interface inside: its name, its number and that of the one it is linked to.
     interface: str = "eth0"
     link: int = 0

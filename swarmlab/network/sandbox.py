@@ -156,7 +156,7 @@ class Sandbox:
         for place in self.places:
             if not place.named or network not in ("", place.network_name):
                 continue
-            known = self._room.records(place.network, name)
+            known = self._room.records(place.network, dict(place.links).get(name, name))
             found = list(dict.fromkeys(r.address for r in known if ":" not in r.address and self._hears(place, r)))
             if found:
                 return found

@@ -40,6 +40,10 @@ def test_containers_by_hand_find_each_other_on_networks_of_their_own(net: Net) -
     assert "Welcome to nginx" in net.says("plain", "wget", "-qO-", "http://www")
     engine.connections.disconnect("own", "plain", force=False)
     assert net.says("plain", "wget", "-qO-", "http://www") == "wget: bad address 'www'\n"
+    net.run(engine.connections.connect("own", "plain", EndpointSettings(links=("web:mine", "box"))))
+    assert "Welcome to nginx" in net.says("plain", "wget", "-qO-", "http://mine")
+    assert net.says("box", "wget", "-qO-", "http://mine") == "wget: bad address 'mine'\n", "it is the other one's word"
+    engine.connections.disconnect("own", "plain", force=False)
     net.run(engine.by_hand.stop("web", 0, ""))
     assert net.says("box", "wget", "-qO-", "http://web") == "wget: bad address 'web'\n"
     assert net.lab.fabric.sandbox(web).ports == {}
