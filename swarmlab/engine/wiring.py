@@ -119,7 +119,16 @@ class Wiring:
             return
         places = self._interfaces.named(container.id, self._places(container))
         self._lines.update(container, places)
-        self._fabric.join(Member(container.id, self._node, container.name, places, announced=not container.task_id))
+        self._fabric.join(
+            Member(
+                container.id,
+                self._node,
+                container.name,
+                places,
+                announced=not container.task_id,
+                on_host=container.wanted.network_mode == "host",
+            )
+        )
         self._identify(container, *self._texts(container))
 
     def _places(self, container: Container) -> Iterator[Place]:
