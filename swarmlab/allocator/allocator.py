@@ -158,7 +158,8 @@ class Allocator:
 
     def _node_changed(self, old: Node | None, new: Node | None) -> bool:
         if new is not None:
-            if old is None:
+            # A new ingress network comes to a node that is there already with the next change of that, or with a task.
+            if old is None or self._ingress() not in {None, *new.attachments}:
                 self._pending_nodes[new.id] = None
             return False
         assert old is not None
@@ -232,8 +233,6 @@ class Allocator:
             return
         if not network.node_local:
             tx.update(Kind.NETWORK, self._networks.allocate(network))
-            if network.spec.ingress:
-                self._pending_nodes.update((node.id, None) for node in tx.tables.nodes)
         elif network.driver_state is None:
             state = {"driver_state": Driver(name=network.driver), "ipam": IPAMOptions()}
             tx.update(Kind.NETWORK, msgspec.structs.replace(network, **state))

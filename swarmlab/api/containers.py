@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from swarmlab.api import graphdriver, hostconfig
@@ -294,12 +295,22 @@ class _View:
             "ProcessLabel": "",
             "AppArmorProfile": "",
             "ExecIDs": self.engine.execs.of_container(container.id) or None,
-            "HostConfig": hostconfig.host_config(container, self._bindings()),
+            "HostConfig": hostconfig.host_config(container, self._bindings()) | {"Links": self._links() or None},
             "GraphDriver": graphdriver.of_container(container.id, self.engine.images.find(container.image_id)),
             "Mounts": self._mounts(),
             "Config": hostconfig.config(container),
             "NetworkSettings": self._network_settings(),
         }
+
+    def _links(self) -> list[str]:
+        """The links of the first bridge to containers that are still there, by both names (MB: daemon/inspect.go)."""
+        found = []
+        for link in self.container.wanted.links:
+            name, _, alias = link.partition(":")
+            with suppress(EngineError):
+                other = self.engine.containers.find(name)
+                found.append(f"/{other.name}:/{self.container.name}/{alias or other.name}")
+        return found
 
     def _state(self) -> dict[str, Any]:
         state = self.container.state

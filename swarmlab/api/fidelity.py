@@ -142,8 +142,8 @@ MISSING = {
     "docker stack deploy": _TRAFFIC,
     "docker network create, rm": "what hangs on an interface (macvlan, ipvlan) reaches other containers only",
     "docker run, create, start": f"{_MOUNTS}; {_LIMITS}; files that were changed in a "
-    f"container, and not in a volume, do not outlive the lab's process; {_TRAFFIC}; with `--network host` programs "
-    "listen in the container only; servers of `--dns` stand in resolv.conf, and are not asked",
+    f"container, and not in a volume, do not outlive the lab's process; {_TRAFFIC}; servers of "
+    "`--dns` stand in resolv.conf, and are not asked",
     "docker pause, unpause": "a script stops where it next prints, or comes back from `sleep` and other programs",
     "docker volume update": "for volumes of the cluster only, which stay 'pending creation': there is no plugin",
     "docker top, stats": "the processor time, memory and disk traffic of real programs (nginx, Python, PostgreSQL) "

@@ -290,7 +290,8 @@ def _check_name(call: Call, name: str) -> None:
     """Raise ApiError for a name that is taken, or that nobody may have."""
     with suppress(EngineError, StatusError):
         # On a manager the swarm's own networks come first, those among them that every node has by itself.
-        if any(network.spec.name == name for network in call.control.networks()):
+        # No name stands for any of them.
+        if any(name in ("", network.spec.name) for network in call.control.networks()):
             raise ApiError(HTTPStatus.CONFLICT, f"network with name {name} already exists")
     if name in _PREDEFINED | {"default"}:
         raise ApiError(HTTPStatus.FORBIDDEN, f"operation is not permitted on predefined {name} network ")

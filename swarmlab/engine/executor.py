@@ -275,11 +275,13 @@ class ContainerController:
     def _activate(self, running: base.Container) -> None:
         """Let connections through: the task runs and is healthy."""
         self._executor.fabric.bind(binding(self._task, self._container_id))
-        endpoint = self._task.endpoint
+        endpoint, record = self._task.endpoint, self._record()
+        # Programs that have the node's own network listen there themselves.
+        on_host = record is not None and record.wanted.network_mode == "host"
         ports = tuple(
             PortBinding(protocol=p.protocol, published=p.published_port, target=p.target_port, mode=p.publish_mode)
             for p in (endpoint.ports if endpoint is not None else ())
-            if p.published_port
+            if p.published_port and not on_host
         )
         if ports:
             self._executor.mesh.activate(

@@ -11,8 +11,9 @@ _KINDS = frozenset({"overlay", "macvlan", "bridge"})
 class HostLines:
     """They come with the networks of one engine's containers, and some of them stay when those are left.
 
-    Who leaves a network of the engine where containers have names loses all lines with a name that is known there: its
-    own, of other networks too. Lines of a network of the swarm, and of the first bridge, are never taken away.
+    Who leaves a network of the engine where containers have names loses all lines with nothing but a name that is known
+    there: its own, of other networks too. Those with a domain stay, as do those of a network of the swarm, and of the
+    first bridge.
     """
 
     def __init__(self) -> None:
@@ -26,7 +27,7 @@ class HostLines:
         for network, place in before.items():
             if network not in now and place.kind == "bridge" and place.named:
                 gone = set(place.names) - {container.name}
-                lines[:] = [line for line in lines if not gone & set(line.split()[1:])]
+                lines[:] = [line for line in lines if line.partition("\t")[2].rstrip() not in gone]
         for network, place in now.items():
             if network not in before and place.kind in _KINDS:
                 lines += [f"{host}\t{_own_names(container)}\n" for host in place.hosts]

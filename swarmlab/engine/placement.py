@@ -10,6 +10,7 @@ import msgspec
 from swarmlab.engine.attachments import Attachments
 from swarmlab.engine.errors import EngineError, bad_request, conflict, internal
 from swarmlab.engine.events import Events
+from swarmlab.engine.hostmode import HostListeners
 from swarmlab.engine.localipam import contains, free_address, prefix_length, version
 from swarmlab.engine.localnetworks import PREDEFINED
 from swarmlab.engine.overlays import Overlays
@@ -140,6 +141,7 @@ class HandPlacement:
         self._attachments = attachments
         self._overlays = overlays
         self.mesh = Mesh()
+        self._on_host = HostListeners(node, self.mesh, sandbox)
 
     async def open(self, address: str) -> None:
         """Ports may be published at the node's address from now on."""
@@ -147,6 +149,7 @@ class HandPlacement:
 
     async def close(self) -> None:
         """The node's address answers no more."""
+        self._on_host.clear()
         await self.mesh.leave(self._node)
 
     async def reserve(self, container: Container) -> None:
@@ -176,6 +179,8 @@ class HandPlacement:
 
     def place(self, container: Container, runs: base.Container) -> Container:
         """See `Placement`. Raises EngineError (404, 400, 403, 409, 500)."""
+        if container.wanted.network_mode == "host":
+            self._on_host.follow(container, runs)
         if container.host is None:
             return self._place_task(container)
         attachments, endpoints, outward = {}, [], False
@@ -229,6 +234,7 @@ class HandPlacement:
 
     def displace(self, container: Container) -> None:
         """See `Placement`."""
+        self._on_host.forget(container.id)
         self.mesh.deactivate(container.id)
         self.release(container.id)
         for endpoint in container.endpoints:

@@ -123,7 +123,16 @@ class Wiring:
             return
         places = self._interfaces.named(container.id, self._places(container))
         self._lines.update(container, places)
-        self._fabric.join(Member(container.id, self._node, container.name, places, announced=not container.task_id))
+        self._fabric.join(
+            Member(
+                container.id,
+                self._node,
+                container.name,
+                places,
+                announced=not container.task_id,
+                on_host=container.wanted.network_mode == "host",
+            )
+        )
         self._identify(container, *self._texts(container))
 
     def _places(self, container: Container) -> Iterator[Place]:
@@ -147,6 +156,7 @@ class Wiring:
                 names=tuple(dict.fromkeys((container.name, *aliases))),
                 named=not facts.default,
                 internal=facts.internal,
+                links=tuple(_link(text) for text in (settings.links if settings is not None else None) or ()),
             )
         if needs_way_out and not has_way_out and (bridge := self._gateway()) is not None:
             network_id, router = bridge
@@ -206,6 +216,12 @@ class Wiring:
                 base.File("/etc/resolv.conf", resolv.encode(), mode=0o644),
             )
         )
+
+
+def _link(text: str) -> tuple[str, str]:
+    """The alias and the name of a link; a name alone stands for itself."""
+    name, _, alias = text.partition(":")
+    return alias or name, name
 
 
 def _resolv(container: Container, *, named: bool) -> str:

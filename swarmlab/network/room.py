@@ -22,6 +22,8 @@ class Place(msgspec.Struct, frozen=True):
     names: tuple[str, ...] = ()
     named: bool = True
     internal: bool = False
+    #: What the container itself calls others there: aliases, and the names that these stand for.
+    links: tuple[tuple[str, str], ...] = ()
     #: The interface inside: its name, its number and that of the one it is linked to.
     interface: str = "eth0"
     link: int = 0
@@ -36,7 +38,8 @@ class Place(msgspec.Struct, frozen=True):
 class Member(msgspec.Struct, frozen=True):
     """A container that runs, as networks know it. `node` is that of its engine.
 
-    One that is not `announced` has addresses but no names yet: a task's, until it is healthy.
+    One that is not `announced` has addresses but no names yet: a task's, until it is healthy. One `on_host` has the
+    network of its node instead of places of its own.
     """
 
     container_id: str
@@ -44,6 +47,7 @@ class Member(msgspec.Struct, frozen=True):
     name: str
     places: tuple[Place, ...]
     announced: bool = True
+    on_host: bool = False
 
 
 class Binding(msgspec.Struct, frozen=True):

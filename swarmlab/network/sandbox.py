@@ -175,7 +175,7 @@ class Sandbox:
         for place in self.places:
             if not place.named or network not in ("", place.network_name):
                 continue
-            known = self._room.records(place.network, name)
+            known = self._room.records(place.network, dict(place.links).get(name, name))
             found = list(dict.fromkeys(r.address for r in known if ":" not in r.address and self._hears(place, r)))
             if found:
                 return found
@@ -200,6 +200,8 @@ class Sandbox:
         """Where a connection to an address goes. Raises ConnectionRefusedError or UnreachableError."""
         ip = ipaddress.ip_address(address)
         places = self.places
+        if (member := self._room.member(self.container_id)) is not None and member.on_host:
+            return self._from_host(address, port)
         if ip.is_loopback and (node := self._nodes.at_address(address)) is not None and address != "127.0.0.1":
             return self._at_node(node, port)
         if ip.is_loopback or ip.is_unspecified or any(address in place.hosts for place in places):
@@ -248,6 +250,24 @@ class Sandbox:
                 return False
             raise
         return True
+
+    def _from_host(self, address: str, port: int) -> Route:
+        """Where a connection goes that begins at the node itself: to a node's port, or to a container on a bridge."""
+        ip = ipaddress.ip_address(address)
+        bridges = self._nodes.gateways(self.node)
+        node = self._nodes.at_address(address)
+        # 127.0.0.1 is everybody's own, though a node has this address.
+        own = address in {"127.0.0.1", *bridges.values()} or ip.is_unspecified
+        if own or (ip.is_loopback and node is None):
+            node = self.node
+        if node == self.node and port in self.ports:
+            return self._at_container(self.container_id, port, address)
+        if node is not None:
+            return self._at_node(node, port)
+        for network, gateway in bridges.items():
+            if (member := self._room.at(network, address)) is not None:
+                return self._at_container(member.container_id, port, gateway)
+        raise UnreachableError(*((errno.ETIMEDOUT, NO_ANSWER) if ip.is_private else (errno.ENETUNREACH,)))
 
     def _neighbour(self, place: Place, address: str, port: int) -> Route:
         if place.kind == "gateway":

@@ -274,6 +274,19 @@ def test_every_node_has_an_address_on_the_ingress_network(allocating: World) -> 
     assert nodes == {"n1": {"ingress": "10.0.0.2/24"}, "n2": {"ingress": "10.0.0.3/24"}}
 
 
+def test_a_new_ingress_network_comes_to_nodes_with_their_next_change(allocating: World) -> None:
+    allocating.node("n1")
+    allocating.node("n2")
+    allocating.delete(Kind.NETWORK, "ingress")
+    allocating.network(network("second", ingress=True))
+    nodes = allocating.tables.nodes
+    assert [dict(node.attachments) for node in nodes] == [{}, {}]
+    first = nodes.get("n1")
+    assert first is not None
+    allocating.put(Kind.NODE, replace(first, spec=replace(first.spec, availability="drain")))
+    assert {node.id: list(node.attachments) for node in nodes} == {"n1": ["second"], "n2": []}
+
+
 def test_a_node_is_on_other_networks_while_it_has_a_task_there(allocating: World) -> None:
     allocating.node("n1")
     allocating.network(network("one"))

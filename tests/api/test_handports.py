@@ -29,6 +29,24 @@ def test_published_ports_answer(live: Live) -> None:
     assert live.inspect()["NetworkSettings"]["Ports"] == {}
 
 
+def test_who_has_the_nodes_network_listens_at_its_ports(live: Live) -> None:
+    live.run("", image="nginx:alpine", Cmd=None, HostConfig={"NetworkMode": "host"})
+    (row,) = live.placement.mesh.published()
+    assert (row.port, row.service_id) == (80, "box")
+
+    async def ask() -> bytes:
+        reader, writer = await asyncio.open_connection(row.bound_address, row.bound_port)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        body = await reader.read()
+        writer.close()
+        return body
+
+    assert b"Welcome to nginx" in live.client.run(ask())
+    live.client("POST", "/containers/box/kill")
+    live.pass_until("die", 0)
+    assert live.placement.mesh.published() == []
+
+
 def test_a_port_is_given_to_one(live: Live) -> None:
     binding = {"PortBindings": {"80/tcp": [{"HostPort": "18099"}]}}
     live.run("sleep", "1000", HostConfig=binding)

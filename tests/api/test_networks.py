@@ -148,6 +148,8 @@ def test_create_and_remove(swarm: Client) -> None:
     assert (stored.spec.attachable, stored.spec.scope, stored.spec.labels) == (True, "swarm", {"x": "y"})
     taken = swarm("POST", "/networks/create", request)
     assert (taken.status, taken.message) == (409, "network with name front already exists")
+    # No name means any network of the swarm.
+    assert swarm("POST", "/networks/create", {"Name": ""}).message == "network with name  already exists"
     assert swarm("DELETE", "/networks/front").status == 204
     assert swarm("DELETE", "/networks/front").status == 404
     assert swarm("DELETE", "/networks/bridge").status == 403

@@ -162,3 +162,11 @@ def test_a_hardware_address_of_the_container_is_its_first_network_s(live: Live) 
     assert live.client("POST", "/v1.43/containers/create", body).json["Warnings"] == []
     live.create("true", name="plain")
     assert "MacAddress" not in live.inspect("plain")["Config"]
+
+
+def test_links_are_shown_by_both_names_as_long_as_the_other_is_there(live: Live) -> None:
+    live.run("sleep", "1000", name="db")
+    live.run("sleep", "1000", name="web", HostConfig={"Links": ["db:data", "db"]})
+    assert live.inspect("web")["HostConfig"]["Links"] == ["/db:/web/data", "/db:/web/db"]
+    assert live.client("DELETE", "/containers/db?force=1").status == 204
+    assert live.inspect("web")["HostConfig"]["Links"] is None

@@ -40,9 +40,25 @@ def test_containers_by_hand_find_each_other_on_networks_of_their_own(net: Net) -
     assert "Welcome to nginx" in net.says("plain", "wget", "-qO-", "http://www")
     engine.connections.disconnect("own", "plain", force=False)
     assert net.says("plain", "wget", "-qO-", "http://www") == "wget: bad address 'www'\n"
+    net.run(engine.connections.connect("own", "plain", EndpointSettings(links=("web:mine", "box"))))
+    assert "Welcome to nginx" in net.says("plain", "wget", "-qO-", "http://mine")
+    assert net.says("box", "wget", "-qO-", "http://mine") == "wget: bad address 'mine'\n", "it is the other one's word"
+    engine.connections.disconnect("own", "plain", force=False)
     net.run(engine.by_hand.stop("web", 0, ""))
     assert net.says("box", "wget", "-qO-", "http://web") == "wget: bad address 'web'\n"
     assert net.lab.fabric.sandbox(web).ports == {}
+
+
+def test_from_the_nodes_own_network_its_ports_and_its_bridges_are_reached(net: Net) -> None:
+    web = net.by_hand("web", "nginx")
+    net.by_hand("site", "nginx", "host")
+    net.by_hand("box", "alpine", "host", "sleep", "100000")
+    net.by_hand("plain", "alpine", "", "sleep", "100000")
+    address = net.lab.engines["node-1"].containers.find(web).endpoints[0].addresses[0].partition("/")[0]
+    for target in ("localhost", "127.0.0.1", "172.17.0.1", address):
+        assert "Welcome to nginx" in net.says("box", "wget", "-qO-", f"http://{target}")
+    assert "Welcome to nginx" in net.says("plain", "wget", "-qO-", "http://172.17.0.1"), "others reach it by a gateway"
+    assert net.says("box", "wget", "-qO-", "http://127.0.0.2").endswith("Connection refused\n")
 
 
 def test_published_ports_are_reached_by_gateways_and_attachable_networks_by_hand(net: Net) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from swarmlab.objects import Driver, NetworkSpec
@@ -101,6 +102,15 @@ def test_the_way_out_of_an_overlay_network_goes_when_there_is_another(lab: LabOf
     assert lines(lab) == ["172.18.0.2", "10.0.1.4"]
     disconnect(lab, "over")
     assert lines(lab) == ["172.18.0.2", "10.0.1.4"], "those of networks of the swarm stay"
+
+
+def test_lines_with_a_domain_stay(lab: LabOfEngines) -> None:
+    engine = lab.engine(1)
+    request = msgspec.structs.replace(sleeper("bridge"), hostname="www.example.com")
+    lab.run(engine.by_hand.start(engine.by_hand.create(request, "box").id))
+    connect(lab, "first")
+    disconnect(lab, "first")
+    assert lines(lab) == ["172.17.0.2", "172.18.0.2"]
 
 
 def test_who_leaves_a_network_with_names_loses_the_lines_with_these(lab: LabOfEngines) -> None:
