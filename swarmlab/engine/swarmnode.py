@@ -114,8 +114,8 @@ class SwarmNode:
         self._agent.stop()
 
     def turned_away(self) -> None:
-        """The swarm does not want this node any more: nothing is left for its agent to do."""
-        self._agent.stop()
+        """The swarm does not want this node any more."""
+        self._agent.dismiss()
 
     @property
     def manages(self) -> bool:
