@@ -16,7 +16,7 @@ from swarmlab.engine.hollow import HollowFleet
 from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
 from swarmlab.images import Catalogue
 from swarmlab.journal import Journal, Request
-from swarmlab.manager import FirstNode, LeaderAwaitedError, Swarm, create_swarm
+from swarmlab.manager import DEFAULT_POOLS, FirstNode, LeaderAwaitedError, Swarm, create_swarm
 from swarmlab.network import Fabric, Mesh, NodeAddress, Published
 from swarmlab.objects import NodeDescription, Service, TLSInfo, new_id
 from swarmlab.objects.requests import InitRequest
@@ -202,7 +202,7 @@ class Lab:
             store,
             first,
             request.spec,
-            pools=("10.0.0.0/8",) if request.default_addr_pool is None else request.default_addr_pool,
+            pools=DEFAULT_POOLS if request.default_addr_pool is None else request.default_addr_pool,
             # Without pools of one's own their size means nothing either.
             subnet_size=0 if request.default_addr_pool is None else request.subnet_size,
             data_path_port=request.data_path_port,

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import msgspec
 
+from swarmlab.allocator.networks import DEFAULT_POOLS
 from swarmlab.clock import Clock
 from swarmlab.dispatcher import Dispatcher
 from swarmlab.manager.ca import digest, parse_token
@@ -150,6 +151,13 @@ class Swarm:
             with self.store.transaction(CA) as tx:
                 tx.update(Kind.NODE, replace(node, certificate="issued"))
         return self.cluster.root_ca.tls_info
+
+    def fill_in_pools(self) -> None:
+        """Write down the default address pools if none were given. The leader does, once its engine was started anew."""
+        cluster = self.cluster
+        if not cluster.default_addr_pool:
+            with self.store.transaction(RAFT) as tx:
+                tx.update(Kind.CLUSTER, replace(cluster, default_addr_pool=DEFAULT_POOLS))
 
     def force_new(self, node_id: str, address: str) -> None:
         """Go on with this member, at `address` (host and port), as the only one. All objects are kept."""
