@@ -153,7 +153,7 @@ class Swarm:
         return self.cluster.root_ca.tls_info
 
     def fill_in_pools(self) -> None:
-        """Write down the default address pools if none were given. The leader does, once its engine was started anew."""
+        """Write down the default pools if none were given: what a leader does whose engine was started anew."""
         cluster = self.cluster
         if not cluster.default_addr_pool:
             with self.store.transaction(RAFT) as tx:
