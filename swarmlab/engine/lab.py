@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from swarmlab.clock import Clock
+from swarmlab.engine import addresses as addressing
 from swarmlab.engine import gossip
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.description import describe
@@ -229,6 +230,14 @@ class Lab:
                     swarm.control_at(member.node_id)
                     return swarm
         return None
+
+    def refuses(self, address: str, engine: str) -> bool:
+        """See `Swarms`."""
+        host, _ = addressing.split(address, "")
+        there = [other for other in self._reached_by(engine) if other.address == host]
+        listening = (other.cluster.membership for other in there)
+        managers = [member for member in listening if member is not None and member.manager]
+        return bool(there) and all(member.advertise_addr != address for member in managers)
 
     def connect(self, swarm: Swarm) -> None:
         """See `Swarms`."""

@@ -22,6 +22,7 @@ from swarmlab.store import Actor, Commit, Kind, Store, Transaction
 replace = msgspec.structs.replace
 #: Who writes what the members of the quorum agree on.
 RAFT = "raft"
+_UNINVITED = "A valid join token is necessary to join this cluster"
 NO_LEADER = (
     "The swarm does not have a leader. It's possible that too few managers are online. "
     "Make sure more than half of the managers are online."
@@ -172,6 +173,8 @@ class Swarm:
 
         Raises StatusError, or ValueError with the joining engine's own text for a token that is not of this swarm.
         """
+        if not token:
+            raise invalid_argument(_UNINVITED)
         token_digest, _ = parse_token(token)
         self.control()
         ca = self.cluster.root_ca
@@ -183,7 +186,7 @@ class Swarm:
         elif token == ca.join_tokens.worker:
             role = "worker"
         else:
-            raise invalid_argument("A valid join token is necessary to join this cluster")
+            raise invalid_argument(_UNINVITED)
         node = Node(
             id=new_id(),
             spec=NodeSpec(role=role, availability=availability or "active"),
