@@ -67,11 +67,15 @@ class Agent:
 
     def stop(self) -> None:
         """Fall silent; containers stay as they are, the engine decides about them."""
-        self._stopped = True
-        self._lose_session()
+        self.dismiss()
         for manager in self._tasks.values():
             manager.close()
         self._tasks.clear()
+
+    def dismiss(self) -> None:
+        """No manager is to be called any more. What its tasks were last told to do is carried on with."""
+        self._stopped = True
+        self._lose_session()
 
     def managers_changed(self) -> None:
         """There is another leader, or none: the session is over, look for a new one."""

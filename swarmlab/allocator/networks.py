@@ -28,11 +28,15 @@ def _ring(start: int) -> Iterator[int]:
     return chain(range(start, _LAST_VXLAN + 1), range(_FIRST_VXLAN, min(start, _LAST_VXLAN + 1)))
 
 
+#: Where the subnets of networks come from when nobody says.
+DEFAULT_POOLS = ("10.0.0.0/8",)
+
+
 class NetworkAllocator:
     """Subnets from the default pools or as asked for, VXLAN ids from 4096 on, and the addresses within."""
 
     def __init__(self, pools: tuple[str, ...], subnet_size: int) -> None:
-        self._pool = SubnetPool(pools or ("10.0.0.0/8",), (subnet_size if pools else 0) or 24)
+        self._pool = SubnetPool(pools or DEFAULT_POOLS, (subnet_size if pools else 0) or 24)
         self._spaces: dict[str, list[AddressSpace]] = {}
         self._vxlans: dict[str, tuple[int, ...]] = {}
         self._next_vxlan = _FIRST_VXLAN

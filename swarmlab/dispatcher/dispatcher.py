@@ -48,6 +48,8 @@ class Dispatcher:
         self._started_at = clock.now()
         self._grace: dict[str, Timer] = {}
         self._orphaning: dict[str, Timer] = {}
+        #: Nodes that were removed and have not called since.
+        self._leaving: dict[str, Timer] = {}
         self._unwatch: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -77,7 +79,7 @@ class Dispatcher:
         self._unwatch()
         for session in list(self._sessions.values()):
             session.closed = True
-        for timer in [*self._grace.values(), *self._orphaning.values()]:
+        for timer in [*self._grace.values(), *self._orphaning.values(), *self._leaving.values()]:
             timer.cancel()
         if self._flush is not None:
             self._flush.cancel()
@@ -114,7 +116,7 @@ class Dispatcher:
 
     def update_task_status(self, session: Session, task_id: str, status: TaskStatus) -> None:
         """Take a report. Reports of a session that was closed are dropped; the agent repeats them in its next one."""
-        if session.closed:
+        if session.closed or session.node_id in self._leaving:
             return
         task = self._store.tables.tasks.get(task_id)
         if task is not None and task.node_id == session.node_id:
@@ -128,10 +130,14 @@ class Dispatcher:
         session.closed = True
         if self._sessions.get(session.node_id) is session:
             del self._sessions[session.node_id]
-        since_last_beat = (self._clock.now() - session.opened_at) / SECOND % self._period
-        self._arm(session.node_id, GRACE_MULTIPLIER * self._beat() - since_last_beat, "heartbeat failure")
+        if session.node_id in self._store.tables.nodes:
+            wait = GRACE_MULTIPLIER * self._beat() - self._since_last_beat(session)
+            self._arm(session.node_id, wait, "heartbeat failure")
 
     # --- time ------------------------------------------------------------------------------------------------------
+
+    def _since_last_beat(self, session: Session) -> float:
+        return (self._clock.now() - session.opened_at) / SECOND % self._period
 
     def _beat(self) -> float:
         return self._period + self._random.uniform(-JITTER, JITTER)
@@ -187,14 +193,21 @@ class Dispatcher:
 
     def _node_removed(self, node_id: str) -> None:
         self._rate_limit.forget(node_id)
-        session = self._sessions.pop(node_id, None)
+        session = self._sessions.get(node_id)
         if session is not None:
-            session.reject(_removed(node_id))
+            # It is told what becomes of its tasks until it calls, and is refused then.
+            wait = self._period - self._since_last_beat(session)
+            self._leaving[node_id] = self._clock.call_later(wait, lambda: self._turn_away(session))
         for timers in (self._grace, self._orphaning):
             timer = timers.pop(node_id, None)
             if timer is not None:
                 timer.cancel()
         self._nodes.pop(node_id, None)
+
+    def _turn_away(self, session: Session) -> None:
+        del self._leaving[session.node_id]
+        self._sessions.pop(session.node_id, None)
+        session.reject(_removed(session.node_id))
 
     def _write_soon(self) -> None:
         if len(self._statuses) >= BATCH_ITEMS:

@@ -26,10 +26,24 @@ def joined(host: str, port: str) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def can_listen(host: str, own: str) -> bool:
+    """Whether an address is one of the machine's own."""
+    address = ipaddress.ip_address(host)
+    return address.is_unspecified or address.is_loopback or host == own
+
+
 def listen(address: str, own: str) -> tuple[str, str]:
     """The host and port to listen on. Raises EngineError (400)."""
     host, port = split(address or f"0.0.0.0:{DEFAULT_PORT}", DEFAULT_PORT)
     return _resolve(host, own, bad_request(_BAD_LISTEN), zero=True), port
+
+
+def advertised(address: str, own: str, port: str) -> tuple[str, str]:
+    """The same for a node that joins: an address that is none is passed over, for managers see where it calls from."""
+    try:
+        return advertise(address, own, port)
+    except EngineError:
+        return own, port
 
 
 def advertise(address: str, own: str, port: str) -> tuple[str, str]:

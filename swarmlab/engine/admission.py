@@ -23,6 +23,12 @@ def of_init(request: InitRequest, own: str) -> tuple[InitRequest, Membership]:
     listen_host, listen_port = addresses.listen(request.listen_addr, own)
     host, port = addresses.advertise(request.advertise_addr, own, listen_port)
     data_path = addresses.data_path(request.data_path_addr, own)
+    if not addresses.can_listen(listen_host, own):
+        place = addresses.joined(listen_host, listen_port)
+        raise internal(
+            f"manager stopped: failed to listen on remote API address: listen tcp {place}: "
+            "bind: cannot assign requested address"
+        )
     if request.default_addr_pool is not None:
         addresses.check_pool(request.default_addr_pool, request.subnet_size)
     data_path_port = addresses.check_data_path_port(request.data_path_port)
@@ -60,9 +66,12 @@ def check_join(request: JoinRequest, own: str) -> JoinRequest:
     if not request.remote_addrs:
         raise bad_request("at least 1 RemoteAddr is required to join")
     addresses.listen(request.listen_addr, own)
+    addresses.data_path(request.data_path_addr, own)
     remotes = tuple(addresses.remote(address) for address in request.remote_addrs)
     try:
-        parse_token(request.join_token)
+        # One that is missing is the manager's concern.
+        if request.join_token:
+            parse_token(request.join_token)
     except ValueError as error:
         raise internal(str(error)) from None
     return _replace(request, remote_addrs=remotes)
@@ -71,7 +80,7 @@ def check_join(request: JoinRequest, own: str) -> JoinRequest:
 def of_join(request: JoinRequest, own: str) -> Membership:
     """The membership that a request makes, but for swarm, node and role. Raises EngineError (400)."""
     _, port = addresses.listen(request.listen_addr, own)
-    host, port = addresses.advertise(request.advertise_addr, own, port)
+    host, port = addresses.advertised(request.advertise_addr, own, port)
     return Membership(
         listen_addr=request.listen_addr,
         advertise_addr=addresses.joined(host, port),

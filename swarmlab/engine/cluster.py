@@ -34,6 +34,8 @@ replace = msgspec.structs.replace
 #: How long a node tries to join before it answers, and how often it tries on in the background, in seconds.
 JOIN_TIMEOUT = 20.0
 JOIN_RETRY = 5.0
+#: So long nobody listens at a machine that there is until the attempt is given up (SK: ca/certificates.go).
+JOIN_REFUSED = 10.0
 
 
 class ClusterComponent:
@@ -151,7 +153,7 @@ class ClusterComponent:
         request, member = admission.of_init(request, self._address)
         request, refusal = admission.settings(request)
         host, port = addresses.split(member.advertise_addr, addresses.DEFAULT_PORT)
-        first = FirstNode(new_id(), host, int(port), request.availability)
+        first = FirstNode(new_id(), host, port, request.availability)
         swarm = self._swarms.create(first, request, self._actor("POST /swarm/init"))
         self._become(replace(member, swarm=swarm.id, node_id=first.node_id))
         await self._until_ready(swarm, first.node_id)
@@ -183,6 +185,13 @@ class ClusterComponent:
             await self._until_ready(self._node.swarm, self._node.node_id)
             return
         self._pending = request
+        refusing = next((a for a in request.remote_addrs if self._swarms.refuses(a, self._name)), None)
+        if refusing is not None:
+            await self._clock.sleep(JOIN_REFUSED)
+            if self._pending is request:
+                self._pending = None
+                raise unavailable(swarmtexts.refused(refusing))
+            return
         self._clock.call_later(JOIN_RETRY, lambda: self._retry_join(request))
         await self._clock.sleep(JOIN_TIMEOUT)
         if self._pending is request:

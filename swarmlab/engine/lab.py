@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from swarmlab.clock import Clock
+from swarmlab.engine import addresses as addressing
 from swarmlab.engine import gossip
 from swarmlab.engine.containers import Containers
 from swarmlab.engine.description import describe
@@ -17,7 +18,7 @@ from swarmlab.engine.pace import REAL_PACE, Pace
 from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
 from swarmlab.images import Catalogue
 from swarmlab.journal import Journal, Request
-from swarmlab.manager import FirstNode, LeaderAwaitedError, Swarm, create_swarm
+from swarmlab.manager import DEFAULT_POOLS, FirstNode, LeaderAwaitedError, Swarm, create_swarm
 from swarmlab.network import Fabric, Mesh, NodeAddress, Published
 from swarmlab.objects import NodeDescription, Service, TLSInfo, new_id
 from swarmlab.objects.requests import InitRequest
@@ -207,7 +208,7 @@ class Lab:
             store,
             first,
             request.spec,
-            pools=("10.0.0.0/8",) if request.default_addr_pool is None else request.default_addr_pool,
+            pools=DEFAULT_POOLS if request.default_addr_pool is None else request.default_addr_pool,
             # Without pools of one's own their size means nothing either.
             subnet_size=0 if request.default_addr_pool is None else request.subnet_size,
             data_path_port=request.data_path_port,
@@ -234,6 +235,14 @@ class Lab:
                     swarm.control_at(member.node_id)
                     return swarm
         return None
+
+    def refuses(self, address: str, engine: str) -> bool:
+        """See `Swarms`."""
+        host, _ = addressing.split(address, "")
+        there = [other for other in self._reached_by(engine) if other.address == host]
+        listening = (other.cluster.membership for other in there)
+        managers = [member for member in listening if member is not None and member.manager]
+        return bool(there) and all(member.advertise_addr != address for member in managers)
 
     def connect(self, swarm: Swarm) -> None:
         """See `Swarms`."""

@@ -25,6 +25,9 @@ class Swarms(Protocol):
         Raises StatusError when it has had none for too long.
         """
 
+    def refuses(self, address: str, engine: str) -> bool:
+        """Whether an engine reaches the machine at `host:port`, and no manager listens there."""
+
     def connect(self, swarm: Swarm) -> None:
         """Tell a swarm which of its nodes reach each other."""
 

@@ -48,3 +48,11 @@ def leave_refusal(*, active: bool, reachable: int, unreachable: int) -> str:
             f"Without a Raft quorum your swarm will be inaccessible. {_LOST}"
         )
     return _LEAVING + _LOST
+
+
+def refused(address: str) -> str:
+    """What a node says that was told to join where nobody listens."""
+    return (
+        'rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing '
+        f'dial tcp {address}: connect: connection refused"'
+    )

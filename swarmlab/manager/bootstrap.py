@@ -31,7 +31,7 @@ class FirstNode(NamedTuple):
 
     node_id: str
     address: str
-    port: int
+    port: str
     availability: str
 
 

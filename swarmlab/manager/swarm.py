@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import msgspec
 
+from swarmlab.allocator.networks import DEFAULT_POOLS
 from swarmlab.clock import Clock
 from swarmlab.dispatcher import Dispatcher
 from swarmlab.manager.ca import digest, parse_token
@@ -21,6 +22,7 @@ from swarmlab.store import Actor, Commit, Kind, Store, Transaction
 replace = msgspec.structs.replace
 #: Who writes what the members of the quorum agree on.
 RAFT = "raft"
+_UNINVITED = "A valid join token is necessary to join this cluster"
 NO_LEADER = (
     "The swarm does not have a leader. It's possible that too few managers are online. "
     "Make sure more than half of the managers are online."
@@ -151,6 +153,13 @@ class Swarm:
                 tx.update(Kind.NODE, replace(node, certificate="issued"))
         return self.cluster.root_ca.tls_info
 
+    def fill_in_pools(self) -> None:
+        """Write down the default pools if none were given: what a leader does whose engine was started anew."""
+        cluster = self.cluster
+        if not cluster.default_addr_pool:
+            with self.store.transaction(RAFT) as tx:
+                tx.update(Kind.CLUSTER, replace(cluster, default_addr_pool=DEFAULT_POOLS))
+
     def force_new(self, node_id: str, address: str) -> None:
         """Go on with this member, at `address` (host and port), as the only one. All objects are kept."""
         with self.store.transaction(RAFT) as tx:
@@ -164,6 +173,8 @@ class Swarm:
 
         Raises StatusError, or ValueError with the joining engine's own text for a token that is not of this swarm.
         """
+        if not token:
+            raise invalid_argument(_UNINVITED)
         token_digest, _ = parse_token(token)
         self.control()
         ca = self.cluster.root_ca
@@ -175,7 +186,7 @@ class Swarm:
         elif token == ca.join_tokens.worker:
             role = "worker"
         else:
-            raise invalid_argument("A valid join token is necessary to join this cluster")
+            raise invalid_argument(_UNINVITED)
         node = Node(
             id=new_id(),
             spec=NodeSpec(role=role, availability=availability or "active"),

@@ -151,14 +151,27 @@ def test_a_new_leader_counts_the_day_anew(desk: Desk) -> None:
 # --- removal ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_node_that_is_removed_is_turned_away(desk: Desk) -> None:
+def test_a_node_that_is_removed_is_turned_away_when_it_calls(desk: Desk) -> None:
     desk.register("n1")
+    desk.advance(3)
     desk.delete(Kind.NODE, "n1")
+    desk.advance(1)
+    assert [a.rejected for a in desk.inbox["n1"] if a.rejected] == []
+    desk.advance(1)
     assert [a.rejected for a in desk.inbox["n1"] if a.rejected] == [
         "rpc error: code = PermissionDenied desc = Permission denied: node n1 was removed from swarm"
     ]
     with pytest.raises(LookupError):
         desk.dispatcher.register("n1", desk.node("n2").description, "", desk.inbox["n1"].append)
+
+
+def test_what_a_removed_node_reports_is_not_heard(desk: Desk) -> None:
+    session = desk.register("n1")
+    task = desk.task(desk.service(service_spec()), node="n1", state=S.ASSIGNED)
+    desk.delete(Kind.NODE, "n1")
+    desk.dispatcher.update_task_status(session, task.id, replace(task.status, state=S.RUNNING))
+    desk.advance(1)
+    assert desk.get(task).state == S.ASSIGNED
 
 
 def test_a_removed_node_that_was_silent_causes_nothing_later(desk: Desk) -> None:

@@ -5,12 +5,14 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from swarmlab.clock import SECOND
 from swarmlab.engine import EngineError
 from swarmlab.manager import LOST_LEADERSHIP
 from swarmlab.manager.swarm import NO_LEADER
 from swarmlab.network import Mesh
 from swarmlab.objects import ContainerSpec, NodeSpec, Task, TaskState
 from swarmlab.objects.requests import JoinRequest
+from swarmlab.objects.service import GlobalService, ReplicatedService, ServiceMode
 from swarmlab.store import Actor
 from tests.support.specs import service_spec
 
@@ -282,3 +284,28 @@ def test_logs_come_from_the_side_of_who_asks(make: Make) -> None:
     assert seen() == [True, True]
     lab.lab.partition(["node-2"])
     assert seen() == [True, False]
+
+
+def test_a_node_that_is_removed_by_force_stops_what_it_runs(make: Make) -> None:
+    lab = make(2)
+    lab.swarm(1, workers=1)
+    cluster = lab.engine(1).cluster
+    stubborn = ContainerSpec(image="alpine", args=("sleep", "1000"), stop_grace_period=6 * SECOND)
+    for name, mode in (("one", ReplicatedService(replicas=1)), ("all", GlobalService())):
+        spec = service_spec(name, constraints=("node.role==worker",))
+        template = replace(spec.task_template, container_spec=stubborn)
+        kind = ServiceMode(replicated=mode) if name == "one" else ServiceMode(global_=mode)
+        spec = replace(spec, task_template=template, mode=kind)
+        lab.run(cluster.patiently(lambda spec=spec: cluster.control().create_service(spec, ACTOR)))
+    lab.advance(5)
+    assert len(lab.engine(2).containers.list(all=False)) == 2
+    cluster.control().remove_node(lab.node_id(2), force=True, actor=ACTOR)
+
+    def left() -> list[str]:
+        return [container.state.status for container in lab.engine(2).containers.list(all=True)]
+
+    end = lab.clock.now() + 30 * SECOND
+    lab.until(lambda: left() == ["exited"] or lab.clock.now() > end)
+    assert left() == ["exited"], "it is turned away while it stops them; the global service's task is forgotten"
+    tasks = [task for task in cluster.control().tasks() if task.node_id == lab.node_id(2)]
+    assert {task.state.text for task in tasks} == {"orphaned"}

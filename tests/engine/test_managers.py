@@ -242,3 +242,14 @@ def test_the_size_of_subnets_counts_with_pools_only(
     assert (cluster.default_addr_pool, cluster.subnet_size) == kept
     ingress = next(network for network in lab.engine(1).cluster.control().networks() if network.spec.ingress)
     assert ingress.ipam.configs[0].subnet.endswith("/24" if len(kept[0]) != 1 or "/8" in kept[0][0] else "/26")
+
+
+def test_a_leader_that_was_started_anew_writes_down_the_default_pools(make: Make) -> None:
+    lab = make(1)
+    cluster = lab.engine(1).cluster
+    lab.run(cluster.init(InitRequest(default_addr_pool=())))
+    assert cluster.control().cluster().default_addr_pool == ()
+    lab.power(1, "stop")
+    lab.power(1, "start")
+    lab.advance(1)
+    assert cluster.control().cluster().default_addr_pool == ("10.0.0.0/8",)

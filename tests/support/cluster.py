@@ -37,7 +37,7 @@ class Cluster:
         self.ids["n1"] = new_id()
         create_swarm(
             self.store,
-            FirstNode(self.ids["n1"], "10.77.0.1", 2377, ""),
+            FirstNode(self.ids["n1"], "10.77.0.1", "2377", ""),
             ClusterSpec(),
             pools=("10.0.0.0/8",),
             subnet_size=24,
