@@ -17,7 +17,7 @@ _TELLTALE_PREFIXES = ("sec-fetch-", "sec-ch-")
 _HARMLESS = ("sec-fetch-mode", "cors")
 #: Ends of names that are nobody's site.
 _NO_SITES = (".localhost", ".sock")
-_VERSION = re.compile(r"v[0-9]+\.[0-9]+")
+_VERSION = re.compile(r"v?[0-9]+\.[0-9]+")
 
 
 def is_forged(headers: Mapping[str, str], authority: str, own: Collection[str]) -> bool:
@@ -39,9 +39,10 @@ def is_trusted(host: str, own: Collection[str]) -> bool:
     """Whether a `Host` is one that clients send: empty, a single word, a socket, `….localhost`, or our address.
 
     A socket may be its path, which the docker command of old sends, or a name: `unix.sock` (go-dockerclient), and
-    `docker.sock`, the last part of the path (Docker.DotNet); a version is what `curl http:/v1.41/info` takes for a host.
-    None of them can be a site's: no name looks like a path or ends in a number, and `sock` is no top-level domain. Every
-    other name may belong to somebody whose page asks, and addresses like 0.0.0.0 lead here too.
+    `docker.sock`, the last part of the path (Docker.DotNet). Versions stand for hosts in Zabbix's agent (`1.28`) and in
+    `curl http:/v1.41/info`. None of these is a site: no name looks like a path, browsers take what ends in a number
+    for an address and send all of it (`1.0.0.28`), and `sock` is no top-level domain.
+    Every other name may belong to somebody whose page asks, and addresses like 0.0.0.0 lead here too.
     """
     name = _without_port(host).lower().removesuffix(".")
     if name.startswith("["):

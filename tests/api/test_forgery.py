@@ -28,7 +28,7 @@ HOSTS_OF_PAGES = [
     "notlocalhost.example:2376",
     "page.sock.example",
     "v1.41.example",
-    "1.41",
+    "1.0.0.28",
     "0.0.0.0",
     "0.0.0.0:2376",
     "10.0.0.1",
@@ -54,6 +54,7 @@ HOSTS_OF_CLIENTS = [
     "unix.sock",
     "docker.sock",
     "v1.41",
+    "1.28",
     "%2Fhome%2Fann%2F.local%2Frun%2Fnode-1.sock",
     "",
 ]
