@@ -6,6 +6,7 @@ this machine under one of its addresses (the browser then adds headers that no p
 own lead here.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from ipaddress import IPv6Address, ip_address
 
@@ -14,7 +15,9 @@ _TELLTALES = ("Origin", "Referer")
 _TELLTALE_PREFIXES = ("sec-fetch-", "sec-ch-")
 #: What `fetch` of Node.js, and with it Docker's own SDK for it, sends too; browsers never send it without its kin.
 _HARMLESS = ("sec-fetch-mode", "cors")
-_LOCAL = "localhost"
+#: Ends of names that are nobody's site.
+_NO_SITES = (".localhost", ".sock")
+_VERSION = re.compile(r"v?[0-9]+\.[0-9]+")
 
 
 def is_forged(headers: Mapping[str, str], authority: str, own: Collection[str]) -> bool:
@@ -33,8 +36,12 @@ def is_forged(headers: Mapping[str, str], authority: str, own: Collection[str]) 
 
 
 def is_trusted(host: str, own: Collection[str]) -> bool:
-    """Whether a `Host` is one that clients send: empty, a single word, a socket's path, `….localhost`, or our address.
+    """Whether a `Host` is one that clients send: empty, a single word, a socket, `….localhost`, or our address.
 
+    A socket may be its path, which the docker command of old sends, or a name: `unix.sock` (go-dockerclient), and
+    `docker.sock`, the last part of the path (Docker.DotNet). Versions stand for hosts in Zabbix's agent (`1.28`) and in
+    `curl http:/v1.41/info`. None of these is a site: no name looks like a path, browsers take what ends in a number
+    for an address and send all of it (`1.0.0.28`), and `sock` is no top-level domain.
     Every other name may belong to somebody whose page asks, and addresses like 0.0.0.0 lead here too.
     """
     name = _without_port(host).lower().removesuffix(".")
@@ -42,9 +49,8 @@ def is_trusted(host: str, own: Collection[str]) -> bool:
         return _is_own(name.removeprefix("[").removesuffix("]"), own)
     if _is_address(name):
         return _is_own(name, own)
-    # The docker command of old sends the path of the socket, which no name can look like.
     is_path = "%2f" in name or "/" in name
-    return "." not in name or name.endswith("." + _LOCAL) or is_path
+    return "." not in name or is_path or _VERSION.fullmatch(name) is not None or name.endswith(_NO_SITES)
 
 
 def _without_port(host: str) -> str:

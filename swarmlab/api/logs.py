@@ -65,7 +65,11 @@ def task_logs(call: Call) -> Stream:
 
 
 def _swarm_logs(call: Call, streams: frozenset[str], selector: Selector, spec: TaskSpec) -> Stream:
-    selector = selector._replace(since=parse_instant(call.param("since")), tail=_positive_tail(call.param("tail")))
+    try:
+        since = parse_instant(call.param("since"))
+    except ApiError as error:
+        raise bad_request(f"could not parse since timestamp: {error}") from None
+    selector = selector._replace(since=since, tail=_positive_tail(call.param("tail")))
     if spec.container_spec is None:
         raise internal("logs only supported on container tasks")
     writer = _Writer(call, streams, framed=not spec.container_spec.tty)

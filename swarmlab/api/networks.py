@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from swarmlab.api.attachments import attached, endpoint_id, endpoint_resource, known_networks, network_ids
+from swarmlab.api.attachments import attached, endpoint_id, endpoint_resource, known_networks
 from swarmlab.api.call import DONE, NO_CONTENT, Answer, Call, Route, answer, document
 from swarmlab.api.encode import instant, sorted_map
 from swarmlab.api.errors import ApiError, bad_request, internal, not_found
@@ -179,8 +179,7 @@ def list_networks(call: Call) -> Answer:
     """`GET /networks`: the swarm's on a manager, then the engine's own."""
     filters = call.filters(*_ACCEPTED)
     _check(filters)
-    used = _used(call)
-    return document([view for view in _views(call) if _matches(view, filters, used)])
+    return document([view for view in _views(call) if _matches(view, filters)])
 
 
 def _check(filters: Filters) -> None:
@@ -193,17 +192,11 @@ def _check(filters: Filters) -> None:
             raise ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, f"invalid filter: 'type'='{value}'")
 
 
-def _used(call: Call) -> frozenset[str]:
-    """The ids of networks that a container here is on."""
-    return frozenset(network_id for c in call.engine.containers.list(all=False) for network_id in network_ids(c))
-
-
-def _matches(view: _View, filters: Filters, used: frozenset[str]) -> bool:
+def _matches(view: _View, filters: Filters) -> bool:
     builtin = view.name in _PREDEFINED
     kind = "builtin" if builtin else "custom"
+    # A list does not say who uses a network: all but Docker's own count as unused (MB: daemon/network/filter.go).
     dangling = bool(set(filters.get("dangling")) & {"1", "true"})
-    # A list of the swarm's networks does not say who uses them.
-    in_use = builtin or (view.scope == "local" and view.id in used)
     return (
         filters.exact("driver", view.driver)
         and filters.match("name", view.name)
@@ -211,7 +204,7 @@ def _matches(view: _View, filters: Filters, used: frozenset[str]) -> bool:
         and filters.labels("label", view.labels or {})
         and filters.exact("scope", view.scope)
         and filters.exact("type", kind)
-        and ("dangling" not in filters or dangling != in_use)
+        and ("dangling" not in filters or dangling != builtin)
     )
 
 

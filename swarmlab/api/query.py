@@ -74,7 +74,7 @@ class Filters:
             if raw is None:
                 return cls({})
             if isinstance(raw, dict) and all(_is_values(values) for values in raw.values()):
-                return cls(raw)
+                return cls({key: values or () for key, values in raw.items()})
         raise bad_request("Invalid filter")
 
     def __contains__(self, key: str) -> bool:
@@ -142,6 +142,7 @@ class Filters:
 
 
 def _is_values(values: object) -> bool:
+    """Whether Go would read this as the values of a filter; null is Go's nil."""
     if isinstance(values, dict):
-        return all(isinstance(value, bool) for value in values.values())
-    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+        return all(value is None or isinstance(value, bool) for value in values.values())
+    return values is None or (isinstance(values, list) and all(isinstance(value, str) for value in values))

@@ -9,6 +9,7 @@ import psutil
 from swarmlab.api import host
 from swarmlab.api.call import Answer, ApiVersion, Call, Route, Stream, document
 from swarmlab.api.encode import instant
+from swarmlab.api.errors import bad_request
 from swarmlab.engine import DockerEngine, EngineError
 from swarmlab.network import Sandbox, Traffic
 from swarmlab.objects.local import Container
@@ -37,10 +38,14 @@ async def stats(call: Call) -> Answer | Stream:
     """`GET /containers/{id}/stats`, once a second until the client goes; else once, a second after the first look."""
     container = call.engine.containers.find(call.name)
     samples = _Samples(call.engine, container.id)
-    if not call.param("stream") or call.flag("stream"):
+    streams = "stream" not in call.query or call.flag("stream")
+    one_shot = call.version >= _ONE_SHOT and call.flag("one-shot")
+    if streams and one_shot:
+        raise bad_request("cannot have stream=true and one-shot=true")
+    if streams:
         return Stream(samples.all(), "application/json")
     first = samples.next()
-    if not container.state.runs or (call.version >= _ONE_SHOT and call.flag("one-shot")):
+    if not container.state.runs or one_shot:
         return first
     await call.engine.clock.sleep(1)
     return samples.next()

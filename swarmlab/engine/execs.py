@@ -78,18 +78,18 @@ class Execs:
         ]
 
     def ready(self, exec_id: str) -> Exec:
-        """A command that can be started. Raises EngineError (404, 409)."""
+        """A command whose container runs; it may have run itself. Raises EngineError (404, 409)."""
         command = self.find(exec_id)
         self._running(self._containers.find(command.container_id), command.container_id)
-        if command.exit_code is not None:
-            raise conflict(f"exec command {command.id} has already run")
-        if command.running:
-            raise conflict(f"exec command {command.id} is already running")
         return command
 
     def start(self, exec_id: str, stdin: AsyncIterator[bytes] | None) -> Running:
         """Run a command; it goes on whether anybody reads its output or not. Raises EngineError (404, 409)."""
         command = self.ready(exec_id)
+        if command.exit_code is not None:
+            raise conflict(f"exec command {command.id} has already run")
+        if command.running:
+            raise conflict(f"exec command {command.id} is already running")
         command.running = True
         self._publish(f"exec_start: {self._text(command)}", command)
         running = Running()

@@ -211,7 +211,15 @@ def test_what_cannot_be_run_is_refused(live: Live) -> None:
     assert post("GET", "/exec/nosuch/json").status == 404
     exec_id = create(live, "true")
     assert post("POST", f"/exec/{exec_id}/start", {"Detach": True}).status == 200
-    assert post("POST", f"/exec/{exec_id}/start", {}).status == 409
+    assert post("POST", f"/exec/{exec_id}/start", {"Detach": True}).status == 409
+
+
+def test_who_wants_the_output_of_what_has_run_is_told_in_it(live: Live) -> None:
+    """As watchtower asks: it attaches to a command, then starts it once more; only a status is a failure to it."""
+    exec_id = create(live, "true")
+    assert live.client("POST", f"/exec/{exec_id}/start", {}).status == 200
+    again = live.client("POST", f"/exec/{exec_id}/start", {})
+    assert (again.status, frames(again.body)) == (200, [(1, f"exec command {exec_id} has already run\r\n".encode())])
 
 
 def test_nothing_runs_in_a_container_that_does_not(live: Live) -> None:

@@ -98,7 +98,7 @@ def test_a_node_that_is_away_is_told_of_within_the_stream(client: Client) -> Non
         ("", 500, "Bad parameters: you must choose at least one stream"),
         ("stdout=1&tail=x", 500, 'tail value must be a positive integer or "all"'),
         ("stdout=1&tail=-1", 500, "negative tail values not supported"),
-        ("stdout=1&since=x", 400, 'strconv.ParseInt: parsing "x": invalid syntax'),
+        ("stdout=1&since=x", 400, 'could not parse since timestamp: strconv.ParseInt: parsing "x": invalid syntax'),
     ],
 )
 def test_nonsense_is_refused(client: Client, query: str, status: int, message: str) -> None:

@@ -39,6 +39,8 @@ def test_instants_have_seconds_and_maybe_a_fraction() -> None:
 def test_filters_come_in_two_forms() -> None:
     for text in ('{"name": {"a": true, "b": false}}', '{"name": ["a", "b"]}'):
         assert Filters.parse(text).get("name") == ("a", "b")
+    assert Filters.parse('{"name": {"a": null}}').get("name") == ("a",)
+    assert Filters.parse('{"name": null}').get("name") == ()
     for text in ("xx", "[]", '{"name": "a"}', '{"name": {"a": 1}}'):
         with pytest.raises(ApiError) as caught:
             Filters.parse(text)

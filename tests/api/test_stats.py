@@ -4,6 +4,8 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
+
 from swarmlab.network import Member, Place
 
 from .live import Live
@@ -13,6 +15,15 @@ MIB = 1 << 20
 
 def once(live: Live, name: str = "box") -> Any:
     return live.client("GET", f"/containers/{name}/stats?stream=0&one-shot=1").json
+
+
+@pytest.mark.parametrize("query", ["one-shot=1", "stream=true&one-shot=true"])
+def test_once_is_no_stream(live: Live, query: str) -> None:
+    live.create("true")
+    reply = live.client("GET", f"/containers/box/stats?{query}")
+    assert (reply.status, reply.message) == (400, "cannot have stream=true and one-shot=true")
+    # A parameter without a value is false, as everywhere.
+    assert live.client("GET", "/containers/box/stats?stream=").json["name"] == "/box"
 
 
 def test_a_container_that_does_not_run_uses_nothing(live: Live) -> None:
