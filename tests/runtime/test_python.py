@@ -1,4 +1,5 @@
 import asyncio
+import os
 import resource
 import signal
 import time
@@ -239,6 +240,17 @@ def test_a_program_whose_processes_end_may_make_as_many_as_it_likes(
     async def test(made: Lab) -> None:
         script = "import os\nfor _ in range(100):\n    if not os.fork(): os._exit(0)\n    os.wait()\nprint('done')"
         assert await ran(made, "python", "-c", script) == (0, "done\n")
+
+    within(tmp_path, test)
+
+
+def test_programs_are_nicer_than_the_lab_and_so_is_what_they_start(tmp_path: Path) -> None:
+    script = "import os, subprocess; print(os.getpriority(os.PRIO_PROCESS, 0), flush=True); "
+    script += "subprocess.run(['python', '-c', 'import os; print(os.getpriority(os.PRIO_PROCESS, 0))'])"
+
+    async def test(made: Lab) -> None:
+        expected = min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
+        assert await ran(made, "python", "-c", script) == (0, f"{expected}\n{expected}\n")
 
     within(tmp_path, test)
 

@@ -34,6 +34,7 @@ class Native:
         cwd: Path | None = None,
         rewrite: Rewrite | None = None,
         hold_signals: bool = False,
+        is_anything: bool = False,
         descriptors: Sequence[int] = (),
     ) -> None:
         """Start it. `rewrite` changes complete lines of its output. Raises OSError when it cannot be started.
@@ -58,6 +59,7 @@ class Native:
             has_input=context.stdin is not no_input,
             has_terminal=context.has_terminal,
             hold_signals=hold_signals,
+            is_anything=is_anything,
             descriptors=descriptors,
             on_output=self._take,
         )

@@ -173,6 +173,10 @@ class Child:
         self.hold(False)
 
 
+#: By so much programs that may be anything are nicer than the lab, and how nice a process can be.
+_NICER, _NICEST = 10, 19
+
+
 class ProcessHost:
     """Starts processes and makes sure that they end with the lab, even when it is killed.
 
@@ -206,19 +210,21 @@ class ProcessHost:
         has_input: bool = False,
         has_terminal: bool = False,
         hold_signals: bool = True,
+        is_anything: bool = False,
     ) -> Child:
         """Start a process for the container that has this `directory`, a folder of the state directory.
 
         It works in `cwd`, by default that directory. It has an empty input, or one for `Child.write`. It inherits
         `descriptors` under their own numbers, and with `hold_signals` blocked signals: one that comes before the
         program is prepared for it waits, where it would otherwise kill. (That is only for programs that unblock them.)
-        With `has_terminal` input and output are a terminal of its own; what comes of it is all `stdout`. Raises OSError
-        when the program cannot be started.
+        With `has_terminal` input and output are a terminal of its own; what comes of it is all `stdout`. `is_anything`:
+        it is whatever a learner has written, so it is nicer than the lab. Raises OSError when the program cannot be
+        started.
         """
         if has_terminal:
             made = {**env, leftovers.MARK: str(directory)}
             popen, terminal = _on_terminal([str(executable), *argv[1:]], cwd or directory, made)
-            return self._started(popen, directory, on_output, terminal)
+            return self._started(popen, directory, on_output, terminal, is_anything=is_anything)
         with _signals_held() if hold_signals else contextlib.nullcontext():
             popen = subprocess.Popen(
                 list(argv),
@@ -231,7 +237,7 @@ class ProcessHost:
                 pass_fds=descriptors,
                 process_group=None if sys.platform == "win32" else 0,
             )
-        return self._started(popen, directory, on_output)
+        return self._started(popen, directory, on_output, is_anything=is_anything)
 
     def _started(
         self,
@@ -239,11 +245,17 @@ class ProcessHost:
         directory: Path,
         on_output: Callable[[str, bytes], None],
         terminal: "_TerminalEnds | None" = None,
+        *,
+        is_anything: bool,
     ) -> Child:
         self._tell(f"+ {popen.pid}\n")
         # Where memory runs out faster than anybody can look, the kernel is to choose a container, and not the lab.
         with contextlib.suppress(OSError):
             Path(f"/proc/{popen.pid}/oom_score_adj").write_text("1000")
+        if is_anything:
+            # Nor are many busy programs to keep the lab from answering: where processors are short, it goes first.
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, popen.pid, min(os.getpriority(os.PRIO_PROCESS, 0) + _NICER, _NICEST))
         leftovers.remember(directory, popen.pid)
         child = Child(self, popen, directory, on_output, terminal)
         self._children.add(child)

@@ -8,7 +8,7 @@ from swarmlab.runtime.virtual.machine import Context, signal_name
 from swarmlab.runtime.virtual.pids import Inside
 
 #: So many lines `yes` writes at a time, and for how long it rests then, in seconds of real time.
-_LINES, _BREATH = 16384, 0.005
+_LINES, _BREATH = 2048, 0.005
 
 
 async def dmesg(context: Context) -> int:

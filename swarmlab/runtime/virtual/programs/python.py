@@ -39,7 +39,9 @@ async def python(context: Context) -> int:
     env = {key: value for key, value in context.env.items() if key not in {"PYTHONHOME", "PYTHONSTARTUP"}}
     env |= surroundings
     pairs = [(str(machine.directory / "bin" / "python"), "/usr/local/bin/python"), *_paths(context, root)]
-    process = Native(context, argv, executable=interpreter(), env=env, cwd=cwd, rewrite=native.replacing(pairs))
+    process = Native(
+        context, argv, executable=interpreter(), env=env, cwd=cwd, rewrite=native.replacing(pairs), is_anything=True
+    )  # fmt: skip
     return await process.run(as_init=context.is_main)
 
 
