@@ -50,6 +50,7 @@ def build(
     asked = msgspec.structs.replace(request, host_config=HostConfig(), networking_config=NetworkingConfig())
     if asked == ContainerRequest():
         raise bad_request("Config cannot be empty in order to create a container")
+    _check_network_mode(request)
     image = images.get(request.image)
     _check(request, cpus)
     host = request.host_config
@@ -113,6 +114,34 @@ def _security(host: HostConfig) -> tuple[str, ...]:
     if not shares or any(option.partition("=")[0] == "label" for option in host.security_opt):
         return tuple(host.security_opt)
     return (*host.security_opt, "label=disable")
+
+
+def _check_network_mode(request: ContainerRequest) -> None:
+    """Raise EngineError (400) for what a container cannot have that has another network (MB: runconfig)."""
+    host = request.host_config
+    kind, _, other = host.network_mode.partition(":")
+    shares = kind == "container"
+    if shares and not other:
+        raise bad_request("Invalid network mode: invalid container format container:<name|id>")
+    conflicts = (
+        (shares and request.hostname, "hostname and the network mode"),
+        (
+            shares and host.links,
+            "container type network can't be used with links. This would result in undefined behavior",
+        ),
+        (shares and host.dns, "dns and the network mode"),
+        (shares and host.extra_hosts, "custom host-to-IP mapping and the network mode"),
+        ((shares or kind == "host") and request.mac_address, "mac-address and the network mode"),
+        (
+            shares and (host.port_bindings or host.publish_all_ports),
+            "port publishing and the container type network mode",
+        ),
+        (shares and request.exposed_ports, "port exposing and the container type network mode"),
+        (host.uts_mode == "host" and request.hostname, "hostname and the UTS mode"),
+    )
+    for found, text in conflicts:
+        if found:
+            raise bad_request(f"conflicting options: {text}")
 
 
 def _check_shared(host: HostConfig, find: Callable[[str], Container]) -> None:

@@ -73,6 +73,12 @@ def free_address(pool: LocalPool, used: Collection[str]) -> str:
     return next((str(host) for host in _hosts(subnet, _range(pool, subnet)) if str(host) not in taken), "")
 
 
+def reserved(pool: LocalPool) -> set[str]:
+    """The addresses of a pool that no container may have."""
+    subnet = ipaddress.ip_network(pool.subnet, strict=False)
+    return {pool.router, *pool.auxiliary_addresses.values(), *map(str, _ends(subnet))}
+
+
 def contains(pool: LocalPool, address: str) -> bool:
     """Whether an address belongs to a pool's subnet."""
     return ipaddress.ip_address(address) in ipaddress.ip_network(pool.subnet, strict=False)
@@ -105,8 +111,13 @@ def _range(pool: LocalPool, subnet: Network) -> Network:
 
 def _hosts(subnet: Network, within: Network) -> Iterator[Address]:
     """The addresses of a range that a host of the subnet may have."""
-    ends = {subnet.network_address, subnet.broadcast_address if subnet.version == 4 else None}
+    ends = _ends(subnet)
     return (address for address in within if address not in ends)
+
+
+def _ends(subnet: Network) -> set[Address]:
+    """The addresses of a subnet itself."""
+    return {subnet.network_address, *([subnet.broadcast_address] if subnet.version == 4 else [])}
 
 
 def _parsed(text: str, error: EngineError) -> Address | None:

@@ -7,11 +7,12 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from swarmlab.engine.addresses import is_address
 from swarmlab.engine.attachments import Attachments
 from swarmlab.engine.errors import EngineError, bad_request, conflict, internal
 from swarmlab.engine.events import Events
 from swarmlab.engine.hostmode import HostListeners
-from swarmlab.engine.localipam import contains, free_address, prefix_length, version
+from swarmlab.engine.localipam import contains, free_address, prefix_length, reserved, version
 from swarmlab.engine.localnetworks import PREDEFINED
 from swarmlab.engine.overlays import Overlays
 from swarmlab.engine.parentlinks import routed
@@ -271,7 +272,7 @@ class HandPlacement:
     @staticmethod
     def _address(network: HandNetwork, pool: LocalPool, asked: str, used: set[str]) -> str:
         """The address that is asked for, or the lowest free one, with its prefix length."""
-        if asked and asked in used | {pool.router}:
+        if asked and asked in used | reserved(pool):
             raise EngineError(HTTPStatus.FORBIDDEN, "Address already in use")
         address = asked or free_address(pool, used)
         if not address:
@@ -339,11 +340,13 @@ def _pool(network: HandNetwork, family: int, asked: str, used: Collection[str]) 
 def attached(network: HandNetwork, settings: EndpointSettings, container: Container) -> EndpointSettings:
     """What a container asks of a network, complete: the network's id, and the names that it always has there.
 
-    Raises EngineError (400).
+    Raises EngineError (400, 403, 500).
     """
     if network.config_only:
         raise EngineError(HTTPStatus.FORBIDDEN, "cannot create endpoint on configuration-only network")
     wanted = settings.ipam_config or EndpointIPAMConfig()
+    if not all(map(is_address, wanted.link_local_ips or ())):
+        raise internal(f"Invalid link-local IP address: [{' '.join(wanted.link_local_ips or ())}]")
     asked = {4: wanted.ipv4_address, 6: wanted.ipv6_address}
     aliases = settings.aliases
     if network.predefined:
@@ -357,9 +360,14 @@ def attached(network: HandNetwork, settings: EndpointSettings, container: Contai
             raise bad_request(
                 "user specified IP address is supported only when connecting to networks with user configured subnets"
             )
-    for address in filter(None, asked.values() if network.driver != "overlay" else ()):
+    for family, address in asked.items():
+        if not address or network.driver == "overlay":
+            continue
+        if not is_address(address):
+            # The parenthesis is Docker's.
+            raise internal(f"Invalid IPv{family} address: {address})")
         if not any(contains(pool, address) for pool in network.pools):
-            raise bad_request(f"Invalid address {address}: It does not belong to any of this network's subnets")
+            raise internal(f"Invalid address {address}: It does not belong to any of this network's subnets")
     return msgspec.structs.replace(settings, aliases=aliases, network_id=network.id)
 
 

@@ -156,6 +156,7 @@ class Wiring:
                 names=tuple(dict.fromkeys((container.name, *aliases))),
                 named=not facts.default,
                 internal=facts.internal,
+                mac=settings.mac_address if settings is not None else "",
                 links=tuple(_link(text) for text in (settings.links if settings is not None else None) or ()),
             )
         if needs_way_out and not has_way_out and (bridge := self._gateway()) is not None:

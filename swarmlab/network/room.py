@@ -24,6 +24,8 @@ class Place(msgspec.Struct, frozen=True):
     internal: bool = False
     #: What the container itself calls others there: aliases, and the names that these stand for.
     links: tuple[tuple[str, str], ...] = ()
+    #: Its hardware address, if one was asked for.
+    mac: str = ""
     #: The interface inside: its name, its number and that of the one it is linked to.
     interface: str = "eth0"
     link: int = 0

@@ -306,10 +306,12 @@ def test_containers_are_on_the_networks_that_they_ask_for(live: Live) -> None:
         (
             "net",
             {"IPAMConfig": {"IPv4Address": "10.1.1.1"}},
-            400,
+            500,
             "Invalid address 10.1.1.1: It does not ",
         ),
         ("net", {"IPAMConfig": {"IPv4Address": "10.7.0.2"}}, 403, "Address already in use"),
+        ("net", {"IPAMConfig": {"IPv4Address": "10.7.0.0"}}, 403, "Address already in use"),
+        ("net", {"IPAMConfig": {"IPv4Address": "10.7.0.255"}}, 403, "Address already in use"),
         ("nope", {}, 404, "network nope not found"),
     ],
 )
@@ -416,6 +418,24 @@ def test_what_does_not_go_together(live: Live) -> None:
     assert connect(live, "net", "nope").message == "No such container: nope"
     assert disconnect(live, "net", "nope").message == "No such container: nope"
     assert disconnect(live, "net", "nope", force=True).message == "endpoint nope not found"
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"IPv4Address": "foo"}, "Invalid IPv4 address: foo)"),
+        ({"LinkLocalIPs": ["169.254.1.1", "foo"]}, "Invalid link-local IP address: [169.254.1.1 foo]"),
+        (
+            {"IPv4Address": "2001:db8::1"},
+            "Invalid address 2001:db8::1: It does not belong to any of this network's subnets",
+        ),
+    ],
+)
+def test_addresses_that_are_none(live: Live, asked: Any, message: str) -> None:
+    create(live.client, "net", "10.7.0.0/24")
+    live.run("sleep", "1000")
+    reply = connect(live, "net", IPAMConfig=asked)
+    assert (reply.status, reply.message) == (500, message)
 
 
 def test_a_container_shares_another_ones_network(live: Live) -> None:

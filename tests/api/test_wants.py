@@ -170,3 +170,25 @@ def test_links_are_shown_by_both_names_as_long_as_the_other_is_there(live: Live)
     assert live.inspect("web")["HostConfig"]["Links"] == ["/db:/web/data", "/db:/web/db"]
     assert live.client("DELETE", "/containers/db?force=1").status == 204
     assert live.inspect("web")["HostConfig"]["Links"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({"Hostname": "foo"}, "hostname and the network mode"),
+        ({"ExposedPorts": {"80/tcp": {}}}, "port exposing and the container type network mode"),
+        ({"MacAddress": "02:42:ac:11:00:09"}, "mac-address and the network mode"),
+        ({"HostConfig": {"Dns": ["1.1.1.1"]}}, "dns and the network mode"),
+        ({"HostConfig": {"ExtraHosts": ["a:1.1.1.1"]}}, "custom host-to-IP mapping and the network mode"),
+        ({"HostConfig": {"PublishAllPorts": True}}, "port publishing and the container type network mode"),
+        (
+            {"HostConfig": {"Links": ["box"]}},
+            "container type network can't be used with links. This would result in undefined behavior",
+        ),
+    ],
+)
+def test_who_shares_a_network_has_nothing_of_its_own(live: Live, body: Any, text: str) -> None:
+    live.run("sleep", "1000")
+    host = {"NetworkMode": "container:box", **body.get("HostConfig", {})}
+    reply = live.create("true", name="guest", **{**body, "HostConfig": host})
+    assert (reply.status, reply.message) == (400, f"conflicting options: {text}")

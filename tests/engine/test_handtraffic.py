@@ -29,6 +29,10 @@ def test_containers_by_hand_find_each_other_on_networks_of_their_own(net: Net) -
     assert net.says("plain", "ping", "-c", "1", "web") == "ping: bad address 'web'\n"
     assert net.says("plain", "ping", "-c", "1", "linked") == "ping: bad address 'linked'\n", "no names on bridge"
     assert "1 packets received" in net.says("linked", "ping", "-c", "1", "friend")
+    net.by_hand("marked", "alpine", "", "sleep", "100000")
+    mac = "02:42:ac:11:99:99"
+    net.run(engine.connections.connect("own", "marked", EndpointSettings(mac_address=mac)))
+    assert f"link/ether {mac} " in net.says("marked", "ip", "link", "show", "eth1")
     assert net.says("hermit", "wget", "-qO-", "http://172.17.0.2") == (
         "wget: can't connect to remote host (172.17.0.2): Network is unreachable\n"
     )

@@ -141,6 +141,7 @@ def test_a_task_may_have_the_network_of_its_node(lab: LabOfEngines) -> None:
         assert (container.hostname, container.wanted.network_mode) == (f"node-{number}", "host")
         assert ([e.network_id for e in container.endpoints], container.ports) == ([host.id], ())
         assert container.attachments["host"].network_id == host.id
+        assert [event.action for event in engine.events.past() if event.attributes.get("name") == "host"] == ["connect"]
 
 
 def test_a_task_may_be_on_the_first_bridge_by_name(lab: LabOfEngines) -> None:

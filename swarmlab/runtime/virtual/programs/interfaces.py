@@ -36,8 +36,8 @@ class Interface(NamedTuple):
 
     @property
     def mac(self) -> str:
-        """Made from the address, as Docker makes it."""
-        return ":".join(f"{byte:02x}" for byte in (2, 0x42, *self.address.ip.packed))
+        """The one that was asked for, else made from the address, as Docker makes it."""
+        return self.place.mac or ":".join(f"{byte:02x}" for byte in (2, 0x42, *self.address.ip.packed))
 
 
 def interfaces(context: Context) -> Iterator[Interface]:
