@@ -79,15 +79,15 @@ class SwarmNode:
         self._aging: Timer | None = None
         self._was_ready = False
         self._registered = False
-        #: Whether it has been a node before, or has joined the swarm only now.
-        self._restarted = self._new = False
+        #: Whether it has joined the swarm only now.
+        self._new = False
         self._ends: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Begin to work as an agent and, with a manager's certificate, as a manager."""
         store, node = self.swarm.store, self.swarm.store.tables.nodes.get(self.node_id)
-        self._registered = self._restarted = node is not None and bool(node.description.hostname)
-        self._new = bool(self._member.remote) and not self._restarted
+        self._registered = node is not None and bool(node.description.hostname)
+        self._new = bool(self._member.remote) and not self._registered
         self._ends = [
             store.watch(self._on_commit, Kind.NODE, Kind.CLUSTER),
             self.swarm.on_quorum(self._quorum_changed),
@@ -185,8 +185,6 @@ class SwarmNode:
         if self.dispatcher is not self._known:
             self._known = self.dispatcher
             self._agent.managers_changed()
-        if self._restarted and self.swarm.raft.leader == self.node_id:
-            self.swarm.fill_in_pools()
         if self._takes_part() and self.swarm.raft.standing(self.node_id) is Standing.ANSWERS:
             self._was_ready = True
         self._look()

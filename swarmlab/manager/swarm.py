@@ -153,10 +153,11 @@ class Swarm:
                 tx.update(Kind.NODE, replace(node, certificate="issued"))
         return self.cluster.root_ca.tls_info
 
-    def fill_in_pools(self) -> None:
-        """Write down the default pools if none were given: what a leader does whose engine was started anew."""
+    def _fill_in_pools(self) -> None:
+        """Write down the default pools if none were given, which every leader but the swarm's first one does."""
         cluster = self.cluster
-        if not cluster.default_addr_pool:
+        begun = any(node.description.hostname for node in self.store.tables.nodes)
+        if begun and not cluster.default_addr_pool:
             with self.store.transaction(RAFT) as tx:
                 tx.update(Kind.CLUSTER, replace(cluster, default_addr_pool=DEFAULT_POOLS))
 
@@ -211,6 +212,7 @@ class Swarm:
     def _leader_changed(self, leader: str | None) -> None:
         self._stop_loops()
         if leader is not None:
+            self._fill_in_pools()
             self._loops = LeaderLoops(self.store, self._clock, new_leader=not self.raft.unbroken)
             self._loops.start()
             self._roles = RoleManager(self.store, self._clock, self.raft)

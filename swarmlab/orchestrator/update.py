@@ -79,6 +79,8 @@ class Updater:
         self._failed: set[str] = set()
         #: Tasks whose workers wait for them to run.
         self._awaited: dict[str, tuple[Slot, bool]] = {}
+        #: Those among them whose start is held back until the old task has stopped; with the task once it has failed.
+        self._held: dict[str, Task | None] = {}
         self._timers: set[Timer] = set()
         self._turns = Turns(clock)
         self._unwatch: Callable[[], None] = lambda: None
@@ -175,7 +177,10 @@ class Updater:
             return
         self._made[task.id] = None
         self._awaited[task.id] = (slot, start_first)
-        self._restarts.delay_start(old, task.id, 0, wait_stop=not start_first)
+        self._held[task.id] = None
+        self._restarts.delay_start(
+            old, task.id, 0, wait_stop=not start_first, done=lambda: self._start_released(task.id)
+        )
 
     def _use_existing(self, slot: Slot, existing: Task) -> None:
         others = [task for task in slot if task is not existing]
@@ -217,7 +222,16 @@ class Updater:
                 if self._config.failure_action != "continue" and task.state > TaskState.RUNNING:
                     self._count_failure(task)
                 if task.state >= TaskState.RUNNING and task.id in self._awaited:
-                    self._task_arrived(task)
+                    if task.id in self._held:
+                        self._held[task.id] = task
+                    else:
+                        self._task_arrived(task)
+
+    def _start_released(self, task_id: str) -> None:
+        """The old task has stopped, or need not. A new one may have failed before."""
+        ended = self._held.pop(task_id)
+        if ended is not None and not self._done:
+            self._task_arrived(ended)
 
     def _task_arrived(self, task: Task) -> None:
         """An awaited task runs, or will never run."""

@@ -244,12 +244,13 @@ def test_the_size_of_subnets_counts_with_pools_only(
     assert ingress.ipam.configs[0].subnet.endswith("/24" if len(kept[0]) != 1 or "/8" in kept[0][0] else "/26")
 
 
-def test_a_leader_that_was_started_anew_writes_down_the_default_pools(make: Make) -> None:
-    lab = make(1)
+def test_every_leader_but_the_first_writes_down_the_default_pools(make: Make) -> None:
+    lab = make(2)
     cluster = lab.engine(1).cluster
     lab.run(cluster.init(InitRequest(default_addr_pool=())))
+    lab.join(2, manager=True)
     assert cluster.control().cluster().default_addr_pool == ()
-    lab.power(1, "stop")
-    lab.power(1, "start")
-    lab.advance(1)
-    assert cluster.control().cluster().default_addr_pool == ("10.0.0.0/8",)
+    node = cluster.control().node(lab.node_id(1))
+    cluster.control().update_node(node.id, node.version, replace(node.spec, role="worker"), ACTOR)
+    lab.advance(2)
+    assert lab.engine(2).cluster.control().cluster().default_addr_pool == ("10.0.0.0/8",)

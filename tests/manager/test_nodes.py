@@ -178,7 +178,7 @@ def test_tokens_have_a_digest_in_common_and_a_secret_each(swarm: Cluster) -> Non
     assert int(worker_digest, 36) == expected
 
 
-@pytest.mark.parametrize("token", ["", "x", "SWMTKN-1-a-b", "SWMTKN-2-" + "a" * 50 + "-" + "b" * 25, "-".join("SWMT")])
+@pytest.mark.parametrize("token", ["x", "SWMTKN-1-a-b", "SWMTKN-2-" + "a" * 50 + "-" + "b" * 25, "-".join("SWMT")])
 def test_malformed_tokens(swarm: Cluster, token: str) -> None:
     with pytest.raises(ValueError, match=r"^invalid join token$"):
         swarm.swarm.admit(token, "10.0.0.2", "", ACTOR)
@@ -188,6 +188,8 @@ def test_a_wrong_secret_and_a_wrong_digest(swarm: Cluster) -> None:
     right = swarm.swarm.cluster.root_ca.join_tokens.worker
     with Refused(swarm, "InvalidArgument", "A valid join token is necessary to join this cluster"):
         swarm.swarm.admit(f"{right[:-25]}{'0' * 25}", "10.0.0.2", "", ACTOR)
+    with Refused(swarm, "InvalidArgument", "A valid join token is necessary to join this cluster"):
+        swarm.swarm.admit("", "10.0.0.2", "", ACTOR)
     other = new_root_ca(swarm.clock.now())
     with pytest.raises(ValueError, match=r"^remote CA does not match fingerprint. Expected: [0-9a-f]{64}$"):
         swarm.swarm.admit(other.join_tokens.worker, "10.0.0.2", "", ACTOR)

@@ -48,6 +48,19 @@ def test_stop_first_releases_the_new_task_when_the_old_one_has_stopped(world: Wo
     assert world.get(new).desired_state == S.RUNNING
 
 
+def test_a_new_task_that_fails_at_once_is_no_reason_to_go_on_before_the_old_one_has_stopped(world: World) -> None:
+    rollout = Rollout(world, 2, action="continue")
+    rollout.begin()
+    [new] = rollout.new()
+    world.report(new, S.REJECTED)
+    world.advance(3)
+    assert len({task.slot for task in rollout.new()}) == 1
+    [old] = [task for task in world.tasks(slot=new.slot) if task.id not in {t.id for t in rollout.new()}]
+    world.report(old, S.SHUTDOWN)
+    world.advance(0.01)
+    assert len({task.slot for task in rollout.new()}) == 2
+
+
 def test_stop_first_waits_a_minute_at_most(world: World) -> None:
     rollout = Rollout(world, 1)
     rollout.begin()

@@ -22,6 +22,11 @@ KNOWN = (
         re.compile(r"\.Privileges(=\{\}|\.NoNewPrivileges=false)$"),
         "engines before 28 do not know NoNewPrivileges, which `docker stack deploy` always sends",
     ),
+    Known(
+        "tasks",
+        re.compile(r"^gone ended complete \| finished \|"),
+        "engine 20.10 keeps what a removed job has completed, SwarmKit has removed it since",
+    ),
 )
 
 

@@ -188,6 +188,9 @@ def test_what_a_command_says_and_returns_is_compared() -> None:
 def test_only_what_is_known_to_differ_is_passed_over() -> None:
     known = Difference("services", ("a x.Privileges.NoNewPrivileges=false", "a y=1"), ("a x.Privileges={}", "a y=1"))
     assert unexplained([known]) == []
+    kept = Difference("tasks", ("one has 1",), ("gone ended complete | finished | | exit 0", "one has 1"))
+    assert unexplained([kept]) == []
+    assert unexplained([Difference("tasks", (), ("gone ended failed | started | x",))]) != []
     more = Difference("services", known.ours, ("a x.Privileges={}", "a y=2"))
     assert unexplained([more]) == [Difference("services", ("a y=1",), ("a y=2",))]
 
