@@ -10,7 +10,7 @@ import msgspec
 
 from swarmlab.api.call import ApiVersion, Call
 from swarmlab.engine import EngineError
-from swarmlab.engine.placement import hand_network
+from swarmlab.engine.network.placement import hand_network
 from swarmlab.manager.errors import StatusError
 from swarmlab.objects.local import Container, ContainerNetwork
 from swarmlab.objects.run import EndpointIPAMConfig, EndpointSettings

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from swarmlab.engine.imageconfig import config_of
+from swarmlab.engine.image.imageconfig import config_of
 from swarmlab.images import config_fields
 from swarmlab.objects.local import Container
 from swarmlab.objects.run import HostConfig

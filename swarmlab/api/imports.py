@@ -7,7 +7,7 @@ from typing import IO
 from swarmlab.api.call import Call, Route, Stream
 from swarmlab.api.errors import bad_request
 from swarmlab.api.progress import Message, bar, failure, listed, messages
-from swarmlab.engine.images import familiar
+from swarmlab.engine.image.images import familiar
 from swarmlab.images import Layer, check_reference
 
 

@@ -13,7 +13,7 @@ from swarmlab.api.errors import ApiError, bad_request, internal
 from swarmlab.api.query import parse_instant
 from swarmlab.api.resolve import find_service, find_task
 from swarmlab.engine import IncompleteLogsError, Selector, TaskLine
-from swarmlab.engine.logdrivers import readable
+from swarmlab.engine.container.logdrivers import readable
 from swarmlab.objects import TaskSpec
 from swarmlab.runtime.base import LogLine
 

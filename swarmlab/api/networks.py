@@ -12,9 +12,10 @@ from swarmlab.api.encode import instant, sorted_map
 from swarmlab.api.errors import ApiError, bad_request, internal, not_found
 from swarmlab.api.query import Filters, parse_bool
 from swarmlab.api.resolve import find_network
-from swarmlab.engine import EngineError, swarmtexts
-from swarmlab.engine.networkchecks import check_request, for_swarm
-from swarmlab.engine.parentlinks import gossiped
+from swarmlab.engine import EngineError
+from swarmlab.engine.network.networkchecks import check_request, for_swarm
+from swarmlab.engine.network.parentlinks import gossiped
+from swarmlab.engine.swarm import swarmtexts
 from swarmlab.manager.errors import StatusError
 from swarmlab.objects import Driver, IPAMConfig, IPAMOptions, Network, NetworkSpec, Spec
 from swarmlab.objects.local import LocalNetwork, LocalPool, Overlay

@@ -6,7 +6,7 @@ from contextlib import suppress
 from swarmlab.api.call import Answer, Call, Route, document
 from swarmlab.api.duration import parse_until
 from swarmlab.engine import EngineError
-from swarmlab.engine.localnetworks import PREDEFINED
+from swarmlab.engine.network.localnetworks import PREDEFINED
 from swarmlab.manager.errors import StatusError
 
 

@@ -8,7 +8,7 @@ from swarmlab.api.duration import parse_until
 from swarmlab.api.errors import bad_request, internal
 from swarmlab.api.execs import sizes
 from swarmlab.api.query import parse_int
-from swarmlab.engine.ends import Condition
+from swarmlab.engine.container.ends import Condition
 from swarmlab.objects.run import ContainerRequest, UpdateRequest
 
 #: The API with which a container may begin on several networks, each with a hardware address of its own.

@@ -11,7 +11,7 @@ from swarmlab.api.call import DONE, Answer, ApiVersion, Call, Route, answer
 from swarmlab.api.errors import ApiError, bad_request, not_found
 from swarmlab.api.query import Filters, parse_bool, parse_version
 from swarmlab.api.resolve import find_network, find_service
-from swarmlab.engine.convert import canonical_service_spec
+from swarmlab.engine.task.convert import canonical_service_spec
 from swarmlab.objects import NetworkAttachmentConfig, Service, ServiceSpec, TaskSpec
 from swarmlab.objects.container import DNSConfig
 from swarmlab.objects.defaults import MONITOR, RESTART, RESTART_DELAY, ROLLBACK, STOP_GRACE_PERIOD, UPDATE

@@ -7,7 +7,7 @@ from swarmlab.api import containers, host, images, volumes
 from swarmlab.api.call import Answer, Call, Route, document
 from swarmlab.api.encode import ZERO_TIME, cluster_info, instant
 from swarmlab.engine import VERSION, SwarmInfo
-from swarmlab.engine.logdrivers import DRIVERS
+from swarmlab.engine.container.logdrivers import DRIVERS
 
 _PING_HEADERS = {
     "Cache-Control": "no-cache, no-store, must-revalidate",

@@ -2,19 +2,19 @@
 
 from swarmlab.engine.build import BuildOptions, CommandFailedError, Said, StageBuilt
 from swarmlab.engine.build import Message as BuildMessage
-from swarmlab.engine.cluster import ClusterComponent
-from swarmlab.engine.commit import CommitRequest, commit
-from swarmlab.engine.containers import Containers
+from swarmlab.engine.container.containers import Containers
+from swarmlab.engine.container.execs import Exec, Execs
 from swarmlab.engine.engine import DockerEngine
 from swarmlab.engine.errors import EngineError
-from swarmlab.engine.execs import Exec, Execs
-from swarmlab.engine.imageconfig import requested
-from swarmlab.engine.imageremoval import Removed
-from swarmlab.engine.images import Pulled
+from swarmlab.engine.image.commit import CommitRequest, commit
+from swarmlab.engine.image.imageconfig import requested
+from swarmlab.engine.image.imageremoval import Removed
+from swarmlab.engine.image.images import Pulled
 from swarmlab.engine.lab import Lab
 from swarmlab.engine.offline import unreachable
-from swarmlab.engine.servicelogs import IncompleteLogsError, LogBroker, Selector, TaskLine
-from swarmlab.engine.swarminfo import SwarmInfo
+from swarmlab.engine.swarm.cluster import ClusterComponent
+from swarmlab.engine.swarm.swarminfo import SwarmInfo
+from swarmlab.engine.task.servicelogs import IncompleteLogsError, LogBroker, Selector, TaskLine
 from swarmlab.engine.version import API_VERSION, MIN_API_VERSION, VERSION
 
 __all__ = [

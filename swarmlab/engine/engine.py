@@ -10,28 +10,28 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from swarmlab.clock import Clock
-from swarmlab.engine.answers import AnswerLog
-from swarmlab.engine.attachments import Attachments
 from swarmlab.engine.build import Builder
-from swarmlab.engine.byhand import ByHand
-from swarmlab.engine.cluster import ClusterComponent
-from swarmlab.engine.connections import Connections
-from swarmlab.engine.containers import Containers
+from swarmlab.engine.container.byhand import ByHand
+from swarmlab.engine.container.containers import Containers
+from swarmlab.engine.container.execs import Execs
+from swarmlab.engine.container.volumes import Volumes
 from swarmlab.engine.errors import not_found
 from swarmlab.engine.events import Events
-from swarmlab.engine.execs import Execs
-from swarmlab.engine.imageremoval import ImageRemoval
-from swarmlab.engine.images import LocalImages
-from swarmlab.engine.localipam import prefix_length
-from swarmlab.engine.localnetworks import GATEWAY_BRIDGE, PREDEFINED, LocalNetworks
-from swarmlab.engine.overlays import Overlays
-from swarmlab.engine.parentlinks import PARENT_DRIVERS
-from swarmlab.engine.placement import HandNetwork, HandPlacement, hand_network
-from swarmlab.engine.servicelogs import LogBroker, TaskContainers
+from swarmlab.engine.image.imageremoval import ImageRemoval
+from swarmlab.engine.image.images import LocalImages
+from swarmlab.engine.network.attachments import Attachments
+from swarmlab.engine.network.connections import Connections
+from swarmlab.engine.network.localipam import prefix_length
+from swarmlab.engine.network.localnetworks import GATEWAY_BRIDGE, PREDEFINED, LocalNetworks
+from swarmlab.engine.network.overlays import Overlays
+from swarmlab.engine.network.parentlinks import PARENT_DRIVERS
+from swarmlab.engine.network.placement import HandNetwork, HandPlacement, hand_network
+from swarmlab.engine.network.wiring import NetworkFacts, Wiring
 from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
-from swarmlab.engine.swarms import Swarms
-from swarmlab.engine.volumes import Volumes
-from swarmlab.engine.wiring import NetworkFacts, Wiring
+from swarmlab.engine.swarm.cluster import ClusterComponent
+from swarmlab.engine.swarm.swarms import Swarms
+from swarmlab.engine.task.answers import AnswerLog
+from swarmlab.engine.task.servicelogs import LogBroker, TaskContainers
 from swarmlab.images import Catalogue, ImageStore
 from swarmlab.manager import Swarm
 from swarmlab.network import Fabric

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from swarmlab.agent import Agent
 from swarmlab.clock import Clock
 from swarmlab.dispatcher import Dispatcher
-from swarmlab.engine.description import describe
 from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
+from swarmlab.engine.swarm.description import describe
 from swarmlab.manager import Swarm
 from swarmlab.objects import Cluster, Node
 from swarmlab.runtime.hollow import HollowExecutor

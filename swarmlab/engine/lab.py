@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 from swarmlab.clock import Clock
-from swarmlab.engine import addresses as addressing
-from swarmlab.engine import gossip
-from swarmlab.engine.containers import Containers
-from swarmlab.engine.description import describe
+from swarmlab.engine.container.containers import Containers
 from swarmlab.engine.engine import CONTAINERS_FOLDER, VOLUMES_FOLDER, DockerEngine, NetworkService
-from swarmlab.engine.executor import ContainerExecutor
 from swarmlab.engine.hollow import HollowFleet
-from swarmlab.engine.pace import REAL_PACE, Pace
+from swarmlab.engine.network import gossip
 from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
+from swarmlab.engine.swarm import addresses as addressing
+from swarmlab.engine.swarm.description import describe
+from swarmlab.engine.task.executor import ContainerExecutor
+from swarmlab.engine.task.pace import REAL_PACE, Pace
 from swarmlab.images import Catalogue
 from swarmlab.journal import Journal, Request
 from swarmlab.manager import DEFAULT_POOLS, FirstNode, LeaderAwaitedError, Swarm, create_swarm

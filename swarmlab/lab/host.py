@@ -16,8 +16,8 @@ from swarmlab.network import Published, node_addresses
 if TYPE_CHECKING:
     from swarmlab.api import Server
     from swarmlab.engine import Lab
-    from swarmlab.engine.pace import Pace
     from swarmlab.engine.settings import EngineSettings
+    from swarmlab.engine.task.pace import Pace
 
 _log = logging.getLogger(__name__)
 _STATES = {"on": "running", "stopped": "stopped", "killed": "killed"}
@@ -35,7 +35,7 @@ def _engines(settings: Settings) -> "dict[str, EngineSettings]":
 
 
 def _pace(settings: Settings) -> "Pace":
-    from swarmlab.engine.pace import INSTANT, REAL_PACE
+    from swarmlab.engine.task.pace import INSTANT, REAL_PACE
 
     return INSTANT if settings.instant else REAL_PACE
 

@@ -154,7 +154,7 @@ def down(name: str | None = None, *, purge: bool = False) -> str:
 
 def _end_left_behind(where: Folder) -> None:
     # Late, as it costs time that other commands need not pay.
-    from swarmlab.runtime.virtual.leftovers import kill_left_behind
+    from swarmlab.runtime.virtual.processes.leftovers import kill_left_behind
 
     for state in (where.path / "containers").glob("*"):
         kill_left_behind(state)

@@ -8,13 +8,13 @@ from typing import Any, cast
 
 from swarmlab.clock import VirtualClock
 from swarmlab.engine import EngineError, Execs
+from swarmlab.engine.container.volumes import Volumes
 from swarmlab.engine.events import Event
-from swarmlab.engine.imageremoval import ImageRemoval
-from swarmlab.engine.images import LocalImages
-from swarmlab.engine.localnetworks import LocalNetworks
-from swarmlab.engine.overlays import Overlays
+from swarmlab.engine.image.imageremoval import ImageRemoval
+from swarmlab.engine.image.images import LocalImages
+from swarmlab.engine.network.localnetworks import LocalNetworks
+from swarmlab.engine.network.overlays import Overlays
 from swarmlab.engine.settings import engine_settings
-from swarmlab.engine.volumes import Volumes
 from swarmlab.images import Catalogue, ImageStore
 from swarmlab.journal import Request
 from swarmlab.manager.controlapi import ControlAPI

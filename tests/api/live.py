@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from swarmlab.engine import Containers, Execs
 from swarmlab.engine.build import Builder
-from swarmlab.engine.byhand import ByHand
-from swarmlab.engine.connections import Connections
+from swarmlab.engine.container.byhand import ByHand
+from swarmlab.engine.container.volumes import Volumes
 from swarmlab.engine.errors import not_found
 from swarmlab.engine.events import Event, Events
-from swarmlab.engine.imageremoval import ImageRemoval
-from swarmlab.engine.images import LocalImages
-from swarmlab.engine.placement import HandNetwork, HandPlacement, hand_network
-from swarmlab.engine.volumes import Volumes
+from swarmlab.engine.image.imageremoval import ImageRemoval
+from swarmlab.engine.image.images import LocalImages
+from swarmlab.engine.network.connections import Connections
+from swarmlab.engine.network.placement import HandNetwork, HandPlacement, hand_network
 from swarmlab.network import Fabric
 from swarmlab.objects.local import Container
 from swarmlab.runtime.virtual import VirtualRuntime

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from swarmlab.clock import VirtualClock
-from swarmlab.engine.answers import AnswerLog
+from swarmlab.engine.task.answers import AnswerLog
 from swarmlab.journal import Entry, Journal, JournalReader, Request, Seal
 from swarmlab.network import Answers
 from swarmlab.objects import (

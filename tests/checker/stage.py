@@ -22,7 +22,7 @@ from checker.probes import Access, Prober
 from swarmlab.api import Server
 from swarmlab.clock import SECOND, VirtualClock
 from swarmlab.engine import Lab
-from swarmlab.engine.executor import LOAD_BALANCER_DRAIN
+from swarmlab.engine.task.executor import LOAD_BALANCER_DRAIN
 from swarmlab.journal import Journal, Seal
 from swarmlab.lab.environ import environment, write_docker_config
 from swarmlab.lab.folder import Folder, Settings

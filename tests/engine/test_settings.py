@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from swarmlab.engine.description import describe
 from swarmlab.engine.settings import engine_settings
+from swarmlab.engine.swarm.description import describe
 from swarmlab.objects import TLSInfo
 from swarmlab.objects.generic import discrete, named
 

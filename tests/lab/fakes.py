@@ -18,8 +18,8 @@ from types import SimpleNamespace
 from aiohttp import web
 
 from swarmlab.clock import Clock
-from swarmlab.engine.executor import Pace
 from swarmlab.engine.settings import EngineSettings
+from swarmlab.engine.task.executor import Pace
 from swarmlab.journal import Journal
 from swarmlab.lab import daemon, launch
 from swarmlab.lab.folder import all_folders

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from swarmlab.engine.pace import INSTANT, REAL_PACE
+from swarmlab.engine.task.pace import INSTANT, REAL_PACE
 from swarmlab.lab import LabError, environment, launch, manage, status
 from swarmlab.lab.client import NotRunningError, ask
 from swarmlab.lab.folder import folder

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from swarmlab.runtime.virtual.process import Child
+from swarmlab.runtime.virtual.processes.process import Child
 
 from .support import lab
 

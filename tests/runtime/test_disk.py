@@ -11,8 +11,8 @@ import pytest
 
 from swarmlab.clock import ScaledClock
 from swarmlab.runtime.base import Mount
-from swarmlab.runtime.virtual.quota import LEAST_FREE, Quota, used
-from swarmlab.runtime.virtual.realtree import RealTree
+from swarmlab.runtime.virtual.files.quota import LEAST_FREE, Quota, used
+from swarmlab.runtime.virtual.files.realtree import RealTree
 from tests.runtime.support import lab, output, run
 
 _PLENTY = LEAST_FREE + (1 << 40)

@@ -8,7 +8,7 @@ import pytest
 
 from swarmlab.clock import ScaledClock
 from swarmlab.runtime.base import Container
-from swarmlab.runtime.virtual.scripts import prepared
+from swarmlab.runtime.virtual.shell.scripts import prepared
 
 from .support import lab, output, run, wait_for_output
 

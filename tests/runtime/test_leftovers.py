@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from swarmlab.runtime.virtual.leftovers import MARK, PIDS, forget, kill_left_behind, kill_marked, remember
+from swarmlab.runtime.virtual.processes.leftovers import MARK, PIDS, forget, kill_left_behind, kill_marked, remember
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 

@@ -7,7 +7,8 @@ import psutil
 import pytest
 
 from swarmlab.clock import ScaledClock
-from swarmlab.runtime.virtual import memoryguard, watch
+from swarmlab.runtime.virtual.files import memoryguard
+from swarmlab.runtime.virtual.processes import watch
 
 from .support import lab, output, run
 

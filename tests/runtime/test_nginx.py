@@ -15,8 +15,8 @@ import pytest
 from swarmlab.clock import SECOND, ScaledClock
 from swarmlab.objects.container import HealthConfig
 from swarmlab.runtime.base import File
-from swarmlab.runtime.virtual.leftovers import PIDS
-from swarmlab.runtime.virtual.process import GUARD, ProcessHost
+from swarmlab.runtime.virtual.processes.leftovers import PIDS
+from swarmlab.runtime.virtual.processes.process import GUARD, ProcessHost
 
 from .support import Lab, fetch, lab, output, run, wait_for_output
 

@@ -4,10 +4,10 @@ import pytest
 
 from swarmlab.images import Catalogue
 from swarmlab.runtime.base import File
-from swarmlab.runtime.virtual.files import RootFs
-from swarmlab.runtime.virtual.nginx_config import ConfigError, Plan, listen_port, plan
-from swarmlab.runtime.virtual.nginx_templates import fill_templates
-from swarmlab.runtime.virtual.roots import Roots
+from swarmlab.runtime.virtual.files.files import RootFs
+from swarmlab.runtime.virtual.files.roots import Roots
+from swarmlab.runtime.virtual.nginx.config import ConfigError, Plan, listen_port, plan
+from swarmlab.runtime.virtual.nginx.templates import fill_templates
 
 NGINX = Catalogue().find("nginx")
 assert NGINX is not None

@@ -7,9 +7,9 @@ import pytest
 from swarmlab.images import Catalogue
 from swarmlab.network import Fabric, Member, Place
 from swarmlab.runtime.base import Container, File
-from swarmlab.runtime.virtual.files import RootFs
-from swarmlab.runtime.virtual.nginx_config import plan
-from swarmlab.runtime.virtual.roots import Roots
+from swarmlab.runtime.virtual.files.files import RootFs
+from swarmlab.runtime.virtual.files.roots import Roots
+from swarmlab.runtime.virtual.nginx.config import plan
 
 from .support import fetch, lab, output, wait_for_output
 

@@ -3,7 +3,7 @@ import os
 from collections.abc import Coroutine
 from typing import Any
 
-from swarmlab.runtime.virtual.pipereader import PipeReader
+from swarmlab.runtime.virtual.processes.pipereader import PipeReader
 
 
 class Piped:

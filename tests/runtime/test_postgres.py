@@ -10,7 +10,7 @@ import pytest
 from swarmlab.clock import ScaledClock
 from swarmlab.objects.container import HealthConfig
 from swarmlab.runtime.base import Container, File, Mount
-from swarmlab.runtime.virtual.process import Child, ProcessHost
+from swarmlab.runtime.virtual.processes.process import Child, ProcessHost
 from swarmlab.runtime.virtual.programs.pgclient import binaries
 
 from .support import CATALOGUE, Lab, lab, output, run, wait_for_output

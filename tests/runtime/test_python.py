@@ -15,10 +15,12 @@ from swarmlab.clock import ScaledClock
 from swarmlab.images import Image
 from swarmlab.images.layer import Bytes
 from swarmlab.runtime.base import Container, File, Mount
-from swarmlab.runtime.virtual import VirtualRuntime, diskguard, watch
-from swarmlab.runtime.virtual.leftovers import MARK
+from swarmlab.runtime.virtual import VirtualRuntime
+from swarmlab.runtime.virtual.files import diskguard
+from swarmlab.runtime.virtual.files.quota import Quota, used
 from swarmlab.runtime.virtual.logs import MAX_BYTES
-from swarmlab.runtime.virtual.quota import Quota, used
+from swarmlab.runtime.virtual.processes import watch
+from swarmlab.runtime.virtual.processes.leftovers import MARK
 
 from .support import CATALOGUE, Lab, fetch, lab, output, run, wait_for_output
 

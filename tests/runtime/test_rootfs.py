@@ -12,11 +12,11 @@ import pytest
 from swarmlab.images import Tree
 from swarmlab.images.layer import Bytes, Slice
 from swarmlab.runtime.base import File
-from swarmlab.runtime.virtual.archive import Archive
-from swarmlab.runtime.virtual.files import RootFs
-from swarmlab.runtime.virtual.leftovers import kill_left_behind
-from swarmlab.runtime.virtual.private import private_folder, remove_private_folders
-from swarmlab.runtime.virtual.roots import Roots
+from swarmlab.runtime.virtual.files.archive import Archive
+from swarmlab.runtime.virtual.files.files import RootFs
+from swarmlab.runtime.virtual.files.private import private_folder, remove_private_folders
+from swarmlab.runtime.virtual.files.roots import Roots
+from swarmlab.runtime.virtual.processes.leftovers import kill_left_behind
 
 from .support import CATALOGUE
 
@@ -214,7 +214,7 @@ def test_real_files_of_an_image_outlive_the_lab_unless_something_is_wrong_with_t
 
 
 def test_only_layers_of_images_that_were_used_lately_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("swarmlab.runtime.virtual.roots._KEPT", 2)
+    monkeypatch.setattr("swarmlab.runtime.virtual.files.roots._KEPT", 2)
     roots, image = Roots(tmp_path / "roots"), CATALOGUE.find("python")
     assert image is not None
     for number in range(3):

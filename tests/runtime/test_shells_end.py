@@ -11,7 +11,7 @@ import pytest
 
 from swarmlab.clock import SECOND, ScaledClock
 from swarmlab.objects.container import HealthConfig
-from swarmlab.runtime.virtual.shell import Shell
+from swarmlab.runtime.virtual.shell.shell import Shell
 
 from .support import Lab, lab, run, wait_for_output
 

@@ -7,7 +7,7 @@ import pytest
 
 from swarmlab.runtime.base import Container
 from swarmlab.runtime.streams import Pipe
-from swarmlab.runtime.virtual.terminal import Terminal
+from swarmlab.runtime.virtual.shell.terminal import Terminal
 
 from .support import Lab, lab, output, run
 

@@ -8,7 +8,7 @@ import pytest
 
 from swarmlab.clock import ScaledClock
 from swarmlab.runtime.base import Mount
-from swarmlab.runtime.virtual.private import private_folder
+from swarmlab.runtime.virtual.files.private import private_folder
 
 from .support import lab, output, run
 

@@ -17,9 +17,9 @@ from swarmlab.engine.build.files import Files
 from swarmlab.engine.build.options import BuildOptions, Message, Said, StageBuilt
 from swarmlab.engine.build.owners import check_owner
 from swarmlab.engine.build.steps import StepContainers
+from swarmlab.engine.container.signals import signal_number
 from swarmlab.engine.errors import EngineError, bad_request, internal
-from swarmlab.engine.images import LocalImages
-from swarmlab.engine.signals import signal_number
+from swarmlab.engine.image.images import LocalImages
 from swarmlab.images import Entry, HistoryEntry, Image, ImageConfig, check_reference, flatten, pack_into
 from swarmlab.images.dockerfile import (
     DEFAULT_SHELL,

@@ -10,10 +10,10 @@ from swarmlab.engine.build.context import open_context
 from swarmlab.engine.build.options import BuildOptions, Message, Said
 from swarmlab.engine.build.remote import refusal
 from swarmlab.engine.build.steps import StepContainers
-from swarmlab.engine.byhand import ByHand
-from swarmlab.engine.containers import Containers
+from swarmlab.engine.container.byhand import ByHand
+from swarmlab.engine.container.containers import Containers
 from swarmlab.engine.errors import bad_request, internal
-from swarmlab.engine.images import LocalImages
+from swarmlab.engine.image.images import LocalImages
 from swarmlab.images import Image, LayerError, Reference, check_reference
 from swarmlab.images.dockerfile import DockerfileError
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from swarmlab.engine.images import LocalImages
+from swarmlab.engine.image.images import LocalImages
 from swarmlab.images import Image, ImageConfig
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from swarmlab.engine.errors import EngineError, internal
-from swarmlab.engine.images import Pulled
+from swarmlab.engine.image.images import Pulled
 from swarmlab.objects.run import HostConfig
 
 

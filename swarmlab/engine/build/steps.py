@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Awaitable, Callable
 
 from swarmlab.engine.build.options import CommandFailedError, Message, Said
-from swarmlab.engine.byhand import ByHand
-from swarmlab.engine.containers import Containers
+from swarmlab.engine.container.byhand import ByHand
+from swarmlab.engine.container.containers import Containers
 from swarmlab.engine.errors import internal
 from swarmlab.images import Image, ImageConfig
 from swarmlab.objects.container import HealthConfig

@@ -24,15 +24,16 @@ from swarmlab.runtime.base import (
 )
 from swarmlab.runtime.health import HealthMonitor, probe_command
 from swarmlab.runtime.streams import Broadcast, Pipe, no_input
-from swarmlab.runtime.virtual.archive import Archive
-from swarmlab.runtime.virtual.commands import Commands
-from swarmlab.runtime.virtual.invocation import Invocation
+from swarmlab.runtime.virtual.files.archive import Archive
+from swarmlab.runtime.virtual.files.users import User
 from swarmlab.runtime.virtual.logs import LogBuffer
-from swarmlab.runtime.virtual.machine import Machine, signal_name
+from swarmlab.runtime.virtual.machine import Machine
+from swarmlab.runtime.virtual.processes.supervisor import Supervisor
 from swarmlab.runtime.virtual.programs import TITLES
-from swarmlab.runtime.virtual.supervisor import Supervisor
-from swarmlab.runtime.virtual.terminal import Terminal
-from swarmlab.runtime.virtual.users import User
+from swarmlab.runtime.virtual.shell.commands import Commands
+from swarmlab.runtime.virtual.shell.invocation import Invocation
+from swarmlab.runtime.virtual.shell.terminal import Terminal
+from swarmlab.runtime.virtual.signals import signal_name
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
 _CREATE_FAILED = (

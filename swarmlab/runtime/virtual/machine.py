@@ -1,31 +1,30 @@
-"""A virtual container seen from inside: what its programs may use, and what they are called with."""
+"""A virtual container seen from inside: what its programs may use."""
 
 import asyncio
-import copy
 import errno
 import hashlib
 import os
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from functools import partial, reduce
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swarmlab.clock import Clock
 from swarmlab.network import Egress, Ports, Sandbox, egress, passage
-from swarmlab.runtime.base import Output, Usage
-from swarmlab.runtime.virtual.files import RootFs
-from swarmlab.runtime.virtual.leftovers import kill_marked
-from swarmlab.runtime.virtual.mounttable import MountEntry
-from swarmlab.runtime.virtual.pids import Pids
-from swarmlab.runtime.virtual.private import private_folder
-from swarmlab.runtime.virtual.process import Child, ProcessHost
-from swarmlab.runtime.virtual.usage import Spent, own_memory, spent
-from swarmlab.runtime.virtual.users import User, Users
+from swarmlab.runtime.base import Usage
+from swarmlab.runtime.virtual.files.files import RootFs
+from swarmlab.runtime.virtual.files.mounttable import MountEntry
+from swarmlab.runtime.virtual.files.private import private_folder
+from swarmlab.runtime.virtual.files.users import Users
+from swarmlab.runtime.virtual.processes.leftovers import kill_marked
+from swarmlab.runtime.virtual.processes.pids import Pids
+from swarmlab.runtime.virtual.processes.process import Child, ProcessHost
+from swarmlab.runtime.virtual.processes.usage import Spent, own_memory, spent
+from swarmlab.runtime.virtual.signals import Signals
 
 if TYPE_CHECKING:
-    from swarmlab.runtime.virtual.bridge import Bridge
+    from swarmlab.runtime.virtual.processes.bridge import Bridge
 
 #: The longest path of a Unix socket that every system accepts, in bytes, and the longest name of one here.
 LONGEST_SOCKET = 103
@@ -43,25 +42,6 @@ _ALPINE, _DEBIAN = (
 
 class UnknownHostError(Exception):
     """Raised when a name means nothing inside the container."""
-
-
-class Signals:
-    """Which signals the program handles. Without a handler PID 1 ignores a signal, as the kernel does."""
-
-    def __init__(self) -> None:
-        self._handlers: dict[str, Callable[[], None]] = {}
-
-    def handle(self, names: Sequence[str], handler: Callable[[str], None]) -> None:
-        """Call `handler` with the name (`SIGTERM`) of each of these signals."""
-        for name in names:
-            self._handlers[name] = partial(handler, name)
-
-    def deliver(self, name: str) -> bool:
-        """Call the handler of a signal; False when there is none."""
-        if (handler := self._handlers.get(name)) is None:
-            return False
-        handler()
-        return True
 
 
 class Machine:
@@ -311,98 +291,3 @@ class Machine:
     async def thawed(self) -> None:
         """Return as soon as the container is not paused."""
         await self._thawed.wait()
-
-
-class Context:
-    """One run of one program: its arguments, its streams and the container around it."""
-
-    def __init__(
-        self,
-        machine: Machine,
-        argv: Sequence[str],
-        *,
-        env: Mapping[str, str],
-        cwd: str,
-        user: User,
-        output: Output,
-        stdin: AsyncIterator[bytes],
-        signals: Signals,
-        ready: Callable[[], None] = lambda: None,
-        is_main: bool = False,
-        has_terminal: bool = False,
-        inside_shell: bool = False,
-    ) -> None:
-        """`is_main`: the container's first process. `has_terminal`: its input is keys, its output is for a screen.
-
-        `inside_shell`: a script has called it.
-        """
-        self.machine = machine
-        self.is_main = is_main
-        self.has_terminal = has_terminal
-        self.inside_shell = inside_shell
-        #: The number of the process in the container.
-        self.pid = 1
-        self.argv = tuple(argv)
-        self.env = env
-        self.cwd = cwd
-        self.user = user
-        self.stdin = stdin
-        self.signals = signals
-        self._output = output
-        self.ready = ready
-
-    async def output(self, stream: str, data: bytes) -> None:
-        """Write to `stdout` or `stderr`, once the container is not paused."""
-        await self.machine.thawed()
-        await self._output(stream, data)
-
-    async def out(self, data: str | bytes) -> None:
-        """Write to standard output."""
-        await self.output("stdout", data if isinstance(data, bytes) else data.encode())
-
-    async def err(self, data: str | bytes) -> None:
-        """Write to standard error."""
-        await self.output("stderr", data if isinstance(data, bytes) else data.encode())
-
-    def with_input(self, stdin: AsyncIterator[bytes]) -> "Context":
-        """The same, reading something else."""
-        other = copy.copy(self)
-        other.stdin = stdin
-        return other
-
-    def with_output(self, output: Output) -> "Context":
-        """The same, writing elsewhere."""
-        other = copy.copy(self)
-        other._output = output
-        return other
-
-    def with_argv(self, argv: Sequence[str]) -> "Context":
-        """The same surroundings for another command line."""
-        other = copy.copy(self)
-        other.argv = tuple(argv)
-        return other
-
-    def with_env(self, env: Mapping[str, str]) -> "Context":
-        """The same with other variables."""
-        other = copy.copy(self)
-        other.env = env
-        return other
-
-    def path(self, name: str) -> str:
-        """An absolute path inside the container."""
-        return os.path.normpath(os.path.join(self.cwd, name))
-
-
-#: A program: takes its context and returns its exit code.
-Program = Callable[[Context], Awaitable[int]]
-
-
-def signal_name(name: str | int) -> str:
-    """`SIGTERM` for `SIGTERM`, `TERM`, `term`, `15` or 15. Raises ValueError with Docker's text for anything else."""
-    text = str(name).upper()
-    try:
-        if text.isdigit():
-            return signal.Signals(int(text)).name
-        return signal.Signals["SIG" + text.removeprefix("SIG")].name
-    except (KeyError, ValueError):
-        raise ValueError(f"Invalid signal: {name}") from None

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 
 #: Options that mean the same to the real pip, without a value and with one.
 _PASSED = frozenset({"--no-deps", "--pre", "-q", "--quiet", "-v", "--verbose"})

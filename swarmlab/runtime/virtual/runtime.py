@@ -12,18 +12,18 @@ from swarmlab.images import Image, Images
 from swarmlab.network import Exchange, Fabric
 from swarmlab.runtime.base import ContainerConfig, File
 from swarmlab.runtime.virtual.container import VirtualContainer
-from swarmlab.runtime.virtual.contents import BIN
-from swarmlab.runtime.virtual.files import RootFs
-from swarmlab.runtime.virtual.foreignfs import file_system
-from swarmlab.runtime.virtual.leftovers import GONE
+from swarmlab.runtime.virtual.files.contents import BIN
+from swarmlab.runtime.virtual.files.files import RootFs
+from swarmlab.runtime.virtual.files.foreignfs import file_system
+from swarmlab.runtime.virtual.files.memoryguard import MemoryGuard
+from swarmlab.runtime.virtual.files.mounttable import mount_table
+from swarmlab.runtime.virtual.files.private import private_folder, remove_private_folders
+from swarmlab.runtime.virtual.files.procfs import ProcFiles
+from swarmlab.runtime.virtual.files.quota import Quota
+from swarmlab.runtime.virtual.files.roots import Roots
 from swarmlab.runtime.virtual.machine import Machine
-from swarmlab.runtime.virtual.memoryguard import MemoryGuard
-from swarmlab.runtime.virtual.mounttable import mount_table
-from swarmlab.runtime.virtual.private import private_folder, remove_private_folders
-from swarmlab.runtime.virtual.process import ProcessHost
-from swarmlab.runtime.virtual.procfs import ProcFiles
-from swarmlab.runtime.virtual.quota import Quota
-from swarmlab.runtime.virtual.roots import Roots
+from swarmlab.runtime.virtual.processes.leftovers import GONE
+from swarmlab.runtime.virtual.processes.process import ProcessHost
 
 #: What is there until the engine has put the container on its networks.
 _HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t{}\n"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from swarmlab.runtime.virtual.machine import Program
+from swarmlab.runtime.virtual.context import Program
 from swarmlab.runtime.virtual.programs.accounts import addgroup, adduser, useradd
 from swarmlab.runtime.virtual.programs.curl import curl
 from swarmlab.runtime.virtual.programs.faulty import faulty_web

@@ -3,7 +3,7 @@
 import getopt
 from collections.abc import Mapping
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 
 _FIRST, _FIRST_OF_SYSTEM = 1000, 100
 #: Long options of Debian's adduser, and what BusyBox calls those that matter.

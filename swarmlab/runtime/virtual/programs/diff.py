@@ -5,7 +5,7 @@ import getopt
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 
 _LETTERS = "abBdiNqrstTwuL:U:"
 _LONG = ["brief", "unified", "recursive", "new-file", "ignore-case", "color="]

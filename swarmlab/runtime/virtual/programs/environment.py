@@ -1,6 +1,6 @@
 """`env` and `printenv` without arguments, where no shell has added variables of its own."""
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 
 
 async def environment(context: Context) -> int:

@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 from swarmlab.runtime.virtual.programs.whoami import serve
 
 _MIB = 1 << 20

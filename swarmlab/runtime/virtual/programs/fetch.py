@@ -7,7 +7,8 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 import aiohttp
 
-from swarmlab.runtime.virtual.machine import Context, UnknownHostError
+from swarmlab.runtime.virtual.context import Context
+from swarmlab.runtime.virtual.machine import UnknownHostError
 
 _MAX_REDIRECTS = 20
 

@@ -4,8 +4,9 @@ import asyncio
 import posixpath
 from collections.abc import Sequence
 
-from swarmlab.runtime.virtual.machine import Context, signal_name
-from swarmlab.runtime.virtual.pids import Inside
+from swarmlab.runtime.virtual.context import Context
+from swarmlab.runtime.virtual.processes.pids import Inside
+from swarmlab.runtime.virtual.signals import signal_name
 
 #: So many lines `yes` writes at a time, and for how long it rests then, in seconds of real time.
 _LINES, _BREATH = 2048, 0.005

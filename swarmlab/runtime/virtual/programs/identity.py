@@ -1,6 +1,6 @@
 """`id`: who a command runs as."""
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 
 
 async def id_(context: Context) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from swarmlab.network import Place
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 
 _OVERLAY_MTU, _MTU = 1450, 1500
 _LOOPBACK = """\

@@ -2,7 +2,8 @@
 
 import signal
 
-from swarmlab.runtime.virtual.machine import Context, signal_name
+from swarmlab.runtime.virtual.context import Context
+from swarmlab.runtime.virtual.signals import signal_name
 
 #: What the shell is told when a number is none of the container's processes': it may be one of its jobs'.
 NOT_OURS = 111

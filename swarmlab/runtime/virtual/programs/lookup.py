@@ -3,7 +3,7 @@
 import ipaddress
 
 from swarmlab.network import domains
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 
 _SERVER = "127.0.0.11"
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from bashkit import FileSystem
 
-from swarmlab.runtime.virtual.devices import DEVICES
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
+from swarmlab.runtime.virtual.files.devices import DEVICES
 
 _KINDS = {"directory": stat.S_IFDIR, "symlink": stat.S_IFLNK}
 _BLOCK = 4096

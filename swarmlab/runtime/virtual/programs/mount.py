@@ -2,7 +2,7 @@
 
 import getopt
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 
 _DENIED = "mount: permission denied (are you root?)\n"
 _NO_TABLE = "mount: can't read '/etc/fstab': No such file or directory\n"

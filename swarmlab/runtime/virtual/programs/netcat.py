@@ -3,7 +3,7 @@
 import asyncio
 import getopt
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 from swarmlab.runtime.virtual.waiting import run_at_most
 
 _FOR_EVER = 1e9

@@ -1,6 +1,6 @@
 """`netstat`: the ports that listen, and the routing table."""
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 from swarmlab.runtime.virtual.programs.interfaces import routes
 
 

@@ -11,12 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from swarmlab.network import Egress
-from swarmlab.runtime.virtual.machine import Context
-from swarmlab.runtime.virtual.nginx_binary import NginxBinary, find_nginx
-from swarmlab.runtime.virtual.nginx_config import ConfigError, Plan, plan
-from swarmlab.runtime.virtual.nginx_paths import refusal
-from swarmlab.runtime.virtual.nginx_templates import fill_templates
-from swarmlab.runtime.virtual.process import Child
+from swarmlab.runtime.virtual.context import Context
+from swarmlab.runtime.virtual.nginx.binary import NginxBinary, find_nginx
+from swarmlab.runtime.virtual.nginx.config import ConfigError, Plan, plan
+from swarmlab.runtime.virtual.nginx.paths import refusal
+from swarmlab.runtime.virtual.nginx.templates import fill_templates
+from swarmlab.runtime.virtual.processes.process import Child
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
 _CONFIG = "nginx.conf"

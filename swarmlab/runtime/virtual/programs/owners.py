@@ -4,7 +4,7 @@ import getopt
 import posixpath
 from collections.abc import Iterator
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 
 
 async def chown(context: Context) -> int:

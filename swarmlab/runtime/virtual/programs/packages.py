@@ -5,7 +5,7 @@ So can those that only builds need, as everything that is built comes ready to r
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 
 #: Commands of packages, under their names on Alpine and on Debian.
 _COMMANDS: Mapping[str, Sequence[str]] = {

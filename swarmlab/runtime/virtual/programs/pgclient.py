@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from swarmlab.runtime.virtual import native
-from swarmlab.runtime.virtual.machine import Context, UnknownHostError
+from swarmlab.runtime.virtual.context import Context
+from swarmlab.runtime.virtual.machine import UnknownHostError
+from swarmlab.runtime.virtual.processes import native
 
 #: Where a container has its server's Unix socket.
 SOCKETS = "/var/run/postgresql"

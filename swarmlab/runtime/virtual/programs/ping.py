@@ -4,7 +4,7 @@ import asyncio
 import getopt
 import random
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
 #: Seconds that the last request is waited for.

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 from swarmlab.runtime.virtual.requirements import Asked, PipError, parse
 from swarmlab.runtime.virtual.wheels import add_installed
 

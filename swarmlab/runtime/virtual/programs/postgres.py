@@ -11,9 +11,9 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from swarmlab.runtime.virtual import unprivileged
-from swarmlab.runtime.virtual.machine import Context
-from swarmlab.runtime.virtual.native import Native, Rewrite, replacing
+from swarmlab.runtime.virtual.context import Context
+from swarmlab.runtime.virtual.processes import unprivileged
+from swarmlab.runtime.virtual.processes.native import Native, Rewrite, replacing
 from swarmlab.runtime.virtual.programs.pgclient import SOCKETS, binaries, client
 
 _SCRIPTS = "/docker-entrypoint-initdb.d"
@@ -217,7 +217,7 @@ class _Server:
 
     async def _run_scripts(self, user: str, database: str) -> None:
         # Late, as the shell knows the programs.
-        from swarmlab.runtime.virtual.shell import Shell
+        from swarmlab.runtime.virtual.shell.shell import Shell
 
         names = self._machine.root.glob(f"{_SCRIPTS}/*")
         if not names:

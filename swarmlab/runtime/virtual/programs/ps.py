@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from swarmlab.runtime.virtual.machine import Context
-from swarmlab.runtime.virtual.pids import Inside
+from swarmlab.runtime.virtual.context import Context
+from swarmlab.runtime.virtual.processes.pids import Inside
 
 _Column = tuple[str, int, Callable[[Inside], str]]
 

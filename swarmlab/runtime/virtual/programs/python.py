@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from swarmlab.runtime.virtual import native, shim
-from swarmlab.runtime.virtual.bridge import Bridge
-from swarmlab.runtime.virtual.machine import Context, Program
-from swarmlab.runtime.virtual.native import Native
+from swarmlab.runtime.virtual import shim
+from swarmlab.runtime.virtual.context import Context, Program
+from swarmlab.runtime.virtual.processes import native
+from swarmlab.runtime.virtual.processes.bridge import Bridge
+from swarmlab.runtime.virtual.processes.native import Native
 
 #: The names of the interpreter that images have.
 NAMES = ("python", "python3")

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from swarmlab.runtime.streams import no_input
-from swarmlab.runtime.virtual.machine import Context, UnknownHostError
+from swarmlab.runtime.virtual.context import Context
+from swarmlab.runtime.virtual.machine import UnknownHostError
 
 _BANNER = (
     "1:C {now} * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo\n"

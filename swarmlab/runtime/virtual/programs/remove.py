@@ -6,8 +6,8 @@ The shell's own would take away the very folder of a volume.
 import getopt
 import posixpath
 
-from swarmlab.runtime.virtual.files import RootFs
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
+from swarmlab.runtime.virtual.files.files import RootFs
 
 _BUSY, _READ_ONLY, _ABSENT = "Device or resource busy", "Read-only file system", "No such file or directory"
 

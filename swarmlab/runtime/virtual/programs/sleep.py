@@ -2,7 +2,7 @@
 
 import asyncio
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

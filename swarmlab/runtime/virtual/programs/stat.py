@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from swarmlab.runtime.virtual.devices import DEVICES
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
+from swarmlab.runtime.virtual.files.devices import DEVICES
 
 _KINDS = {"directory": modes.S_IFDIR, "symlink": modes.S_IFLNK, "fifo": modes.S_IFIFO}
 _NAMES = {

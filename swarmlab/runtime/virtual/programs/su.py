@@ -3,13 +3,13 @@
 import getopt
 import posixpath
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 
 
 async def su(context: Context) -> int:
     """`su [-] [-l] [-m] [-s SHELL] [-c COMMAND] [USER [NAME ARGUMENT…]]`."""
     # Late, as the shell knows the programs.
-    from swarmlab.runtime.virtual.invocation import Invocation
+    from swarmlab.runtime.virtual.shell.invocation import Invocation
 
     words = list(context.argv[1:])
     is_login = "-" in words

@@ -7,8 +7,8 @@ import time
 
 import psutil
 
-from swarmlab.runtime.virtual.machine import Context
-from swarmlab.runtime.virtual.mounttable import MountEntry
+from swarmlab.runtime.virtual.context import Context
+from swarmlab.runtime.virtual.files.mounttable import MountEntry
 
 _KIBI = 1024
 #: Limits of processes as the shell lists them: title and unit, option, name for Docker, value that nobody has changed.

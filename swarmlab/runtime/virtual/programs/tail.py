@@ -3,7 +3,7 @@
 import asyncio
 import getopt
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 
 #: Seconds of swarm time between two looks at the files.
 _POLL = 1.0

@@ -7,7 +7,7 @@ import signal
 
 import psutil
 
-from swarmlab.runtime.virtual.machine import Context
+from swarmlab.runtime.virtual.context import Context
 
 #: Seconds of swarm time between two pictures.
 _DELAY = 5.0

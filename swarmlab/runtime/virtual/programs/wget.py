@@ -7,7 +7,8 @@ from urllib.parse import SplitResult
 import aiohttp
 from multidict import CIMultiDict
 
-from swarmlab.runtime.virtual.machine import Context, UnknownHostError
+from swarmlab.runtime.virtual.context import Context
+from swarmlab.runtime.virtual.machine import UnknownHostError
 from swarmlab.runtime.virtual.programs.fetch import Options, Reply, deliver, fetch, port_of, split
 from swarmlab.runtime.virtual.waiting import run_at_most
 

@@ -1,0 +1,1 @@
+"""What an engine does with containers: their records, their making, their lives."""

@@ -1,0 +1,1 @@
+"""The images of an engine: what it has, what becomes one, what may go."""

@@ -1,0 +1,1 @@
+"""The networks of an engine, and the places of its containers on them."""

@@ -1,0 +1,60 @@
+"""Waiting for a leader, as calls to a swarm do that has none for the moment (SK: raft.go, LeaderConn)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from swarmlab.clock import SECOND, Clock
+from swarmlab.engine.swarm.swarmnode import SwarmNode
+from swarmlab.manager import LOST_LEADERSHIP, Code, LeaderAwaitedError, Standing, StatusError
+
+T = TypeVar("T")
+#: How long a call to the swarm may take, in seconds of swarm time.
+REQUEST_TIMEOUT = 20.0
+
+
+async def patiently(clock: Clock, node: Callable[[], SwarmNode | None], call: Callable[[], T | Awaitable[T]]) -> T:
+    """What `call` returns, tried again when the leader is there that it needs. `node` is the node that was asked.
+
+    Raises StatusError: DeadlineExceeded after 20 s, Unknown when the leader steps down to which a change was proposed;
+    and whatever else `call` raises.
+    """
+    deadline = 0
+    while True:
+        try:
+            result = call()
+            return await result if isinstance(result, Awaitable) else result
+        except LeaderAwaitedError:
+            deadline = deadline or clock.now() + int(REQUEST_TIMEOUT * SECOND)
+            asked = node()
+            if asked is None or not await _leader_in(clock, asked, (deadline - clock.now()) / SECOND):
+                raise
+
+
+async def _leader_in(clock: Clock, node: SwarmNode, seconds: float) -> bool:
+    """Whether the node finds a leader with a quorum within so many seconds. Raises StatusError when one steps down.
+
+    Who has asked a leader across a cut waits for that one's answer, whoever leads meanwhile. When a leader is off, its
+    machine says so, and the next one is asked.
+    """
+    raft = node.swarm.raft
+    asked = raft.silent_leader(node.node_id)
+    proposed = raft.standing(node.node_id) is Standing.READS
+    found: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def look() -> None:
+        standing = raft.standing(node.node_id)
+        if found.done() or (asked is not None and not raft.reaches(node.node_id, asked)):
+            return
+        if standing is Standing.ANSWERS:
+            found.set_result(True)
+        elif proposed and standing is not Standing.READS:
+            found.set_exception(StatusError(Code.UNKNOWN, LOST_LEADERSHIP))
+
+    end = node.swarm.on_quorum(look)
+    timer = clock.call_later(seconds, lambda: None if found.done() else found.set_result(False))
+    try:
+        return await found
+    finally:
+        end()
+        timer.cancel()

@@ -1,0 +1,295 @@
+"""An engine at work as a node of a swarm: its agent, and on a manager its part of the quorum.
+
+Source: SK: node/node.go, MB: daemon/cluster/noderunner.go. A node knows only what it hears: while it reaches no leader,
+nothing that is written in the swarm changes anything here.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from swarmlab.agent import Agent
+from swarmlab.clock import SECOND, Clock, Timer
+from swarmlab.dispatcher import Dispatcher
+from swarmlab.engine.events import Events
+from swarmlab.engine.network.overlays import Overlays
+from swarmlab.engine.swarm import addresses, swarmevents
+from swarmlab.engine.swarm.certificate import Validity, issued
+from swarmlab.engine.swarm.unlockkey import key_digest
+from swarmlab.manager import NO_LEADER, Code, ControlAPI, ResourceAllocator, Standing, StatusError, Swarm
+from swarmlab.objects import Node, Task, TLSInfo
+from swarmlab.objects.local import Lock, Membership
+from swarmlab.runtime.controller import Executor
+from swarmlab.store import Actor, Commit, Kind
+
+#: A promoted node needs so many seconds to renew its certificate and join the quorum.
+PROMOTION = 0.6
+#: One whose manager the others have removed waits so long for the role of a worker, then joins the quorum anew: it
+#: gives it time to come, and again after it has asked for it (SK: node/node.go, roleChangeTimeout).
+REJOINING = 2 * 16.0
+#: A node that is told to get a new certificate has it so many seconds later.
+RENEWAL = 0.5
+#: A manager that becomes a worker asks for another certificate then, and for its last one so many seconds later.
+DEMOTION = 1.5
+#: A renewal that failed is tried again after at most so many seconds (SK: ca/certificates.go).
+RENEWAL_RETRY = 300.0
+
+
+class SwarmNode:
+    """Works from `start` to `stop`. What it must know after a restart goes to `remember`.
+
+    `make_executor` makes what runs its tasks; it is given what the node says of its certificate.
+    """
+
+    def __init__(
+        self,
+        swarm: Swarm,
+        member: Membership,
+        clock: Clock,
+        make_executor: Callable[[Callable[[], TLSInfo]], Executor],
+        events: Events,
+        overlays: Overlays,
+        *,
+        remember: Callable[[Membership], None],
+        on_rejected: Callable[[str], None],
+    ) -> None:
+        self.swarm = swarm
+        self.node_id = member.node_id
+        self._member = member
+        self._clock = clock
+        self._events = events
+        self._overlays = overlays
+        self._remember = remember
+        self._tls = self._certificate()
+        self._agent = Agent(
+            clock,
+            member.node_id,
+            addresses.split(member.advertise_addr, "")[0],
+            self,
+            make_executor(lambda: self._tls),
+            on_rejected=on_rejected,
+        )
+        self._known: Dispatcher | None = None
+        self._promotion: Timer | None = None
+        self._demotion: Timer | None = None
+        self._renewal: Timer | None = None
+        self._random = random.Random()  # noqa: S311  (when to renew, not secrets)
+        #: When the certificate is to be renewed, for it is getting old.
+        self._aging: Timer | None = None
+        self._was_ready = False
+        self._registered = False
+        #: Whether it has joined the swarm only now.
+        self._new = False
+        self._ends: list[Callable[[], None]] = []
+
+    def start(self) -> None:
+        """Begin to work as an agent and, with a manager's certificate, as a manager."""
+        store, node = self.swarm.store, self.swarm.store.tables.nodes.get(self.node_id)
+        self._registered = node is not None and bool(node.description.hostname)
+        self._new = bool(self._member.remote) and not self._registered
+        self._ends = [
+            store.watch(self._on_commit, Kind.NODE, Kind.CLUSTER),
+            self.swarm.on_quorum(self._quorum_changed),
+            swarmevents.report(store, self._events, self._hears_as_manager),
+            self._overlays.follow(store, self.node_id, self._hears, joined=bool(self._member.remote)),
+        ]
+        if self.manages and node is not None and node.manager_status is not None:
+            self.swarm.raft.online(self.node_id)
+        self._age()
+        self._quorum_changed()
+        self._agent.start()
+
+    def stop(self, *, quietly: bool = False) -> None:
+        """Fall silent; `quietly` when the whole lab ends, which is none of the swarm's business."""
+        for end in self._ends:
+            end()
+        self._ends.clear()
+        for timer in (self._promotion, self._demotion, self._renewal, self._aging):
+            if timer is not None:
+                timer.cancel()
+        self._promotion = self._demotion = self._renewal = self._aging = None
+        if self.manages and not quietly:
+            self.swarm.raft.offline(self.node_id)
+        self._agent.stop()
+
+    def turned_away(self) -> None:
+        """The swarm does not want this node any more."""
+        self._agent.dismiss()
+
+    @property
+    def manages(self) -> bool:
+        """Whether the node has a manager's certificate."""
+        return self._member.manager
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has ever found a leader since it began; a worker need not."""
+        return self._was_ready or not self.manages
+
+    @property
+    def dispatcher(self) -> Dispatcher | None:
+        """See `swarmlab.agent.agent.Managers`. Nobody talks to a node whose certificate is no longer good."""
+        return None if self.validity.expired(self._clock.now()) else self.swarm.dispatcher_at(self.node_id)
+
+    @property
+    def validity(self) -> Validity:
+        """Of its certificate."""
+        return Validity(self._member.valid_from, self._member.valid_until)
+
+    def control(self) -> ControlAPI:
+        """See `Swarm.control_at`. A manager that the quorum has gone on without waits for it in vain."""
+        if not self._takes_part():
+            raise StatusError(Code.UNKNOWN, NO_LEADER)
+        return self.swarm.control_at(self.node_id)
+
+    def attach_network(self, container_id: str, target: str, addresses: Sequence[str], actor: Actor) -> Task:
+        """See `ResourceAllocator.attach_network`, for a container of this node. Raises StatusError."""
+        return self._resources().attach_network(self.node_id, container_id, target, addresses, actor)
+
+    def detach_network(self, attachment_id: str, actor: Actor) -> None:
+        """See `ResourceAllocator.detach_network`. Raises StatusError."""
+        self._resources().detach_network(self.node_id, attachment_id, actor)
+
+    def _resources(self) -> ResourceAllocator:
+        """The leader's, if it is reached."""
+        if self.dispatcher is None:
+            raise StatusError(Code.UNKNOWN, NO_LEADER)
+        return self.swarm.resources()
+
+    def _takes_part(self) -> bool:
+        """Whether it is a member of the quorum."""
+        return self.manages and self.swarm.raft.is_member(self.node_id)
+
+    # --- what it hears ---------------------------------------------------------------------------------------------
+
+    def _hears(self) -> bool:
+        """Whether it reaches a leader. Only then can it know what is in the store."""
+        return self.dispatcher is not None
+
+    def _hears_as_manager(self) -> bool:
+        """Whether it tells of the swarm's events.
+
+        The first of a new swarm's is that it is ready itself; one that joins begins as a manager only after that.
+        """
+        if not self._registered:
+            node = self.swarm.store.tables.nodes.get(self.node_id)
+            self._registered = node is not None and node.status.state == "ready"
+            if self._new:
+                return False
+        return self._registered and self._takes_part() and self._hears()
+
+    def _quorum_changed(self) -> None:
+        """There is another leader, or none, or the network is another: agents look for a dispatcher that they reach."""
+        self._agent.set_connected(self.swarm.raft.reaches_leader(self.node_id))
+        if self.dispatcher is not self._known:
+            self._known = self.dispatcher
+            self._agent.managers_changed()
+        if self._takes_part() and self.swarm.raft.standing(self.node_id) is Standing.ANSWERS:
+            self._was_ready = True
+        self._look()
+
+    def _on_commit(self, commit: Commit) -> None:
+        cluster = any(change.kind is Kind.CLUSTER for change in commit.changes)
+        if cluster or any(self._is_mine(change.new) for change in commit.changes):
+            lock = self._member.lock
+            self._look()
+            if cluster and lock is None and self._member.lock is not None:
+                # What it had before lay on the disk unencrypted (SK: manager/manager.go, updateKEK).
+                self.swarm.renew(self.node_id)
+
+    def _is_mine(self, new: object) -> bool:
+        return getattr(new, "id", "") == self.node_id
+
+    def _look(self) -> None:
+        """Do what the swarm wants of this node."""
+        node = self.swarm.store.tables.nodes.get(self.node_id)
+        if node is None or not self._hears():
+            return
+        self._keep_certificate(node)
+        if self.manages and node.manager_status is None:
+            self._note_certificate(manager=False, lock=None)
+            if node.spec.role == "worker":
+                self._demotion = self._clock.call_later(RENEWAL, lambda: self._step_down(last=False))
+            else:
+                # The quorum went on without it, although it shall be a manager: it finds out that it is none.
+                self._promotion = self._clock.call_later(REJOINING, self._become_manager)
+        elif self.manages:
+            self._keep_lock()
+        elif node.spec.role == node.role == "manager" and self._promotion is None:
+            self._promotion = self._clock.call_later(PROMOTION, self._become_manager)
+
+    def _become_manager(self) -> None:
+        """The new certificate is there: join the quorum, unless there is none now; then at the next occasion."""
+        joined = self._hears() and self.swarm.join_quorum(self.node_id, self._member.advertise_addr)
+        if joined:
+            self._note_certificate(manager=True)
+        # Not before: joining is a commit of this node, at which it would begin anew.
+        self._promotion = None
+        if joined:
+            self._quorum_changed()
+
+    def _step_down(self, *, last: bool) -> None:
+        """It asks for a worker's certificate. The first one is still a manager's, for only now its role changes."""
+        self._demotion = None
+        if self._hears():
+            self.swarm.renew(self.node_id)
+            if not last:
+                self._demotion = self._clock.call_later(DEMOTION, lambda: self._step_down(last=True))
+
+    def _certificate(self) -> TLSInfo:
+        """What it said of its certificate when it was last heard of, and for a new node, what it was given."""
+        node = self.swarm.store.tables.nodes.get(self.node_id)
+        known = node.description.tls_info if node is not None else TLSInfo()
+        return known if known.trust_root else self.swarm.cluster.root_ca.tls_info
+
+    def _keep_certificate(self, node: Node) -> None:
+        """Get a new certificate when told to, and trust the root that the swarm trusts."""
+        if node.certificate == "rotate" and self._renewal is None:
+            self._renewal = self._clock.call_later(RENEWAL, self._renew)
+        trust_root = self.swarm.cluster.root_ca.certificate
+        if trust_root != self._tls.trust_root:
+            self._tls = msgspec.structs.replace(self._tls, trust_root=trust_root)
+            self._agent.describe_again()
+
+    def _renew(self) -> None:
+        self._renewal = None
+        if self._hears():
+            tls, self._tls = self._tls, self.swarm.issue(self.node_id)
+            self._note_certificate()
+            if tls != self._tls:
+                self._agent.describe_again()
+
+    def _note_certificate(self, **fields: object) -> None:
+        """It has a new certificate: remember how long it is good, and when to ask for the next."""
+        begins, ends = issued(self._clock.now(), self.swarm.cluster.spec.ca_config.node_cert_expiry)
+        self._change(valid_from=begins, valid_until=ends, **fields)
+        self._age()
+
+    def _age(self) -> None:
+        """Renew the certificate at its time. When that is over and no manager is reached, try again now and then."""
+        if self._aging is not None:
+            self._aging.cancel()
+            self._aging = None
+        if not self.validity.ends:
+            return
+        wait = max((self.validity.renewal(self._random) - self._clock.now()) / SECOND, 0)
+        self._aging = self._clock.call_later(wait, self._aged)
+
+    def _aged(self) -> None:
+        self._aging = None
+        if self._hears():
+            self._renew()
+        elif not self.validity.expired(self._clock.now()):
+            self._aging = self._clock.call_later(RENEWAL_RETRY, self._aged)
+
+    def _keep_lock(self) -> None:
+        """Encrypt what is on disk with the key of today, or with none."""
+        key = self.swarm.cluster.unlock_key
+        lock = Lock(digest=key_digest(key)) if key else None
+        if lock != self._member.lock:
+            self._change(lock=lock)
+
+    def _change(self, **fields: object) -> None:
+        self._member = msgspec.structs.replace(self._member, **fields)
+        self._remember(self._member)

@@ -1,0 +1,1 @@
+"""The tasks of a swarm as containers of an engine, and what is told of them."""

@@ -1,0 +1,263 @@
+"""Copying files into and out of a container as tar archives, and what has changed in it."""
+
+import io
+import posixpath
+import tarfile
+from collections.abc import Collection, Iterator, Sequence
+from typing import IO
+
+from bashkit import FileSystem
+
+from swarmlab.images import Bytes, Entry, pack
+from swarmlab.runtime.base import Change, PathStat
+from swarmlab.runtime.virtual.files.files import RootFs
+from swarmlab.runtime.virtual.files.roots import NOT_KEPT
+
+_LINKS = 40
+#: Who may run a file. Shared files on disk are nobody's to write, so the rest of their modes tells nothing.
+_MODE = 0o111
+#: What is at a path, as far as two of them can be compared.
+_State = tuple[int, bytes] | str | None
+_KINDS = {"file": "file", "directory": "directory", "symlink": "link", "fifo": "socket"}
+
+
+class Archive:
+    """The files of one container, for those who copy. Paths are absolute; links in their directories are followed.
+
+    Owners are not kept: everything is root's.
+    """
+
+    def __init__(self, root: RootFs) -> None:
+        self._root = root
+
+    def stat(self, path: str) -> PathStat:
+        """See `Container.stat`."""
+        return self._lstat(self._resolved(path))
+
+    def is_directory(self, path: str) -> bool:
+        """Whether there is a directory, links followed."""
+        try:
+            return self._lstat(self._resolved(path, last=True)).kind == "directory"
+        except FileNotFoundError:
+            return False
+
+    def pack(self, path: str) -> bytes:
+        """See `Container.pack`."""
+        real = self._resolved(path)
+        self._lstat(real)
+        name = "." if path.endswith("/.") else posixpath.basename(real) or "."
+        data = io.BytesIO()
+        with tarfile.open(fileobj=data, mode="w") as tar:
+            self._add(tar, real, name)
+        return data.getvalue()
+
+    def unpack(self, path: str, archive: IO[bytes], *, replace: bool) -> None:
+        """See `Container.unpack`."""
+        target = self._resolved(path, last=True)
+        if self._lstat(target).kind != "directory":
+            raise NotADirectoryError("extraction point is not a directory")
+        if self._root.is_read_only(target):
+            what = "mounted volume" if self._root.mounts.hold(target) else "container rootfs"
+            raise PermissionError(f"{what} is marked read-only")
+        with tarfile.open(fileobj=archive, mode="r:*") as tar:
+            for member in tar:
+                inside = posixpath.normpath(posixpath.join("/", member.name))
+                self._extract(tar, member, posixpath.normpath(f"{target}/{inside}"), replace=replace)
+        self._root.sync()
+
+    def changes(self) -> Sequence[Change]:
+        """See `Container.changes`."""
+        found = self._root.changes()
+        if found is None:
+            before = dict(_contents(self._root.pristine(), "/"))
+            now = dict(self._now("/"))
+            found = dict.fromkeys(now.keys() - before.keys(), 1) | dict.fromkeys(before.keys() - now.keys(), 2)
+            found |= {path: 0 for path in now.keys() & before.keys() if now[path] != before[path]}
+        for path in list(found):
+            for parent in _parents(path):
+                found.setdefault(parent, 0)
+        return [Change(kind, path) for path, kind in sorted(found.items())]
+
+    def rootfs(self) -> bytes:
+        """See `Container.rootfs`."""
+        data = io.BytesIO()
+        with tarfile.open(fileobj=data, mode="w") as tar:
+            for name in self._names("/"):
+                self._add(tar, f"/{name}", name, leave_out=self._root.mounted)
+        return data.getvalue()
+
+    def layer(self) -> bytes:
+        """See `Container.layer`."""
+        own = [change for change in self.changes() if change.path not in self._root.mounted]
+        entries = [self._entry(change) for change in own if self._kind(change.path) != "socket"]
+        # A directory that only holds what has changed is told for its mode, not for itself.
+        told = {entry.path for entry, kind in entries if kind or entry.kind != "directory"}
+        above = {parent for path in told for parent in _parents(path)}
+        needed = told | above
+        return pack(entry for entry, _ in entries if entry.path in needed) if told else b""
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _now(self, path: str) -> Iterator[tuple[str, _State]]:
+        for name in self._names(path):
+            below = posixpath.join(path, name)
+            if below in NOT_KEPT:
+                continue
+            found = self._lstat(below)
+            if self._root.mounts.are_at(below):
+                # What is in there is not the container's.
+                yield below, None
+            elif found.kind == "directory":
+                yield below, None
+                yield from self._now(below)
+            else:
+                is_file = found.kind == "file"
+                yield below, (found.mode & _MODE, self._root.read(below)) if is_file else found.target
+
+    def _fs(self, path: str) -> tuple[FileSystem, str]:
+        return self._root.at(path)
+
+    def _lstat(self, path: str) -> PathStat:
+        fs, inner = self._fs(path)
+        try:
+            found = fs.stat(inner)
+        except (RuntimeError, OSError):
+            raise FileNotFoundError(path) from None
+        kind = _KINDS[found["file_type"]]
+        return PathStat(
+            name=posixpath.basename(path) or "/",
+            kind=kind,
+            size=4096 if kind == "directory" else found["size"],
+            mode=found["mode"] & 0o7777,
+            modified=int(found["modified"] * 1_000_000_000),
+            target=self._root.read_link(path) if kind == "link" else "",
+        )
+
+    def _names(self, path: str) -> list[str]:
+        fs, inner = self._fs(path)
+        return sorted(entry["name"] for entry in fs.read_dir(inner))
+
+    def _resolved(self, path: str, *, last: bool = False) -> str:
+        """The path with the links of its directories followed, and with `last` its own. Raises FileNotFoundError."""
+        todo = [part for part in posixpath.normpath(posixpath.join("/", path)).split("/") if part]
+        done, followed = "/", 0
+        while todo:
+            part = todo.pop(0)
+            here = posixpath.normpath(posixpath.join(done, part))
+            if not todo and not last:
+                return here
+            found = self._lstat(here)
+            if found.kind != "link":
+                done = here
+                continue
+            followed += 1
+            if followed > _LINKS:
+                raise FileNotFoundError(path)
+            target = posixpath.normpath(posixpath.join(done, found.target))
+            todo = [piece for piece in target.split("/") if piece] + todo
+            done = "/"
+        return done
+
+    def _entry(self, change: Change) -> tuple[Entry, int]:
+        """A change as a layer has it."""
+        if change.kind == 2:
+            return Entry(change.path, "whiteout", 0), change.kind
+        if (entry := self._root.entry(change.path)) is not None:
+            return entry, change.kind
+        found = self._lstat(change.path)
+        content = Bytes(self._root.read(change.path)) if found.kind == "file" else None
+        return Entry(change.path, found.kind, found.mode, content, found.target), change.kind
+
+    def _add(self, tar: tarfile.TarFile, path: str, name: str, leave_out: Collection[str] = ()) -> None:
+        if path in leave_out:
+            return
+        found = self._lstat(path)
+        if found.kind == "socket":
+            # No archive has any (MB: pkg/archive, "archive/tar: sockets not supported").
+            return
+        info = tarfile.TarInfo(name)
+        info.uname = info.gname = "root"
+        info.mode = found.mode
+        info.mtime = found.modified // 1_000_000_000
+        if found.kind == "directory":
+            info.type = tarfile.DIRTYPE
+            tar.addfile(info)
+            for inside in self._names(path):
+                self._add(tar, posixpath.join(path, inside), f"{name}/{inside}", leave_out)
+        elif found.kind == "link":
+            info.type, info.linkname = tarfile.SYMTYPE, found.target
+            tar.addfile(info)
+        else:
+            content = self._root.read(path)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+
+    def _extract(self, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str, *, replace: bool) -> None:
+        """Write one member; whatever is neither file, directory nor link is left out."""
+        there = self._kind(path)
+        if there is not None and (there == "directory") != member.isdir():
+            if not replace:
+                old, new = ("directory", "non-directory") if there == "directory" else ("non-directory", "directory")
+                raise FileExistsError(f'cannot overwrite {old} "{path}" with {new} "{path}"')
+            self._remove(path)
+        if member.isdir():
+            self._mkdir(path, member.mode & 0o7777)
+            return
+        self._mkdir(posixpath.dirname(path), 0o755)
+        if member.issym():
+            self._link(path, member.linkname)
+        elif member.isfile() or member.islnk():
+            source = tar.extractfile(member)
+            self._write(path, source.read() if source is not None else b"", member.mode & 0o7777)
+
+    def _kind(self, path: str) -> str | None:
+        try:
+            return self._lstat(path).kind
+        except FileNotFoundError:
+            return None
+
+    def _mkdir(self, path: str, mode: int) -> None:
+        if self._kind(path) is None:
+            fs, inner = self._fs(path)
+            fs.mkdir(inner, recursive=True)
+            fs.chmod(inner, mode)
+
+    def _remove(self, path: str) -> None:
+        fs, inner = self._fs(path)
+        fs.remove(inner, recursive=True)
+
+    def _write(self, path: str, data: bytes, mode: int) -> None:
+        fs, inner = self._fs(path)
+        fs.write_file(inner, data)
+        fs.chmod(inner, mode)
+
+    def _link(self, path: str, target: str) -> None:
+        if self._kind(path) is not None:
+            self._remove(path)
+        fs, inner = self._fs(path)
+        if self._root.is_real(path):
+            # A real process would follow the link on this machine: what it means in the container goes there instead.
+            meant = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+            if self._root.exists(meant):
+                fs.write_file(inner, self._root.read(meant))
+            return
+        fs.symlink(target, inner)
+
+
+def _parents(path: str) -> Iterator[str]:
+    """The directories that a path is in, the nearest first."""
+    while (path := posixpath.dirname(path)) != "/":
+        yield path
+
+
+def _contents(fs: FileSystem, path: str) -> Iterator[tuple[str, _State]]:
+    """Everything below a path: a file's mode and bytes, a link's target, None for a directory."""
+    for entry in fs.read_dir(path):
+        below, kind, mode = posixpath.join(path, entry["name"]), *map(entry["metadata"].get, ("file_type", "mode"))
+        if below in NOT_KEPT:
+            continue
+        if kind == "directory":
+            yield below, None
+            yield from _contents(fs, below)
+        else:
+            yield below, fs.read_link(below) if kind == "symlink" else (mode & _MODE, bytes(fs.read_file(below)))

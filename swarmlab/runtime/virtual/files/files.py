@@ -1,0 +1,468 @@
+"""The root file system of a virtual container, built only when somebody looks at it."""
+
+import errno
+import fnmatch
+import hashlib
+import os
+import posixpath
+import shutil
+import threading
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from pathlib import Path
+
+from bashkit import Bash, FileSystem
+
+from swarmlab.images import Entry, Image
+from swarmlab.runtime.base import File, Mount
+from swarmlab.runtime.virtual.files.contents import DIRECTORIES
+from swarmlab.runtime.virtual.files.inmemory import build, walk
+from swarmlab.runtime.virtual.files.mounts import Mounts, Place, empty
+from swarmlab.runtime.virtual.files.quota import Quota
+from swarmlab.runtime.virtual.files.realfiles import Unloading, copy_out, write_extra
+from swarmlab.runtime.virtual.files.roots import Copy, Roots
+from swarmlab.runtime.virtual.files.secretfiles import SECRETS, SecretFiles
+from swarmlab.runtime.virtual.files.tmpfs import Tmpfs
+
+
+class RootFs:
+    """The files of one container: its image's, then what the engine puts in, then whatever its programs write.
+
+    Until a shell needs them they exist only as references, so a container that sleeps holds no file system at all.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        files: Sequence[File],
+        directory: Path,
+        *,
+        roots: Roots,
+        private: Callable[[], Path],
+        identity: Sequence[File] = (),
+        mounts: Sequence[Mount] = (),
+        read_only: bool = False,
+        quota: Quota | None = None,
+    ) -> None:
+        """`files` are configs and secrets, `identity` is what only this container has, such as its /etc/hostname.
+
+        `directory` is where `export` puts files that a real process must see, and `roots` has those of images for
+        them. `private` gives a folder for secrets of all containers. With `read_only` only mounts are written.
+        `quota` is how much may be written to the disk, by default by this container alone.
+        """
+        self._quota = quota or Quota((directory,))
+        self._image = image
+        self._files = files
+        self._extra = {posixpath.normpath(file.path): file for file in (*identity, *files)}
+        self._directory = directory
+        self._roots = roots
+        self._secrets = SecretFiles(self._extra, directory, private, self._quota)
+        self._read_only = read_only
+        #: The copy of the image that the whole root file system began as, if it did.
+        self._copy: Copy | None = None
+        self._realising = threading.Lock()
+        self._memory: FileSystem | None = None
+        #: Users and groups of paths that have been given away.
+        self._given: dict[str, tuple[int, int]] = {}
+        #: Makes what is at /proc, which is kept nowhere.
+        self.make_proc: Callable[[], FileSystem] = empty
+        self._proc: FileSystem | None = None
+        self.mounts = Mounts(mounts)
+        #: What is kept elsewhere, the longest path first; those that were exported are in the container's directory.
+        self._places: list[Place] = []
+        for number, mount in enumerate(self.mounts.directories()):
+            if mount.source is None:
+                name = f"{directory.name}-{number}"
+                folder = partial(lambda name: private() / name, name)
+                self._add(Tmpfs(mount.target, mount.options, folder, self._quota, read_only=mount.read_only))
+            else:
+                self._add(Place(mount.target, mount.source, self._quota, read_only=mount.read_only))
+
+    @property
+    def mounted(self) -> Collection[str]:
+        """The paths of what the engine puts in or mounts: none of it is the container's own."""
+        return self.mounts.targets | self._extra.keys()
+
+    @property
+    def key(self) -> tuple[object, ...] | None:
+        """Equal for two containers with the same files (identity apart); None once they may have been changed."""
+        if self._memory is not None or self._copy is not None or self.mounts:
+            return None
+        # Digests, as the key may live longer than the container and its secrets.
+        return (self._image.id, *((file.path, hashlib.sha256(file.data).digest()) for file in self._files))
+
+    def read(self, path: str) -> bytes:
+        """The content of a file. Raises FileNotFoundError, with the path, when there is no such file."""
+        path = posixpath.normpath(path)
+        if (bound := self.mounts.files.get(path)) is not None:
+            return bound.read()
+        place = self._place(path)
+        if place is not None or self._memory is not None:
+            fs, inner = self.at(path)
+            try:
+                return bytes(fs.read_file(inner))
+            except (RuntimeError, OSError):
+                raise FileNotFoundError(path) from None
+        if (file := self._extra.get(path)) is not None:
+            return file.data
+        if (source := self._image.files.get(path)) is not None:
+            return source.read_bytes()
+        raise FileNotFoundError(path)
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file into an existing directory. Raises FileNotFoundError when there is none, PermissionError."""
+        path = posixpath.normpath(path)
+        if self.is_read_only(path):
+            raise PermissionError(path)
+        fs, inner = self.at(path)
+        try:
+            fs.write_file(inner, data)
+        except (RuntimeError, OSError):
+            raise FileNotFoundError(path) from None
+        self.sync()
+
+    def touch(self, path: str, moment: int | None, *, create: bool) -> None:
+        """Set the time of a file (Unix nanoseconds, by default now), and make it if it is not there. Raises OSError.
+
+        In memory the time is always now.
+        """
+        if self.is_read_only(path):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        place = self._place(path)
+        if place is not None and place.touch(path, moment, create=create):
+            return
+        fs, inner = self.at(path)
+        if not fs.exists(inner):
+            if create:
+                self.write(path, b"")
+        elif fs.stat(inner)["file_type"] == "file":
+            fs.write_file(inner, fs.read_file(inner))
+
+    def take(self, path: str, source: Path, mode: int) -> None:
+        """Move a file of this machine into the container; its directories are made. Raises RuntimeError, OSError."""
+        fs, inner = self.at(path)
+        real = self._outside(path)
+        # A link of the container may lead out of it; what goes through bashkit does not.
+        inside = real.parent.resolve().is_relative_to(self._outside("/").resolve())
+        if inside and self.is_all_real and not self.mounts.hold(path):
+            real.parent.mkdir(parents=True, exist_ok=True)
+            source.chmod(mode)
+            source.replace(real)
+            return
+        fs.mkdir(posixpath.dirname(inner), recursive=True)
+        fs.write_file(inner, source.read_bytes())
+        fs.chmod(inner, mode)
+
+    def exists(self, path: str) -> bool:
+        """Whether a regular file is there."""
+        try:
+            self.read(path)
+        except (FileNotFoundError, IsADirectoryError):
+            return False
+        return True
+
+    def is_directory(self, path: str) -> bool:
+        """Whether a directory is there."""
+        fs, inner = self.at(posixpath.normpath(path))
+        return fs.exists(inner) and fs.stat(inner)["file_type"] == "directory"
+
+    def executable(self, path: str) -> bool:
+        """Whether a file may be run, as its mode says."""
+        path = posixpath.normpath(path)
+        if (bound := self.mounts.files.get(path)) is not None:
+            return bool(bound.source.stat().st_mode & 0o111)
+        if self._memory is not None or self._place(path) is not None:
+            fs, inner = self.at(path)
+            return bool(fs.stat(inner)["mode"] & 0o111)
+        if (file := self._extra.get(path)) is not None:
+            return bool(file.mode & 0o111)
+        return bool(self._image.tree().modes.get(path, 0) & 0o111)
+
+    def link(self, path: str) -> str:
+        """The target of the image's symbolic link at `path`, or `path` itself."""
+        return path if self._place(path) is not None else self._image.links.get(path, path)
+
+    def glob(self, pattern: str) -> list[str]:
+        """The files that a shell pattern of one directory matches, sorted."""
+        directory, mask = posixpath.split(posixpath.normpath(pattern))
+        if self._memory is not None or self._place(directory) is not None:
+            fs, inner = self.at(directory)
+            names = {entry["name"] for entry in fs.read_dir(inner)} if fs.exists(inner) else set()
+        else:
+            paths = {*self._image.files, *self._extra}
+            names = {posixpath.basename(path) for path in paths if posixpath.dirname(path) == directory}
+        names |= {posixpath.basename(path) for path in self.mounts.files if posixpath.dirname(path) == directory}
+        return [posixpath.join(directory, name) for name in sorted(names) if fnmatch.fnmatchcase(name, mask)]
+
+    def export(self, path: str) -> Path:
+        """Make a directory (or file) of the container real, for a process that must read it; changes go both ways."""
+        path = posixpath.normpath(path)
+        self._show_secrets()
+        target = self._outside(path)
+        place = self._place(path)
+        if place is not None:
+            self._link(place)
+            return target
+        is_file = self._copy_out(path, target)
+        if not is_file:
+            target.mkdir(parents=True, exist_ok=True)
+            inside = [mounted for mounted in self._places if mounted.target.startswith(path.rstrip("/") + "/")]
+            for mounted in inside:
+                self._link(mounted)
+            self._add(Place(path, target, self._quota, mounted=self._secrets.others))
+        return target
+
+    def make_real(self, path: str) -> Path:
+        """The same for a directory that need not be there yet."""
+        target = self.export(path)
+        target.mkdir(parents=True, exist_ok=True)
+        return target
+
+    def make_all_real(self) -> Path:
+        """Make the whole root file system real, for a process that may look anywhere; to be called in a thread.
+
+        Raises OSError.
+        """
+        target = self._outside("/")
+        with self._realising:
+            if not self.is_all_real:
+                target.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._show_secrets()
+                if self._memory is None and not any(target.iterdir()):
+                    self._copy = self._roots.copy(self._image, target, self._is_not_the_images)
+                    own = {path: file for path, file in self._extra.items() if self._place(path) is None}
+                    write_extra(own, target, self._secrets.put)
+                    for path in self.mounts.files:
+                        (target / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+                else:
+                    kept = Unloading(
+                        self.memory, lambda path: self._place(path) is not None, self._secrets.put, self._outside
+                    )
+                    kept.write("/", target)
+                for place in self._places:
+                    self._link(place)
+                self._add(Place("/", target, self._quota, read_only=self._read_only, mounted=self._secrets.others))
+                self.sync()
+        return target
+
+    def used_memory(self) -> int:
+        """The bytes of all files that are kept in memory; takes a look at each."""
+        kept = [place.fs for place in self._places if place.source is None]
+        if self._memory is not None and not self.is_all_real:
+            kept.append(self._memory)
+        return sum(int(fs.stat(path)["size"]) for fs in kept for path in walk(fs, "/"))
+
+    def unload(self) -> None:
+        """Keep on the disk what was kept in memory; for a container that has ended. Raises OSError."""
+        if self._memory is not None:
+            self.make_all_real()
+            self._memory = None
+
+    @property
+    def is_all_real(self) -> bool:
+        """Whether the whole root file system is real."""
+        return any(place.target == "/" for place in self._places)
+
+    def real_mounts(self) -> list[tuple[str, str]]:
+        """The directories that are mounted from elsewhere on this machine: (path in the container, path here)."""
+        found = [(mount.target, mount.source) for mount in self.mounts.directories()]
+        found += [(place.target, place.source) for place in self._places if place.target == SECRETS]
+        found += [(place.target, place.source) for place in self._places if isinstance(place, Tmpfs)]
+        found += [(path, self._secrets.kept(path)) for path in self._secrets.elsewhere(self._place)]
+        return list(dict.fromkeys((target, str(source)) for target, source in found if source is not None))
+
+    def mount_in(self, shell: Bash) -> None:
+        """Give a shell the container's files."""
+        self.sync()
+        shell.mount("/", empty() if self.is_all_real else self.memory, read_only=self._read_only)
+        for place in reversed(self._places):
+            shell.mount(place.target, place.fs, read_only=place.read_only)
+
+    def sync(self) -> None:
+        """Carry over what has changed in files that are bound one by one, here or on this machine."""
+        for bound in self.mounts.files.values():
+            if self._memory is not None or self._place(bound.target) is not None:
+                bound.sync(*self.at(bound.target))
+
+    def is_read_only(self, path: str) -> bool:
+        """Whether nothing may be written at a path."""
+        if (bound := self.mounts.files.get(path)) is not None:
+            return bound.read_only
+        place = self._place(path)
+        return place.read_only if place is not None else self._read_only
+
+    def identify(self, files: Sequence[File]) -> None:
+        """Write files that only this container has; to `changes` they are as they were."""
+        for file in files:
+            self._extra[file.path] = file
+            if self.is_all_real and not self.mounts.hold(file.path):
+                fs, inner = self.at(file.path)
+                fs.write_file(inner, file.data)
+            elif self._memory is not None:
+                self._memory.write_file(file.path, file.data)
+
+    def populate(self) -> None:
+        """See `Container.populate`."""
+        self.mounts.populate(self._image)
+
+    def start(self) -> None:
+        """The container starts: what was in a tmpfs is gone, secrets are there (again)."""
+        for place in self._places:
+            place.clear()
+        if self._secrets.shown:
+            self._secrets.shown = False
+            self._show_secrets()
+            for path, real in self._secrets.elsewhere(self._place).items():
+                self._secrets.put(path, real)
+
+    def stop(self) -> None:
+        """The container has ended: its secrets are in no real file any more."""
+        for real in self._secrets.elsewhere(self._place).values():
+            real.unlink(missing_ok=True)
+        self._secrets.forget()
+        for place in self._places:
+            place.end()
+        for place in [place for place in self._places if self._is_of_secrets(place)]:
+            self._places.remove(place)
+            outside = self._outside(SECRETS)
+            if outside.is_symlink():
+                outside.unlink()
+                outside.mkdir()
+
+    @property
+    def memory(self) -> FileSystem:
+        """The file system in memory, made at the first call."""
+        if self._memory is None:
+            self._memory = build(self._image, self._extra)
+            self.mounts.make_folders(self._memory)
+            self.sync()
+        return self._memory
+
+    def at(self, path: str) -> tuple[FileSystem, str]:
+        """Where a path is kept: the file system, and its path in there."""
+        place = self._place(path)
+        return (self.memory, path) if place is None else (place.fs, place.inner(path))
+
+    def seen(self, path: str) -> tuple[FileSystem, str]:
+        """The same for who looks from inside, where there is a /proc."""
+        if path == "/proc" or path.startswith("/proc/"):
+            return self.proc, path[len("/proc") :] or "/"
+        return self.at(path)
+
+    @property
+    def proc(self) -> FileSystem:
+        """What is at /proc."""
+        if self._proc is None:
+            self._proc = self.make_proc()
+        return self._proc
+
+    def from_image(self, path: str) -> bool:
+        """Whether the image has a directory at that path."""
+        below = path.rstrip("/") + "/"
+        known = (*self._image.files, *DIRECTORIES)
+        return (path in DIRECTORIES and path != "/") or any(each.startswith(below) for each in known)
+
+    def owner(self, path: str) -> tuple[int, int]:
+        """User and group of what is at a path: by `chown`, or of a config or tmpfs, else root's."""
+        if path in self._given:
+            return self._given[path]
+        file = self._extra.get(path)
+        if (tmpfs := self.tmpfs(path)) is not None:
+            return tmpfs.owner
+        return (file.uid, file.gid) if file is not None else (0, 0)
+
+    def give(self, path: str, uid: int, gid: int) -> None:
+        """What is at a path belongs to somebody else now; only this container knows of it, images do not."""
+        self._given[path] = uid, gid
+
+    def tmpfs(self, path: str) -> Tmpfs | None:
+        """What is mounted at a path, if it is a tmpfs."""
+        place = self._place(path)
+        return place if isinstance(place, Tmpfs) and place.target == path else None
+
+    def is_real(self, path: str) -> bool:
+        """Whether real processes see this path."""
+        place = self._place(path)
+        return place is not None and place.source is not None and place.target != path
+
+    def read_link(self, path: str) -> str:
+        """The target of a symbolic link, as the container calls it."""
+        fs, inner = self.at(path)
+        target, root = str(fs.read_link(inner)), f"{self._outside('/')}/"
+        return target[len(root) - 1 :] if target.startswith(root) else target
+
+    def changes(self) -> dict[str, int] | None:
+        """What is not as it was at first, as `Copy.changes` tells it; None when nobody knows but who compares."""
+        if self._copy is None:
+            return None
+        elsewhere = {mount.target for mount in self.mounts.directories()}
+        return self._copy.changes(self._extra, elsewhere | {SECRETS})
+
+    def entry(self, path: str) -> Entry | None:
+        """A path that `changes` has named and that is not gone, for a layer; None when `changes` is None."""
+        return self._copy.entry(path) if self._copy is not None else None
+
+    def pristine(self) -> FileSystem:
+        """The files as they were at first, without what is mounted."""
+        return build(self._image, self._extra)
+
+    def forget(self) -> None:
+        """Drop everything but what is mounted; the exported files are left in the container's directory."""
+        self._memory = None
+        self._copy = None
+        self._proc = None
+        self._places = [place for place in self._places if self.mounts.are_at(place.target)]
+
+    def _place(self, path: str) -> Place | None:
+        return next((place for place in self._places if place.holds(path)), None)
+
+    def _add(self, place: Place) -> None:
+        self._places.append(place)
+        self._places.sort(key=lambda each: len(each.target), reverse=True)
+
+    def _outside(self, path: str) -> Path:
+        """Where a real process finds a path of the container."""
+        return self._directory / "root" / path.lstrip("/")
+
+    def _show_secrets(self) -> None:
+        """Put the secrets where real processes see them; once for each life of the container."""
+        if self._place(SECRETS) is not None and not self.is_real(SECRETS):
+            # Something is mounted there.
+            self._secrets.shown = True
+        elif (place := self._secrets.show()) is not None:
+            if self.is_all_real:
+                self._link(place)
+            self._add(place)
+
+    def _is_of_secrets(self, place: Place) -> bool:
+        return place.target == SECRETS and not self.mounts.are_at(SECRETS)
+
+    def _is_not_the_images(self, path: str) -> bool:
+        return path in self._extra or path in self.mounts.files or self._place(path) is not None
+
+    def _link(self, place: Place) -> None:
+        """Let real processes see a mounted directory; one inside another mounted directory they do not see."""
+        outside = self._outside(place.target)
+        others = (other for other in self._places if other is not place and other.target != "/")
+        if place.source == outside or any(other.holds(place.target) for other in others):
+            return
+        if place.source is None:
+            place.make_real(outside)
+            if place.source is None or place.source == outside:
+                return
+        outside.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if outside.is_dir() and not outside.is_symlink():
+            shutil.rmtree(outside)
+        if not outside.is_symlink():
+            outside.symlink_to(place.source)
+
+    def _copy_out(self, path: str, target: Path) -> bool:
+        """Write everything at or below `path` under `target`; True when `path` is a file."""
+        if self._memory is not None:
+            known = walk(self._memory, path)
+        else:
+            prefix = path.rstrip("/") + "/"
+            all_known = {*self._image.files, *self._extra, *self.mounts.files}
+            known = (found for found in all_known if found == path or found.startswith(prefix))
+        own = [found for found in known if self._place(found) is None]
+        return copy_out(own, path, target, self.read, self._secrets.put)

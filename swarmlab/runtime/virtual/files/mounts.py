@@ -1,0 +1,193 @@
+"""Parts of a container's files that are kept elsewhere: on this machine, or in a file system of their own."""
+
+import posixpath
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from bashkit import FileSystem
+
+from swarmlab.images import Image
+from swarmlab.runtime.base import Mount
+from swarmlab.runtime.virtual.files.foreignfs import file_system
+from swarmlab.runtime.virtual.files.quota import Quota
+from swarmlab.runtime.virtual.files.realtree import RealTree
+
+#: What a new file system in memory has by itself.
+_UNWANTED = ("/dev", "/home", "/tmp")  # noqa: S108  (inside the container)
+
+
+def empty() -> FileSystem:
+    """A file system in memory with nothing in it."""
+    fs = FileSystem()
+    for path in _UNWANTED:
+        if fs.exists(path):
+            fs.remove(path, recursive=True)
+    return fs
+
+
+class Place:
+    """A directory of a container: a real one when it has a `source`, else one in memory.
+
+    No path, nor any link, leads out of a real one.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        source: Path | None,
+        quota: Quota,
+        *,
+        read_only: bool = False,
+        mounted: Callable[[], Path | None] = lambda: None,
+    ) -> None:
+        """`quota` says how much may be written to a real one; for `mounted` see `RealTree`."""
+        self.target = target
+        self.source = source
+        self.read_only = read_only
+        self._quota = quota
+        self._mounted = mounted
+        self._memory = empty()
+
+    def holds(self, path: str) -> bool:
+        """Whether a path (absolute, normal) is at or below it."""
+        return path == self.target or path.startswith(self.target.rstrip("/") + "/")
+
+    def inner(self, path: str) -> str:
+        """A path as its file system calls it."""
+        return "/" + path[len(self.target) :].lstrip("/")
+
+    @property
+    def fs(self) -> FileSystem:
+        """Its file system. A real directory that has been taken away looks empty, as an unmounted one does."""
+        if self.source is None:
+            return self._memory
+        if not self.source.is_dir():
+            return empty()
+        return file_system(self._tree(self.source))
+
+    def touch(self, path: str, moment: int | None, *, create: bool) -> bool:
+        """See `RealTree.touch`; False when it is in memory."""
+        if self.source is None or not self.source.is_dir():
+            return False
+        self._tree(self.source).touch(self.inner(path), moment, create=create)
+        return True
+
+    def _tree(self, source: Path) -> RealTree:
+        return RealTree(source, self._quota, is_whole=self.target == "/", mounted=self._mounted())
+
+    def clear(self) -> None:
+        """Begin anew with nothing in it, if it is in memory."""
+        self._memory = empty()
+
+    def end(self) -> None:
+        """The container has ended."""
+
+    def make_real(self, source: Path) -> None:
+        """Keep it in a real directory from now on, what is in it included."""
+        source.mkdir(parents=True, exist_ok=True, mode=0o700)
+        real = file_system(RealTree(source, self._quota, is_whole=False))
+        _copy(self._memory, real, "/")
+        self.source = source
+
+
+class BoundFile:
+    """A single file of this machine that a container sees.
+
+    A shell's file system mounts directories only, so the container has a copy, and `sync` carries what has changed on
+    one side over to the other. What a container wrote to one that is read-only is undone.
+    """
+
+    def __init__(self, target: str, source: Path, *, read_only: bool) -> None:
+        self.target = target
+        self.source = source
+        self.read_only = read_only
+        self._stamp: tuple[int, int] | None = None
+        self._content = b""
+
+    def read(self) -> bytes:
+        """The file's content. Raises FileNotFoundError."""
+        return self.source.read_bytes()
+
+    def sync(self, fs: FileSystem, path: str) -> None:
+        """Make the copy at `path` and the file the same again; whoever changed the file last wins."""
+        with suppress(OSError, RuntimeError):
+            found = self.source.stat()
+            stamp = (found.st_mtime_ns, found.st_size)
+            if stamp != self._stamp:
+                self._content, self._stamp = self.read(), stamp
+                fs.write_file(path, self._content)
+                return
+            copy = bytes(fs.read_file(path)) if fs.exists(path) else None
+            if copy == self._content:
+                return
+            if self.read_only or copy is None:
+                fs.write_file(path, self._content)
+                return
+            self.source.write_bytes(copy)
+            found = self.source.stat()
+            self._content, self._stamp = copy, (found.st_mtime_ns, found.st_size)
+
+
+class Mounts:
+    """What the engine mounts in a container. Paths are absolute and normal."""
+
+    def __init__(self, mounts: Sequence[Mount]) -> None:
+        self._mounts = mounts
+        #: Where they are.
+        self.targets = frozenset(mount.target for mount in mounts)
+        #: The files of this machine that are mounted alone, by where.
+        self.files = {
+            mount.target: BoundFile(mount.target, mount.source, read_only=mount.read_only)
+            for mount in mounts
+            if mount.source is not None and mount.source.is_file()
+        }
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._mounts)
+
+    def directories(self) -> Iterator[Mount]:
+        """All but single files."""
+        return (mount for mount in self._mounts if mount.target not in self.files)
+
+    def are_at(self, path: str) -> bool:
+        """Whether something is mounted exactly there."""
+        return path in self.targets
+
+    def are_below(self, path: str) -> bool:
+        """Whether anything is mounted there or further down."""
+        return any(f"{target}/".startswith(f"{path.rstrip('/')}/") for target in self.targets)
+
+    def hold(self, path: str) -> bool:
+        """Whether a path is at or in something mounted."""
+        return any(path == target or path.startswith(f"{target}/") for target in self.targets)
+
+    def make_folders(self, fs: FileSystem) -> None:
+        """Make what they are mounted on: a directory, or the one that a single file is in."""
+        for target in self.targets:
+            fs.mkdir(posixpath.dirname(target) if target in self.files else target, recursive=True)
+
+    def populate(self, image: Image) -> None:
+        """Give empty volumes what the image has in their place (MB: daemon/create_unix.go). Raises OSError."""
+        for mount in self._mounts:
+            if not mount.copy or mount.source is None or any(mount.source.iterdir()):
+                continue
+            prefix = mount.target.rstrip("/") + "/"
+            tree = image.tree()
+            for path, source in tree.files.items():
+                if path.startswith(prefix):
+                    real = mount.source / path[len(prefix) :]
+                    real.parent.mkdir(parents=True, exist_ok=True)
+                    real.write_bytes(source.read_bytes())
+                    real.chmod(tree.modes.get(path, 0o644))
+
+
+def _copy(source: FileSystem, target: FileSystem, path: str) -> None:
+    for entry in source.read_dir(path):
+        below = f"{path.rstrip('/')}/{entry['name']}"
+        if entry["metadata"]["file_type"] == "directory":
+            target.mkdir(below, recursive=True)
+            _copy(source, target, below)
+        else:
+            target.write_file(below, bytes(source.read_file(below)))

@@ -1,0 +1,1 @@
+"""The shell of a virtual container: what a command line means, who runs it, and what it says."""

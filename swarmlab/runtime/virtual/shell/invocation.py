@@ -1,0 +1,211 @@
+"""What a command line means in a container: a program of swarmlab's, a shell that is talked to, or a script."""
+
+import functools
+import os
+import posixpath
+import re
+import shlex
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+from bashkit import Bash
+
+from swarmlab.images import is_binary
+from swarmlab.runtime.base import CANNOT_RUN, Output, StartError
+from swarmlab.runtime.streams import no_input
+from swarmlab.runtime.virtual.context import Context, Program
+from swarmlab.runtime.virtual.files.contents import BIN
+from swarmlab.runtime.virtual.files.users import User
+from swarmlab.runtime.virtual.machine import Machine
+from swarmlab.runtime.virtual.programs import ENTRYPOINTS, OWN, PROGRAMS, REAL, SERVERS
+from swarmlab.runtime.virtual.programs.environment import environment
+from swarmlab.runtime.virtual.programs.python import interpreter_of, is_script
+from swarmlab.runtime.virtual.shell.interactive import interact
+from swarmlab.runtime.virtual.shell.scripts import prepared
+from swarmlab.runtime.virtual.shell.shell import Shell
+from swarmlab.runtime.virtual.shell.terminal import Terminal
+from swarmlab.runtime.virtual.signals import Signals
+
+#: Commands that exist only inside a shell: an exec of one finds no file.
+_SHELL_ONLY = frozenset(
+    [
+        ".", ":", "alias", "bg", "bind", "break", "builtin", "caller", "cd", "compgen", "complete", "continue",
+        "declare", "dirs", "disown", "eval", "exec", "exit", "export", "fc", "fg", "getopts", "hash", "help",
+        "history", "jobs", "let", "local", "logout", "mapfile", "popd", "pushd", "read", "readonly", "return",
+        "set", "shift", "shopt", "source", "suspend", "times", "trap", "type", "typeset", "ulimit", "umask",
+        "unalias", "unset", "wait", "case", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if",
+        "in", "select", "then", "until", "while", "{", "}", "[[", "]]", "!",
+    ]
+)  # fmt: skip
+
+#: A word that may stand anywhere in a script.
+_PLAIN = re.compile(r"[\w./-]+")
+_SHELLS = frozenset({"sh", "bash", "ash", "dash"})
+#: Commands that only print their environment.
+_PRINTS = frozenset({("env",), ("printenv",)})
+#: Options with which a shell reads its commands from its input.
+_TALKS = frozenset({"-i", "-l", "-s", "--login"})
+_HANDS_OVER = re.compile(rb'#!/bin/sh\nexec ([\w.-]+) "\$@"\n')
+_TRAPS = re.compile(r"\btrap\b\s+(?P<action>'[^']*'|\"[^\"]*\"|\S+)\s+(?P<signals>[^;&|\n]*)")
+
+
+class Invocation:
+    """A command as it will run: what was found for it, and in which surroundings."""
+
+    def __init__(self, machine: Machine, argv: Sequence[str], *, env: Mapping[str, str], cwd: str, user: User) -> None:
+        """Find the program. Raises StartError (without the text before `exec:`) when there is none."""
+        self.machine = machine
+        self.cwd = cwd
+        self.user = user
+        self.argv, self.program = _find(machine, tuple(argv), cwd)
+        if self.program is None and self.argv in _PRINTS:
+            self.program = environment
+        # A shell counts how deep it is.
+        self.env = env if posixpath.basename(self.argv[0]) not in _SHELLS else {"SHLVL": "1", **env}
+
+    @property
+    def is_server(self) -> bool:
+        """Whether the program says when it is ready."""
+        return self.program is not None and self.argv[0] in SERVERS
+
+    def script(self) -> str:
+        """What the shell runs; `sh -c` is unwrapped, so that the script's traps are the shell's own."""
+        if len(self.argv) >= 3 and posixpath.basename(self.argv[0]) in _SHELLS and self.argv[1] == "-c":
+            text, arguments = self.argv[2], shlex.join(self.argv[4:])
+            if len(self.argv) > 3 and _PLAIN.fullmatch(self.argv[3]):
+                text = prepared(text, {"$0": self.argv[3]}, is_busybox=False)
+            return f"set -- {arguments}; {text}" if arguments else text
+        first = posixpath.basename(self.argv[0]) if posixpath.basename(self.argv[0]) in _SHELLS else self.argv[0]
+        return shlex.join((first, *self.argv[1:]))
+
+    @property
+    def wants_terminal(self) -> bool:
+        """Whether it is a real process that can have a real terminal."""
+        return self.program is not None and self.argv[0] in REAL and hasattr(os, "openpty")
+
+    @property
+    def talks(self) -> bool:
+        """Whether it is a shell that reads its commands from its input."""
+        return posixpath.basename(self.argv[0]) in _SHELLS and _TALKS.issuperset(self.argv[1:])
+
+    def context(
+        self,
+        output: Output,
+        *,
+        stdin: AsyncIterator[bytes],
+        signals: Signals,
+        ready: Callable[[], None] = lambda: None,
+        is_main: bool = False,
+        has_terminal: bool = False,
+    ) -> Context:
+        """What its program gets."""
+        return Context(
+            self.machine, self.argv, env=self.env, cwd=self.cwd, user=self.user, output=output, stdin=stdin,
+            signals=signals, ready=ready, is_main=is_main,
+            has_terminal=has_terminal,
+        )  # fmt: skip
+
+    async def run(self, context: Context, terminal: Terminal | None = None) -> int:
+        """Run to the end and return the exit code. Cancelling kills."""
+        if self.program is not None:
+            return await self.program(context)
+        if self.talks and context.stdin is not no_input:
+            return await interact(context, terminal)
+        return await (await Shell.made(context)).run(self.script())
+
+
+def traps(machine: Machine, argv: Sequence[str], name: str) -> str | None:
+    """What a script seems to do at a signal: by its text, since a running shell cannot be asked."""
+    files = [word for word in argv if word.startswith("/") and machine.root.exists(word)]
+    texts = [*argv, *(machine.root.read(path).decode("utf-8", "replace") for path in files)]
+    known = {name, name.removeprefix("SIG"), str(signal.Signals[name].value)}
+    found = (trap for text in texts for trap in _TRAPS.finditer(text))
+    return next((trap["action"] for trap in found if not known.isdisjoint(trap["signals"].split())), None)
+
+
+def _find(machine: Machine, argv: tuple[str, ...], cwd: str) -> tuple[tuple[str, ...], Program | None]:
+    """The command line to run and the program for it, None for the shell."""
+    name = argv[0] if argv else ""
+    if "/" in name:
+        path = posixpath.normpath(posixpath.join(cwd, name))
+        base = posixpath.basename(path)
+        there = machine.root.exists(path)
+        known = posixpath.dirname(path) in BIN and _command_exists(machine, base)
+        if known and not (there and not _stands_for(machine.root.read(path), base)):
+            # A shell says what it was called by.
+            return (name if base in _SHELLS else base, *argv[1:]), PROGRAMS.get(base)
+        if there:
+            return _file(machine, path, argv)
+        if machine.root.is_directory(path):
+            raise StartError(f'exec: "{name}": permission denied: unknown', CANNOT_RUN)
+        raise StartError(f'exec: "{name}": stat {name}: no such file or directory: unknown')
+    if _command_exists(machine, name):
+        return argv, PROGRAMS.get(name)
+    for directory in BIN:
+        if name and machine.root.exists(path := f"{directory}/{name}") and machine.root.executable(path):
+            return _file(machine, path, argv)
+    raise StartError(f'exec: "{name}": executable file not found in $PATH: unknown')
+
+
+def _stands_for(data: bytes, name: str) -> bool:
+    """Whether a file is no more than a command of the shell: one that hands over to it, or a real machine's."""
+    match = _HANDS_OVER.fullmatch(data)
+    return is_binary(data) if match is None else match[1].decode() == name
+
+
+def _file(machine: Machine, path: str, argv: tuple[str, ...]) -> tuple[tuple[str, ...], Program | None]:
+    if not machine.root.executable(path):
+        raise StartError(f'exec: "{argv[0]}": permission denied: unknown', CANNOT_RUN)
+    if is_binary(machine.root.read(path)):
+        raise StartError(f'exec: "{argv[0]}": exec format error: unknown', CANNOT_RUN)
+    # A file that only hands over to a program of ours costs no shell.
+    match = _HANDS_OVER.fullmatch(machine.root.read(path))
+    if match is not None and (entrypoint := ENTRYPOINTS.get(match[1].decode())) is not None:
+        return _find(machine, entrypoint(argv[1:]), "/")
+    if match is not None and (program := PROGRAMS.get(name := match[1].decode())) is not None:
+        return (name, *argv[1:]), program
+    if is_script(machine.root.read(path)):
+        interpreter = interpreter_of(machine.root.read(path))
+        return _find(machine, (*interpreter, path, *argv[1:]), "/")
+    if (complaint := _without_interpreter(machine, argv[0], machine.root.read(path))) is not None:
+        return argv, complaint
+    return (path, *argv[1:]), None
+
+
+def _without_interpreter(machine: Machine, name: str, data: bytes) -> Program | None:
+    """What a script comes to whose first line names a program that is not there: bash in Alpine, or `sh` and a CR."""
+    words = (
+        data[2:].partition(b"\n")[0].decode("utf-8", "replace").strip(" \t").split(" ") if data[:2] == b"#!" else [""]
+    )
+    if words[0] and not _is_there(machine, words[0]):
+        return _complaining(f"exec {name}: no such file or directory\n", 1)
+    if posixpath.basename(words[0]) == "env" and len(words) > 1 and not _command_exists(machine, words[1]):
+        told = f"can't execute '{words[1]}'" if machine.is_busybox else f"‘{words[1]}’"
+        return _complaining(f"env: {told}: No such file or directory\n", 127)
+    return None
+
+
+def _is_there(machine: Machine, path: str) -> bool:
+    folder, base = posixpath.split(path)
+    return machine.root.exists(path) or (folder in BIN and _command_exists(machine, base))
+
+
+def _complaining(text: str, code: int) -> Program:
+    async def complain(context: Context) -> int:
+        await context.err(text)
+        return code
+
+    return complain
+
+
+def _command_exists(machine: Machine, name: str) -> bool:
+    if not name or name in _SHELL_ONLY or name == "sudo" or machine.lacks(name):
+        return False
+    if name == "ash":
+        return machine.is_busybox
+    return name not in OWN and (name in PROGRAMS or _is_builtin(name))
+
+
+@functools.cache
+def _is_builtin(name: str) -> bool:
+    return Bash().execute_sync(f"type -t {shlex.quote(name)}").exit_code == 0
