@@ -228,9 +228,10 @@ def url(
 ) -> None:
     """Print the address at which a published port answers on a node."""
     address, reason = manage.published_port(port, node, name)
+    # First, as notebooks take the lines of both streams together.
+    typer.echo(address)
     if reason:
         typer.echo(reason, err=True)
-    typer.echo(address)
 
 
 @app.command()
