@@ -9,7 +9,7 @@ import pytest
 from swarmlab.clock import ScaledClock
 from swarmlab.runtime.base import File
 
-from .support import lab, output, wait_for_output
+from .support import lab, output, run, wait_for_output
 
 #: Scripts with what they print, what they complain of, and their exit code.
 CASES: Sequence[tuple[str, str, str, int]] = (
@@ -118,17 +118,10 @@ def test_a_script_needs_the_program_that_its_first_line_names(
 def test_a_shell_complains_by_the_name_that_it_was_called_by(tmp_path: Path) -> None:
     async def main() -> None:
         async with lab(tmp_path, ScaledClock()) as made:
-            written = b""
-
-            async def collect(stream: str, data: bytes) -> None:
-                nonlocal written
-                written += data
-
             container = await made.start("alpine", "sleep", "1000")
-            assert await container.exec(("/bin/sh", "-c", "nosuch"), collect) == 127
-            assert await container.exec(("/bin/sh", "-c", ". ./nosuch"), collect) == 2
+            assert await run(container, "/bin/sh", "-c", "nosuch") == (127, b"/bin/sh: nosuch: not found\n")
             told = b"/bin/sh: .: line 0: can't open './nosuch': No such file or directory\n"
-            assert written == b"/bin/sh: nosuch: not found\n" + told
+            assert await run(container, "/bin/sh", "-c", ". ./nosuch") == (2, told)
 
     asyncio.run(main())
 
@@ -149,17 +142,10 @@ def test_yes_goes_on_until_it_is_ended(tmp_path: Path) -> None:
 def test_the_shell_of_an_exec_may_be_called_ash(tmp_path: Path) -> None:
     async def main() -> None:
         async with lab(tmp_path, ScaledClock()) as made:
-            written = b""
-
-            async def collect(stream: str, data: bytes) -> None:
-                nonlocal written
-                written += data
-
             container = await made.start("alpine", "sleep", "1000")
-            assert await container.exec(("ash", "-c", "echo $0; exit 3"), collect) == 3
-            assert written == b"ash\n"
+            assert await run(container, "ash", "-c", "echo $0; exit 3") == (3, b"ash\n")
             with pytest.raises(Exception, match="executable file not found"):
-                await (await made.start("debian", "sleep", "1000")).exec(("ash", "-c", "true"), collect)
+                await run(await made.start("debian", "sleep", "1000"), "ash", "-c", "true")
 
     asyncio.run(main())
 
