@@ -45,7 +45,8 @@ class Dispatcher:
         self._nodes: dict[str, Callable[[Node], Node]] = {}
         self._flush: Timer | None = None
         self._turns = Turns(clock)
-        self._started_at = clock.now()
+        #: When the last batch was written down; the next may come BATCH_INTERVAL later.
+        self._written_at = clock.now()
         self._grace: dict[str, Timer] = {}
         self._orphaning: dict[str, Timer] = {}
         #: Nodes that were removed and have not called since.
@@ -213,8 +214,8 @@ class Dispatcher:
         if len(self._statuses) >= BATCH_ITEMS:
             self._clock.call_soon(self._write)
         elif self._flush is None:
-            # A ticker that rests while there is nothing to do: the beats stay where they were.
-            since_last_beat = (self._clock.now() - self._started_at) / SECOND % BATCH_INTERVAL
+            # A timer that is set again when a batch is written, and rests while there is none.
+            since_last_beat = (self._clock.now() - self._written_at) / SECOND % BATCH_INTERVAL
             self._flush = self._clock.call_later(BATCH_INTERVAL - since_last_beat, self._write)
 
     def _write(self) -> None:
@@ -244,6 +245,7 @@ class Dispatcher:
                         tx.update(Kind.NODE, change(node))
             if len(some) == _TRANSACTION:
                 yield
+        self._written_at = self._clock.now()
 
     @staticmethod
     def _write_status(tx: Transaction, task_id: str, status: TaskStatus) -> None:

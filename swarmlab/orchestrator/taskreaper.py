@@ -70,7 +70,8 @@ class TaskReaper:
                     self._note_unwanted(task)
         if len(self._dirty) + len(self._cleanup) > MAX_DIRTY:
             self._tick()
-        elif self._timer is None and (self._dirty or self._cleanup):
+        elif self._timer is None and any(change.new is not None for change in commit.changes):
+            # Any news sets the timer, so that what is found while it runs has less than the interval to wait.
             self._timer = self._clock.call_later(BATCHING_INTERVAL, self._tick)
 
     def _note_unwanted(self, task: Task) -> None:

@@ -100,6 +100,17 @@ def test_it_works_a_quarter_of_a_second_after_the_first_event(reaping: World) ->
     assert len(left(reaping)) == 3
 
 
+def test_any_news_of_tasks_begins_the_quarter_second(reaping: World) -> None:
+    live = reaping.task(reaping.of(), slot=2, node="n1", state=S.STARTING)
+    reaping.advance(1)
+    reaping.report(live, S.RUNNING)
+    reaping.advance(0.2)
+    for _ in range(5):
+        reaping.task(reaping.of(), node="n1", state=S.FAILED, desired=S.SHUTDOWN)
+    reaping.advance(0.06)
+    assert len(left(reaping)) == 1 + 3
+
+
 def test_more_than_a_thousand_are_dealt_with_at_once(reaping: World) -> None:
     with reaping.change() as tx:
         for number in range(1001):

@@ -253,7 +253,7 @@ class ContainerController:
             return
         self._deactivate()
         if not self._end_noticed:
-            await self._executor.clock.sleep(self._executor.pace.end)
+            await self._executor.clock.sleep(self._executor.machine.about(self._executor.pace.end))
         reason = ": dockerexec: unhealthy container" if self._killed_by_health else ""
         ended(TaskError(f"task: non-zero exit ({code}){reason}", code) if code else None)
 

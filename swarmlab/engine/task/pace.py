@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+import random
 from typing import NamedTuple
 
 from swarmlab.clock import SECOND, Clock, Timer
@@ -17,7 +18,7 @@ class Pace(NamedTuple):
 
     Steps at the same time share the machine: each other one makes a step `sharing` times its time slower, and one that
     begins later needs `turn` times its time more for each that is under way already, as engines do some of it one by
-    one.
+    one. No two steps take exactly as long: each needs up to `spread` times its time more or less.
     """
 
     prepare: float
@@ -27,12 +28,13 @@ class Pace(NamedTuple):
     end: float
     sharing: float
     turn: float
+    spread: float
 
 
 #: As measured on real engines with two processors. Without it a task would never be seen STARTING, and an update would
 #: have no moment at which a replica is missing.
-REAL_PACE = Pace(prepare=0.02, start=0.19, network=0.16, stop=0.11, end=0.08, sharing=0.45, turn=0.08)
-INSTANT = Pace(prepare=0, start=0, network=0, stop=0, end=0, sharing=0, turn=0)
+REAL_PACE = Pace(prepare=0.02, start=0.19, network=0.16, stop=0.11, end=0.08, sharing=0.45, turn=0.08, spread=0.15)
+INSTANT = Pace(prepare=0, start=0, network=0, stop=0, end=0, sharing=0, turn=0, spread=0)
 #: More than so many others make no step slower: what a crowd costs is the machine's, not the swarm's.
 _CROWD = 9
 
@@ -43,6 +45,7 @@ class Machine:
     def __init__(self, clock: Clock, pace: Pace) -> None:
         self._clock = clock
         self._pace = pace
+        self._random = random.Random()  # noqa: S311  (what a step needs, not secrets)
         #: How far a step has come (seconds of work) that is under way since the machine exists.
         self._done = 0.0
         self._since = clock.now()
@@ -52,11 +55,11 @@ class Machine:
         self._timer: Timer | None = None
 
     async def work(self, seconds: float) -> None:
-        """Return when a step is done that takes so many seconds on a machine that does nothing else."""
+        """Return when a step is done that takes about so many seconds on a machine that does nothing else."""
         if seconds <= 0:
             return
         self._go_on()
-        seconds *= 1 + self._pace.turn * min(len(self._steps), _CROWD)
+        seconds = self.about(seconds) * (1 + self._pace.turn * min(len(self._steps), _CROWD))
         step = (self._done + seconds, next(self._order), asyncio.get_running_loop().create_future())
         heapq.heappush(self._steps, step)
         self._plan()
@@ -69,6 +72,10 @@ class Machine:
                 self._steps.remove(step)
                 heapq.heapify(self._steps)
                 self._plan()
+
+    def about(self, seconds: float) -> float:
+        """What a step needs this time that needs so many seconds in general."""
+        return seconds * (1 + self._pace.spread * self._random.uniform(-1, 1))
 
     def _slowness(self) -> float:
         """How many seconds a second of work takes now."""
