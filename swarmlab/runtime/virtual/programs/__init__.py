@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from swarmlab.runtime.virtual.context import Program
 from swarmlab.runtime.virtual.programs.accounts import addgroup, adduser, useradd
 from swarmlab.runtime.virtual.programs.curl import curl
+from swarmlab.runtime.virtual.programs.dd import dd
 from swarmlab.runtime.virtual.programs.faulty import faulty_web
 from swarmlab.runtime.virtual.programs.host import (
     crontab,
@@ -60,6 +61,7 @@ PROGRAMS: Mapping[str, Program] = {
     "chown": chown,
     "crontab": crontab,
     "curl": curl,
+    "dd": dd,
     "df": df,
     "dmesg": dmesg,
     "faulty-web": faulty_web,

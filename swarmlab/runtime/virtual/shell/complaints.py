@@ -13,8 +13,6 @@ _SYNTAX = (
     (re.compile(r"expected variable name in for loop"), "bad for loop variable"),
 )
 _LIMIT = re.compile(r"resource limit exceeded: (?:execution budget exhausted: |memory limit exceeded: )?")
-_TOO_LARGE = re.compile(rb"(?:io error: )?file too large: \d+ bytes exceeds (\d+) byte limit")
-_FULL = re.compile(rb"(?:io error: )?filesystem full: \d+ bytes would exceed (\d+) byte limit")
 
 
 def complaint(error: str) -> str:
@@ -32,9 +30,3 @@ def complaint(error: str) -> str:
 def is_syntax_error(error: str) -> bool:
     """Whether it is no script at all."""
     return _PLACE.match(error) is not None
-
-
-def full(data: bytes) -> bytes:
-    """What commands write about a file that can grow no more."""
-    data = _TOO_LARGE.sub(rb"File too large (a file in memory has \1 bytes at most)", data)
-    return _FULL.sub(rb"No space left on device (the container's files have \1 bytes at most)", data)

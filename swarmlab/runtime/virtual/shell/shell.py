@@ -12,13 +12,14 @@ from bashkit import Bash, CommandContext, ExecutionProfile
 from swarmlab.runtime.streams import no_input
 from swarmlab.runtime.virtual.context import Context, Program
 from swarmlab.runtime.virtual.files.contents import BIN
+from swarmlab.runtime.virtual.files.full import full
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.processes.receiver import Receiver
 from swarmlab.runtime.virtual.programs import MOUNTED, OWN, PROGRAMS
 from swarmlab.runtime.virtual.programs.diff import diff
 from swarmlab.runtime.virtual.programs.kill import kill
 from swarmlab.runtime.virtual.programs.python import is_script, script
-from swarmlab.runtime.virtual.shell.complaints import MISUSE, complaint, full, is_syntax_error
+from swarmlab.runtime.virtual.shell.complaints import MISUSE, complaint, is_syntax_error
 from swarmlab.runtime.virtual.shell.dialect import NOT_READ, busybox, ends_script, plain
 from swarmlab.runtime.virtual.shell.scripts import prelude, prepared
 
