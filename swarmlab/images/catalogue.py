@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -134,15 +133,14 @@ def _images(folder: Path, manifest: _Manifest) -> list[tuple[Image, tuple[Layer,
     while (base := chain[0][1].base) != "":
         below = chain[0][0].parent / base
         chain.insert(0, (below, _read(below)))
-    bases = [_layer(path, part, part.tag[0].size) for path, part in chain[:-1]]
+    bases = [_layer(path, part, part.tag[0], part.tag[0].size) for path, part in chain[:-1]]
     # What lies beneath is counted once.
     beneath = sum(layer.size for layer in bases)
     found = []
     for tag in manifest.tag:
         # Siblings have the same files: what sets their layers apart is their name.
         comment = f"{manifest.repository}:{tag.names[0]}" if len(manifest.tag) > 1 else ""
-        filled = dict.fromkeys(manifest.templates, tag.values)
-        own = _layer(folder, manifest, max(tag.size - beneath, 0), comment, filled, tag.system or manifest.system)
+        own = _layer(folder, manifest, tag, max(tag.size - beneath, 0), comment, tag.system or manifest.system)
         layers = (*bases, own)
         history = (*(_base_row(part) for _, part in chain[:-1]), *_history(manifest, tag))
         found.append((_image(folder, manifest, tag, layers, history), layers))
@@ -177,7 +175,8 @@ def _created(tag: _Tag) -> int:
 
 def _history(manifest: _Manifest, tag: _Tag) -> list[HistoryEntry]:
     return [
-        HistoryEntry(_created(tag), line, empty_layer=index > 0) for index, line in enumerate(manifest.history or [""])
+        HistoryEntry(_created(tag), _filled(line, tag), empty_layer=index > 0)
+        for index, line in enumerate(manifest.history or [""])
     ]
 
 
@@ -193,28 +192,22 @@ def _rootfs(folder: Path) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def _layer(
-    folder: Path,
-    manifest: _Manifest,
-    size: int,
-    comment: str = "",
-    filled: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
-    system: str = "",
-) -> Layer:
+def _layer(folder: Path, manifest: _Manifest, tag: _Tag, size: int, comment: str = "", system: str = "") -> Layer:
     """What the folder adds to the root file system, the same on every machine, said to be of this size.
 
-    `filled` are files, by path, in which `{{NAME}}` stands for a value. `system` is the folder of the image whose
-    releases' names this one has, too.
+    `system` is the folder of the image whose releases' names this one has, too: those of its first tag.
     """
     entries = [Entry(path, "link", 0o777, None, target) for path, target in manifest.links.items()]
     entries += [Entry(path, "directory", 0o755) for path in manifest.directories]
     entries += [Entry(path, "file", 0o755, _stand_in(path)) for path in manifest.programs]
     for path, source in _rootfs(folder).items():
         mode = 0o755 if source.read_bytes().startswith(b"#!") else 0o644
-        entries.append(Entry(path, "file", mode, _fill(source, filled[path]) if path in filled else source))
+        entries.append(Entry(path, "file", mode, _content(path, source, manifest, tag)))
     if system:
-        releases = (folder.parent / system / "rootfs/etc").glob("*-release")
-        entries += [Entry(f"/etc/{path.name}", "file", 0o644, path) for path in sorted(releases)]
+        other = _read(folder.parent / system)
+        for path, source in _rootfs(folder.parent / system).items():
+            if path.startswith("/etc/") and path.endswith("-release"):
+                entries.append(Entry(path, "file", 0o644, _content(path, source, other, other.tag[0])))
     entries = with_parents(entries)
     archive = pack(entries, comment)
     return Layer(
@@ -227,9 +220,16 @@ def _stand_in(path: str) -> Content:
     return Bytes(f'#!/bin/sh\nexec {Path(path).name} "$@"\n'.encode())
 
 
-def _fill(source: Path, values: Mapping[str, str]) -> Content:
-    text = source.read_text(encoding="utf-8")
-    return Bytes(_PLACE.sub(lambda match: values.get(match[1], match[0]), text).encode())
+def _content(path: str, source: Path, manifest: _Manifest, tag: _Tag) -> Content:
+    """A file of a folder, filled if it is a template."""
+    if path not in manifest.templates:
+        return source
+    return Bytes(_filled(source.read_text(encoding="utf-8"), tag).encode())
+
+
+def _filled(text: str, tag: _Tag) -> str:
+    """Put a tag's values where `{{NAME}}` stands."""
+    return _PLACE.sub(lambda match: tag.values.get(match[1], match[0]), text)
 
 
 class _Archive(NamedTuple):

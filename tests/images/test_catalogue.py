@@ -59,6 +59,32 @@ def test_the_other_images_are_bundled(name: str) -> None:
     assert "/etc/passwd" in image.files
 
 
+@pytest.mark.parametrize(
+    ("name", "file", "text"),
+    [
+        ("alpine", "/etc/alpine-release", "3.22.1\n"),
+        ("alpine:3.19", "/etc/alpine-release", "3.19.8\n"),
+        # What is made from Alpine is made from the newest one.
+        ("redis:alpine", "/etc/alpine-release", "3.22.1\n"),
+    ],
+)
+def test_a_tag_shows_in_the_release(name: str, file: str, text: str) -> None:
+    image = Catalogue().find(name)
+    assert image is not None
+    assert image.files[file].read_bytes().decode() == text
+
+
+def test_a_tag_shows_in_the_history() -> None:
+    image = Catalogue().find("alpine:3.20")
+    assert image is not None
+    assert image.history[1].created_by == "ADD alpine-minirootfs-3.20.7-x86_64.tar.gz / # buildkit"
+
+
+@pytest.mark.parametrize("name", ["redis:3.0.6", "redis:3.0.7", "redis:7.4.0", "redis:7.4.1", "nginx:stable"])
+def test_dockers_own_tutorials_find_their_images(name: str) -> None:
+    assert Catalogue().find(name) is not None
+
+
 def test_ids_are_distinct_and_stable() -> None:
     first, second = Catalogue().images(), Catalogue().images()
     assert [image.id for image in first] == [image.id for image in second]
