@@ -71,6 +71,7 @@ class TaskManager:
             return
         self.task = task
         self.controller.update(task)
+        before = self.status
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
@@ -81,6 +82,9 @@ class TaskManager:
             self._stop_waiting()
         else:
             self._advance()
+            if self.status is before and self._step is None and not self._waiting:
+                # There is nothing to do, which is reported, too.
+                self._report(self.task, self.status)
 
     def close(self) -> None:
         """Stop driving the task; its container stays as it is."""

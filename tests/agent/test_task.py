@@ -241,6 +241,14 @@ def test_the_same_orders_again_interrupt_nothing() -> None:
     assert bench.states[-1] == "running"
 
 
+@pytest.mark.parametrize("state", [S.READY, S.COMPLETE, S.FAILED])
+def test_a_change_that_asks_for_nothing_is_answered_with_the_status_again(state: TaskState) -> None:
+    bench = Bench(state, S.READY).run()
+    assert bench.reports == []
+    bench.manager.update(replace(bench.task, service_labels={"a": "b"}))
+    assert bench.reports == [bench.manager.status]
+
+
 @pytest.mark.parametrize(("error", "state"), [(None, S.COMPLETE), (TaskError("boom", 3), S.FAILED)])
 def test_a_container_that_ends_while_nobody_waits_is_noticed_afterwards(
     error: TaskError | None, state: TaskState
