@@ -29,13 +29,13 @@ class Managers(Protocol):
 
 
 class Agent:
-    """Works for one node of one swarm."""
+    """Works for one node of one swarm. `address` is where the leader hears it call from."""
 
     def __init__(
         self,
         clock: Clock,
         node_id: str,
-        address: str,
+        address: Callable[[], str],
         managers: Managers,
         executor: Executor,
         *,
@@ -131,7 +131,7 @@ class Agent:
             self._connect_later()
             return
         try:
-            self._session = dispatcher.register(self.node_id, self._executor.describe(), self._address, self._receive)
+            self._session = dispatcher.register(self.node_id, self._executor.describe(), self._address(), self._receive)
         except LookupError as error:
             self._on_rejected(str(error))
             return

@@ -215,11 +215,16 @@ class TaskManager:
             state=state,
             message=message,
             err=err,
-            # Of a container that is gone the last that was heard stays.
-            container_status=container or self.controller.container_status() or self.status.container_status,
+            container_status=container or self._container_status(state),
             ports=self.controller.ports(),
         )
         self._report(self.task, self.status)
+
+    def _container_status(self, state: TaskState) -> ContainerStatus | None:
+        """Nothing before STARTING; of a container that is gone the last that was heard, of one that never was zeros."""
+        if state < TaskState.STARTING:
+            return None
+        return self.controller.container_status() or self.status.container_status or ContainerStatus()
 
     @staticmethod
     def _background(coroutine: "asyncio._CoroutineLike[None]") -> None:

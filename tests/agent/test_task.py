@@ -112,6 +112,20 @@ def test_a_task_goes_step_by_step_and_says_so() -> None:
     assert bench.controller.calls == ["prepare", "start", "wait"]
 
 
+def test_the_container_is_told_of_from_starting_on_and_one_that_never_was_as_zeros(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = [status.container_status for status in Bench().run().reports]
+    assert told == [None] * 3 + [ContainerStatus(container_id="c")] * 2
+    monkeypatch.setattr(FakeController, "container_status", lambda _: None)
+    rejected = Bench()
+    rejected.controller.errors["prepare"] = TaskError("No such image: nothing")
+    rejected.run()
+    stopped = Bench(S.PREPARING, S.SHUTDOWN).run()
+    for bench, state in ((rejected, S.REJECTED), (stopped, S.SHUTDOWN)):
+        assert (bench.reports[-1].state, bench.reports[-1].container_status) == (state, ContainerStatus())
+
+
 def test_desired_ready_parks_a_task_until_it_is_released() -> None:
     bench = Bench(desired=S.READY).run()
     assert bench.states == ["accepted", "preparing", "ready"]

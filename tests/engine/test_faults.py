@@ -54,6 +54,19 @@ def test_the_other_managers_go_on_without_the_leader(make: Make) -> None:
     assert lab.ask(1)[0] == ("ready", "reachable")
 
 
+def test_a_leader_that_joined_without_an_address_knows_only_where_it_listens(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    assert [lab.node(number).status.addr for number in (1, 2)] == [lab.engine(number).address for number in (1, 2)]
+    lab.engine(1).cluster.control().update_node(
+        lab.node_id(1), lab.node(1).version, replace(lab.node(1).spec, role="worker"), ACTOR
+    )
+    lab.advance(20)
+    [leader] = [n for n in (2, 3) if lab.node(n, asked=n).manager_status.leader]  # type: ignore[union-attr]
+    assert lab.node(leader, asked=leader).status.addr == "0.0.0.0"
+    assert lab.node(5 - leader, asked=leader).status.addr == lab.engine(5 - leader).address
+
+
 def test_under_another_leader_tasks_on_networks_are_awaited_anew_and_say_so(make: Make) -> None:
     """It writes down their networks, so that they are other tasks to their agents; all tasks are reported again."""
     lab = make(3)
@@ -67,7 +80,7 @@ def test_under_another_leader_tasks_on_networks_are_awaited_anew_and_say_so(make
     lab.advance(5)
     before = {t.id: t for t in control.tasks()}
     lab.power(1, "kill")
-    lab.advance(20)
+    lab.advance(32)
     control = lab.engine(2).cluster.control()
     for task in [t for t in control.tasks() if t.node_id != lab.node_id(1)]:
         was = before[task.id]
@@ -88,7 +101,7 @@ def test_under_another_leader_a_task_on_a_network_is_no_longer_waited_for_to_be_
     lab.advance(5)
     assert {t.state for t in control.tasks()} == {S.STARTING}
     lab.power(1, "kill")
-    lab.advance(20)
+    lab.advance(32)
     control = lab.engine(2).cluster.control()
     assert [t.state for t in control.tasks() if t.node_id != lab.node_id(1)] == [S.RUNNING] * 2
 
