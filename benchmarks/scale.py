@@ -92,7 +92,7 @@ class Cluster:
         self.swarm = Swarm(self.store, self.clock)
         self.swarm.raft.online(first.node_id)
         executor = HollowExecutor("node-1")
-        manager = Agent(self.clock, first.node_id, first.address, self.swarm, executor, on_rejected=print)
+        manager = Agent(self.clock, first.node_id, lambda: first.address, self.swarm, executor, on_rejected=print)
         manager.start()
         self.nodes = nodes
         self.fleet = HollowFleet(self.clock, range(2, nodes + 1))

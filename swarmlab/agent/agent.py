@@ -29,13 +29,13 @@ class Managers(Protocol):
 
 
 class Agent:
-    """Works for one node of one swarm."""
+    """Works for one node of one swarm. `address` is where the leader hears it call from."""
 
     def __init__(
         self,
         clock: Clock,
         node_id: str,
-        address: str,
+        address: Callable[[], str],
         managers: Managers,
         executor: Executor,
         *,
@@ -78,12 +78,16 @@ class Agent:
         self._lose_session()
 
     def managers_changed(self) -> None:
-        """There is another leader, or none: the session is over, look for a new one."""
+        """There is another leader, or none: the session is over, look for a new one.
+
+        As long as there is no leader each try fails, and the longer that goes on the longer it takes until the next
+        one: a node is not heard of at once when there is a leader again.
+        """
         if self._stopped or not self._connected:
             return
-        self._session = None
-        self._backoff = 0.0
-        self._connect_later()
+        if self._session is not None or self._retry is None:
+            self._session = None
+            self._connect_later()
 
     def set_connected(self, connected: bool) -> None:
         """Cut the agent off from the managers, or let it reach them again. Its containers run on."""
@@ -124,10 +128,10 @@ class Agent:
             return
         dispatcher = self._managers.dispatcher
         if dispatcher is None:
-            # `managers_changed` comes when there is one.
+            self._connect_later()
             return
         try:
-            self._session = dispatcher.register(self.node_id, self._executor.describe(), self._address, self._receive)
+            self._session = dispatcher.register(self.node_id, self._executor.describe(), self._address(), self._receive)
         except LookupError as error:
             self._on_rejected(str(error))
             return

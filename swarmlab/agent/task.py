@@ -71,6 +71,7 @@ class TaskManager:
             return
         self.task = task
         self.controller.update(task)
+        before = self.status
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
@@ -81,6 +82,9 @@ class TaskManager:
             self._stop_waiting()
         else:
             self._advance()
+            if self.status is before and self._step is None and not self._waiting:
+                # There is nothing to do, which is reported, too.
+                self._report(self.task, self.status)
 
     def close(self) -> None:
         """Stop driving the task; its container stays as it is."""
@@ -211,11 +215,16 @@ class TaskManager:
             state=state,
             message=message,
             err=err,
-            # Of a container that is gone the last that was heard stays.
-            container_status=container or self.controller.container_status() or self.status.container_status,
+            container_status=container or self._container_status(state),
             ports=self.controller.ports(),
         )
         self._report(self.task, self.status)
+
+    def _container_status(self, state: TaskState) -> ContainerStatus | None:
+        """Nothing before STARTING; of a container that is gone the last that was heard, of one that never was zeros."""
+        if state < TaskState.STARTING:
+            return None
+        return self.controller.container_status() or self.status.container_status or ContainerStatus()
 
     @staticmethod
     def _background(coroutine: "asyncio._CoroutineLike[None]") -> None:

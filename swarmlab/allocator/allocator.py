@@ -11,6 +11,7 @@ import msgspec
 from swarmlab.allocator.errors import AllocationError
 from swarmlab.allocator.networks import NetworkAllocator
 from swarmlab.allocator.ports import PortAllocator, ingress_ports
+from swarmlab.allocator.tasks import attached_anew, endpoint_of, holds_addresses
 from swarmlab.clock import Clock, Timer, Turns
 from swarmlab.objects import (
     Driver,
@@ -72,7 +73,7 @@ class Allocator:
             for vip in service.endpoint.virtual_ips if service.endpoint is not None else ():
                 self._networks.take(vip.network_id, vip.addr)
         for task in tables.tasks:
-            if task.state != TaskState.NEW and not task.state.terminal:
+            if holds_addresses(task):
                 for attachment in task.networks:
                     for address in attachment.addresses:
                         self._networks.take(attachment.network_id, address)
@@ -80,10 +81,13 @@ class Allocator:
             self._taken_over.update(n.id for n in tables.networks)
             self._taken_over.update(n.id for n in tables.nodes if n.attachments)
             self._taken_over.update(s.id for s in tables.services if s.endpoint is not None and s.endpoint.virtual_ips)
+            self._taken_over.update(t.id for t in tables.tasks if holds_addresses(t))
         self._pending_networks.update((n.id, None) for n in tables.networks)
         self._pending_nodes.update((n.id, None) for n in tables.nodes)
         self._pending_services.update((s.id, None) for s in tables.services)
-        self._pending_tasks.update((t.id, None) for t in tables.tasks if t.state == TaskState.NEW)
+        self._pending_tasks.update(
+            (t.id, None) for t in tables.tasks if t.state == TaskState.NEW or t.id in self._taken_over
+        )
         self._tick()
 
     def stop(self) -> None:
@@ -342,13 +346,17 @@ class Allocator:
 
     def _allocate_task(self, tx: Transaction, task_id: str) -> None:
         task = tx.tables.tasks.get(task_id)
-        if task is None or task.state != TaskState.NEW:
+        if task is None or (task.state != TaskState.NEW and task_id not in self._taken_over):
             return
         service = tx.tables.services.get(task.service_id)
         if service is None and task.service_id:
             return
         if service is not None and not self._service_allocated(service):
             raise AllocationError("service is not allocated")
+        if self._is_taken_over(task_id):
+            if holds_addresses(task):
+                tx.update(Kind.TASK, attached_anew(task, service, tx.tables.networks))
+            return
         attachments: list[NetworkAttachment] = []
         asked = {attachment.network_id: attachment.addresses for attachment in task.networks}
         try:
@@ -360,16 +368,25 @@ class Allocator:
                     addresses = (
                         self._networks.claim(network_id, wanted[0]) if wanted else self._networks.address(network_id),
                     )
-                attachments.append(NetworkAttachment(network_id=network_id, addresses=addresses, aliases=aliases))
+                attachments.append(
+                    NetworkAttachment(
+                        network_id=network_id,
+                        addresses=addresses,
+                        aliases=aliases,
+                        network_version=network.version if network is not None else 0,
+                    )
+                )
         except AllocationError:
             self._give_back(attachments)
             raise
         status = msgspec.structs.replace(
             task.status, state=TaskState.PENDING, message="pending task scheduling", timestamp=tx.at
         )
-        endpoint = service.endpoint if service is not None and service.endpoint is not None else task.endpoint
         tx.update(
-            Kind.TASK, msgspec.structs.replace(task, networks=tuple(attachments), endpoint=endpoint, status=status)
+            Kind.TASK,
+            msgspec.structs.replace(
+                task, networks=tuple(attachments), endpoint=endpoint_of(task, service), status=status
+            ),
         )
 
     def _task_networks(self, task: Task, service: Service | None) -> Iterable[tuple[str, tuple[str, ...]]]:

@@ -249,11 +249,9 @@ class Dispatcher:
 
     @staticmethod
     def _write_status(tx: Transaction, task_id: str, status: TaskStatus) -> None:
-        """Write a report unless the task is further already, or is exactly there."""
+        """Write a report, also one that says nothing new, unless the task is further already."""
         task = tx.tables.tasks.get(task_id)
         if task is None or task.state > status.state:
-            return
-        if msgspec.structs.replace(task.status, applied_at=0) == msgspec.structs.replace(status, applied_at=0):
             return
         tx.update(Kind.TASK, msgspec.structs.replace(task, status=msgspec.structs.replace(status, applied_at=tx.at)))
 

@@ -135,7 +135,9 @@ class HollowFleet:
             _log.info("%s: %s", name, reason)
             self._agents.pop(node_id).stop()
 
-        agent = self._agents[node_id] = Agent(self._clock, node_id, address, self, executor, on_rejected=rejected)
+        agent = self._agents[node_id] = Agent(
+            self._clock, node_id, lambda: address, self, executor, on_rejected=rejected
+        )
         agent.start()
 
 

@@ -33,13 +33,15 @@ class Membership(Spec, frozen=True):
 
     `swarm` is the cluster id, `remote` the manager it joined through. `manager` tells whose certificate the node has,
     a manager's or a worker's; it is valid between two instants in Unix nanoseconds. `expired` from a start of the
-    engine after that time until it leaves. `lock` is that of a manager of a swarm with autolock.
+    engine after that time until it leaves. `own_addr` is what the node itself takes its address to be: one that joined
+    without being told knows only where it listens. `lock` is that of a manager of a swarm with autolock.
     """
 
     swarm: str = ""
     node_id: str = ""
     listen_addr: str = ""
     advertise_addr: str = ""
+    own_addr: str = ""
     data_path_addr: str = ""
     remote: str = ""
     manager: bool = False

@@ -112,8 +112,12 @@ class NetworkAttachmentConfig(Spec, frozen=True):
 
 
 class NetworkAttachment(Spec, frozen=True):
-    """A task's place on a network: addresses with prefix length."""
+    """A task's place on a network: addresses with prefix length.
+
+    `network_version` stands for the copy of the network that SwarmKit keeps here: it is the version of that.
+    """
 
     network_id: str = ""
     addresses: Strings = ()
     aliases: Strings = ()
+    network_version: int = 0

@@ -12,6 +12,7 @@ from swarmlab.clock import SECOND, Clock, Timer
 from swarmlab.objects import Node, Service, Task, TaskState
 from swarmlab.orchestrator.task import (
     Slot,
+    age,
     is_global,
     max_attempts,
     new_task,
@@ -157,7 +158,7 @@ class RestartSupervisor:
             return wanted
         if service.update_status is not None and service.update_status.state == "rollback_started":
             return ()
-        newest = max(slot, key=timestamp)
+        newest = max(slot, key=age)
         return () if self._should_restart(newest, service) else (newest,)
 
     def record(self, service: Service, replacement: Task) -> None:

@@ -95,6 +95,11 @@ def timestamp(task: Task) -> int:
     return task.status.applied_at or task.status.timestamp
 
 
+def age(task: Task) -> tuple[int, int]:
+    """What sorts tasks from the oldest to the newest; those written together by when they were made."""
+    return timestamp(task), task.created_at
+
+
 def set_desired(tx: Transaction, task_id: str, desired: TaskState) -> None:
     """Move a task's desired state forward; a task that is gone, or already further, is left alone."""
     task = tx.tables.tasks.get(task_id)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from swarmlab.clock import Clock, Timer
 from swarmlab.objects import Cluster, Service, Task, TaskState
 from swarmlab.objects.defaults import TASK_HISTORY_LIMIT
-from swarmlab.orchestrator.task import is_global, is_replicated, max_attempts, timestamp
+from swarmlab.orchestrator.task import age, is_global, is_replicated, max_attempts
 from swarmlab.store import Commit, Kind, Store
 
 NAME = "task reaper"
@@ -107,7 +107,7 @@ class TaskReaper:
             return True
         excess = len(history) - limit
         live = 0
-        for task in sorted(history, key=timestamp):
+        for task in sorted(history, key=age):
             never_ran = task.state < TaskState.ASSIGNED and task.desired_state > TaskState.RUNNING
             if task.state.terminal or never_ran:
                 doomed[task.id] = None

@@ -58,6 +58,8 @@ class Updater:
 
     A pool of `parallelism` workers takes dirty slots from a queue; each waits for its slot's new task to run, then for
     the update delay. Failures of the tasks it made are counted until one monitor period after the last worker is done.
+    As in SwarmKit, nobody looks at failures from the moment the last slot was taken until its worker is done: they are
+    counted then, if they are not too long after the start by that time.
     """
 
     def __init__(self, store: Store, clock: Clock, restarts: RestartSupervisor, name: str, service: Service) -> None:
@@ -77,6 +79,9 @@ class Updater:
         #: When each task made here began to run (Unix nanoseconds), None before that.
         self._made: dict[str, int | None] = {}
         self._failed: set[str] = set()
+        #: Whether all slots are taken or given up, and workers are waited for; who failed since then.
+        self._deaf = False
+        self._unheard: list[Task] = []
         #: Tasks whose workers wait for them to run.
         self._awaited: dict[str, tuple[Slot, bool]] = {}
         #: Those among them whose start is held back until the old task has stopped; with the task once it has failed.
@@ -144,6 +149,7 @@ class Updater:
                 self._monitor_failures()
             return
         slot = self._queue.popleft()
+        self._deaf = not self._queue
         clean = [task for task in slot if not self._is_task_dirty(task)]
         existing = next((t for t in clean if t.desired_state == TaskState.RUNNING), None) or next(
             (t for t in reversed(clean) if t.desired_state < TaskState.RUNNING), None
@@ -220,7 +226,7 @@ class Updater:
             task = change.new
             if isinstance(task, Task) and task.id in self._made and change.old is not None and not self._done:
                 if self._config.failure_action != "continue" and task.state > TaskState.RUNNING:
-                    self._count_failure(task)
+                    self._task_ended(task)
                 if task.state >= TaskState.RUNNING and task.id in self._awaited:
                     if task.id in self._held:
                         self._held[task.id] = task
@@ -243,26 +249,37 @@ class Updater:
                 self._remove_old(tx, slot)
         self._slot_done()
 
-    def _count_failure(self, task: Task) -> None:
-        if self._stopped or task.id in self._failed:
-            return
+    def _task_ended(self, task: Task) -> None:
+        if self._deaf:
+            self._unheard.append(task)
+        elif self._is_one_too_many(task):
+            self._act_on_failure(task)
+            if self._workers:
+                self._queue.clear()
+                self._deaf = True
+            else:
+                self._monitored()
+
+    def _is_one_too_many(self, task: Task) -> bool:
+        """Count a task that ended, if that is a failure of the update; whether there are too many of them now."""
         ran_since = self._made[task.id]
-        if ran_since is not None and self._clock.now() - ran_since > self._monitor * SECOND:
-            return
+        early = ran_since is None or self._clock.now() - ran_since <= self._monitor * SECOND
+        if task.id in self._failed or not early:
+            return False
         self._failed.add(task.id)
-        if len(self._failed) / self._dirty_count <= self._config.max_failure_ratio:
-            return
+        return len(self._failed) / self._dirty_count > self._config.max_failure_ratio
+
+    def _act_on_failure(self, task: Task) -> None:
         cause = f"due to failure or early termination of task {task.id}"
-        if self._config.failure_action == "rollback" and not self._rolling_back:
-            self._stopped = True
-            self._set_rollback(f"update rolled back {cause}")
-        elif self._config.failure_action == "rollback":
-            # Upstream goes on after this, and in the end overwrites the state with `completed`.
-            self._queue.clear()
-            self._pause(f"rollback paused {cause}")
-        else:
+        if self._config.failure_action != "rollback":
             self._stopped = True
             self._pause(f"update paused {cause}")
+        elif not self._rolling_back:
+            self._stopped = True
+            self._set_rollback(f"update rolled back {cause}")
+        else:
+            # Upstream goes on after this, and in the end overwrites the state with `completed`.
+            self._pause(f"rollback paused {cause}")
 
     def _monitor_failures(self) -> None:
         """All slots are done: the update is complete if no task fails within the monitor period."""
@@ -270,7 +287,13 @@ class Updater:
             self._finish()
             return
         delay = self._config.delay / SECOND
-        self._after(delay + 1 if delay >= self._monitor else self._monitor, self._monitored)
+        if delay >= self._monitor:
+            self._monitor = delay + 1
+        self._deaf = False
+        self._after(self._monitor, self._monitored)
+        for task in self._unheard:
+            if not self._done:
+                self._task_ended(task)
 
     def _monitored(self) -> None:
         if not self._stopped:

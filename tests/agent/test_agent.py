@@ -1,5 +1,7 @@
 """Sessions, from the agent's side (SK: agent/agent_test.go, session.go), with a whole swarm behind."""
 
+from random import Random
+
 import pytest
 
 from swarmlab.objects import Node, TaskState
@@ -82,6 +84,20 @@ def test_a_new_leader_finds_every_agent_and_no_task_is_touched(swarm: Cluster) -
     swarm.advance(40)
     assert {swarm.node(n).status.state for n in ("n1", "n2")} == {"ready"}
     assert {t.id for t in swarm.running()} == before
+
+
+def test_the_longer_there_was_no_leader_the_longer_it_takes_until_a_node_is_heard_of(
+    swarm: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tries come 0.1, 0.3, 0.7 … and at most 8 seconds one after the other."""
+    monkeypatch.setattr(Random, "uniform", lambda _self, _low, high: high)
+    swarm.swarm.raft.offline(swarm.ids["n1"])
+    swarm.advance(0.1 + 0.3 + 0.7 + 1.5 + 3.1 + 6.3 + 8 + 1)
+    swarm.swarm.raft.online(swarm.ids["n1"])
+    swarm.advance(6.8)
+    assert swarm.node("n2").status.state == "unknown"
+    swarm.advance(0.5)
+    assert swarm.node("n2").status.state == "ready"
 
 
 def test_what_ended_without_a_leader_is_reported_to_the_next(swarm: Cluster) -> None:

@@ -112,6 +112,20 @@ def test_a_task_goes_step_by_step_and_says_so() -> None:
     assert bench.controller.calls == ["prepare", "start", "wait"]
 
 
+def test_the_container_is_told_of_from_starting_on_and_one_that_never_was_as_zeros(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = [status.container_status for status in Bench().run().reports]
+    assert told == [None] * 3 + [ContainerStatus(container_id="c")] * 2
+    monkeypatch.setattr(FakeController, "container_status", lambda _: None)
+    rejected = Bench()
+    rejected.controller.errors["prepare"] = TaskError("No such image: nothing")
+    rejected.run()
+    stopped = Bench(S.PREPARING, S.SHUTDOWN).run()
+    for bench, state in ((rejected, S.REJECTED), (stopped, S.SHUTDOWN)):
+        assert (bench.reports[-1].state, bench.reports[-1].container_status) == (state, ContainerStatus())
+
+
 def test_desired_ready_parks_a_task_until_it_is_released() -> None:
     bench = Bench(desired=S.READY).run()
     assert bench.states == ["accepted", "preparing", "ready"]
@@ -239,6 +253,14 @@ def test_the_same_orders_again_interrupt_nothing() -> None:
     bench.manager.update(replace(bench.task, version=9, status=TaskStatus(state=S.RUNNING)))
     assert bench.controller.calls == ["prepare", "start", "wait"]
     assert bench.states[-1] == "running"
+
+
+@pytest.mark.parametrize("state", [S.READY, S.COMPLETE, S.FAILED])
+def test_a_change_that_asks_for_nothing_is_answered_with_the_status_again(state: TaskState) -> None:
+    bench = Bench(state, S.READY).run()
+    assert bench.reports == []
+    bench.manager.update(replace(bench.task, service_labels={"a": "b"}))
+    assert bench.reports == [bench.manager.status]
 
 
 @pytest.mark.parametrize(("error", "state"), [(None, S.COMPLETE), (TaskError("boom", 3), S.FAILED)])

@@ -363,3 +363,23 @@ def test_a_new_leader_writes_down_what_it_takes_over_and_a_known_one_does_not(
     assert all(replace(c.old, version=0, updated_at=0) == replace(c.new, version=0, updated_at=0) for c in written)
     names = sorted(change.new.spec.name if change.kind is not Kind.NODE else change.id for change in written)
     assert names == (["bridge", "front", "ingress", "n1", "web"] if new_leader else [])
+
+
+def test_a_new_leader_gives_tasks_with_addresses_their_networks_anew(allocating: World) -> None:
+    allocating.network(network("front"))
+    allocating.node("n1")
+    web = allocating.service(service_spec("web", networks=("front",)))
+    made = {state: allocating.task(web, node="n1", state=S.NEW) for state in (S.RUNNING, S.FAILED)}
+    bare = allocating.task(allocating.service(service_spec("bare")), node="n1", state=S.NEW)
+    for state, task in made.items():
+        allocating.report(task, state)
+    before = {task.id: task for task in allocating.store.tables.tasks}
+    allocating.run(Allocator)
+    [front] = [n for n in allocating.store.tables.networks if n.spec.name == "front"]
+    for task in (bare, made[S.FAILED]):
+        assert allocating.get(task) == before[task.id]
+    now, was = allocating.get(made[S.RUNNING]), before[made[S.RUNNING].id]
+    assert [a.network_version for a in now.networks] == [front.version]
+    assert [a.network_version for a in was.networks] < [front.version]
+    assert [a.addresses for a in now.networks] == [a.addresses for a in was.networks]
+    assert not now.same_orders(was), "its agent is told"

@@ -11,14 +11,17 @@ from swarmlab.manager import LOST_LEADERSHIP
 from swarmlab.manager.swarm import NO_LEADER
 from swarmlab.network import Mesh
 from swarmlab.objects import ContainerSpec, NodeSpec, Task, TaskState
+from swarmlab.objects.container import HealthConfig
 from swarmlab.objects.requests import JoinRequest
 from swarmlab.objects.service import GlobalService, ReplicatedService, ServiceMode
 from swarmlab.store import Actor
-from tests.support.specs import service_spec
+from tests.support.specs import ingress, service_spec
 
 from .conftest import LabOfEngines
 
 replace = msgspec.structs.replace
+S = TaskState
+EVERYWHERE = ServiceMode(global_=GlobalService())
 Make = Callable[[int], LabOfEngines]
 UNKNOWN = "rpc error: code = Unknown desc = "
 TIMED_OUT = "rpc error: code = DeadlineExceeded desc = context deadline exceeded"
@@ -42,13 +45,65 @@ def test_the_other_managers_go_on_without_the_leader(make: Make) -> None:
     rows = lab.ask(2)
     assert sorted(rows[1:]) == [("unknown", "leader"), ("unknown", "reachable")]
     assert rows[0] == ("unknown", "unreachable")
-    lab.advance(2)
+    lab.advance(8.5)
     assert {state for state, _ in lab.ask(3)[1:]} == {"ready"}
-    lab.advance(35)
+    lab.advance(30)
     assert lab.ask(3)[0] == ("down", "unreachable")
     lab.power(1, "start")
     lab.advance(10)
     assert lab.ask(1)[0] == ("ready", "reachable")
+
+
+def test_a_leader_that_joined_without_an_address_knows_only_where_it_listens(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    assert [lab.node(number).status.addr for number in (1, 2)] == [lab.engine(number).address for number in (1, 2)]
+    lab.engine(1).cluster.control().update_node(
+        lab.node_id(1), lab.node(1).version, replace(lab.node(1).spec, role="worker"), ACTOR
+    )
+    lab.advance(20)
+    [leader] = [n for n in (2, 3) if lab.node(n, asked=n).manager_status.leader]  # type: ignore[union-attr]
+    assert lab.node(leader, asked=leader).status.addr == "0.0.0.0"
+    assert lab.node(5 - leader, asked=leader).status.addr == lab.engine(5 - leader).address
+
+
+def test_under_another_leader_tasks_on_networks_are_awaited_anew_and_say_so(make: Make) -> None:
+    """It writes down their networks, so that they are other tasks to their agents; all tasks are reported again."""
+    lab = make(3)
+    lab.swarm(3)
+    control = lab.engine(1).cluster.control()
+    for name, ports in (("web", (ingress(80),)), ("bare", ())):
+        spec = replace(service_spec(name, ports=ports), mode=EVERYWHERE)
+        program = ContainerSpec(image="busybox", command=("sleep", "1000"))
+        spec = replace(spec, task_template=replace(spec.task_template, container_spec=program))
+        control.create_service(spec, ACTOR)
+    lab.advance(5)
+    before = {t.id: t for t in control.tasks()}
+    lab.power(1, "kill")
+    lab.advance(32)
+    control = lab.engine(2).cluster.control()
+    for task in [t for t in control.tasks() if t.node_id != lab.node_id(1)]:
+        was = before[task.id]
+        assert task.status.container_status is not None
+        assert (task.state, task.status.container_status.exit_code) == (S.RUNNING, -1 if task.networks else 0)
+        assert (task.status.timestamp > was.status.timestamp) is bool(task.networks)
+        assert task.version > was.version
+
+
+def test_under_another_leader_a_task_on_a_network_is_no_longer_waited_for_to_be_healthy(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    control = lab.engine(1).cluster.control()
+    spec = replace(service_spec(ports=(ingress(80),)), mode=EVERYWHERE)
+    probe = HealthConfig(test=("CMD", "false"), interval=int(100e9))
+    program = ContainerSpec(image="busybox", command=("sleep", "1000"), healthcheck=probe)
+    control.create_service(replace(spec, task_template=replace(spec.task_template, container_spec=program)), ACTOR)
+    lab.advance(5)
+    assert {t.state for t in control.tasks()} == {S.STARTING}
+    lab.power(1, "kill")
+    lab.advance(32)
+    control = lab.engine(2).cluster.control()
+    assert [t.state for t in control.tasks() if t.node_id != lab.node_id(1)] == [S.RUNNING] * 2
 
 
 def test_without_a_quorum_calls_fail_as_on_a_real_engine(make: Make) -> None:

@@ -75,6 +75,22 @@ def test_a_rollback_whose_action_is_rollback_ends_as_completed_all_the_same(worl
     assert (status.state, status.message) == ("completed", "update completed")
 
 
+def test_a_rollback_whose_last_slot_fails_is_completed_at_once_if_its_action_is_rollback(world: World) -> None:
+    """Upstream pauses it, stops to monitor, and says that it is completed."""
+    rollout = Rollout(world, 1, action="rollback", rollback_action="rollback")
+    rollout.begin()
+    rollout.turn()
+    rollout.fail()
+    assert rollout.status[0] == "rollback_started"
+    rollout.stop()
+    world.advance(0.01)
+    [again] = [t for t in world.wanted() if t.spec_version == 0 and t.desired_state == S.RUNNING]
+    world.report(again, S.RUNNING, node="n1")
+    world.report(again, S.FAILED)
+    world.advance(0.01)
+    assert rollout.status == ("completed", "update completed")
+
+
 def test_a_slot_that_was_restarted_since_the_update_began_is_not_replaced_twice(world: World) -> None:
     """The restart supervisor's replacement has the new spec already."""
     rollout = Rollout(world, 2)

@@ -224,6 +224,46 @@ def test_the_ratio_must_be_exceeded(world: World, failures: int, ratio: float, s
     assert rollout.status[0] == state
 
 
+@pytest.mark.parametrize(("seconds", "state"), [(4, "paused"), (6, "updating")])
+def test_nobody_looks_at_failures_while_the_last_slots_are_worked_on(world: World, seconds: int, state: str) -> None:
+    """What is then too long after the start is no failure any more."""
+    rollout = Rollout(world, 2, parallelism=2)
+    rollout.begin()
+    rollout.stop()
+    world.advance(0.01)
+    first, second = rollout.new()
+    world.report(first, S.RUNNING, node="n1")
+    world.report(first, S.FAILED)
+    world.advance(seconds)
+    assert rollout.status[0] == "updating"
+    world.report(second, S.RUNNING, node="n1")
+    world.advance(0.01)
+    assert rollout.status[0] == state
+
+
+def test_a_failure_in_the_last_slot_is_acted_on_when_the_delay_is_over(world: World) -> None:
+    rollout = Rollout(world, 1, delay=10)
+    rollout.begin()
+    rollout.turn()
+    rollout.fail()
+    world.advance(9.9)
+    assert rollout.status[0] == "updating"
+    world.advance(0.2)
+    assert rollout.status[0] == "paused"
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(0.9, "paused"), (1.1, "updating")])
+def test_after_a_delay_longer_than_the_monitor_period_that_is_the_delay_and_a_second(
+    world: World, seconds: float, state: str
+) -> None:
+    rollout = Rollout(world, 1, delay=8, monitor=2)
+    rollout.begin()
+    rollout.turn()
+    world.advance(8 + seconds)
+    rollout.fail()
+    assert rollout.status[0] == state
+
+
 def test_replacements_of_failed_tasks_are_not_counted(world: World) -> None:
     """Only tasks that the updater itself made."""
     rollout = Rollout(world, 2, parallelism=2, ratio=0.5, monitor=60)

@@ -74,7 +74,12 @@ class Cluster:
             self.executors[name] = HollowExecutor(name, resources=self._resources)
         address = f"10.77.0.{name.removeprefix('n')}"
         agent = Agent(
-            self.clock, self.ids[name], address, self.swarm, self.executors[name], on_rejected=self.rejected.append
+            self.clock,
+            self.ids[name],
+            lambda: address,
+            self.swarm,
+            self.executors[name],
+            on_rejected=self.rejected.append,
         )
         self.swarm.on_leader(agent.managers_changed)
         self.agents[name] = agent

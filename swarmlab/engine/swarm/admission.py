@@ -37,6 +37,7 @@ def of_init(request: InitRequest, own: str) -> tuple[InitRequest, Membership]:
     member = Membership(
         listen_addr=addresses.joined(listen_host, listen_port),
         advertise_addr=addresses.joined(host, port),
+        own_addr=host,
         data_path_addr=data_path,
         manager=True,
     )
@@ -79,11 +80,12 @@ def check_join(request: JoinRequest, own: str) -> JoinRequest:
 
 def of_join(request: JoinRequest, own: str) -> Membership:
     """The membership that a request makes, but for swarm, node and role. Raises EngineError (400)."""
-    _, port = addresses.listen(request.listen_addr, own)
+    listens_at, port = addresses.listen(request.listen_addr, own)
     host, port = addresses.advertised(request.advertise_addr, own, port)
     return Membership(
         listen_addr=request.listen_addr,
         advertise_addr=addresses.joined(host, port),
+        own_addr=host if request.advertise_addr else listens_at,
         data_path_addr=request.data_path_addr,
         remote=request.remote_addrs[0],
     )

@@ -65,7 +65,7 @@ class SwarmNode:
         self._agent = Agent(
             clock,
             member.node_id,
-            addresses.split(member.advertise_addr, "")[0],
+            self._address,
             self,
             make_executor(lambda: self._tls),
             on_rejected=on_rejected,
@@ -150,6 +150,15 @@ class SwarmNode:
     def detach_network(self, attachment_id: str, actor: Actor) -> None:
         """See `ResourceAllocator.detach_network`. Raises StatusError."""
         self._resources().detach_network(self.node_id, attachment_id, actor)
+
+    def _address(self) -> str:
+        """Where the leader hears the node call from. A leader calls itself, and only by what it knows of itself.
+
+        Source: SK: manager/manager.go, handleRequestLocally.
+        """
+        host = addresses.split(self._member.advertise_addr, "")[0]
+        leads = self.swarm.raft.leader == self.node_id
+        return self._member.own_addr or host if leads else host
 
     def _resources(self) -> ResourceAllocator:
         """The leader's, if it is reached."""

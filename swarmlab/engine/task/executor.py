@@ -85,6 +85,8 @@ class ContainerController:
         self._killed_by_health = False
         #: Its start has waited for its end already: nobody sees such a task RUNNING.
         self._end_noticed = False
+        #: Whether it has been started in this life of the engine.
+        self._started = False
         #: Done when the step in progress shall be given up.
         self._interrupt: asyncio.Future[None] | None = None
         known = self._containers.of_task(task.id)
@@ -185,6 +187,11 @@ class ContainerController:
             raise TaskError(str(error)) from None
 
     async def _start(self) -> None:
+        if self._started:
+            # It was told something else while it waited to be healthy. As in SwarmKit, it counts as started then, and
+            # nobody lets connections through any more.
+            return
+        self._started = True
         running = self._revived()
         self._interrupt = asyncio.get_running_loop().create_future()
         try:
