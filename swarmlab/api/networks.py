@@ -352,6 +352,7 @@ def disconnect_network(call: Call) -> Answer:
 
 ROUTES = (
     Route("GET", "/networks", list_networks),
+    Route("GET", "/networks/", list_networks),
     Route("POST", "/networks/create", create_network),
     Route("GET", "/networks/{name}", inspect_network),
     Route("DELETE", "/networks/{name}", remove_network),

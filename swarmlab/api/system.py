@@ -25,11 +25,10 @@ _PLUGINS = {
 
 def ping(call: Call) -> Answer:
     """`GET` and `HEAD /_ping`, with the engine's place in a swarm in a header."""
-    return Answer(
-        body=b"" if call.method == "HEAD" else b"OK",
-        content_type="text/plain; charset=utf-8",
-        headers={**_PING_HEADERS, "Swarm": call.engine.cluster.status()},
-    )
+    headers = {**_PING_HEADERS, "Swarm": call.engine.cluster.status()}
+    if call.method == "HEAD":
+        return Answer(content_type="text/plain; charset=utf-8", headers={**headers, "Content-Length": "0"})
+    return Answer(body=b"OK", content_type="text/plain; charset=utf-8", headers=headers)
 
 
 def version(call: Call) -> Answer:
