@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from swarmlab.api.call import Answer, ApiVersion, Call, Connection, Hijack, Route
+from swarmlab.api.call import ApiVersion, Call, Connection, Hijack, Route
 from swarmlab.api.errors import KNOWN, status_of
-from swarmlab.api.logs import frame, media_type
+from swarmlab.api.logs import RAW, frame, media_type
 from swarmlab.api.streams import Detached, KeyFilter, converse, detach_keys, pump_in
 from swarmlab.engine.errors import conflict
 from swarmlab.runtime.base import Attachment
@@ -14,12 +14,14 @@ _STREAMS = ("stdin", "stdout", "stderr")
 _BINARY, _CHOSEN = ApiVersion(1, 28), ApiVersion(1, 42)
 
 
-def attach(call: Call) -> Answer | Hijack:
-    """`POST /containers/{id}/attach`. As Docker does it, errors are plain text."""
+def attach(call: Call) -> Hijack:
+    """`POST /containers/{id}/attach`. As Docker does it, errors are plain text on a connection that HTTP has left."""
     try:
-        return _Session(call, {name for name in _STREAMS if call.flag(name)}, framed=True).hijack()
+        session = _Session(call, {name for name in _STREAMS if call.flag(name)}, framed=True)
     except KNOWN as error:
-        return Answer(status_of(error), f"{error}\r\n".encode(), "application/vnd.docker.raw-stream")
+        text = f"{error}\r\n".encode()
+        return Hijack(lambda connection: connection.write(text), RAW, _nothing, refusal=status_of(error), told=False)
+    return replace(session.hijack(), told=False)
 
 
 def attach_websocket(call: Call) -> Hijack:
@@ -27,6 +29,10 @@ def attach_websocket(call: Call) -> Hijack:
     wanted = {name for name in _STREAMS if call.version < _CHOSEN or call.flag(name)}
     text = call.version < _BINARY
     return replace(_Session(call, wanted, framed=False).hijack(), frames="text" if text else "binary")
+
+
+async def _nothing() -> None:
+    return None
 
 
 class _Session:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 from http import HTTPStatus
 from typing import IO, Any, Literal, NamedTuple, Protocol, TypeVar, cast
@@ -23,6 +24,14 @@ S = TypeVar("S", bound=Spec)
 _UNSORTED = msgspec.json.Encoder()
 
 
+class Origin(Enum):
+    """How far a request came, which decides what the answer's headers say of the engine."""
+
+    ROUTER = "router"
+    VERSIONS = "versions"
+    HANDLER = "handler"
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A complete response. An empty `content_type` sends none, as Docker does for answers without a body."""
@@ -31,6 +40,7 @@ class Answer:
     body: bytes = b""
     content_type: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    origin: Origin = Origin.HANDLER
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +75,16 @@ class Hijack:
     """A response after which the connection belongs to `run`, until that returns.
 
     `close` is called at the end, also when it never came to `run`. With `frames` it is a websocket, whose messages are
-    `binary` or `text`.
+    `binary` or `text`. A `refusal` is the status of one that is taken over only to say what is wrong. `told` says
+    whether the answer's headers tell of the engine.
     """
 
     run: Callable[[Connection], Awaitable[None]]
     content_type: str
     close: Callable[[], Awaitable[None]]
     frames: Literal["", "binary", "text"] = ""
+    refusal: int = 0
+    told: bool = True
 
 
 Response = Answer | Stream | Hijack
@@ -126,6 +139,8 @@ class Call:
     body: bytes = b""
     content_type: str = ""
     client: str = ""
+    #: The protocol that the client would go on with.
+    upgrade: str = ""
     #: Receives the body of a route with `upload=True`, of any size, as a file, on disk when it is large. Whoever calls
     #: this closes it. Check what can be checked before: refusals need not wait for the body. Raises OSError.
     upload: Callable[[], Awaitable[IO[bytes]]] = _no_upload

@@ -252,12 +252,19 @@ class _View:
             "Labels": sorted_map(container.labels),
             "State": container.state.status,
             "Status": self.status(),
-            "HostConfig": {"NetworkMode": container.wanted.network_mode or "default"},
+            "HostConfig": self._listed_host(),
             "NetworkSettings": {
                 "Networks": {p.network: listed_endpoint(self.container, p, self.version) for p in self.places}
             },
             "Mounts": self._mounts(),
         }
+
+    def _listed_host(self) -> dict[str, Any]:
+        wanted = self.container.wanted
+        found: dict[str, Any] = {"NetworkMode": wanted.network_mode or "default"}
+        if wanted.annotations and self.version >= ApiVersion(1, 46):
+            found["Annotations"] = sorted_map(wanted.annotations)
+        return found
 
     def _image_name(self) -> str:
         """The image as it was named, if that still means the same, else its id."""

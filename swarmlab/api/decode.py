@@ -147,6 +147,8 @@ _FIELDS: dict[tuple[type[Spec], str], str] = {
     (ConfigReference, "file"): "swarm.ConfigReferenceFileTarget",
     (SecretReference, "file"): "swarm.SecretReferenceFileTarget",
 }
+#: The field of a struct that keeps apart what was given as empty and what was not given.
+_GIVEN_EMPTY = "given_empty"
 #: A list of strings for which Docker also takes a string.
 _STRINGS_OR_ONE = "strslice.StrSlice"
 _LIMITS = {
@@ -213,8 +215,10 @@ def _kind_of(value: Any) -> str:
 def _struct(kind: type[Spec], go_type: str) -> Reader:
     """A reader of JSON objects into a struct."""
     fields = msgspec.structs.fields(kind)
-    by_name = {field.encode_name: field.name for field in fields}
-    folded = {field.encode_name.casefold(): field.encode_name for field in fields}
+    # No client says this; it is noted here.
+    notes_empty = any(field.name == _GIVEN_EMPTY for field in fields)
+    by_name = {field.encode_name: field.name for field in fields if field.name != _GIVEN_EMPTY}
+    folded = {encoded.casefold(): encoded for encoded in by_name}
     hints = {field.name: field.type for field in fields}
     # A struct may contain itself only through fields that are read later, so the readers are made when first needed.
     readers: dict[str, Reader] = {}
@@ -234,6 +238,8 @@ def _struct(kind: type[Spec], go_type: str) -> Reader:
                 reader = readers[name] = _reader(hints[name], _FIELDS.get((kind, name), ""))
             path = f"{where.path}.{encoded}" if where.path else encoded
             found[name] = reader(inner, _Where(short, path))
+            if notes_empty and inner in ([], {}):
+                found[_GIVEN_EMPTY] = (*found.get(_GIVEN_EMPTY, ()), encoded)
         return kind(**found)
 
     return read

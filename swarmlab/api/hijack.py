@@ -4,11 +4,13 @@ import array
 import asyncio
 import sys
 from collections import deque
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 
 from swarmlab.api.call import Connection, Hijack
+from swarmlab.api.replies import ENGINE_HEADERS
 
 #: So many bytes wait for a program that does not read; then the client waits.
 _BUFFER = 256 * 1024
@@ -127,7 +129,7 @@ class _Answered(web.StreamResponse):
         return None
 
 
-async def take_over(request: web.BaseRequest, hijack: Hijack, headers: dict[str, str]) -> web.StreamResponse:
+async def take_over(request: web.BaseRequest, hijack: Hijack) -> web.StreamResponse:
     """Answer with 101 (200 to a client that asked for no upgrade), and hand the connection over to its end."""
     protocol: Any = request.protocol
     transport: Any = request.transport
@@ -137,13 +139,17 @@ async def take_over(request: web.BaseRequest, hijack: Hijack, headers: dict[str,
         # The client has gone meanwhile.
         return response
     wire = Wire(transport, protocol, bytes(protocol._message_tail))
-    if "Upgrade" in request.headers:
+    if hijack.refusal:
+        status = HTTPStatus(hijack.refusal)
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {hijack.content_type}\r\n"
+    elif "Upgrade" in request.headers:
         head = (
             f"HTTP/1.1 101 UPGRADED\r\nContent-Type: {hijack.content_type}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
         )
     else:
         head = "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n"
-    head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    if hijack.told:
+        head += "".join(f"{name}: {value}\r\n" for name, value in ENGINE_HEADERS.items())
     try:
         await wire.answer(f"{head}\r\n".encode())
         await hijack.run(wire)

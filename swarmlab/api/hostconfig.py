@@ -63,26 +63,27 @@ def _asked_mounts(container: Container) -> dict[str, Any]:
     return {"Mounts": asked} if asked else {}
 
 
-#: What only containers that were made by hand have in another form.
-_BY_HAND: dict[str, Any] = {
-    "Dns": [], "DnsOptions": [], "DnsSearch": [], "Isolation": "", "BlkioWeightDevice": [], "BlkioDeviceReadBps": [],
-    "BlkioDeviceWriteBps": [], "BlkioDeviceReadIOps": [], "BlkioDeviceWriteIOps": [], "Devices": [],
-}  # fmt: skip
+#: The maps of `HostConfig` and how Go writes them when they are empty; what is left out of an answer is not here.
+_MAPS = frozenset({"PortBindings"})
+_OMITTED = frozenset({"Mounts", "Tmpfs", "Sysctls", "StorageOpt", "Annotations", "LogConfig", "RestartPolicy"})
 
 
 def _by_hand(host: HostConfig) -> dict[str, Any]:
-    """What was asked for, over what a container gets that asks for nothing."""
+    """What was asked for, over what a container gets that asks for nothing. A list is null unless it was given."""
     asked = msgspec.to_builtins(host)
+    empty = set(asked.pop("GivenEmpty", ())) - _OMITTED
     return {
         "Binds": None,
         "ContainerIDFile": "",
         "LogConfig": {"Type": "json-file", "Config": {}},
         "NetworkMode": "default",
-        "PortBindings": {},
+        "PortBindings": None,
         **_BEFORE,
         "Memory": 0,
         **_AFTER,
-        **_BY_HAND,
+        "Isolation": "",
+        "Ulimits": None,
+        **{name: {} if name in _MAPS else [] for name in empty},
         **asked,
     }
 

@@ -15,11 +15,17 @@ from swarmlab.images import Image, config_fields
 
 _ACCEPTED = ("dangling", "label", "label!", "before", "since", "reference", "until")
 _SECOND = 1_000_000_000
+#: The fields of a container's configuration that an image's has not.
+_CONTAINER_S = frozenset({
+    "Hostname", "Domainname", "AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce", "Image",
+})  # fmt: skip
 
 
 def list_images(call: Call) -> Answer:
     """`GET /images/json`, newest first."""
     filters = call.filters(*_ACCEPTED)
+    if call.version < ApiVersion(1, 41) and call.param("filter"):
+        filters = filters.adding("reference", call.param("filter"))
     dangling = filters.flag("dangling")
     keeps = _matcher(call, filters)
     images = call.engine.images
@@ -136,6 +142,9 @@ def inspect_image(call: Call) -> Answer:
         found |= {"Container": image.container, "ContainerConfig": config_fields(image.container_config)}
     if call.version < ApiVersion(1, 44):
         found["VirtualSize"] = image.size
+    if call.version >= ApiVersion(1, 50):
+        # What is a container's and not an image's, and what is empty, is left out.
+        found["Config"] = {name: value for name, value in found["Config"].items() if value and name not in _CONTAINER_S}
     return document(found)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from swarmlab.api.attachments import attached, endpoint_id, endpoint_resource, known_networks
-from swarmlab.api.call import DONE, NO_CONTENT, Answer, Call, Route, answer, document
+from swarmlab.api.call import DONE, NO_CONTENT, Answer, ApiVersion, Call, Route, answer, document
 from swarmlab.api.encode import instant, sorted_map
 from swarmlab.api.errors import ApiError, bad_request, internal, not_found
 from swarmlab.api.query import Filters, parse_bool
@@ -26,6 +26,8 @@ from swarmlab.objects.run import EndpointSettings
 _PREDEFINED = frozenset({"bridge", "host", "none"})
 _PREDEFINED_LABEL = "com.docker.swarm.predefined"
 _ACCEPTED = ("dangling", "driver", "id", "label", "name", "scope", "type")
+#: The API since which a list does not say who is on a network, and the one that tells IPv4 apart.
+_UNDETAILED, _IPV4 = ApiVersion(1, 28), ApiVersion(1, 48)
 _SERIAL = "com.docker.network.ipam.serial"
 
 
@@ -37,6 +39,7 @@ class _View(Spec, frozen=True, kw_only=True):
     created: str
     scope: str
     driver: str
+    enable_ipv4: bool | msgspec.UnsetType = msgspec.UNSET
     enable_ipv6: bool
     ipam: dict[str, Any]
     internal: bool
@@ -180,7 +183,15 @@ def list_networks(call: Call) -> Answer:
     """`GET /networks`: the swarm's on a manager, then the engine's own."""
     filters = call.filters(*_ACCEPTED)
     _check(filters)
-    return document([view for view in _views(call) if _matches(view, filters)])
+    found = [view for view in _views(call) if _matches(view, filters)]
+    if call.version < _UNDETAILED:
+        found = [_attached_view(call, view) for view in found]
+    return document([_shown(call, view) for view in found])
+
+
+def _shown(call: Call, view: _View) -> _View:
+    """The view as the client's API version knows it. No network of a lab is without IPv4."""
+    return msgspec.structs.replace(view, enable_ipv4=True) if call.version >= _IPV4 else view
 
 
 def _check(filters: Filters) -> None:
@@ -215,7 +226,7 @@ def inspect_network(call: Call) -> Answer:
     view = _attached_view(call, _find(call, call.name, call.param("scope")))
     if verbose and view.peers:
         view = msgspec.structs.replace(view, services=_services(call, view.id))
-    return document(view)
+    return document(_shown(call, view))
 
 
 def _services(call: Call, network_id: str) -> dict[str, Any]:
@@ -352,6 +363,7 @@ def disconnect_network(call: Call) -> Answer:
 
 ROUTES = (
     Route("GET", "/networks", list_networks),
+    Route("GET", "/networks/", list_networks),
     Route("POST", "/networks/create", create_network),
     Route("GET", "/networks/{name}", inspect_network),
     Route("DELETE", "/networks/{name}", remove_network),

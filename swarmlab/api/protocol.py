@@ -6,18 +6,19 @@ import select
 from http import HTTPStatus
 from typing import Any
 
-from aiohttp import HttpVersion11, web
+from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong, PayloadEncodingError
 from aiohttp.web_protocol import RequestHandler
 
-from swarmlab.engine import VERSION
+from swarmlab.api.call import Answer, Origin
+from swarmlab.api.replies import complete, unread
 
 #: So long a stream may go on for a client that has closed its side, in seconds. Most of those have gone.
 _LAST_WORDS = 1.0
 _WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _REQUEST_LINE = re.compile(rf"b['\"]{_WORD} \S+ HTTP/1\.[01]['\"]")
-#: How the server calls itself.
-SERVER = f"Docker/{VERSION} (linux)"
+#: What cannot be in a host's name (Go: httpguts.ValidHostHeader).
+_WRONG_HOST = re.compile(r"[^A-Za-z0-9!$%&'()*+,.:;=\[\]_~-]")
 
 
 class Protocol(RequestHandler):
@@ -71,12 +72,15 @@ class Protocol(RequestHandler):
         text = message or ""
         if text.startswith("Invalid method") and _REQUEST_LINE.search(text):
             # The parser knows a few methods only, Docker's router refuses the others as it does unknown paths.
-            response = _answer(HTTPStatus.NOT_FOUND, '{"message":"page not found"}\n', "application/json")
+            body = b'{"message":"page not found"}\n'
+            answer = Answer(HTTPStatus.NOT_FOUND, body, "application/json", origin=Origin.ROUTER)
+            response = complete(answer, request)
+            response.force_close()
         elif isinstance(exc, LineTooLong):
-            response = _plain(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            response = unread(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         else:
-            reason = ": missing required Host header" if text.startswith("Missing 'Host'") else ""
-            response = _plain(HTTPStatus.BAD_REQUEST, reason)
+            reason = "missing required Host header" if text.startswith("Missing 'Host'") else ""
+            response = unread(HTTPStatus.BAD_REQUEST, reason)
         # aiohttp takes what it cannot read for a request of HTTP/1.0.
         request._version = HttpVersion11
         return response
@@ -103,17 +107,18 @@ class HttpServer(web.Server):
         return Protocol(self, loop=self._loop, **self._kwargs)
 
 
-def _plain(status: HTTPStatus, reason: str = "") -> web.Response:
-    return _answer(status, f"{status.value} {status.phrase}{reason}", "text/plain; charset=utf-8")
-
-
-def _answer(status: HTTPStatus, text: str, content_type: str) -> web.Response:
-    headers = {"Content-Type": content_type, "Server": SERVER}
-    response = web.Response(status=status, body=text.encode(), headers=headers)
-    response.force_close()
-    return response
-
-
-def malformed() -> web.Response:
-    """Go's answer to a request line that it cannot read."""
-    return _plain(HTTPStatus.BAD_REQUEST)
+def wrong(request: web.BaseRequest) -> web.Response | None:
+    """Go's refusal of a request that the parser lets through; None when there is nothing wrong with it."""
+    # `version` would be remembered, and the refusal is one of HTTP/1.1.
+    asked, request._version = request._version, min(max(request._version, HttpVersion10), HttpVersion11)
+    if asked != request._version:
+        request._version = HttpVersion11
+        if asked > HttpVersion11:
+            return unread(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "unsupported protocol version")
+        return unread(HTTPStatus.BAD_REQUEST)
+    if _WRONG_HOST.search(request.headers.get("Host", "")):
+        return unread(HTTPStatus.BAD_REQUEST, "malformed Host header")
+    coding = request.headers.get("Transfer-Encoding", "chunked")
+    if coding.lower() != "chunked" and request.version == HttpVersion11:
+        return unread(HTTPStatus.NOT_IMPLEMENTED, text="Unsupported transfer encoding")
+    return None

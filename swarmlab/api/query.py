@@ -97,6 +97,10 @@ class Filters:
         """The same filters with the values of one key translated."""
         return Filters({**self._fields, key: [replace(value) for value in self.get(key)]}) if key in self else self
 
+    def adding(self, key: str, value: str) -> "Filters":
+        """The same filters with one more value of a key."""
+        return Filters({**self._fields, key: (*self.get(key), value)})
+
     def flag(self, key: str) -> bool | None:
         """A boolean filter, None when it is absent. Raises ApiError (400)."""
         if key not in self:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 
+from swarmlab.api import creationgates
 from swarmlab.api.call import DONE, NO_CONTENT, Answer, ApiVersion, Call, Route, Stream, document
 from swarmlab.api.duration import parse_until
 from swarmlab.api.errors import bad_request, internal
@@ -24,12 +25,12 @@ _CONDITIONS: dict[str, Condition] = {
 
 def create(call: Call) -> Answer:
     """`POST /containers/create`."""
-    request = call.decode(ContainerRequest)
+    request = creationgates.adjusted(call.decode(ContainerRequest), call.version)
     asked = request.networking_config.endpoints_config
     if len(asked) > 1 and call.version < _SEVERAL_NETWORKS:
         raise bad_request(f"Container cannot be connected to network endpoints: {', '.join(asked)}")
     made = call.engine.by_hand.create(request, call.param("name"))
-    warnings = call.engine.by_hand.warnings(request)
+    warnings = call.engine.by_hand.warnings(request) + creationgates.warnings(request, call.version)
     if request.mac_address and call.version >= _SEVERAL_NETWORKS:
         warnings.append(_MAC_ADDRESS)
     return document({"Id": made.id, "Warnings": warnings}, HTTPStatus.CREATED)
@@ -87,7 +88,8 @@ def rename(call: Call) -> Answer:
 
 def wait(call: Call) -> Stream:
     """`POST /containers/{id}/wait`: the head at once, the exit code when the condition is met."""
-    condition = _CONDITIONS.get(call.param("condition"))
+    # Conditions came with API 1.30.
+    condition = _CONDITIONS.get(call.param("condition") if call.version >= ApiVersion(1, 30) else "")
     if condition is None:
         raise bad_request(f'invalid condition: "{call.param("condition")}"')
     containers = call.engine.containers
@@ -102,7 +104,8 @@ def wait(call: Call) -> Stream:
 
 def update(call: Call) -> Answer:
     """`POST /containers/{id}/update`: the restart policy and the limits."""
-    warnings = call.engine.by_hand.update(call.name, call.decode(UpdateRequest))
+    request = creationgates.updated(call.decode(UpdateRequest), call.version)
+    warnings = call.engine.by_hand.update(call.name, request)
     return document({"Warnings": warnings or None})
 
 

@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import Awaitable
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, cast
@@ -43,11 +44,12 @@ from swarmlab.api import (
     unavailable,
     volumes,
 )
-from swarmlab.api.call import DONE, Answer, ApiVersion, Call, Hijack, Response, Stream, answer
+from swarmlab.api.call import DONE, Answer, ApiVersion, Call, Hijack, Origin, Response, Stream, answer
 from swarmlab.api.errors import KNOWN, status_of
 from swarmlab.api.forgery import is_forged
 from swarmlab.api.hijack import take_over
-from swarmlab.api.protocol import SERVER, HttpServer, Protocol, malformed
+from swarmlab.api.protocol import HttpServer, Protocol, wrong
+from swarmlab.api.replies import complete, streamed, unread
 from swarmlab.api.router import Match, Router, split_version
 from swarmlab.api.target import Target, WrongTargetError, parse_query
 from swarmlab.api.tls import BACKLOG, TlsListener
@@ -71,12 +73,6 @@ ROUTES = tuple(
 )  # fmt: skip
 _ROUTER = Router(ROUTES)
 _NEWEST, _OLDEST = ApiVersion.parse(API_VERSION), ApiVersion.parse(MIN_API_VERSION)
-_HEADERS = {
-    "Api-Version": API_VERSION,
-    "Docker-Experimental": "false",
-    "Ostype": "linux",
-    "Server": SERVER,
-}
 #: Bodies that are no uploads are read as a whole; the largest legal one is a config of 1,000 KiB in base64.
 _MAX_BODY = 64 << 20
 #: The whole request line, which carries the filters, and each header, which may carry logins (Go: MaxHeaderBytes).
@@ -145,12 +141,14 @@ class Server:
             _unlink(self._path, self._inode)
 
     async def _handle(self, request: _Request) -> web.StreamResponse:
+        if (refused := wrong(request)) is not None:
+            return refused
         try:
             target = Target.parse(request.target)
         except WrongTargetError:
-            return malformed()
+            return unread(HTTPStatus.BAD_REQUEST)
         if is_forged(request.headers, target.authority, self._addresses):
-            return _response(_error(HTTPStatus.FORBIDDEN, "requests from web pages are refused"))
+            return complete(_error(HTTPStatus.FORBIDDEN, "requests from web pages are refused"), request)
         if request.headers.get("Expect", "100-continue").lower() != "100-continue":
             refusal = web.Response(status=HTTPStatus.EXPECTATION_FAILED)
             refusal.force_close()
@@ -160,15 +158,17 @@ class Server:
         if isinstance(result, Answer):
             if path != _PING:
                 self._note(request, target, path, result.status)
-            return _response(result)
+            return complete(result, request)
         try:
-            status = HTTPStatus.OK if isinstance(result, Stream) else HTTPStatus.SWITCHING_PROTOCOLS
+            status: int = HTTPStatus.OK
+            if isinstance(result, Hijack):
+                status = result.refusal or HTTPStatus.SWITCHING_PROTOCOLS
             self._note(request, target, path, status)
             if isinstance(result, Hijack) and result.frames:
                 return await serve(request, result, text=result.frames == "text")
             if isinstance(result, Hijack):
-                return await take_over(request, result, _HEADERS)
-            response = _stream_response(result)
+                return await take_over(request, result)
+            response = streamed(result, request)
             await response.prepare(request)
             await _pump(cast(Protocol, request.protocol), response, result)
             return response
@@ -177,14 +177,12 @@ class Server:
 
     async def _result(self, request: _Request, target: Target, version: str, path: str) -> Response:
         if target.moved:
-            return Answer(HTTPStatus.MOVED_PERMANENTLY, headers={"Location": target.moved})
+            return Answer(HTTPStatus.MOVED_PERMANENTLY, headers={"Location": target.moved}, origin=Origin.ROUTER)
         if request.method == "OPTIONS":
             return DONE
         match = _ROUTER.find(request.method, path)
         if match is None:
-            if version and ApiVersion.parse(version) < _OLDEST:
-                return Answer(HTTPStatus.NOT_FOUND, b"page not found\n", "text/plain; charset=utf-8")
-            return _error(HTTPStatus.NOT_FOUND, "page not found")
+            return replace(_error(HTTPStatus.NOT_FOUND, "page not found"), origin=Origin.ROUTER)
         return _unsupported(version) or await self._call(request, match, target, version, path)
 
     async def _call(self, request: _Request, match: Match, target: Target, version: str, path: str) -> Response:
@@ -199,6 +197,7 @@ class Server:
                 body=b"" if match.route.upload else await self._body(request),
                 content_type=request.headers.get("Content-Type", ""),
                 client=request.headers.get("User-Agent", ""),
+                upgrade=request.headers.get("Upgrade", ""),
                 upload=lambda: receive(request, self._engine.scratch),
             )
             return await _carry_out(match, call)
@@ -284,30 +283,16 @@ def _unsupported(version: str) -> Answer | None:
             "please upgrade your client to a newer version"
         )
         # Clients that old print what they get, so they get plain text.
-        return Answer(HTTPStatus.BAD_REQUEST, text.encode() + b"\n", "text/plain; charset=utf-8")
+        body, guard = f"{text}\n".encode(), {"X-Content-Type-Options": "nosniff"}
+        return Answer(HTTPStatus.BAD_REQUEST, body, "text/plain; charset=utf-8", guard, Origin.VERSIONS)
     if asked > _NEWEST:
-        return _error(
-            HTTPStatus.BAD_REQUEST,
-            f"client version {version} is too new. Maximum supported API version is {API_VERSION}",
-        )
+        text = f"client version {version} is too new. Maximum supported API version is {API_VERSION}"
+        return replace(_error(HTTPStatus.BAD_REQUEST, text), origin=Origin.VERSIONS)
     return None
 
 
 def _error(status: int, message: str) -> Answer:
     return answer({"message": message}, status)
-
-
-def _response(result: Answer) -> web.Response:
-    headers = {**_HEADERS, **result.headers}
-    if result.content_type:
-        headers["Content-Type"] = result.content_type
-    return web.Response(status=result.status, body=result.body, headers=headers)
-
-
-def _stream_response(result: Stream) -> web.StreamResponse:
-    response = web.StreamResponse(headers={**_HEADERS, "Content-Type": result.content_type})
-    response.enable_chunked_encoding()
-    return response
 
 
 async def _pump(protocol: Protocol, response: web.StreamResponse, stream: Stream) -> None:

@@ -4,10 +4,12 @@ from collections import Counter
 from typing import Any
 
 from swarmlab.api import containers, host, images, volumes
-from swarmlab.api.call import Answer, Call, Route, document
+from swarmlab.api.call import Answer, ApiVersion, Call, Route, document
 from swarmlab.api.encode import ZERO_TIME, cluster_info, instant
+from swarmlab.api.errors import bad_request
 from swarmlab.engine import VERSION, SwarmInfo
 from swarmlab.engine.container.logdrivers import DRIVERS
+from swarmlab.engine.image.images import Usage
 
 _PING_HEADERS = {
     "Cache-Control": "no-cache, no-store, must-revalidate",
@@ -25,11 +27,10 @@ _PLUGINS = {
 
 def ping(call: Call) -> Answer:
     """`GET` and `HEAD /_ping`, with the engine's place in a swarm in a header."""
-    return Answer(
-        body=b"" if call.method == "HEAD" else b"OK",
-        content_type="text/plain; charset=utf-8",
-        headers={**_PING_HEADERS, "Swarm": call.engine.cluster.status()},
-    )
+    headers = {**_PING_HEADERS, "Swarm": call.engine.cluster.status()}
+    if call.method == "HEAD":
+        return Answer(content_type="text/plain; charset=utf-8", headers={**headers, "Content-Length": "0"})
+    return Answer(body=b"OK", content_type="text/plain; charset=utf-8", headers=headers)
 
 
 def version(call: Call) -> Answer:
@@ -92,7 +93,19 @@ async def info(call: Call) -> Answer:
         "SecurityOptions": [],
         "Warnings": swarm.get("Warnings"),
     }
-    return document(found)
+    return document(_as_known_to(call.version, found))
+
+
+def _as_known_to(version: ApiVersion, found: dict[str, Any]) -> dict[str, Any]:
+    """What is told of an engine without the fields that the client's API version has no more."""
+    if version >= ApiVersion(1, 47):
+        own = {"AllowNondistributableArtifactsCIDRs", "AllowNondistributableArtifactsHostnames"}
+        found["RegistryConfig"] = {name: v for name, v in found["RegistryConfig"].items() if name not in own}
+    if version >= ApiVersion(1, 49):
+        found |= {name: {"ID": ""} for name in ("ContainerdCommit", "RuncCommit", "InitCommit")}
+    if version >= ApiVersion(1, 50):
+        found = {name: value for name, value in found.items() if name not in {"BridgeNfIptables", "BridgeNfIp6tables"}}
+    return found
 
 
 _ABILITIES = dict.fromkeys(
@@ -145,25 +158,41 @@ def _swarm(state: SwarmInfo) -> dict[str, Any]:
     return found
 
 
+#: Of what `GET /system/df` tells, by the names that its parameter `type` has for it.
+_KINDS = {"container": "Containers", "image": "Images", "volume": "Volumes", "build-cache": "BuildCache"}
+
+
 def disk_usage(call: Call) -> Answer:
-    """`GET /system/df`: images, volumes and containers, which have no layer of their own that could be measured."""
+    """`GET /system/df`: images, volumes and containers, which have no layer of their own that could be measured.
+
+    Before API 1.42 it is always everything, and there is a size of the builder's.
+    """
+    has_types = call.version >= ApiVersion(1, 42)
+    asked = call.query.getall("type", []) if has_types else []
+    for kind in asked:
+        if kind not in _KINDS:
+            raise bad_request(f"unknown object type: {kind}")
+    wanted = {_KINDS[kind] for kind in asked} or set(_KINDS.values())
     engine = call.engine
     usage = engine.images.usage()
+    found: dict[str, Any] = {
+        "LayersSize": sum(usage.layers.values()) if "Images" in wanted else 0,
+        "Images": _images_used(call, usage) if "Images" in wanted else None,
+        "Containers": containers.summaries(call) if "Containers" in wanted else None,
+        "Volumes": volumes.usage(engine) if "Volumes" in wanted else None,
+        "BuildCache": [] if "BuildCache" in wanted else None,
+    }
+    return document(found if has_types else {**found, "BuilderSize": 0})
+
+
+def _images_used(call: Call, usage: Usage) -> list[dict[str, Any]]:
+    engine = call.engine
     used = Counter(container.image_id for container in engine.containers.list(all=True))
-    rows = [
+    return [
         {**images.summary(call, image), "Containers": used[image.id], "SharedSize": usage.shared[image.id]}
         for image in engine.images.images()
         if image.tags or image.digests or not engine.images.store.children(image.id)
     ]
-    found = {
-        "LayersSize": sum(usage.layers.values()),
-        "Images": rows,
-        "Containers": containers.summaries(call),
-        "Volumes": volumes.usage(engine),
-        "BuildCache": [],
-        "BuilderSize": 0,
-    }
-    return document(found)
 
 
 ROUTES = (

@@ -1,25 +1,29 @@
-"""Everything else that Docker Engine API 1.50 knows: answered with a plain 501 until it is there."""
+"""What Docker Engine API 1.50 knows and no lab has: BuildKit, and plugins of one's own."""
+
+from http import HTTPStatus
 
 from swarmlab.api.call import Answer, Call, Handler, Route
-from swarmlab.api.errors import not_available
-
-_PATHS = {
-    "POST /plugins/create": "creating a plugin",
-    "POST /session": "a session with BuildKit",
-    "POST /grpc": "a session with BuildKit",
-}
+from swarmlab.api.errors import ApiError, not_available
 
 
-def _refuse(what: str) -> Handler:
+def create_plugin(call: Call) -> Answer:
+    """`POST /plugins/create`."""
+    raise not_available("creating a plugin")
+
+
+def _no_buildkit(status: int) -> Handler:
+    """Docker's refusal of a protocol that it does not speak: for want of BuildKit this is one, `h2c`, more here."""
+
     def handler(call: Call) -> Answer:
-        raise not_available(what)
+        if not call.upgrade:
+            raise ApiError(status, "no upgrade proto in request")
+        raise ApiError(status, f"protocol {call.upgrade} not supported")
 
     return handler
 
 
-def _route(method_and_path: str, what: str) -> Route:
-    method, path = method_and_path.split(" ")
-    return Route(method, path, _refuse(what))
-
-
-ROUTES = tuple(_route(path, what) for path, what in _PATHS.items())
+ROUTES = (
+    Route("POST", "/plugins/create", create_plugin),
+    Route("POST", "/session", _no_buildkit(HTTPStatus.BAD_REQUEST)),
+    Route("POST", "/grpc", _no_buildkit(HTTPStatus.INTERNAL_SERVER_ERROR)),
+)

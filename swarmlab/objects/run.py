@@ -79,6 +79,8 @@ class HostConfig(Resources, frozen=True):
     #: What to hide, and what not to let be written; None for Docker's own choice.
     masked_paths: Strings | None = None
     readonly_paths: Strings | None = None
+    #: The names, as Docker spells them, of lists and maps that were given as empty; what is not given at all is null.
+    given_empty: Strings = ()
 
 
 class EndpointIPAMConfig(Spec, frozen=True):

@@ -61,7 +61,7 @@ def test_what_is_told_of_it(live: Live) -> None:
 
 def test_a_configuration_of_ones_own(live: Live) -> None:
     found = commit(live, "", {"Cmd": ["zz"], "Labels": {"l": "m"}, "Env": ["E=5"]})["Config"]
-    assert (found["Cmd"], found["Labels"], found["Hostname"]) == (["zz"], {"cl": "1", "l": "m"}, "")
+    assert (found["Cmd"], found["Labels"]) == (["zz"], {"cl": "1", "l": "m"})
     assert found["Env"][0] == "E=5"
     assert "Q=1" in found["Env"]
 

@@ -132,3 +132,29 @@ def test_a_name_belongs_to_one(live: Live) -> None:
     assert live.client("POST", "/containers/other/rename?name=third").status == 204
     assert live.inspect("third")["Name"] == "/third"
     assert live.actions()[-1] == "rename"
+
+
+def test_a_list_is_null_unless_it_was_given(live: Live) -> None:
+    lists = ("Binds", "CapAdd", "Devices", "Dns", "BlkioDeviceReadBps", "Ulimits", "VolumesFrom")
+    live.create("true", HostConfig={"PortBindings": {}, "Tmpfs": {}, "Sysctls": {}, **{name: [] for name in lists}})
+    given = live.inspect()["HostConfig"]
+    assert [given[name] for name in (*lists, "PortBindings")] == [[]] * len(lists) + [{}]
+    assert given["DnsSearch"] is None
+    assert not {"GivenEmpty", "Tmpfs", "Sysctls"} & set(given)
+    live.create("true", name="plain", HostConfig={"Dns": None, "GivenEmpty": ["Dns"]})
+    plain = live.client("GET", "/containers/plain/json").json["HostConfig"]
+    assert [plain[name] for name in (*lists, "PortBindings")] == [None] * (len(lists) + 1)
+
+
+def test_an_empty_entrypoint_takes_the_image_s_away(live: Live) -> None:
+    image = live.client("GET", "/images/redis/json").json["Config"]
+    assert image["Entrypoint"]
+    for name, asked, expected in (
+        ("none", {"Entrypoint": []}, image["Cmd"]),
+        ("own", {"Entrypoint": [], "Cmd": ["ls", "-l"]}, ["ls", "-l"]),
+        ("kept", {"Cmd": ["ls"]}, [*image["Entrypoint"], "ls"]),
+    ):
+        reply = live.client("POST", f"/containers/create?name={name}", {"Image": "redis", **asked})
+        assert reply.status == 201
+        details = live.client("GET", f"/containers/{name}/json").json
+        assert [details["Path"], *details["Args"]] == expected

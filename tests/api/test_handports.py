@@ -6,6 +6,8 @@ import pytest
 
 from .live import Live
 
+EXPOSED = {"80/tcp": {}}
+
 
 def test_published_ports_answer(live: Live) -> None:
     live.run("", image="nginx:alpine", Cmd=None, HostConfig={"PortBindings": {"80/tcp": [{"HostPort": ""}]}})
@@ -49,11 +51,11 @@ def test_who_has_the_nodes_network_listens_at_its_ports(live: Live) -> None:
 
 def test_a_port_is_given_to_one(live: Live) -> None:
     binding = {"PortBindings": {"80/tcp": [{"HostPort": "18099"}]}}
-    live.run("sleep", "1000", HostConfig=binding)
-    live.create("sleep", "1000", name="late", HostConfig=binding)
+    live.run("sleep", "1000", HostConfig=binding, ExposedPorts=EXPOSED)
+    live.create("sleep", "1000", name="late", HostConfig=binding, ExposedPorts=EXPOSED)
     for body in (binding, {"PortBindings": {"80/tcp": [{"HostPort": "8099"}]}}):
         live.client("DELETE", "/containers/late?force=1")
-        live.create("sleep", "1000", name="late", HostConfig=body)
+        live.create("sleep", "1000", name="late", HostConfig=body, ExposedPorts=EXPOSED)
         reply = live.client("POST", "/containers/late/start")
         assert (reply.status, reply.message.endswith("failed: port is already allocated")) == (500, True)
     assert live.status("late")[0] == "created"
@@ -61,7 +63,7 @@ def test_a_port_is_given_to_one(live: Live) -> None:
 
 def test_a_port_listens_where_it_was_asked_to(live: Live) -> None:
     bindings = {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8098"}]}
-    live.run("sleep", "1000", HostConfig={"PortBindings": bindings})
+    live.run("sleep", "1000", HostConfig={"PortBindings": bindings}, ExposedPorts=EXPOSED)
     assert live.inspect()["NetworkSettings"]["Ports"] == bindings
     port = {"IP": "127.0.0.1", "PrivatePort": 80, "PublicPort": 8098, "Type": "tcp"}
     assert live.client("GET", "/containers/json").json[0]["Ports"] == [port]
@@ -69,7 +71,8 @@ def test_a_port_listens_where_it_was_asked_to(live: Live) -> None:
 
 def test_a_published_port_refuses_connections_until_the_program_listens(live: Live) -> None:
     ports = {"80/tcp": [{"HostPort": ""}]}
-    live.run("sh", "-c", "sleep 10; echo hello | nc -l -p 80; sleep 1000", HostConfig={"PortBindings": ports})
+    script = "sleep 10; echo hello | nc -l -p 80; sleep 1000"
+    live.run("sh", "-c", script, HostConfig={"PortBindings": ports}, ExposedPorts=EXPOSED)
     (row,) = live.placement.mesh.published()
 
     async def ask() -> bytes:
@@ -105,3 +108,17 @@ def test_every_container_has_an_address_of_its_own(live: Live) -> None:
     live.create("true", name="lost", HostConfig={"NetworkMode": "nosuch"})
     reply = live.client("POST", "/containers/lost/start")
     assert (reply.status, reply.message) == (404, "network nosuch not found")
+
+
+def test_a_port_that_is_not_exposed_is_not_published(live: Live) -> None:
+    live.run("sleep", "1000", HostConfig={"PortBindings": {"80/tcp": [{"HostPort": "8098"}]}})
+    details = live.inspect()
+    assert details["HostConfig"]["PortBindings"] == {"80/tcp": [{"HostIp": "", "HostPort": "8098"}]}
+    assert details["NetworkSettings"]["Ports"] == {}
+    assert live.placement.mesh.published() == []
+
+
+def test_ports_without_a_protocol_are_tcp_s(live: Live) -> None:
+    bindings = {"80": [{"HostIp": "127.0.0.1", "HostPort": "8098"}]}
+    live.run("sleep", "1000", HostConfig={"PortBindings": bindings}, ExposedPorts={"80": {}})
+    assert [row.port for row in live.placement.mesh.published()] == [8098]

@@ -243,3 +243,120 @@ def test_a_connection_says_nothing_for_as_long_as_it_likes(client: Client) -> No
             return await client.loop.sock_recv(silent, 12)
 
     assert client.run(work()) == b"HTTP/1.1 200"
+
+
+def head(answer: bytes) -> list[str]:
+    """The first line and the names of the headers, in their order."""
+    first, *headers = answer.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    return [first, *(header.partition(":")[0] for header in headers)]
+
+
+ENGINE = ["Api-Version", "Content-Type", "Docker-Experimental", "Ostype", "Server", "Date"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (get("/nosuch"), ["HTTP/1.1 404 Not Found", "Content-Type", "Date", "Content-Length"]),
+        (get("//info"), ["HTTP/1.1 301 Moved Permanently", "Location", "Date", "Content-Length"]),
+        (
+            get("/v9.9/info"),
+            ["HTTP/1.1 400 Bad Request", *(name for name in ENGINE if name != "Docker-Experimental"), "Content-Length"],
+        ),
+        (
+            get("/v1.12/info"),
+            [
+                "HTTP/1.1 400 Bad Request",
+                *(name for name in ENGINE[:-2] if name != "Docker-Experimental"),
+                *("Server", "X-Content-Type-Options", "Date", "Content-Length"),
+            ],
+        ),
+        (get("/containers/nosuch/json"), ["HTTP/1.1 404 Not Found", *ENGINE, "Content-Length"]),
+        (get("/events?since=1&until=2"), ["HTTP/1.1 200 OK", *ENGINE, "Transfer-Encoding"]),
+        (b"FOO /info HTTP/1.1\r\nHost: docker\r\n\r\n", ["HTTP/1.1 404 Not Found", "Content-Type", "Date",
+                                                         "Content-Length", "Connection"]),
+        (get("/containers/%zz/json"), ["HTTP/1.1 400 Bad Request", "Content-Type", "Connection"]),
+        (b"GET /_ping HTTP/1.1\r\n\r\n", ["HTTP/1.1 400 Bad Request: missing required Host header", "Content-Type",
+                                          "Connection"]),
+        (post("/containers/nosuch/attach", b""), ["HTTP/1.1 404 Not Found", "Content-Type"]),
+    ],
+    ids=["no page", "moved", "new", "old", "error", "stream", "method", "escape", "host", "attach"],
+)  # fmt: skip
+def test_the_headers_are_go_s_in_go_s_order(client: Client, sent: bytes, expected: list[str]) -> None:
+    assert head(exchange(client, sent)) == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        (get("/_ping").replace(b"1.1", b"2.0"),
+         b"505 HTTP Version Not Supported: unsupported protocol version"),
+        (b"GET /_ping\r\n\r\n", b"400 Bad Request"),
+        (get("/_ping").replace(b"docker", b"/run/docker.sock"), b"400 Bad Request: malformed Host header"),
+        (get("/_ping").replace(b"docker", b"a b"), b"400 Bad Request: malformed Host header"),
+    ],
+    ids=["2.0", "0.9", "path", "space"],
+)  # fmt: skip
+def test_what_the_parser_lets_through_and_go_does_not(client: Client, sent: bytes, text: bytes) -> None:
+    answer = exchange(client, sent, half_close=False)
+    assert answer.startswith(b"HTTP/1.1 " + text + b"\r\nContent-Type: text/plain; charset=utf-8\r\n")
+    assert answer.endswith(b"\r\n\r\n" + text)
+
+
+def test_a_body_that_is_packed_for_the_way_is_refused(client: Client) -> None:
+    chunks = post("/swarm/init", b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n", "Content-Type: application/json")
+    answer = exchange(client, chunks.replace(b"Content-Length: 17", b"Transfer-Encoding: gzip, chunked"))
+    assert statuses(answer) == [501]
+    assert answer.endswith(b"\r\n\r\nUnsupported transfer encoding")
+    assert client("GET", "/swarm").status == 503
+
+
+def test_a_host_may_be_a_socket_whose_name_is_escaped(client: Client) -> None:
+    assert statuses(exchange(client, get("/_ping").replace(b"docker", b"%2Frun%2Fdocker.sock"))) == [200]
+
+
+def test_a_long_body_is_one_chunk_and_a_short_one_has_a_length(client: Client) -> None:
+    answer = exchange(client, get("/images/json"))
+    beginning, _, rest = answer.partition(b"\r\n\r\n")
+    size, _, chunk = rest.partition(b"\r\n")
+    assert b"Transfer-Encoding: chunked" in beginning
+    assert chunk == chunk[: int(size, 16)] + b"\r\n0\r\n\r\n"
+    assert len(json.loads(chunk[: int(size, 16)])) > 3
+    old = exchange(client, get("/images/json").replace(b"HTTP/1.1", b"HTTP/1.0"))
+    assert b"Transfer-Encoding" not in old
+    assert json.loads(old.partition(b"\r\n\r\n")[2]) == json.loads(chunk[: int(size, 16)])
+
+
+def test_a_stream_for_http_1_0_ends_with_its_connection(client: Client) -> None:
+    answer = exchange(client, get("/events?since=1&until=2").replace(b"HTTP/1.1", b"HTTP/1.0"), half_close=False)
+    beginning, _, rest = answer.partition(b"\r\n\r\n")
+    assert beginning.startswith(b"HTTP/1.0 200 OK\r\n")
+    assert b"Transfer-Encoding" not in beginning
+    assert rest == b""
+
+
+def test_a_ping_that_asks_for_the_head_is_told_that_there_is_no_more(client: Client) -> None:
+    answer = exchange(client, b"HEAD /_ping HTTP/1.1\r\nHost: docker\r\n\r\n")
+    assert b"\r\nContent-Length: 0\r\n" in answer
+
+
+def test_nobody_is_attached_to_what_is_not_there(client: Client) -> None:
+    answer = exchange(client, post("/containers/nosuch/attach?stream=1", b"", "Upgrade: tcp", "Connection: Upgrade"))
+    kind = b"Content-Type: application/vnd.docker.raw-stream"
+    assert answer == b"HTTP/1.1 404 Not Found\r\n" + kind + b"\r\n\r\nNo such container: nosuch\r\n"
+
+
+@pytest.mark.parametrize(("path", "status"), [("/session", 400), ("/grpc", 500)])
+def test_buildkit_is_refused_as_a_protocol_that_is_not_spoken(client: Client, path: str, status: int) -> None:
+    for headers, message in (
+        ([], "no upgrade proto in request"),
+        (["Connection: Upgrade", "Upgrade: h2c"], "protocol h2c not supported"),
+    ):
+        answer = exchange(client, post(path, b"", *headers))
+        assert statuses(answer) == [status]
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["message"] == message
+
+
+def test_paths_that_end_where_a_name_should_be(client: Client) -> None:
+    assert client("GET", "/networks/").json == client("GET", "/networks").json
+    assert client("GET", "/volumes/").message == "get: no such volume"

@@ -48,8 +48,8 @@ def test_a_network_is_shown_as_it_was_asked_for(client: Client) -> None:
     shown = client("GET", "/networks/net").json
     del shown["Created"]
     assert shown == {
-        "Name": "net", "Id": made.json["Id"], "Scope": "local", "Driver": "bridge", "EnableIPv6": False,
-        "IPAM": {"Driver": "default", "Options": {}, "Config": [pool]},
+        "Name": "net", "Id": made.json["Id"], "Scope": "local", "Driver": "bridge", "EnableIPv4": True,
+        "EnableIPv6": False, "IPAM": {"Driver": "default", "Options": {}, "Config": [pool]},
         "Internal": True, "Attachable": True, "Ingress": False, "ConfigFrom": {"Network": ""}, "ConfigOnly": False,
         "Containers": {}, "Options": options, "Labels": {"l": "1"},
     }  # fmt: skip

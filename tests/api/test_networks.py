@@ -35,6 +35,7 @@ def test_a_network_of_the_swarm_as_docker_shows_it(swarm: Client) -> None:
         "Created": "2023-11-14T22:13:20Z",
         "Scope": "swarm",
         "Driver": "overlay",
+        "EnableIPv4": True,
         "EnableIPv6": False,
         "IPAM": {"Driver": "default", "Options": None, "Config": [{"Subnet": "10.0.1.0/24", "Gateway": "10.0.1.1"}]},
         "Internal": True,

@@ -20,6 +20,8 @@ _NULLS = {
     "networks, volumes": "Containers Labels Options Warnings",
     "prunes": "BuildCache CachesDeleted ContainersDeleted ImagesDeleted NetworksDeleted VolumesDeleted",
     "running commands": "ExitCode",
+    # Of kinds that were not asked for (MB: daemon/server/router/system, getDiskUsage).
+    "the use of disks": "Images Volumes",
     "services": "CredentialSpec SELinuxContext Warnings",
     "statistics of what does not run": r"\w+_recursive",
     "waits": "Error",

@@ -88,9 +88,7 @@ def build(
         healthcheck=request.healthcheck
         if request.healthcheck is not None and request.healthcheck.test
         else image.config.healthcheck,
-        exposed_ports=tuple(
-            sorted({_key(p) for p in (*image.config.exposed_ports, *request.exposed_ports, *host.port_bindings)})
-        ),
+        exposed_ports=tuple(sorted({_key(p) for p in (*image.config.exposed_ports, *request.exposed_ports)})),
         attachments=_attachments(request, mode),
         mounts=mount_points(host, volumes, lambda reference: _found(reference, find)),
         volumes=volumes,
@@ -207,9 +205,13 @@ def _attachments(request: ContainerRequest, mode: str) -> dict[str, EndpointSett
 
 
 def _command(request: ContainerRequest, image: ImageConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Entrypoint and arguments: an entrypoint of one's own leaves nothing of the image's command."""
-    if request.entrypoint is None or not request.entrypoint:
-        return tuple(image.entrypoint), tuple(request.cmd or image.cmd)
+    """Entrypoint and arguments: an entrypoint of one's own leaves nothing of the image's command.
+
+    An empty list takes the image's entrypoint away, and leaves its command.
+    """
+    if not request.entrypoint:
+        kept = tuple(image.entrypoint) if request.entrypoint is None else ()
+        return kept, tuple(request.cmd or image.cmd)
     entrypoint = () if request.entrypoint == ("",) else request.entrypoint
     return entrypoint, request.cmd
 

@@ -36,7 +36,7 @@ class Volumes:
         """A volume by name. Raises EngineError (404)."""
         volume = self._store.tables.volumes.get(name)
         if volume is None:
-            raise not_found(f"get {name}: no such volume")
+            raise not_found(f"{f'get {name}'.rstrip()}: no such volume")
         return volume
 
     def path(self, name: str) -> Path:

@@ -372,18 +372,18 @@ def attached(network: HandNetwork, settings: EndpointSettings, container: Contai
 
 
 def asked_ports(container: Container) -> Iterable[PortConfig]:
-    """The ports that a container wants published; number 0 is any."""
+    """The ports that a container wants published; number 0 is any. What it does not expose is not published either."""
     assert container.host is not None
     host = container.host
     if host.network_mode in _SHARED or host.network_mode.startswith("container:"):
         return
-    for key, bindings in host.port_bindings.items():
+    wanted = {key if "/" in key else f"{key}/tcp": bindings for key, bindings in host.port_bindings.items()}
+    for key in container.exposed_ports:
+        bindings = wanted.get(key, ())
         for binding in bindings:
             yield _port(key, int(binding.host_port.partition("-")[0] or 0))
-    if host.publish_all_ports:
-        for key in container.exposed_ports:
-            if not host.port_bindings.get(key):
-                yield _port(key, 0)
+        if host.publish_all_ports and not bindings:
+            yield _port(key, 0)
 
 
 def _port(key: str, published: int) -> PortConfig:
