@@ -14,8 +14,8 @@ from swarmlab.images import is_binary
 from swarmlab.runtime.base import CANNOT_RUN, Output, StartError
 from swarmlab.runtime.streams import no_input
 from swarmlab.runtime.virtual.context import Context, Program
+from swarmlab.runtime.virtual.files.access import User
 from swarmlab.runtime.virtual.files.contents import BIN
-from swarmlab.runtime.virtual.files.users import User
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.programs import ENTRYPOINTS, OWN, PROGRAMS, REAL, SERVERS
 from swarmlab.runtime.virtual.programs.environment import environment
