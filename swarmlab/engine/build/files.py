@@ -1,7 +1,6 @@
 """A tree of files that is copied from or to: a build context, or an image's root file system."""
 
 import hashlib
-import posixpath
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
@@ -49,7 +48,7 @@ class Files:
 
     def matching(self, pattern: str) -> list[str]:
         """The paths, relative to the root, that a pattern matches as a whole (Go's filepath.Match)."""
-        expression = _expression(posixpath.normpath(pattern))
+        expression = _expression(pattern)
         if expression is None:
             return []
         walked = sorted(self._paths, key=lambda path: path.split("/"))

@@ -13,7 +13,7 @@ def owner_of(spec: str, target: Files) -> Owner | None:
     if not spec:
         return None
     user, _, group = spec.partition(":")
-    if spec.count(":") > 1 or not user:
+    if spec.count(":") > 1:
         raise _unknown(f"invalid chown string format: {spec}")
     uid = _number(user, "/etc/passwd", target)
     if uid is None:

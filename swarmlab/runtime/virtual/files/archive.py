@@ -65,7 +65,10 @@ class Archive:
         """See `Container.changes`."""
         found = self._root.changes()
         if found is None:
-            before = dict(_contents(self._root.pristine(), "/"))
+            # What lies beneath a mount is hidden, and not gone.
+            pristine = _contents(self._root.pristine(), "/")
+            mounts = self._root.mounts
+            before = {path: state for path, state in pristine if mounts.are_at(path) or not mounts.hold(path)}
             now = dict(self._now("/"))
             found = dict.fromkeys(now.keys() - before.keys(), 1) | dict.fromkeys(before.keys() - now.keys(), 2)
             found |= {path: 0 for path in now.keys() & before.keys() if now[path] != before[path]}

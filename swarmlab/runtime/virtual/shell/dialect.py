@@ -61,6 +61,7 @@ _BUSYBOX = tuple(
         (rb"^(?:bash|sh): (?:-c|eval): (?:line \d+: )?syntax error: ", rb"sh: syntax error: "),
         (rb"^(?:bash|sh): (?:line \d+: )?/[^\n:]+: (No space left on device|File too large)\b",
          rb"sh: write error: \1"),
+        (rb"^(/[^\n:]+: line \d+: [^\n:]+): command not found(?:\. [^\n]*)?$", rb"\1: not found"),
         (rb"^bash: fork: retry: ", rb"sh: can't fork: "),
         (rb"^bash: line \d+: ", rb"sh: "),
     )
