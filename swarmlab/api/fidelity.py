@@ -155,8 +155,7 @@ MISSING = {
     "docker pull": "images of the catalogue only; there is no registry",
     "docker system prune": "build cache has nothing to give back",
     "docker save, load": "programs for a processor are kept, not run; the shell's own commands take their places",
-    "docker build": "by the classic builder; no ONBUILD, no BuildKit, nothing from the network; files are root's, "
-    "whatever --chown says",
+    "docker build": "by the classic builder; no ONBUILD, no BuildKit, nothing from the network",
     "docker import": "from standard input only: there is no network",
     "docker push": "there is no registry and no network: Docker's error of such a machine",
     "docker search": "there is no registry and no network: Docker's error of such a machine",

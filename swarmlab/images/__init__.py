@@ -1,6 +1,6 @@
 """Images: the catalogue as data, and what engines make of it. See docs/images.md."""
 
-from swarmlab.images.base import Content, HistoryEntry, Image, ImageConfig, Images, Tree
+from swarmlab.images.base import ROOT, Content, HistoryEntry, Image, ImageConfig, Images, Owner, Tree
 from swarmlab.images.catalogue import BUNDLED, About, Catalogue
 from swarmlab.images.document import compose, config_fields
 from swarmlab.images.layer import (
@@ -11,16 +11,18 @@ from swarmlab.images.layer import (
     Slice,
     beginning,
     flatten,
+    is_binary,
     pack,
     pack_into,
     with_parents,
 )
-from swarmlab.images.links import is_binary
+from swarmlab.images.links import resolved
 from swarmlab.images.reference import Reference, check_reference, parse_reference
 from swarmlab.images.store import ImageStore, chain_ids
 
 __all__ = [
     "BUNDLED",
+    "ROOT",
     "About",
     "Bytes",
     "Catalogue",
@@ -33,6 +35,7 @@ __all__ = [
     "Images",
     "Layer",
     "LayerError",
+    "Owner",
     "Reference",
     "Slice",
     "Tree",
@@ -46,5 +49,6 @@ __all__ = [
     "pack",
     "pack_into",
     "parse_reference",
+    "resolved",
     "with_parents",
 ]

@@ -1,6 +1,7 @@
 """What an image is: its configuration, its history and the files it gives to a container."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -56,16 +57,25 @@ class Content(Protocol):
         """All of them."""
 
 
+#: The numbers of a user and a group.
+Owner = tuple[int, int]
+
+ROOT: Owner = (0, 0)
+
+
 class Tree(NamedTuple):
     """A root file system, by absolute path: files, the targets of symbolic links, and permission bits of both.
 
-    `directories` are those that a layer names; others follow from the paths.
+    `directories` are those that a layer names, `merged` those of them that several name; others follow from the paths.
+    `owners` are those that are not root.
     """
 
     files: Mapping[str, Content]
     links: Mapping[str, str]
     modes: Mapping[str, int]
     directories: Mapping[str, int]
+    owners: Mapping[str, Owner] = MappingProxyType({})
+    merged: Mapping[str, bool] = MappingProxyType({})
 
 
 EMPTY_TREE = Tree({}, {}, {}, {})

@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
-from swarmlab.images.base import Content, HistoryEntry, Tree
+from swarmlab.images.base import ROOT, Content, HistoryEntry, Owner, Tree
 
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
@@ -27,13 +27,17 @@ class LayerError(ValueError):
 
 
 class Entry(NamedTuple):
-    """What a layer has at a path: `kind` is file, directory, link, whiteout or opaque (hides what is beneath it)."""
+    """What a layer has at a path: `kind` is file, directory, link, whiteout or opaque (hides what is beneath it).
+
+    `owner` is the numbers of its user and group.
+    """
 
     path: str
     kind: str
     mode: int = 0o644
     content: Content | None = None
     target: str = ""
+    owner: Owner = ROOT
 
 
 class Layer(NamedTuple):
@@ -121,19 +125,28 @@ def flatten(layers: Iterable[Layer]) -> Tree:
     links: dict[str, str] = {}
     modes: dict[str, int] = {}
     directories: dict[str, int] = {}
-    tree = Tree(files, links, modes, directories)
+    owners: dict[str, Owner] = {}
+    merged: dict[str, bool] = {}
+    tree = Tree(files, links, modes, directories, owners, merged)
     for layer in layers:
         for entry in layer.entries:
             if entry.kind in {"whiteout", "opaque"}:
                 _remove(tree, entry.path, itself=entry.kind == "whiteout")
         for entry in layer.entries:
+            if entry.kind in {"whiteout", "opaque"}:
+                continue
+            if entry.path in directories and entry.kind != "directory":
+                _remove(tree, entry.path)
+            owners.pop(entry.path, None)
+            if entry.owner != ROOT:
+                owners[entry.path] = entry.owner
             if entry.kind == "directory":
                 files.pop(entry.path, None)
                 links.pop(entry.path, None)
+                if entry.path in directories:
+                    merged[entry.path] = True
                 directories[entry.path] = entry.mode
                 continue
-            if entry.path in directories:
-                _remove(tree, entry.path)
             if entry.kind == "link":
                 files.pop(entry.path, None)
                 links[entry.path] = entry.target
@@ -145,7 +158,7 @@ def flatten(layers: Iterable[Layer]) -> Tree:
 
 
 def pack(entries: Iterable[Entry], comment: str = "") -> bytes:
-    """Entries as a tar archive, the same for the same entries; everything is root's, of 1970.
+    """Entries as a tar archive, the same for the same entries; everything is of 1970.
 
     A `comment` makes an archive of its own of one that would be like another.
     """
@@ -166,7 +179,8 @@ def pack_into(target: BinaryIO, entries: Iterable[Entry], comment: str = "") -> 
             elif entry.kind == "opaque":
                 name = posixpath.join(name, _OPAQUE)
             info = tarfile.TarInfo(name)
-            info.uname = info.gname = "root"
+            info.uid, info.gid = entry.owner
+            info.uname, info.gname = ("" if number else "root" for number in entry.owner)
             info.mode = entry.mode
             if entry.kind == "directory":
                 info.type = tarfile.DIRTYPE
@@ -203,7 +217,7 @@ def _entry(archive: Path, member: tarfile.TarInfo, known: dict[str, Entry]) -> E
     """What a member does, None for one that is left out."""
     path = posixpath.normpath(posixpath.join("/", member.name.lstrip("/")))
     folder, name = posixpath.split(path)
-    mode = member.mode & 0o7777
+    mode, owner = member.mode & 0o7777, (member.uid, member.gid)
     if name == _OPAQUE:
         return Entry(folder, "opaque")
     if name.startswith(_WHITEOUT + _WHITEOUT):
@@ -213,16 +227,16 @@ def _entry(archive: Path, member: tarfile.TarInfo, known: dict[str, Entry]) -> E
     if path == "/":
         return None
     if member.isdir():
-        return Entry(path, "directory", mode)
+        return Entry(path, "directory", mode, owner=owner)
     if member.issym():
-        return Entry(path, "link", 0o777, None, member.linkname)
+        return Entry(path, "link", 0o777, None, member.linkname, owner)
     if member.islnk():
         source = posixpath.normpath(posixpath.join("/", member.linkname.lstrip("/")))
         if source not in known:
             raise LayerError(f"link {source} {path}: no such file or directory")
         return known[source]._replace(path=path)
     if member.isreg() and not member.issparse():
-        return Entry(path, "file", mode, Slice(archive, member.offset_data, member.size))
+        return Entry(path, "file", mode, Slice(archive, member.offset_data, member.size), owner=owner)
     return None
 
 
@@ -237,6 +251,11 @@ def _remove(tree: Tree, path: str, *, itself: bool = True) -> None:
         if holds:
             for below in [found for found in part if found.startswith(prefix)]:
                 del part[below]
+
+
+def is_binary(data: bytes) -> bool:
+    """Whether a file is a program for a processor."""
+    return data.startswith(b"\x7fELF")
 
 
 def _check_end(file: BinaryIO, offset: int) -> None:

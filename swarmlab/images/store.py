@@ -12,7 +12,6 @@ from swarmlab.images.catalogue import Catalogue, look_up
 from swarmlab.images.document import read
 from swarmlab.images.layer import Layer, flatten, measured
 from swarmlab.images.layers import LayerStore
-from swarmlab.images.links import followed
 from swarmlab.objects.local import LocalImage
 from swarmlab.store import Actor, Kind, Store
 
@@ -168,7 +167,7 @@ class ImageStore:
         )
 
     def _tree(self, image: Image) -> Tree:
-        return followed(flatten(self.layers_of(image)))
+        return flatten(self.layers_of(image))
 
     def _base(self, layers: tuple[str, ...]) -> Image | None:
         """The image of the catalogue that an image was made of, however long ago."""

@@ -36,6 +36,9 @@ CASES: Sequence[tuple[str, str, str, int]] = (
     ("bash -c 'echo hi'", "", "sh: bash: not found\n", 127),
     ("shopt -s nullglob", "", "sh: shopt: not found\n", 127),
     ("ash -c 'echo hi'", "hi\n", "", 0),
+    ("mkdir -m 700 /m; mkdir -p /m/a/b; mkdir /m /no/x; ls -ld /m | cut -c1-20", "drwx------    3 root\n",
+     "mkdir: can't create directory '/m': File exists\n"
+     "mkdir: can't create directory '/no/x': No such file or directory\n", 0),
     ("echo hi | gzip | zcat", "hi\n", "", 0),
     ("cd /tmp; wc -l nope", "", "wc: nope: No such file or directory\n", 1),
     ("cd /tmp; tail nope", "", "tail: can't open 'nope': No such file or directory\ntail: no files\n", 1),

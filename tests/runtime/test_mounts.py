@@ -255,3 +255,15 @@ def test_a_paused_container_can_be_killed_and_other_signals_wait(state: Path) ->
         assert await box.wait() == 137
 
     within(state, test)
+
+
+def test_what_a_volume_hides_is_not_gone(tmp_path: Path) -> None:
+    async def play() -> None:
+        (tmp_path / "volume").mkdir()
+        async with lab(tmp_path / "lab") as runtime:
+            mounts = (Mount(target="/var/log/nginx", source=tmp_path / "volume"),)
+            container = await runtime.start("nginx:alpine", "sleep", "1000", mounts=mounts)
+            await run(container, "sh", "-c", "echo 1 > /new; ls /var/log/nginx")
+            assert [change.path for change in container.changes()] == ["/new"]
+
+    asyncio.run(play())

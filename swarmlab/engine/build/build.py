@@ -15,12 +15,12 @@ from swarmlab.engine.build.cache import BuildCache
 from swarmlab.engine.build.copying import Copier, absolute, find_sources, new_directory, source_digest
 from swarmlab.engine.build.files import Files
 from swarmlab.engine.build.options import BuildOptions, Message, Said, StageBuilt
-from swarmlab.engine.build.owners import check_owner
+from swarmlab.engine.build.owners import owner_of
 from swarmlab.engine.build.steps import StepContainers
 from swarmlab.engine.container.signals import signal_number
 from swarmlab.engine.errors import EngineError, bad_request, internal
 from swarmlab.engine.image.images import LocalImages
-from swarmlab.images import Entry, HistoryEntry, Image, ImageConfig, check_reference, flatten, pack_into
+from swarmlab.images import Entry, HistoryEntry, Image, ImageConfig, check_reference, pack_into
 from swarmlab.images.dockerfile import (
     DEFAULT_SHELL,
     Configuration,
@@ -30,7 +30,7 @@ from swarmlab.images.dockerfile import (
     Stage,
     expand,
 )
-from swarmlab.runtime.virtual import DIRECTORIES
+from swarmlab.runtime.virtual import contents
 
 _replace = msgspec.structs.replace
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -202,10 +202,8 @@ class Build:
         if await self._is_cached(noted):
             return
         target = self._target()
-        if owner:
-            check_owner(owner, target)
         unpack = self._images.store.layers.unpacked if word == "ADD" else None
-        with Copier(target, unpack) as copier:
+        with Copier(target, unpack, owner_of(owner, target)) as copier:
             entries = copier.entries(sources, absolute(dest, self._state.config.working_dir))
             await self._commit(noted, "", entries)
 
@@ -268,9 +266,10 @@ class Build:
         if image is None:
             return Files([])
         try:
-            return Files.of(flatten(self._images.store.layers_of(image)), DIRECTORIES)
+            self._images.store.layers_of(image)
         except LookupError as error:
             raise internal(str(error)) from None
+        return Files.of(contents(image, lambda content: False), image.tree().owners)
 
     def _noted(self, *words: str) -> ImageConfig:
         """The configuration that says in its command what a step has done."""

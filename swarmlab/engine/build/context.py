@@ -7,7 +7,7 @@ from docker.utils.build import Pattern
 
 from swarmlab.engine.build.files import Files
 from swarmlab.engine.errors import bad_request, internal
-from swarmlab.images import Entry
+from swarmlab.images import ROOT, Entry
 from swarmlab.images.dockerfile import Dockerfile, DockerfileError, parse
 
 _DEFAULT = "Dockerfile"
@@ -17,7 +17,8 @@ _IGNORE = "/.dockerignore"
 def open_context(entries: Sequence[Entry], name: str) -> tuple[Files, Dockerfile]:
     """The files of a context, and its Dockerfile of this name. Raises EngineError."""
     name = name or _DEFAULT
-    files = Files(entry for entry in entries if entry.kind in {"file", "directory", "link"})
+    # Whoever has them on the client's machine is nobody here.
+    files = Files(entry._replace(owner=ROOT) for entry in entries if entry.kind in {"file", "directory", "link"})
     name, found = _find(files, name)
     try:
         dockerfile = parse(found.content.read_bytes() if found.content is not None else b"", name)

@@ -11,7 +11,7 @@ from typing import IO, NamedTuple
 from swarmlab.engine.build.files import Files, has_wildcards
 from swarmlab.engine.errors import EngineError, internal
 from swarmlab.engine.offline import is_url, unreachable
-from swarmlab.images import Entry, LayerError
+from swarmlab.images import ROOT, Entry, LayerError, Owner
 
 Unpack = Callable[[IO[bytes]], AbstractContextManager[Sequence[Entry]]]
 
@@ -50,10 +50,14 @@ def source_digest(sources: Sequence[Source]) -> str:
 class Copier:
     """Makes the entries of a layer. Within the block only they can be read."""
 
-    def __init__(self, target: Files, unpack: Unpack | None = None) -> None:
-        """`target` is the image that is copied to. With `unpack` archives are extracted, as ADD does it."""
+    def __init__(self, target: Files, unpack: Unpack | None = None, owner: Owner | None = None) -> None:
+        """`target` is the image that is copied to, `owner` whose the copies are, by default as before.
+
+        With `unpack` archives are extracted, as ADD does it; what is in one belongs to whom it says.
+        """
         self._target = target
         self._unpack = unpack
+        self._owner = owner
         self._open = ExitStack()
         self._made: dict[str, Entry] = {}
 
@@ -83,6 +87,7 @@ class Copier:
         path = self._target.resolve(dest)
         if entry.kind == "directory":
             try:
+                self._directories(posixpath.dirname(path), ROOT)
                 self._directories(path)
             except EngineError as error:
                 raise internal(f"failed to copy directory: {error}") from None
@@ -91,9 +96,11 @@ class Copier:
             return
         inside = self._extracted(entry)
         if inside is not None:
-            self._directories(path)
+            self._directories(path, ROOT)
             for member in inside:
-                self._add(member, posixpath.join(path, member.path.lstrip("/")))
+                there = posixpath.join(path, member.path.lstrip("/"))
+                self._directories(posixpath.dirname(there), ROOT)
+                self._made[there] = member._replace(path=there)
             return
         there = self._kind(path)
         if dest.endswith("/") or there == "directory":
@@ -106,10 +113,14 @@ class Copier:
 
     def _add(self, entry: Entry, path: str) -> None:
         self._directories(posixpath.dirname(path))
-        self._made[path] = entry._replace(path=path)
+        self._made[path] = entry._replace(path=path, owner=entry.owner if self._owner is None else self._owner)
 
-    def _directories(self, path: str) -> None:
-        """Tell of a directory and those that it is in, with the modes that they have."""
+    def _directories(self, path: str, owner: Owner | None = None) -> None:
+        """Tell of a directory and those that it is in, with the modes that they have; new ones are `owner`'s.
+
+        By default that is whose the copies are, or else root.
+        """
+        owner = owner or self._owner or ROOT
         todo = []
         while path != "/" and path not in self._made:
             todo.append(path)
@@ -118,7 +129,7 @@ class Copier:
             there = self._target.get(folder)
             if there is not None and there.kind != "directory":
                 raise internal(f"mkdir {folder}: not a directory")
-            self._made[folder] = there or Entry(folder, "directory", 0o755)
+            self._made[folder] = there or Entry(folder, "directory", 0o755, owner=owner)
 
     def _kind(self, path: str) -> str:
         found = self._made.get(path) or self._target.get(path)

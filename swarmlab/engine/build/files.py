@@ -1,16 +1,14 @@
 """A tree of files that is copied from or to: a build context, or an image's root file system."""
 
 import hashlib
-import posixpath
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from swarmlab.engine.errors import internal
-from swarmlab.images import Entry, Tree, with_parents
-
-_LINKS = 255
+from swarmlab.images import ROOT, Entry, Owner, resolved, with_parents
+from swarmlab.runtime.virtual import Node
 
 
 class Files:
@@ -20,15 +18,11 @@ class Files:
         self._entries = {entry.path: entry for entry in with_parents(entries)}
 
     @classmethod
-    def of(cls, tree: Tree, directories: Mapping[str, int]) -> "Files":
-        """The root file system of an image, in which these directories are there anyway."""
-        folders = {**directories, **tree.directories}
+    def of(cls, nodes: Mapping[str, Node], owners: Mapping[str, Owner]) -> "Files":
+        """The root file system of an image, and whose what is not root's is."""
         return cls(
-            [
-                *(Entry(path, "directory", mode) for path, mode in folders.items()),
-                *(Entry(path, "file", tree.modes.get(path, 0o644), content) for path, content in tree.files.items()),
-                *(Entry(path, "link", 0o777, None, target) for path, target in tree.links.items()),
-            ]
+            Entry(path, node.kind, node.mode, node.content, node.target, owners.get(path, ROOT))
+            for path, node in nodes.items()
         )
 
     def get(self, path: str) -> Entry | None:
@@ -37,19 +31,10 @@ class Files:
 
     def resolve(self, path: str) -> str:
         """The path with its links followed, whether something is there or not. Raises EngineError."""
-        todo = [part for part in path.split("/") if part]
-        done, followed = "/", 0
-        while todo:
-            done = posixpath.normpath(posixpath.join(done, todo.pop(0)))
-            found = self._entries.get(done)
-            if found is None or found.kind != "link":
-                continue
-            followed += 1
-            if followed > _LINKS:
-                raise internal(f"too many links in {path}")
-            todo = [part for part in found.target.split("/") if part] + todo
-            done = "/" if found.target.startswith("/") else posixpath.dirname(done)
-        return done
+        try:
+            return resolved(path, self._target_of)
+        except OSError:
+            raise internal(f"too many links in {path}") from None
 
     def below(self, path: str) -> list[Entry]:
         """Everything in a directory, however deep, directories before what is in them."""
@@ -63,7 +48,7 @@ class Files:
 
     def matching(self, pattern: str) -> list[str]:
         """The paths, relative to the root, that a pattern matches as a whole (Go's filepath.Match)."""
-        expression = _expression(posixpath.normpath(pattern))
+        expression = _expression(pattern)
         if expression is None:
             return []
         walked = sorted(self._paths, key=lambda path: path.split("/"))
@@ -75,6 +60,10 @@ class Files:
         if entry.content is not None:
             found.update(entry.content.read_bytes())
         return found.hexdigest()
+
+    def _target_of(self, path: str) -> str | None:
+        found = self._entries.get(path)
+        return found.target if found is not None and found.kind == "link" else None
 
     @cached_property
     def _paths(self) -> list[str]:

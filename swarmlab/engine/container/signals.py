@@ -1,19 +1,17 @@
 """Names and numbers of signals, as the daemon reads them."""
 
-import signal
-
 from swarmlab.engine.errors import bad_request
+from swarmlab.runtime.virtual import signals
 
 
 def signal_number(name: str) -> int:
-    """The number of `SIGTERM`, `TERM`, `term` or `15`. Raises EngineError (400) for anything else."""
-    text = name.upper()
+    """The number of `SIGTERM`, `TERM`, `term`, `15` or `RTMIN+3`. Raises EngineError (400) for anything else."""
     try:
-        return int(signal.Signals(int(text)) if text.isdigit() else signal.Signals["SIG" + text.removeprefix("SIG")])
-    except (KeyError, ValueError):
-        raise bad_request(f"Invalid signal: {name}") from None
+        return signals.signal_number(name)
+    except ValueError as error:
+        raise bad_request(str(error)) from None
 
 
 def signal_name(name: str) -> str:
     """The same as `SIGTERM`."""
-    return signal.Signals(signal_number(name)).name
+    return signals.signal_name(signal_number(name))

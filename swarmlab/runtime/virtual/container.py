@@ -24,8 +24,8 @@ from swarmlab.runtime.base import (
 )
 from swarmlab.runtime.health import HealthMonitor, probe_command
 from swarmlab.runtime.streams import Broadcast, Pipe, no_input
+from swarmlab.runtime.virtual.files.access import User
 from swarmlab.runtime.virtual.files.archive import Archive
-from swarmlab.runtime.virtual.files.users import User
 from swarmlab.runtime.virtual.logs import LogBuffer
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.processes.supervisor import Supervisor

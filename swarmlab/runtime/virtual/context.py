@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from swarmlab.runtime.base import Output
-from swarmlab.runtime.virtual.files.users import User
+from swarmlab.runtime.virtual.files.access import User
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.signals import Signals
 

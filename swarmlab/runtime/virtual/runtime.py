@@ -121,8 +121,8 @@ class VirtualRuntime:
 
     def _make_ready(self, image: Image) -> None:
         """Only Python needs all of a container's files on disk."""
-        files = image.tree().files
-        if any(f"{directory}/python" in files for directory in BIN):
+        tree = image.tree()
+        if any(f"{directory}/python" in part for directory in BIN for part in (tree.files, tree.links)):
             self._roots.prepare(image)
 
     def _in_background(self, work: Callable[..., None], *arguments: Any) -> None:

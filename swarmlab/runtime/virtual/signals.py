@@ -1,8 +1,12 @@
 """Signals in a virtual container: who handles which, and their names."""
 
+import re
 import signal
 from collections.abc import Callable, Sequence
 from functools import partial
+
+#: Signals without a name of their own (moby/sys/signal, signal_linux.go).
+_REAL_TIME = re.compile(r"RTMIN\+([1-9]|1[0-5])|RTMAX-([1-9]|1[0-4])")
 
 
 class Signals:
@@ -26,10 +30,25 @@ class Signals:
 
 def signal_name(name: str | int) -> str:
     """`SIGTERM` for `SIGTERM`, `TERM`, `term`, `15` or 15. Raises ValueError with Docker's text for anything else."""
-    text = str(name).upper()
+    number = signal_number(name)
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        least = signal.SIGRTMIN
+        return f"SIGRTMIN+{number - least}" if number < least + 16 else f"SIGRTMAX-{signal.SIGRTMAX - number}"
+
+
+def signal_number(name: str | int) -> int:
+    """15 for the same names, and 37 for `RTMIN+3`. Raises ValueError with Docker's text for anything else."""
+    text = str(name).upper().removeprefix("SIG")
     try:
         if text.isdigit():
-            return signal.Signals(int(text)).name
-        return signal.Signals["SIG" + text.removeprefix("SIG")].name
+            number = int(text)
+            if signal.SIGRTMIN < number < signal.SIGRTMAX:
+                return number
+            return signal.Signals(number).value
+        if (found := _REAL_TIME.fullmatch(text)) is not None:
+            return signal.SIGRTMIN + int(found[1]) if found[1] else signal.SIGRTMAX - int(found[2])
+        return signal.Signals[f"SIG{text}"].value
     except (KeyError, ValueError):
         raise ValueError(f"Invalid signal: {name}") from None

@@ -1,5 +1,6 @@
 import asyncio
 import io
+import tarfile
 from collections.abc import Callable
 
 import pytest
@@ -33,6 +34,47 @@ def test_images_and_cache_outlive_a_crash(make: Make) -> None:
     assert again.count(" ---> Using cache\n") == 3
     assert image.id in first
     assert image.id in again
+
+
+def test_owners_and_links_come_into_the_image(make: Make) -> None:
+    lab = make(1)
+    files = io.BytesIO(tar(("d/a", b"a")))
+    with tarfile.open(fileobj=files, mode="a") as archive:
+        link = tarfile.TarInfo("d/l")
+        link.type, link.linkname, link.uid = tarfile.SYMTYPE, "a", 55
+        archive.addfile(link)
+        lines = b"""FROM alpine AS one
+COPY --chown=nobody:mail d /new/deep
+COPY --chown=7 d/a /alone/a
+COPY d /plain
+RUN chown -R 8:9 /plain/a && mv /plain/a /plain/b && touch /own && chown -h 5 /new/deep/l
+FROM busybox
+COPY --from=one /new /new
+COPY --from=one --chown=3:4 /plain /plain
+COPY --from=one /new/deep/l /l
+COPY --from=alpine /bin/sh /sh
+"""
+        info = tarfile.TarInfo("Dockerfile")
+        info.size = len(lines)
+        archive.addfile(info, io.BytesIO(lines))
+    files.seek(0)
+
+    async def images() -> list[str]:
+        messages = lab.engine(1).builder.build(BuildOptions(), files)
+        return [message.image_id async for message in messages if isinstance(message, StageBuilt)]
+
+    one, two = (lab.engine(1).images.get(found).tree() for found in lab.run(images(), limit=1e7))
+    assert one.owners == {
+        "/new/deep": (65534, 12), "/new/deep/a": (65534, 12), "/new/deep/l": (5, 12),
+        "/alone": (7, 7), "/alone/a": (7, 7), "/plain/b": (8, 9),
+    }  # fmt: skip
+    assert one.links.items() >= {"/new/deep/l": "a", "/plain/l": "a"}.items()
+    assert two.owners == {
+        "/new/deep": (65534, 12), "/new/deep/a": (65534, 12), "/new/deep/l": (5, 12), "/l": (65534, 12),
+        "/plain": (3, 4), "/plain/b": (3, 4), "/plain/l": (3, 4),
+    }  # fmt: skip
+    assert two.files["/l"].read_bytes() == b"a"
+    assert two.files["/sh"].read_bytes() == b'#!/bin/sh\nexec sh "$@"\n'
 
 
 def test_other_engines_know_nothing_of_it(make: Make) -> None:

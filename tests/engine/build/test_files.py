@@ -2,7 +2,8 @@ import pytest
 
 from swarmlab.engine.build.files import Files, has_wildcards
 from swarmlab.engine.errors import EngineError
-from swarmlab.images import Bytes, Entry, Tree
+from swarmlab.images import Bytes, Entry
+from swarmlab.runtime.virtual import Node
 
 
 def file(path: str, data: bytes = b"x", mode: int = 0o644) -> Entry:
@@ -91,9 +92,14 @@ def test_a_digest_changes_with_name_mode_and_content() -> None:
 
 
 def test_the_root_file_system_of_an_image() -> None:
-    tree = Tree({"/etc/x": Bytes(b"1")}, {"/bin": "usr/bin"}, {"/etc/x": 0o600}, {"/tmp": 0o700, "/etc": 0o755})
-    files = Files.of(tree, {"/tmp": 0o1777, "/bin": 0o755, "/opt": 0o755})
-    kinds = {path: found.kind for path in ("/etc/x", "/bin", "/tmp", "/opt", "/") if (found := files.get(path))}
-    assert kinds == {"/etc/x": "file", "/bin": "link", "/tmp": "directory", "/opt": "directory", "/": "directory"}
-    assert files.get("/tmp") == Entry("/tmp", "directory", 0o700)
+    nodes = {
+        "/tmp": Node("directory", 0o1777),
+        "/etc/x": Node("file", 0o600, Bytes(b"1")),
+        "/bin": Node("link", target="usr/bin"),
+    }
+    files = Files.of(nodes, {"/tmp": (1, 2)})
+    kinds = {path: found.kind for path in ("/etc/x", "/bin", "/tmp", "/") if (found := files.get(path))}
+    assert kinds == {"/etc/x": "file", "/bin": "link", "/tmp": "directory", "/": "directory"}
+    assert files.get("/tmp") == Entry("/tmp", "directory", 0o1777, owner=(1, 2))
+    assert files.get("/etc/x") == Entry("/etc/x", "file", 0o600, Bytes(b"1"))
     assert files.get("/nothing") is None

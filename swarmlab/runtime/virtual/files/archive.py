@@ -8,12 +8,11 @@ from typing import IO
 
 from bashkit import FileSystem
 
-from swarmlab.images import Bytes, Entry, pack
+from swarmlab.images import Bytes, Entry, pack, resolved
 from swarmlab.runtime.base import Change, PathStat
 from swarmlab.runtime.virtual.files.files import RootFs
 from swarmlab.runtime.virtual.files.roots import NOT_KEPT
 
-_LINKS = 40
 #: Who may run a file. Shared files on disk are nobody's to write, so the rest of their modes tells nothing.
 _MODE = 0o111
 #: What is at a path, as far as two of them can be compared.
@@ -22,10 +21,7 @@ _KINDS = {"file": "file", "directory": "directory", "symlink": "link", "fifo": "
 
 
 class Archive:
-    """The files of one container, for those who copy. Paths are absolute; links in their directories are followed.
-
-    Owners are not kept: everything is root's.
-    """
+    """The files of one container, for those who copy. Paths are absolute; links in their directories are followed."""
 
     def __init__(self, root: RootFs) -> None:
         self._root = root
@@ -69,10 +65,16 @@ class Archive:
         """See `Container.changes`."""
         found = self._root.changes()
         if found is None:
-            before = dict(_contents(self._root.pristine(), "/"))
+            # What lies beneath a mount is hidden, and not gone.
+            pristine = _contents(self._root.pristine(), "/")
+            mounts = self._root.mounts
+            before = {path: state for path, state in pristine if mounts.are_at(path) or not mounts.hold(path)}
             now = dict(self._now("/"))
             found = dict.fromkeys(now.keys() - before.keys(), 1) | dict.fromkeys(before.keys() - now.keys(), 2)
             found |= {path: 0 for path in now.keys() & before.keys() if now[path] != before[path]}
+        for path in self._root.given():
+            if self._kind(path) is not None and not self._root.mounts.hold(path):
+                found.setdefault(path, 0)
         for path in list(found):
             for parent in _parents(path):
                 found.setdefault(parent, 0)
@@ -91,7 +93,8 @@ class Archive:
         own = [change for change in self.changes() if change.path not in self._root.mounted]
         entries = [self._entry(change) for change in own if self._kind(change.path) != "socket"]
         # A directory that only holds what has changed is told for its mode, not for itself.
-        told = {entry.path for entry, kind in entries if kind or entry.kind != "directory"}
+        given = set(self._root.given())
+        told = {entry.path for entry, kind in entries if kind or entry.kind != "directory" or entry.path in given}
         above = {parent for path in told for parent in _parents(path)}
         needed = told | above
         return pack(entry for entry, _ in entries if entry.path in needed) if told else b""
@@ -139,34 +142,24 @@ class Archive:
 
     def _resolved(self, path: str, *, last: bool = False) -> str:
         """The path with the links of its directories followed, and with `last` its own. Raises FileNotFoundError."""
-        todo = [part for part in posixpath.normpath(posixpath.join("/", path)).split("/") if part]
-        done, followed = "/", 0
-        while todo:
-            part = todo.pop(0)
-            here = posixpath.normpath(posixpath.join(done, part))
-            if not todo and not last:
-                return here
-            found = self._lstat(here)
-            if found.kind != "link":
-                done = here
-                continue
-            followed += 1
-            if followed > _LINKS:
-                raise FileNotFoundError(path)
-            target = posixpath.normpath(posixpath.join(done, found.target))
-            todo = [piece for piece in target.split("/") if piece] + todo
-            done = "/"
-        return done
+        try:
+            return resolved(posixpath.normpath(posixpath.join("/", path)), self._target_of, last=last)
+        except OSError:
+            raise FileNotFoundError(path) from None
+
+    def _target_of(self, path: str) -> str | None:
+        return self._lstat(path).target or None
 
     def _entry(self, change: Change) -> tuple[Entry, int]:
         """A change as a layer has it."""
         if change.kind == 2:
             return Entry(change.path, "whiteout", 0), change.kind
+        owner = self._root.owner(change.path)
         if (entry := self._root.entry(change.path)) is not None:
-            return entry, change.kind
+            return entry._replace(owner=owner), change.kind
         found = self._lstat(change.path)
         content = Bytes(self._root.read(change.path)) if found.kind == "file" else None
-        return Entry(change.path, found.kind, found.mode, content, found.target), change.kind
+        return Entry(change.path, found.kind, found.mode, content, found.target, owner), change.kind
 
     def _add(self, tar: tarfile.TarFile, path: str, name: str, leave_out: Collection[str] = ()) -> None:
         if path in leave_out:
@@ -176,7 +169,8 @@ class Archive:
             # No archive has any (MB: pkg/archive, "archive/tar: sockets not supported").
             return
         info = tarfile.TarInfo(name)
-        info.uname = info.gname = "root"
+        info.uid, info.gid = owner = self._root.owner(path)
+        info.uname, info.gname = ("" if number else "root" for number in owner)
         info.mode = found.mode
         info.mtime = found.modified // 1_000_000_000
         if found.kind == "directory":

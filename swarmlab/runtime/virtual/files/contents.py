@@ -4,17 +4,17 @@ import posixpath
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from swarmlab.images import Bytes, Content, Image, beginning, is_binary
+from swarmlab.images import Bytes, Content, Image, beginning, is_binary, resolved
 
 #: Directories that every container has, and their modes.
 DIRECTORIES: Mapping[str, int] = dict.fromkeys(
     (
-        "/bin", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run",
+        "/bin", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/run",
         "/sbin", "/srv", "/sys", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin", "/usr/sbin", "/var",
         "/var/cache", "/var/lib", "/var/log",
     ),
     0o755,
-) | dict.fromkeys(("/tmp", "/var/tmp"), 0o1777)  # noqa: S108 (inside the container)  # fmt: skip
+) | {"/root": 0o700} | dict.fromkeys(("/tmp", "/var/tmp"), 0o1777)  # noqa: S108 (inside the container)  # fmt: skip
 
 #: Commands of the shell that scripts call by path; each gets a file there that hands over to it.
 _APPLETS = [
@@ -81,8 +81,18 @@ def contents(image: Image, is_program: Callable[[Content], bool] = runs_on_a_pro
         else:
             put(path, Node("file", tree.modes.get(path, 0o755), source))
     for link, target in tree.links.items():
+        if (there := found.get(link)) is not None and there.kind == "directory":
+            _move(found, link, resolved(link, tree.links.get), make)
         put(link, _hand_over(posixpath.basename(link)) if is_applet(link) else Node("link", target=target))
     return found
+
+
+def _move(found: dict[str, Node], link: str, to: str, make: Callable[[str], None]) -> None:
+    """What every container has in a directory that is a link in this image lies where it leads to."""
+    for path in [path for path in found if path.startswith(f"{link}/")]:
+        node, there = found.pop(path), to + path[len(link) :]
+        make(posixpath.dirname(there))
+        found.setdefault(there, node)
 
 
 def is_applet(path: str) -> bool:

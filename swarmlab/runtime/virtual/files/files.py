@@ -13,9 +13,11 @@ from pathlib import Path
 
 from bashkit import Bash, FileSystem
 
-from swarmlab.images import Entry, Image
+from swarmlab.images import ROOT, Entry, Image, resolved
 from swarmlab.runtime.base import File, Mount
+from swarmlab.runtime.virtual.files.access import Owners, Personal, User
 from swarmlab.runtime.virtual.files.contents import DIRECTORIES
+from swarmlab.runtime.virtual.files.foreignfs import file_system
 from swarmlab.runtime.virtual.files.inmemory import build, walk
 from swarmlab.runtime.virtual.files.mounts import Mounts, Place, empty
 from swarmlab.runtime.virtual.files.quota import Quota
@@ -62,8 +64,7 @@ class RootFs:
         self._copy: Copy | None = None
         self._realising = threading.Lock()
         self._memory: FileSystem | None = None
-        #: Users and groups of paths that have been given away.
-        self._given: dict[str, tuple[int, int]] = {}
+        self._owners = Owners(lambda path: image.tree().owners.get(path, ROOT))
         #: Makes what is at /proc, which is kept nowhere.
         self.make_proc: Callable[[], FileSystem] = empty
         self._proc: FileSystem | None = None
@@ -93,7 +94,7 @@ class RootFs:
 
     def read(self, path: str) -> bytes:
         """The content of a file. Raises FileNotFoundError, with the path, when there is no such file."""
-        path = posixpath.normpath(path)
+        path = self.followed(path)
         if (bound := self.mounts.files.get(path)) is not None:
             return bound.read()
         place = self._place(path)
@@ -111,7 +112,7 @@ class RootFs:
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file into an existing directory. Raises FileNotFoundError when there is none, PermissionError."""
-        path = posixpath.normpath(path)
+        path = self.followed(path)
         if self.is_read_only(path):
             raise PermissionError(path)
         fs, inner = self.at(path)
@@ -126,6 +127,7 @@ class RootFs:
 
         In memory the time is always now.
         """
+        path = self.followed(path)
         if self.is_read_only(path):
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         place = self._place(path)
@@ -163,12 +165,12 @@ class RootFs:
 
     def is_directory(self, path: str) -> bool:
         """Whether a directory is there."""
-        fs, inner = self.at(posixpath.normpath(path))
+        fs, inner = self.at(self.followed(path))
         return fs.exists(inner) and fs.stat(inner)["file_type"] == "directory"
 
     def executable(self, path: str) -> bool:
         """Whether a file may be run, as its mode says."""
-        path = posixpath.normpath(path)
+        path = self.followed(path)
         if (bound := self.mounts.files.get(path)) is not None:
             return bool(bound.source.stat().st_mode & 0o111)
         if self._memory is not None or self._place(path) is not None:
@@ -184,15 +186,16 @@ class RootFs:
 
     def glob(self, pattern: str) -> list[str]:
         """The files that a shell pattern of one directory matches, sorted."""
-        directory, mask = posixpath.split(posixpath.normpath(pattern))
+        named, mask = posixpath.split(posixpath.normpath(pattern))
+        directory = self.followed(named)
         if self._memory is not None or self._place(directory) is not None:
             fs, inner = self.at(directory)
             names = {entry["name"] for entry in fs.read_dir(inner)} if fs.exists(inner) else set()
         else:
-            paths = {*self._image.files, *self._extra}
+            paths = {*self._image.files, *self._image.links, *self._extra}
             names = {posixpath.basename(path) for path in paths if posixpath.dirname(path) == directory}
         names |= {posixpath.basename(path) for path in self.mounts.files if posixpath.dirname(path) == directory}
-        return [posixpath.join(directory, name) for name in sorted(names) if fnmatch.fnmatchcase(name, mask)]
+        return [posixpath.join(named, name) for name in sorted(names) if fnmatch.fnmatchcase(name, mask)]
 
     def export(self, path: str) -> Path:
         """Make a directory (or file) of the container real, for a process that must read it; changes go both ways."""
@@ -271,12 +274,32 @@ class RootFs:
         found += [(path, self._secrets.kept(path)) for path in self._secrets.elsewhere(self._place)]
         return list(dict.fromkeys((target, str(source)) for target, source in found if source is not None))
 
-    def mount_in(self, shell: Bash) -> None:
-        """Give a shell the container's files."""
+    def mount_in(self, shell: Bash, user: User) -> None:
+        """Give a shell the container's files, as a user may see them."""
         self.sync()
-        shell.mount("/", empty() if self.is_all_real else self.memory, read_only=self._read_only)
+        personal = self.is_personal(user)
+        shell.mount(
+            "/", empty() if self.is_all_real else self._seen_by(user, self.memory, personal), read_only=self._read_only
+        )
         for place in reversed(self._places):
-            shell.mount(place.target, place.fs, read_only=place.read_only)
+            own = personal and place.target == "/"
+            shell.mount(place.target, self._seen_by(user, place.fs, own), read_only=place.read_only)
+
+    def is_personal(self, user: User) -> bool:
+        """Whether it matters who somebody is: not to root, where everything is root's."""
+        return bool(user.uid or self._owners or self._image.tree().owners)
+
+    def personal(self, path: str, user: User) -> tuple[FileSystem, str]:
+        """The same as `at`, as a user may see it."""
+        path = self.followed(path, last=False)
+        place = self._place(path)
+        own = place is None or place.target == "/"
+        fs, inner = self.at(path)
+        return self._seen_by(user, fs, own), inner
+
+    def _seen_by(self, user: User, fs: FileSystem, own: bool) -> FileSystem:
+        """A file system, or the container's own as a user may see it."""
+        return file_system(Personal(fs, self._owners, user)) if own else fs
 
     def sync(self) -> None:
         """Carry over what has changed in files that are bound one by one, here or on this machine."""
@@ -340,8 +363,32 @@ class RootFs:
 
     def at(self, path: str) -> tuple[FileSystem, str]:
         """Where a path is kept: the file system, and its path in there."""
+        path = self.followed(path, last=False)
         place = self._place(path)
         return (self.memory, path) if place is None else (place.fs, place.inner(path))
+
+    def followed(self, path: str, *, last: bool = True) -> str:
+        """Where a path leads; without `last` a link at its end is not followed. One that leads nowhere is itself."""
+        path = posixpath.normpath(path)
+        if self._memory is None and not self._image.links:
+            return path
+        try:
+            return resolved(path, self._target_of, last=last)
+        except OSError:
+            return path
+
+    def _target_of(self, path: str) -> str | None:
+        """The target of a link that nobody else follows: real directories follow their own."""
+        place = self._place(path)
+        if place is None and self._memory is None:
+            return self._image.links.get(path)
+        if place is not None and place.source is not None:
+            return None
+        fs, inner = (self.memory, path) if place is None else (place.fs, place.inner(path))
+        try:
+            return str(fs.read_link(inner)) if fs.stat(inner)["file_type"] == "symlink" else None
+        except RuntimeError:
+            return None
 
     def seen(self, path: str) -> tuple[FileSystem, str]:
         """The same for who looks from inside, where there is a /proc."""
@@ -356,24 +403,33 @@ class RootFs:
             self._proc = self.make_proc()
         return self._proc
 
-    def from_image(self, path: str) -> bool:
-        """Whether the image has a directory at that path."""
+    def is_merged(self, path: str, names: Collection[str]) -> bool:
+        """Whether a directory that has these names in it lies in several layers, the container's own one among them."""
+        tree = self._image.tree()
         below = path.rstrip("/") + "/"
-        known = (*self._image.files, *DIRECTORIES)
-        return (path in DIRECTORIES and path != "/") or any(each.startswith(below) for each in known)
+        known = (*tree.files, *tree.links, *tree.directories, *DIRECTORIES, *self._extra)
+        before = {each[len(below) :].partition("/")[0] for each in known if each.startswith(below)}
+        is_the_images = bool(before) or path in tree.directories or path in DIRECTORIES
+        own = any(posixpath.dirname(each) == path for each in self._extra)
+        return path in tree.merged or (is_the_images and (own or not before >= set(names)))
 
     def owner(self, path: str) -> tuple[int, int]:
         """User and group of what is at a path: by `chown`, or of a config or tmpfs, else root's."""
-        if path in self._given:
-            return self._given[path]
+        path = self.followed(path, last=False)
         file = self._extra.get(path)
         if (tmpfs := self.tmpfs(path)) is not None:
-            return tmpfs.owner
-        return (file.uid, file.gid) if file is not None else (0, 0)
+            return self._owners.given(path) or tmpfs.owner
+        if file is not None:
+            return self._owners.given(path) or (file.uid, file.gid)
+        return self._owners.of(path)
 
     def give(self, path: str, uid: int, gid: int) -> None:
-        """What is at a path belongs to somebody else now; only this container knows of it, images do not."""
-        self._given[path] = uid, gid
+        """What is at a path belongs to somebody else now."""
+        self._owners.give(self.followed(path, last=False), (uid, gid))
+
+    def given(self) -> list[str]:
+        """The paths of what does not belong to whom it does in the image, or did."""
+        return self._owners.changed()
 
     def tmpfs(self, path: str) -> Tmpfs | None:
         """What is mounted at a path, if it is a tmpfs."""
@@ -462,7 +518,7 @@ class RootFs:
             known = walk(self._memory, path)
         else:
             prefix = path.rstrip("/") + "/"
-            all_known = {*self._image.files, *self._extra, *self.mounts.files}
+            all_known = {*self._image.files, *self._image.links, *self._extra, *self.mounts.files}
             known = (found for found in all_known if found == path or found.startswith(prefix))
         own = [found for found in known if self._place(found) is None]
         return copy_out(own, path, target, self.read, self._secrets.put)

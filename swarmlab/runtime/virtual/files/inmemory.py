@@ -33,6 +33,9 @@ def build(image: Image, extra: Mapping[str, File]) -> FileSystem:
         elif node.content is not None:
             write(path, node.content.read_bytes(), node.mode)
         else:
+            if fs.exists(path):
+                # A directory that every file system in memory has.
+                fs.remove(path, recursive=True)
             fs.symlink(node.target, path)
     for path, file in extra.items():
         fs.mkdir(posixpath.dirname(path), recursive=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bashkit import FileSystem
 
-from swarmlab.images import Image
+from swarmlab.images import Image, resolved
 from swarmlab.runtime.base import Mount
 from swarmlab.runtime.virtual.files.foreignfs import file_system
 from swarmlab.runtime.virtual.files.quota import Quota
@@ -175,12 +175,23 @@ class Mounts:
                 continue
             prefix = mount.target.rstrip("/") + "/"
             tree = image.tree()
+            for path, mode in sorted(tree.directories.items()):
+                if path.startswith(prefix):
+                    real = mount.source / path[len(prefix) :]
+                    real.mkdir(parents=True, exist_ok=True)
+                    real.chmod(mode | 0o700)
             for path, source in tree.files.items():
                 if path.startswith(prefix):
                     real = mount.source / path[len(prefix) :]
                     real.parent.mkdir(parents=True, exist_ok=True)
                     real.write_bytes(source.read_bytes())
                     real.chmod(tree.modes.get(path, 0o644))
+            for path, target in tree.links.items():
+                # One that leads out of the volume would lead somewhere on this machine.
+                if path.startswith(prefix) and resolved(path, tree.links.get).startswith(prefix) and target[0] != "/":
+                    real = mount.source / path[len(prefix) :]
+                    real.parent.mkdir(parents=True, exist_ok=True)
+                    real.symlink_to(target)
 
 
 def _copy(source: FileSystem, target: FileSystem, path: str) -> None:

@@ -32,14 +32,22 @@ def write_extra(extra: Mapping[str, File], target: Path, put_secret: PutSecret) 
 def copy_out(
     paths: Iterable[str], path: str, target: Path, read: Callable[[str], bytes], put_secret: PutSecret
 ) -> bool:
-    """Write files at or below `path` at or below `target`; True when `path` is itself one of them."""
+    """Write files at or below `path` at or below `target`; True when `path` is itself one of them.
+
+    A link becomes the file that it leads to.
+    """
     is_file = False
     for found in paths:
+        try:
+            data = read(found)
+        except FileNotFoundError:
+            # A link to a directory, or to nowhere.
+            continue
         is_file = is_file or found == path
         real = target / found[len(path) :].lstrip("/") if found != path else target
         if not put_secret(found, real):
             real.parent.mkdir(parents=True, exist_ok=True)
-            real.write_bytes(read(found))
+            real.write_bytes(data)
     return is_file
 
 

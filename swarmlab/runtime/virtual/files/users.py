@@ -1,20 +1,9 @@
 """Users and groups inside a container, as its /etc/passwd and /etc/group have them."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
+from swarmlab.runtime.virtual.files.access import User
 from swarmlab.runtime.virtual.files.files import RootFs
-
-
-class User(NamedTuple):
-    """Who a command runs as inside the container."""
-
-    name: str
-    uid: int
-    gid: int
-    home: str
-    #: Numbers of further groups.
-    groups: tuple[int, ...] = ()
 
 
 class Users:

@@ -25,6 +25,7 @@ from swarmlab.runtime.virtual.programs.identity import id_
 from swarmlab.runtime.virtual.programs.interfaces import hostname, ifconfig, ip, route
 from swarmlab.runtime.virtual.programs.lookup import getent, nslookup
 from swarmlab.runtime.virtual.programs.ls import ls
+from swarmlab.runtime.virtual.programs.mkdir import mkdir
 from swarmlab.runtime.virtual.programs.mount import mount, umount
 from swarmlab.runtime.virtual.programs.netcat import nc, telnet
 from swarmlab.runtime.virtual.programs.netstat import netstat
@@ -46,6 +47,7 @@ from swarmlab.runtime.virtual.programs.stat import stat
 from swarmlab.runtime.virtual.programs.su import su
 from swarmlab.runtime.virtual.programs.system import df, free, nproc, ulimit, uptime, whoami
 from swarmlab.runtime.virtual.programs.tail import tail
+from swarmlab.runtime.virtual.programs.tee import tee
 from swarmlab.runtime.virtual.programs.top import top
 from swarmlab.runtime.virtual.programs.touch import touch
 from swarmlab.runtime.virtual.programs.wget import wget
@@ -76,6 +78,7 @@ PROGRAMS: Mapping[str, Program] = {
     "killall": killall,
     "logger": logger,
     "ls": ls,
+    "mkdir": mkdir,
     "mount": mount,
     "nc": nc,
     "netstat": netstat,
@@ -116,8 +119,8 @@ PROGRAMS: Mapping[str, Program] = {
     "yes": yes,
 }
 
-#: What replaces the shell's own commands in containers with mounts, or with files on this machine's disk.
-MOUNTED: Mapping[str, Program] = {"rm": rm, "rmdir": rmdir, "touch": touch}
+#: What replaces the shell's own commands in containers with mounts, with files on this machine's disk, or of users.
+MOUNTED: Mapping[str, Program] = {"rm": rm, "rmdir": rmdir, "tee": tee, "touch": touch}
 
 #: Programs that only those images have in whose file systems they are.
 OWN = frozenset({*CLIENTS, "postgres-server", "python", "python3", "redis-cli", "redis-server"})

@@ -69,6 +69,7 @@ async def _add_user(context: Context, letters: str, *, busybox_gid: bool) -> int
     if makes_home:
         fs, inner = machine.root.at(home)
         fs.mkdir(inner, recursive=True)
+        machine.root.give(home, uid, gid)
     for more in options.get("group", "").split(",") if busybox_gid and options.get("group") else ():
         await _join(context, user, more)
     return 0

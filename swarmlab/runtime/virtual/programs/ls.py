@@ -48,7 +48,10 @@ async def ls(context: Context) -> int:
     lister = _Lister(context, options)
     found, code = [], 0
     for name in names or ["."]:
-        entry = lister.entry(name, context.path(name))
+        path = context.path(name)
+        if name.endswith("/") or not options & {"-l", "-n", "-d", "-F"}:
+            path = context.machine.root.followed(path)
+        entry = lister.entry(name, path)
         if entry is None:
             await context.err(f"ls: {name}: No such file or directory\n")
             code = 1
@@ -82,9 +85,11 @@ class _Lister:
         uid, gid = self._root.owner(path)
         directory = kind == "directory"
         links = 1
-        if directory and not self._root.from_image(path):
-            # A directory that also lies in a lower layer has one link, whatever is in it.
-            links = 2 + sum(e["metadata"]["file_type"] == "directory" for e in fs.read_dir(inner))
+        if directory:
+            inside = fs.read_dir(inner)
+            # One that lies in several layers has one link, whatever is in it.
+            if not self._root.is_merged(path, [each["name"] for each in inside]):
+                links = 2 + sum(each["metadata"]["file_type"] == "directory" for each in inside)
         return _Entry(
             name=name,
             path=path,

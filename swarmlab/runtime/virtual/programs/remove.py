@@ -34,7 +34,7 @@ async def rm(context: Context) -> int:
         elif kind == "directory" and not recursive:
             wrong = f"'{name}' is a directory"
         else:
-            reason = _remove(context.machine.root, path, kind)
+            reason = _remove(context, path, kind)
             wrong = f"can't remove '{name}': {reason}" if reason else ""
         if wrong:
             failed = True
@@ -46,35 +46,40 @@ async def rmdir(context: Context) -> int:
     """Remove empty directories."""
     failed = False
     for name in [word for word in context.argv[1:] if not word.startswith("-")]:
-        reason = _remove_empty(context.machine.root, context.path(name))
+        reason = _remove_empty(context, context.path(name))
         if reason:
             failed = True
             await context.err(f"rmdir: '{name}': {reason}\n")
     return int(failed)
 
 
-def _remove_empty(root: RootFs, path: str) -> str:
+def _remove_empty(context: Context, path: str) -> str:
+    root = context.machine.root
     kind = _kind(root, path)
     if kind != "directory":
         return _ABSENT if kind is None else "Not a directory"
     if root.mounts.are_at(path):
         return _BUSY
-    return "Directory not empty" if _names(root, path) else _remove(root, path, kind)
+    return "Directory not empty" if _names(root, path) else _remove(context, path, kind)
 
 
-def _remove(root: RootFs, path: str, kind: str) -> str:
+def _remove(context: Context, path: str, kind: str) -> str:
     """Remove what is at a path and below it; why something could not be, the last reason there was."""
+    root = context.machine.root
     reason = ""
     if kind == "directory" and root.mounts.are_below(path):
         for name in _names(root, path):
             below = posixpath.join(path, name)
-            reason = _remove(root, below, _kind(root, below) or "file") or reason
+            reason = _remove(context, below, _kind(root, below) or "file") or reason
     if reason or root.mounts.are_at(path):
         return reason or _BUSY
     if root.is_read_only(path):
         return _READ_ONLY
-    fs, inner = root.at(path)
-    fs.remove(inner, recursive=True)
+    fs, inner = root.personal(path, context.user)
+    try:
+        fs.remove(inner, recursive=True)
+    except RuntimeError as error:
+        return str(error).removeprefix("io error: ")
     return ""
 
 

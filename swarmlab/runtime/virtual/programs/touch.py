@@ -1,6 +1,7 @@
 """`touch` for containers with files on this machine's disk: bashkit cannot set times there."""
 
 import datetime
+import errno
 import getopt
 import posixpath
 
@@ -40,6 +41,7 @@ async def touch(context: Context) -> int:
     for name in names:
         path = posixpath.normpath(context.path(name))
         try:
+            _may_touch(context, path, create="-c" not in options and "--no-create" not in options)
             root.touch(path, moment, create="-c" not in options and "--no-create" not in options)
         except FileNotFoundError:
             failed = True
@@ -48,6 +50,18 @@ async def touch(context: Context) -> int:
             failed = True
             await context.err(f"touch: {name}: {error.strerror}\n")
     return int(failed)
+
+
+def _may_touch(context: Context, path: str, *, create: bool) -> None:
+    """Raises OSError when the user may not write a file, or make it; a new one is his."""
+    fs, inner = context.machine.root.personal(path, context.user)
+    root = context.machine.root
+    if root.is_personal(context.user) and (create or fs.exists(inner)) and not root.is_read_only(path):
+        try:
+            fs.append_file(inner, b"")
+        except RuntimeError as error:
+            reason = str(error).removeprefix("io error: ")
+            raise FileNotFoundError if "No such" in reason else OSError(errno.EACCES, reason) from None
 
 
 def _moment(text: str) -> int | None:

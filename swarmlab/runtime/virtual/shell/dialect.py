@@ -6,7 +6,7 @@ _BUSYBOX = tuple(
     (re.compile(pattern, re.MULTILINE), words)
     for pattern, words in (
         (rb"^(cat|tac|tail|sort|uniq|od|cut|awk|md5sum|sha256sum): ([^\n:']+): "
-         rb"(No such file or directory)$", rb"\1: can't open '\2': \3"),
+         rb"(No such file or directory|Permission denied)$", rb"\1: can't open '\2': \3"),
         (rb"^cat: ([^\n:]+): Is a directory$", rb"cat: read error: Is a directory"),
         (rb"^sed: can't read ([^\n]*): ", rb"sed: \1: "),
         (rb"^rm: cannot remove ('[^\n]*'): Is a directory$", rb"rm: \1 is a directory"),
@@ -28,6 +28,10 @@ _BUSYBOX = tuple(
         (rb"^cp: -r not specified; omitting", rb"cp: omitting"),
         (rb"^mv: can't rename ('[^\n]*'): parent directory ", rb"mv: can't rename \1: "),
         (rb"^chmod: invalid mode: ", rb"chmod: invalid mode "),
+        (rb"^chmod: changing permissions of '([^\n]*)': ", rb"chmod: \1: "),
+        (rb"^sed: [^\n]*: cannot write '([^\n]*)': (Permission denied)$",
+         rb"sed: can't create temp file '\1XXXXXX': \2"),
+        (rb"^dd: error writing ('[^\n]*'): (Permission denied)$", rb"dd: can't open \1: \2"),
         (rb"^ln: failed to create (?:symbolic|hard) link '([^\n]*)': ", rb"ln: \1: "),
         (rb"^dd: failed to open ", rb"dd: can't open "),
         (rb"^unzip: ([^\n]*): No such file or directory$", rb"unzip: can't open \1[.zip]"),
@@ -57,6 +61,7 @@ _BUSYBOX = tuple(
         (rb"^(?:bash|sh): (?:-c|eval): (?:line \d+: )?syntax error: ", rb"sh: syntax error: "),
         (rb"^(?:bash|sh): (?:line \d+: )?/[^\n:]+: (No space left on device|File too large)\b",
          rb"sh: write error: \1"),
+        (rb"^(/[^\n:]+: line \d+: [^\n:]+): command not found(?:\. [^\n]*)?$", rb"\1: not found"),
         (rb"^bash: fork: retry: ", rb"sh: can't fork: "),
         (rb"^bash: line \d+: ", rb"sh: "),
     )
@@ -69,7 +74,9 @@ _ENDS = re.compile(
     rb"|local: can only be used in a function)$",
     re.MULTILINE,
 )
-_FILE = re.compile(rb"^bash: line \d+: ([^\n:]+): (No such file or directory|Is a directory)$", re.MULTILINE)
+_FILE = re.compile(
+    rb"^bash: line \d+: ([^\n:]+): (No such file or directory|Is a directory|Permission denied)$", re.MULTILINE
+)
 #: `wc` complains of a file by its whole path.
 _WHOLE_PATH = re.compile(rb"^wc: (/[^\n:]*): (?=No such|Is a)", re.MULTILINE)
 _NOT_FOUND = re.compile(rb"(?:io error: )?(?:file )?not found(?=$)", re.MULTILINE)
@@ -100,6 +107,9 @@ def busybox(data: bytes, script: str, shell: str) -> bytes:
 def _about_file(found: re.Match[bytes], script: str) -> bytes:
     name, is_directory = found[1].decode("utf-8", "replace"), found[2] == b"Is a directory"
     word = rf"['\"]?{re.escape(name)}"
+    if found[2] == b"Permission denied":
+        what = "can't create " if re.search(rf">\|?\s*{word}", script) else ""
+        return f"sh: {what}{name}: Permission denied".encode()
     if re.search(rf"(?:^|[\s;&|({{])(?:\.|source)\s+{word}", script):
         return f"sh: .: line 0: can't open '{name}': No such file or directory".encode()
     if re.search(rf">\|?\s*{word}", script):

@@ -5,7 +5,6 @@ import os
 import posixpath
 import re
 import shlex
-import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from bashkit import Bash
@@ -14,8 +13,8 @@ from swarmlab.images import is_binary
 from swarmlab.runtime.base import CANNOT_RUN, Output, StartError
 from swarmlab.runtime.streams import no_input
 from swarmlab.runtime.virtual.context import Context, Program
+from swarmlab.runtime.virtual.files.access import User
 from swarmlab.runtime.virtual.files.contents import BIN
-from swarmlab.runtime.virtual.files.users import User
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.programs import ENTRYPOINTS, OWN, PROGRAMS, REAL, SERVERS
 from swarmlab.runtime.virtual.programs.environment import environment
@@ -24,7 +23,7 @@ from swarmlab.runtime.virtual.shell.interactive import interact
 from swarmlab.runtime.virtual.shell.scripts import prepared
 from swarmlab.runtime.virtual.shell.shell import Shell
 from swarmlab.runtime.virtual.shell.terminal import Terminal
-from swarmlab.runtime.virtual.signals import Signals
+from swarmlab.runtime.virtual.signals import Signals, signal_number
 
 #: Commands that exist only inside a shell: an exec of one finds no file.
 _SHELL_ONLY = frozenset(
@@ -45,6 +44,8 @@ _SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 _PRINTS = frozenset({("env",), ("printenv",)})
 #: Options with which a shell reads its commands from its input.
 _TALKS = frozenset({"-i", "-l", "-s", "--login"})
+#: Letters of options that a shell with `-c` may have: it is no other shell for `-i` and `-l`.
+_SETTINGS = frozenset("aCcefiloux")
 _HANDS_OVER = re.compile(rb'#!/bin/sh\nexec ([\w.-]+) "\$@"\n')
 _TRAPS = re.compile(r"\btrap\b\s+(?P<action>'[^']*'|\"[^\"]*\"|\S+)\s+(?P<signals>[^;&|\n]*)")
 
@@ -70,10 +71,12 @@ class Invocation:
 
     def script(self) -> str:
         """What the shell runs; `sh -c` is unwrapped, so that the script's traps are the shell's own."""
-        if len(self.argv) >= 3 and posixpath.basename(self.argv[0]) in _SHELLS and self.argv[1] == "-c":
-            text, arguments = self.argv[2], shlex.join(self.argv[4:])
-            if len(self.argv) > 3 and _PLAIN.fullmatch(self.argv[3]):
-                text = prepared(text, {"$0": self.argv[3]}, is_busybox=False)
+        options, words = _options(self.argv)
+        if words:
+            text, arguments = words[0], shlex.join(words[2:])
+            if len(words) > 1 and _PLAIN.fullmatch(words[1]):
+                text = prepared(text, {"$0": words[1]}, is_busybox=False)
+            text = f"set {shlex.join(options)}; {text}" if options else text
             return f"set -- {arguments}; {text}" if arguments else text
         first = posixpath.basename(self.argv[0]) if posixpath.basename(self.argv[0]) in _SHELLS else self.argv[0]
         return shlex.join((first, *self.argv[1:]))
@@ -118,9 +121,26 @@ def traps(machine: Machine, argv: Sequence[str], name: str) -> str | None:
     """What a script seems to do at a signal: by its text, since a running shell cannot be asked."""
     files = [word for word in argv if word.startswith("/") and machine.root.exists(word)]
     texts = [*argv, *(machine.root.read(path).decode("utf-8", "replace") for path in files)]
-    known = {name, name.removeprefix("SIG"), str(signal.Signals[name].value)}
+    known = {name, name.removeprefix("SIG"), str(signal_number(name))}
     found = (trap for text in texts for trap in _TRAPS.finditer(text))
     return next((trap["action"] for trap in found if not known.isdisjoint(trap["signals"].split())), None)
+
+
+def _options(argv: Sequence[str]) -> tuple[list[str], Sequence[str]]:
+    """What `sh -c` is to be set to, its text and the words behind it; no words for any other command."""
+    options: list[str] = []
+    position, has_text = 1, False
+    while posixpath.basename(argv[0]) in _SHELLS and position < len(argv) and argv[position][:1] == "-":
+        letters = argv[position][1:]
+        if not letters or not _SETTINGS.issuperset(letters):
+            return [], ()
+        position += 1
+        has_text = has_text or "c" in letters
+        options += [f"-{letter}" for letter in letters if letter not in "cilo"]
+        if "o" in letters:
+            options += ["-o", *argv[position : position + 1]]
+            position += 1
+    return options, argv[position:] if has_text else ()
 
 
 def _find(machine: Machine, argv: tuple[str, ...], cwd: str) -> tuple[tuple[str, ...], Program | None]:
@@ -173,10 +193,10 @@ def _file(machine: Machine, path: str, argv: tuple[str, ...]) -> tuple[tuple[str
 
 
 def _without_interpreter(machine: Machine, name: str, data: bytes) -> Program | None:
-    """What a script comes to whose first line names a program that is not there: bash in Alpine, or `sh` and a CR."""
-    words = (
-        data[2:].partition(b"\n")[0].decode("utf-8", "replace").strip(" \t").split(" ") if data[:2] == b"#!" else [""]
-    )
+    """What a script comes to whose first line names no program, or one that is not there (`bash`, `sh` and a CR)."""
+    if data[:2] != b"#!":
+        return _complaining(f"exec {name}: exec format error\n", 1)
+    words = data[2:].partition(b"\n")[0].decode("utf-8", "replace").strip(" \t").split(" ")
     if words[0] and not _is_there(machine, words[0]):
         return _complaining(f"exec {name}: no such file or directory\n", 1)
     if posixpath.basename(words[0]) == "env" and len(words) > 1 and not _command_exists(machine, words[1]):

@@ -143,12 +143,11 @@ class Shell:
         )
         self._commands = commands = _Commands(context)
         own = _own(machine)
-        machine.root.mount_in(self._bash)
+        machine.root.mount_in(self._bash, context.user)
         self._bash.mount("/proc", machine.root.proc)
-        for name, program in {
-            **PROGRAMS,
-            **(MOUNTED if machine.root.mounts or machine.root.is_all_real else {}),
-        }.items():
+        root = machine.root
+        careful = root.mounts or root.is_all_real or root.is_personal(context.user)
+        for name, program in {**PROGRAMS, **(MOUNTED if careful else {})}.items():
             if name in OWN and name not in own:
                 continue
             self._bash.add_command(name, commands.command(program))
