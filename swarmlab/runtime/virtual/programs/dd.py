@@ -6,9 +6,10 @@ import posixpath
 import re
 from collections.abc import Sequence
 
+from bashkit import FileSystem
+
 from swarmlab.clock import SECOND
 from swarmlab.runtime.virtual.context import Context
-from swarmlab.runtime.virtual.files.files import RootFs
 from swarmlab.runtime.virtual.files.full import full
 
 #: Bytes that are copied at a time; those that nobody sees are only counted, at so many a second of swarm time.
@@ -133,9 +134,7 @@ class _Source:
         path = context.path(name)
         self.device = path if path in {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/stdin"} else ""
         if not self.device:
-            self._waiting = _content(context.machine.root, path, name, is_busybox=context.machine.is_busybox)[
-                plan.skip :
-            ]
+            self._waiting = _content(context, path, name)[plan.skip :]
 
     async def read(self, most: int) -> tuple[int, bytes | None]:
         """How many bytes come next, and which; None for zeros that need not exist. 0 at the end."""
@@ -176,7 +175,7 @@ class _Target:
         self._context = context
         self._root = context.machine.root
         name = plan.given.get("of", "/dev/stdout")
-        self._path = posixpath.normpath(context.path(name))
+        self._path = self._root.followed(posixpath.normpath(context.path(name)))
         self.is_printed = self._path == "/dev/stdout"
         self.is_unseen = self._path in {"/dev/null", "/dev/zero"}
         #: What is behind the bytes that are replaced.
@@ -186,7 +185,7 @@ class _Target:
             self._open(name, plan)
 
     def _open(self, name: str, plan: _Plan) -> None:
-        fs, inner = self._root.at(self._path)
+        fs, inner = self._file()
         say = "can't open" if self._context.machine.is_busybox else "failed to open"
         before = b""
         try:
@@ -220,8 +219,11 @@ class _Target:
                 await asyncio.sleep(0)
         self.size += size
 
+    def _file(self) -> tuple[FileSystem, str]:
+        return self._root.personal(self._path, self._context.user)
+
     def _append(self, piece: bytes) -> None:
-        fs, inner = self._root.at(self._path)
+        fs, inner = self._file()
         before = fs.stat(inner)["size"]
         try:
             fs.append_file(inner, piece)
@@ -233,8 +235,7 @@ class _Target:
     def close(self) -> None:
         """Put back what is behind; copies of the file are made."""
         if left := self._rest[self._at + self.size :]:
-            fs, inner = self._root.at(self._path)
-            fs.append_file(inner, left)
+            self._append(left)
         if not self.is_printed and not self.is_unseen:
             self._root.sync()
 
@@ -284,8 +285,11 @@ def _converted(data: bytes, plan: _Plan) -> bytes:
     return data
 
 
-def _content(root: RootFs, path: str, name: str, *, is_busybox: bool) -> bytes:
-    fs, inner = root.seen(path)
+def _content(context: Context, path: str, name: str) -> bytes:
+    is_busybox = context.machine.is_busybox
+    root = context.machine.root
+    path = root.followed(path)
+    fs, inner = root.seen(path) if path.startswith("/proc/") else root.personal(path, context.user)
     try:
         if fs.stat(inner)["file_type"] == "directory":
             raise _WrongError(f"{name}: Is a directory" if is_busybox else f"error reading '{name}': Is a directory")
