@@ -102,21 +102,16 @@ class _Plan:
             raise _WrongError(f"invalid number '{text}'" if self._is_busybox else f"invalid number: '{text}'")
         number = int(found[1]) * _SIZES[found[2]]
         if number < least:
-            range_ = f"number {text} is not in {least}..9223372036854775807 range"
-            raise _WrongError(range_ if self._is_busybox else f"invalid number: '{text}'")
+            outside = f"number {text} is not in {least}..9223372036854775807 range"
+            raise _WrongError(outside if self._is_busybox else f"invalid number: '{text}'")
         return number
 
     def _words(self, name: str, known: set[str]) -> set[str]:
         words = {word for word in self.given.get(name, "").split(",") if word}
         for word in words - known:
-            what = {"conv": "conversion", "status": "status level"}.get(
-                name, {"iflag": "input flag"}.get(name, "output flag")
-            )
-            raise _WrongError(
-                f"invalid argument '{word}' to '{name}'"
-                if self._is_busybox
-                else f"invalid {what}: '{word}'\nTry 'dd --help' for more information."
-            )
+            if self._is_busybox:
+                raise _WrongError(f"invalid argument '{word}' to '{name}'")
+            raise _WrongError(f"invalid {_LISTS[name]}: '{word}'\nTry 'dd --help' for more information.")
         return words
 
 
@@ -132,7 +127,7 @@ class _Source:
         self._waiting = b""
         name = plan.given.get("if", "/dev/stdin")
         path = context.path(name)
-        self.device = path if path in {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/stdin"} else ""
+        self.device = path if path in _DEVICES else ""
         if not self.device:
             self._waiting = _content(context, path, name)[plan.skip :]
 
