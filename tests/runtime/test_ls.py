@@ -54,6 +54,14 @@ def listed(state: Path, script: str) -> str:
             f"lrwxrwxrwx    1 root     root             1 {_WHEN} l -> a\n"
             f"-rw-r--r--    1 root     root             0 {_WHEN} old\n",
         ),
+        (
+            # The engine's directory is the container's alone, the one above it the image's, too.
+            "ls -la /run/secrets",
+            "total 12\n"
+            f"drwxr-xr-x    2 root     root          4096 {_WHEN} .\n"
+            f"drwxr-xr-x    1 root     root          4096 {_WHEN} ..\n"
+            f"-r--------    1 nobody   nobody           5 {_WHEN} key\n",
+        ),
         ("ls -l /run/secrets", f"total 4\n-r--------    1 nobody   nobody           5 {_WHEN} key\n"),
         ("ls -n /run/secrets/key", f"-r--------    1 65534    65534            5 {_WHEN} /run/secrets/key\n"),
         ("head -c 2000 /dev/zero > b; ls -lh b", f"-rw-r--r--    1 root     root        2.0K {_WHEN} b\n"),

@@ -407,7 +407,7 @@ class RootFs:
         """Whether a directory that has these names in it lies in several layers, the container's own one among them."""
         tree = self._image.tree()
         below = path.rstrip("/") + "/"
-        known = (*tree.files, *tree.links, *tree.directories, *DIRECTORIES, *self._extra)
+        known = (*tree.files, *tree.links, *tree.directories, *DIRECTORIES)
         before = {each[len(below) :].partition("/")[0] for each in known if each.startswith(below)}
         is_the_images = bool(before) or path in tree.directories or path in DIRECTORIES
         own = any(posixpath.dirname(each) == path for each in self._extra)
