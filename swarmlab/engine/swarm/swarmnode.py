@@ -124,6 +124,11 @@ class SwarmNode:
             self.swarm.raft.offline(self.node_id)
         self._agent.stop()
 
+    def readdress(self, member: Membership) -> None:
+        """Be the same node at other addresses."""
+        self._member = member
+        self._remember(member)
+
     def turned_away(self) -> None:
         """The swarm does not want this node any more."""
         self._agent.dismiss()

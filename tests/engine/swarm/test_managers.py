@@ -169,6 +169,7 @@ def test_a_manager_that_a_new_cluster_has_left_out_works_on_and_becomes_one_agai
     lab.power(1, "kill")
     lab.advance(30)
     lab.run(lab.engine(2).cluster.init(InitRequest(force_new_cluster=True)))
+    assert lab.node(2, asked=2).status.addr == lab.engine(2).address, "it knows its address now, although it joined"
     lab.power(1, "start")
     lab.advance(5)
     info = lab.engine(1).cluster.info()
