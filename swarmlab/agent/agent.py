@@ -54,6 +54,8 @@ class Agent:
         self._backoff = 0.0
         self._connected = True
         self._stopped = False
+        #: Whether a leader has ever heard of it.
+        self.ready = False
         self._tasks: dict[str, TaskManager] = {}
         self._secrets: dict[str, Secret] = {}
         self._configs: dict[str, Config] = {}
@@ -140,6 +142,7 @@ class Agent:
             self._connect_later()
             return
         self._dispatcher = dispatcher
+        self.ready = True
         self._backoff = 0.0
         for manager in self._tasks.values():
             self._report(manager.task, manager.status)

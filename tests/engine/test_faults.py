@@ -198,6 +198,47 @@ def test_all_managers_restart(make: Make) -> None:
     assert len(running(lab)) == 1
 
 
+def test_a_worker_that_starts_without_a_leader_or_was_removed_is_pending(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(1, workers=2)
+    for number, away in ((2, 1), (3, 3)):
+        lab.power(number, "kill")
+        if away == 1:
+            lab.power(1, "kill")
+        else:
+            lab.advance(20)
+            lab.engine(1).cluster.control().remove_node(lab.node_id(3), force=False, actor=ACTOR)
+        lab.power(number, "start")
+        lab.advance(5)
+        assert lab.engine(number).cluster.info().local_node_state == "pending"
+        if away == 1:
+            lab.power(1, "start")
+            lab.advance(12)
+            assert lab.engine(number).cluster.info().local_node_state == "active"
+
+
+def test_the_manager_of_a_demoted_leader_is_gone_before_its_role(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    lab.engine(1).cluster.control().update_node(
+        lab.node_id(1), lab.node(1).version, replace(lab.node(1).spec, role="worker"), ACTOR
+    )
+    lab.advance(0.1)
+    for seconds in (0, 4):
+        lab.advance(seconds)
+        text, _ = lab.refusal(lambda: lab.ask(1))
+        assert text.startswith("rpc error: code = Unavailable desc = connection error: "), text
+        info = lab.run(lab.engine(1).cluster.info_in_time())
+        assert (info.local_node_state, info.control_available, info.error) == ("active", True, text)
+        assert lab.node(1, asked=2).status.state == "unknown"
+    lab.advance(1)
+    with pytest.raises(EngineError, match=r"^This node is not a swarm manager\."):
+        lab.ask(1)
+    assert not lab.engine(1).cluster.info().control_available
+    lab.advance(9)
+    assert lab.node(1, asked=2).status.state == "ready"
+
+
 def test_a_worker_that_is_cut_off_goes_down_and_returns(make: Make) -> None:
     lab = make(2)
     lab.swarm(1, workers=1)

@@ -170,7 +170,7 @@ class ClusterComponent:
             raise unavailable(swarmtexts.WORKER)
         _, changed = admission.of_init(request, self._address)
         kept = ("swarm", "node_id", "lock", "valid_from", "valid_until")
-        self._remember(replace(changed, **{name: getattr(self.membership, name) for name in kept}))
+        node.readdress(replace(changed, **{name: getattr(self.membership, name) for name in kept}))
         node.swarm.force_new(node.node_id, changed.advertise_addr)
         await self._until_ready(node.swarm, node.node_id)
         return node.node_id

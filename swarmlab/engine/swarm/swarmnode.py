@@ -30,6 +30,13 @@ PROMOTION = 0.6
 REJOINING = 2 * 16.0
 #: A node that is told to get a new certificate has it so many seconds later.
 RENEWAL = 0.5
+#: A leader that is demoted hands over, and the next one takes it out of the quorum at once; but its role changes only
+#: when that one looks again (SK: manager/role_manager.go, roleReconcileInterval). Its manager has ended by then.
+HANDING_OVER = 5.0
+NO_SOCKET = (
+    'connection error: desc = "transport: Error while dialing dial unix /var/run/docker/swarm/control.sock: '
+    'connect: no such file or directory"'
+)
 #: A manager that becomes a worker asks for another certificate then, and for its last one so many seconds later.
 DEMOTION = 1.5
 #: A renewal that failed is tried again after at most so many seconds (SK: ca/certificates.go).
@@ -73,6 +80,10 @@ class SwarmNode:
         self._known: Dispatcher | None = None
         self._promotion: Timer | None = None
         self._demotion: Timer | None = None
+        #: Whether it led when it last heard who does, or does so no longer only since the same moment.
+        self._leads = False
+        #: When it becomes a worker whose manager has ended already.
+        self._handing_over: Timer | None = None
         self._renewal: Timer | None = None
         self._random = random.Random()  # noqa: S311  (when to renew, not secrets)
         #: When the certificate is to be renewed, for it is getting old.
@@ -105,13 +116,18 @@ class SwarmNode:
         for end in self._ends:
             end()
         self._ends.clear()
-        for timer in (self._promotion, self._demotion, self._renewal, self._aging):
+        for timer in (self._promotion, self._demotion, self._handing_over, self._renewal, self._aging):
             if timer is not None:
                 timer.cancel()
-        self._promotion = self._demotion = self._renewal = self._aging = None
+        self._promotion = self._demotion = self._handing_over = self._renewal = self._aging = None
         if self.manages and not quietly:
             self.swarm.raft.offline(self.node_id)
         self._agent.stop()
+
+    def readdress(self, member: Membership) -> None:
+        """Be the same node at other addresses."""
+        self._member = member
+        self._remember(member)
 
     def turned_away(self) -> None:
         """The swarm does not want this node any more."""
@@ -124,8 +140,8 @@ class SwarmNode:
 
     @property
     def ready(self) -> bool:
-        """Whether it has ever found a leader since it began; a worker need not."""
-        return self._was_ready or not self.manages
+        """Whether it has ever found a leader since it began; a worker's agent must have been heard there."""
+        return self._was_ready if self.manages else self._agent.ready
 
     @property
     def dispatcher(self) -> Dispatcher | None:
@@ -139,6 +155,8 @@ class SwarmNode:
 
     def control(self) -> ControlAPI:
         """See `Swarm.control_at`. A manager that the quorum has gone on without waits for it in vain."""
+        if self._handing_over is not None:
+            raise StatusError(Code.UNAVAILABLE, NO_SOCKET)
         if not self._takes_part():
             raise StatusError(Code.UNKNOWN, NO_LEADER)
         return self.swarm.control_at(self.node_id)
@@ -190,12 +208,16 @@ class SwarmNode:
 
     def _quorum_changed(self) -> None:
         """There is another leader, or none, or the network is another: agents look for a dispatcher that they reach."""
-        self._agent.set_connected(self.swarm.raft.reaches_leader(self.node_id))
+        self._agent.set_connected(self._handing_over is None and self.swarm.raft.reaches_leader(self.node_id))
         if self.dispatcher is not self._known:
             self._known = self.dispatcher
             self._agent.managers_changed()
         if self._takes_part() and self.swarm.raft.standing(self.node_id) is Standing.ANSWERS:
             self._was_ready = True
+        if self.swarm.raft.leader == self.node_id:
+            self._leads = True
+        elif self._leads:
+            self._clock.call_soon(self._leads_no_more)
         self._look()
 
     def _on_commit(self, commit: Commit) -> None:
@@ -216,7 +238,13 @@ class SwarmNode:
         if node is None or not self._hears():
             return
         self._keep_certificate(node)
+        if self._handing_over is not None:
+            return
         if self.manages and node.manager_status is None:
+            if self._leads and node.spec.role == "worker":
+                self._handing_over = self._clock.call_later(HANDING_OVER, self._handed_over)
+                self._agent.set_connected(False)
+                return
             self._note_certificate(manager=False, lock=None)
             if node.spec.role == "worker":
                 self._demotion = self._clock.call_later(RENEWAL, lambda: self._step_down(last=False))
@@ -237,6 +265,13 @@ class SwarmNode:
         self._promotion = None
         if joined:
             self._quorum_changed()
+
+    def _leads_no_more(self) -> None:
+        self._leads = self.swarm.raft.leader == self.node_id
+
+    def _handed_over(self) -> None:
+        self._handing_over = None
+        self._quorum_changed()
 
     def _step_down(self, *, last: bool) -> None:
         """It asks for a worker's certificate. The first one is still a manager's, for only now its role changes."""
