@@ -122,3 +122,22 @@ def test_ports_without_a_protocol_are_tcp_s(live: Live) -> None:
     bindings = {"80": [{"HostIp": "127.0.0.1", "HostPort": "8098"}]}
     live.run("sleep", "1000", HostConfig={"PortBindings": bindings}, ExposedPorts={"80": {}})
     assert [row.port for row in live.placement.mesh.published()] == [8098]
+
+
+def test_two_cannot_listen_at_one_port_of_the_node(live: Live) -> None:
+    shared = {"NetworkMode": "host"}
+    live.run("nc", "-l", "-p", "7777", HostConfig=shared)
+    for name, command, complaint in (
+        ("nc", ["nc", "-l", "-p", "7777"], "nc: bind: Address already in use\n"),
+        ("httpd", ["httpd", "-f", "-p", "7777"], "httpd: bind: Address already in use\n"),
+        ("httpd-behind", ["httpd", "-p", "7777"], "httpd: bind: Address already in use\n"),
+    ):
+        live.create(*command, name=name, HostConfig=shared)
+        live.client("POST", f"/containers/{name}/start")
+        live.client("POST", f"/containers/{name}/wait")
+        assert live.client("GET", f"/containers/{name}/logs?stderr=1").body[8:].decode() == complaint
+        assert live.client("GET", f"/containers/{name}/json").json["State"]["ExitCode"] == 1
+    live.client("DELETE", "/containers/box?force=1")
+    live.create("nc", "-l", "-p", "7777", name="late", HostConfig=shared)
+    live.client("POST", "/containers/late/start")
+    assert live.status("late")[0] == "running"

@@ -132,9 +132,13 @@ class Machine:
 
     def listen(self, port: int, address: tuple[str, int]) -> None:
         """Say that the container's `port` is really at `address`. Raises OSError (EADDRINUSE) when it is taken."""
-        if port in self.ports:
-            raise OSError(errno.EADDRINUSE, "Address already in use")
+        self.claim(port)
         self.ports[port] = address
+
+    def claim(self, port: int) -> None:
+        """Raise OSError (EADDRINUSE) when something listens at a port already."""
+        if port in self.ports or self.sandbox.taken(port):
+            raise OSError(errno.EADDRINUSE, "Address already in use")
 
     def close_port(self, port: int) -> None:
         """The container's `port` no longer listens."""

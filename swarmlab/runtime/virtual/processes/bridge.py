@@ -70,8 +70,7 @@ class Bridge:
             case "resolve":
                 return {"addresses": machine.resolve(str(question["host"]))}
             case "bind":
-                if int(question["port"]) in machine.ports:
-                    raise OSError(errno.EADDRINUSE, "Address already in use")
+                machine.claim(int(question["port"]))
             case "listen":
                 port = int(question["port"])
                 machine.listen(port, (str(question["host"]), int(question["real"])))

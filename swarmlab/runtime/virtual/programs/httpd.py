@@ -45,6 +45,11 @@ async def httpd(context: Context) -> int:
         return web.Response(body=body, status=status, headers={"Content-Type": kind})
 
     if "-f" in options:
-        return await serve(context, port, answer)
-    context.machine.background(serve(context, port, answer))
+        return await serve(context, port, answer, "httpd")
+    try:
+        context.machine.claim(port)
+    except OSError as error:
+        await context.err(f"httpd: bind: {error.strerror}\n")
+        return 1
+    context.machine.background(serve(context, port, answer, "httpd"))
     return 0

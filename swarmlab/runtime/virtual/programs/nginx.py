@@ -45,6 +45,8 @@ _SIGNALS = {"reload": "SIGHUP", "stop": "SIGTERM", "quit": "SIGQUIT", "reopen": 
 
 #: Seconds of swarm time between two looks at files of this machine.
 _POLL = 1.0
+#: How often it tries to get a port, and how long it waits between, in seconds (nginx: ngx_open_listening_sockets).
+_ATTEMPTS, _BETWEEN = 5, 0.5
 
 #: Plans by what they were made from; most containers of a lab share one.
 _plans: dict[object, Plan] = {}
@@ -186,13 +188,8 @@ class _Server:
         for port in planned.ports:
             listener = socket.create_server(("127.0.0.1", 0), backlog=511)
             sockets.append(listener)
-            try:
-                self._machine.listen(port, listener.getsockname()[:2])
-            except OSError:
-                await self._context.err(
-                    f"nginx: [emerg] bind() to 0.0.0.0:{port} failed (98: Address already in use)\n"
-                    "nginx: [emerg] still could not bind()\n"
-                )
+            if not await self._listen(port, listener.getsockname()[:2]):
+                await self._context.err("nginx: [emerg] still could not bind()\n")
                 for item in sockets:
                     item.close()
                 for taken in self._real:
@@ -203,6 +200,20 @@ class _Server:
             self._told[port] = told.getsockname()[1]
             self._machine.sandbox.told[port] = told.getsockname()[:2]
         return sockets
+
+    async def _listen(self, port: int, address: tuple[str, int]) -> bool:
+        """Listen at a port; False when something else still does after some patience."""
+        for _ in range(_ATTEMPTS):
+            try:
+                self._machine.listen(port, address)
+            except OSError:
+                await self._context.err(
+                    f"nginx: [emerg] bind() to 0.0.0.0:{port} failed (98: Address already in use)\n"
+                )
+                await self._machine.clock.sleep(_BETWEEN)
+            else:
+                return True
+        return False
 
     def _servers(self, planned: Plan) -> "_Servers":
         """Ways out to all targets, as their names are known now. Raises ConfigError as nginx does."""

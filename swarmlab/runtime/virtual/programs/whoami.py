@@ -51,8 +51,11 @@ def _source(context: Context, request: web.BaseRequest) -> str:
     return f"{context.machine.sandbox.origins.get((host, port), host)}:{port}"
 
 
-async def serve(context: Context, port: int, answer: _Answer) -> int:
-    """Serve until SIGTERM, SIGINT or SIGQUIT; requests in progress are finished."""
+async def serve(context: Context, port: int, answer: _Answer, busybox: str = "") -> int:
+    """Serve until SIGTERM, SIGINT or SIGQUIT; requests in progress are finished.
+
+    A port that is taken is complained of as Go does it, or as the command of BusyBox that is named.
+    """
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[None] = loop.create_future()
     listener = socket.create_server(("127.0.0.1", 0))
@@ -60,7 +63,10 @@ async def serve(context: Context, port: int, answer: _Answer) -> int:
         context.machine.listen(port, listener.getsockname()[:2])
     except OSError as error:
         listener.close()
-        await context.err(f"listen tcp :{port}: bind: {os.strerror(error.errno or 0).lower()}\n")
+        reason = os.strerror(error.errno or 0)
+        await context.err(
+            f"{busybox}: bind: {reason}\n" if busybox else f"listen tcp :{port}: bind: {reason.lower()}\n"
+        )
         return 1
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
