@@ -370,7 +370,7 @@ class RootFs:
     def followed(self, path: str, *, last: bool = True) -> str:
         """Where a path leads; without `last` a link at its end is not followed. One that leads nowhere is itself."""
         path = posixpath.normpath(path)
-        if self._memory is None and not self._image.links:
+        if self._memory is None and not self._image.links and not self._places:
             return path
         try:
             return resolved(path, self._target_of, last=last)
@@ -378,12 +378,10 @@ class RootFs:
             return path
 
     def _target_of(self, path: str) -> str | None:
-        """The target of a link that nobody else follows: real directories follow their own."""
+        """The target of a link as the container calls it, None for anything else."""
         place = self._place(path)
         if place is None and self._memory is None:
             return self._image.links.get(path)
-        if place is not None and place.source is not None:
-            return None
         fs, inner = (self.memory, path) if place is None else (place.fs, place.inner(path))
         try:
             return str(fs.read_link(inner)) if fs.stat(inner)["file_type"] == "symlink" else None
