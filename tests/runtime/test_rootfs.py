@@ -146,6 +146,39 @@ def test_real_files_of_one_image_are_shared_until_somebody_changes_them(tmp_path
     assert Archive(other).layer() == b""
 
 
+def test_a_spare_copy_is_as_good_as_one_that_is_made(tmp_path: Path) -> None:
+    roots = Roots(tmp_path / "roots")
+    tree = Tree(
+        {PACKAGE: Bytes(b"X = 1\n"), "/app/main.py": Bytes(b"1\n"), "/etc/hosts": Bytes(b"the image's")},
+        {"/app/link": "/app/main.py", "/app/near": "main.py"}, {"/app/main.py": 0o750}, {"/tmp": 0o1777},
+    )  # fmt: skip
+    one, other = (packaged(tmp_path, number, roots, tree) for number in (1, 2))
+    roots.spare(one._image)
+    waiting = [path for path in (tmp_path / "roots").iterdir() if (path / "app").is_dir()]
+    inode = (waiting[0] / "app").stat().st_ino
+    first, second = one.make_all_real(), other.make_all_real()
+    assert (first / "app").stat().st_ino == inode
+    assert not waiting[0].exists()
+
+    def seen(root: Path) -> dict[str, object]:
+        return {
+            str(path.relative_to(root)): (
+                os.readlink(path).replace(str(root), "ROOT") if path.is_symlink() else path.stat().st_mode
+            )
+            for path in root.rglob("*")
+            # Secrets have a place of their own for each container.
+            if path.name not in {"odd", "secrets"}
+        }
+
+    assert seen(first) == seen(second)
+    assert (first / "etc/hosts").read_bytes() == HOSTS.data
+    assert Archive(one).layer() == b""
+    # The next image's takes the place of one that nobody wanted.
+    roots.spare(one._image)
+    roots.spare(msgspec.structs.replace(one._image, id="sha256:2"))
+    assert len([path for path in (tmp_path / "roots").iterdir() if (path / "app").is_dir()]) == 1
+
+
 def test_what_is_made_real_later_has_what_was_written_before(tmp_path: Path) -> None:
     fs = packaged(tmp_path, 1, Roots(tmp_path / "roots"), Tree({PACKAGE: Bytes(b"")}, {}, {}, {}))
     fs.write("/etc/motd", b"hello\n")

@@ -84,7 +84,6 @@ class Build:
             await self._tell(f"[Warning] One or more build-args [{' '.join(unused)}] were not consumed\n")
         if self._image is None:
             raise internal("No image was generated. Is your Dockerfile empty?")
-        self._prepare(self._image)
         return self._image
 
     # --- stages ----------------------------------------------------------------------------------------------------

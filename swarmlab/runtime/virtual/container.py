@@ -24,14 +24,12 @@ from swarmlab.runtime.base import (
 )
 from swarmlab.runtime.health import HealthMonitor, probe_command
 from swarmlab.runtime.streams import Broadcast, Pipe, no_input
-from swarmlab.runtime.virtual.files.access import User
 from swarmlab.runtime.virtual.files.archive import Archive
 from swarmlab.runtime.virtual.logs import LogBuffer
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.processes.supervisor import Supervisor
-from swarmlab.runtime.virtual.programs import TITLES
 from swarmlab.runtime.virtual.shell.commands import Commands
-from swarmlab.runtime.virtual.shell.invocation import Invocation
+from swarmlab.runtime.virtual.shell.surroundings import Surroundings
 from swarmlab.runtime.virtual.shell.terminal import Terminal
 from swarmlab.runtime.virtual.signals import signal_name
 from swarmlab.runtime.virtual.waiting import wait_at_most
@@ -64,6 +62,7 @@ class VirtualContainer:
     def __init__(self, config: ContainerConfig, machine: Machine, clock: Clock, forget: Callable[[], None]) -> None:
         self.config = config
         self._machine = machine
+        self._surroundings = Surroundings(machine, config)
         self._archive = Archive(machine.root)
         self._clock = clock
         self._forget = forget
@@ -137,7 +136,7 @@ class VirtualContainer:
         self._machine.root.start()
         self._machine.oom_killed = False
         try:
-            invocation = self._invocation(self.config.command, tty=self.config.tty)
+            invocation = self._surroundings.invocation(self.config.command, tty=self.config.tty)
         except LookupError as error:
             raise StartError(str(error), CANNOT_START) from None
         except StartError as error:
@@ -148,9 +147,7 @@ class VirtualContainer:
         self._pid = self._machine.processes.next_pid()
         self._started = self._clock.now()
         self._logs.open()
-        command = " ".join(self.config.command)
-        titles = self._titles(invocation)
-        shown = [(self._owner(name, invocation.user), title.format(command)) for name, title in titles]
+        shown = self._surroundings.shown(invocation)
         self._helpers = tuple(self._machine.processes.next_pid() for _ in shown[1:])
         self._machine.pids.begin(shown, self._started, self._from_inside)
         self._shown = shown
@@ -220,20 +217,6 @@ class VirtualContainer:
         self._machine.pids.sender = 0
         self._main.deliver(name)
 
-    def _owner(self, name: str, user: User) -> str:
-        """Who a process runs as that becomes another user if it may."""
-        if name and not user.uid:
-            with contextlib.suppress(LookupError):
-                return self._machine.users.find(name).name
-        return user.name
-
-    def _on_machine(self, name: str) -> str:
-        """A user of the container as the machine, which knows root only, calls him."""
-        with contextlib.suppress(LookupError):
-            uid = self._machine.users.find(name).uid
-            return str(uid) if uid else name
-        return name
-
     def _from_inside(self, name: str) -> None:
         """A signal from one of its own processes: none that the first one has no handler for reaches it."""
         if name not in {"SIGKILL", "SIGSTOP"} and self._running and self._main is not None:
@@ -284,7 +267,7 @@ class VirtualContainer:
         if not self._running or self._main is None:
             return ()
         main = [
-            Process(pid, self._on_machine(owner), self._started, title)
+            Process(pid, self._surroundings.on_machine(owner), self._started, title)
             for pid, (owner, title) in zip((self._pid, *self._helpers), self._shown, strict=True)
         ]
         return (*main, *self._commands.processes())
@@ -337,7 +320,7 @@ class VirtualContainer:
         if not self._running:
             raise RuntimeError("the container is not running")
         try:
-            invocation = self._invocation(command, env, working_dir, user, tty=tty)
+            invocation = self._surroundings.invocation(command, env, working_dir, user, tty=tty)
         except LookupError as error:
             raise StartError(str(error), CANNOT_START) from None
         except StartError as error:
@@ -362,31 +345,6 @@ class VirtualContainer:
     @property
     def _running(self) -> bool:
         return self._exit is not None and not self._exit.done()
-
-    def _invocation(
-        self, command: Sequence[str], env: Sequence[str] = (), working_dir: str = "", user: str = "", *, tty: bool
-    ) -> Invocation:
-        who = self._machine.users.find(user or self.config.user, self.config.groups)
-        # The order is Docker's (MB: container.CreateDaemonEnvironment); runc adds HOME.
-        given = [item for item in (*self.config.env, *env) if item.startswith("PATH=")]
-        variables = {"PATH": given[-1].removeprefix("PATH=")} if given else {}
-        variables["HOSTNAME"] = self.config.hostname
-        if tty:
-            variables["TERM"] = "xterm"
-        for item in (*self.config.env, *env):
-            name, separator, value = item.partition("=")
-            if separator:
-                variables[name] = value
-            else:
-                variables.pop(name, None)
-        variables.setdefault("HOME", who.home)
-        cwd = working_dir or self.config.working_dir or "/"
-        return Invocation(self._machine, command, env=variables, cwd=cwd, user=who)
-
-    def _titles(self, invocation: Invocation) -> Sequence[tuple[str, str]]:
-        """Who the processes of the main program run as, and what they are called; `{}` stands for its command line."""
-        titles = TITLES.get(invocation.argv[0], (("", "{}"),))
-        return (("", "/sbin/docker-init -- {}"), *titles) if self.config.init else titles
 
     async def _run(self, main: Supervisor, exited: "asyncio.Future[int]", output: Output) -> None:
         """The container's life from start to exit; whatever happens, `exited` gets a code."""

@@ -59,6 +59,8 @@ class VirtualRuntime:
         self._machines: dict[str, Machine] = {}
         self._guard = MemoryGuard(self._running_machines)
         self._background: set[asyncio.Future[None]] = set()
+        #: The image that was last to be made ready.
+        self._prepared = ""
 
     def create(self, config: ContainerConfig) -> VirtualContainer:
         """See `Runtime.create`."""
@@ -117,6 +119,7 @@ class VirtualRuntime:
 
     def prepare(self, image: Image) -> None:
         """See `Runtime.prepare`."""
+        self._prepared = image.id
         self._in_background(self._make_ready, image)
 
     def _make_ready(self, image: Image) -> None:
@@ -124,6 +127,9 @@ class VirtualRuntime:
         tree = image.tree()
         if any(f"{directory}/python" in part for directory in BIN for part in (tree.files, tree.links)):
             self._roots.prepare(image)
+            if self._prepared == image.id:
+                # A build makes image after image; containers come of the last.
+                self._roots.spare(image)
 
     def _in_background(self, work: Callable[..., None], *arguments: Any) -> None:
         task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))

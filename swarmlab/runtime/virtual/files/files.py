@@ -7,19 +7,17 @@ import os
 import posixpath
 import shutil
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bashkit import Bash, FileSystem
+from bashkit import FileSystem
 
-from swarmlab.images import ROOT, Entry, Image, resolved
+from swarmlab.images import Entry, Image
 from swarmlab.runtime.base import File, Mount
-from swarmlab.runtime.virtual.files.access import Owners, Personal, User
-from swarmlab.runtime.virtual.files.contents import DIRECTORIES
-from swarmlab.runtime.virtual.files.foreignfs import file_system
 from swarmlab.runtime.virtual.files.inmemory import build, walk
-from swarmlab.runtime.virtual.files.mounts import Mounts, Place, empty
+from swarmlab.runtime.virtual.files.kept import Kept
+from swarmlab.runtime.virtual.files.mounts import Place
 from swarmlab.runtime.virtual.files.quota import Quota
 from swarmlab.runtime.virtual.files.realfiles import Unloading, copy_out, write_extra
 from swarmlab.runtime.virtual.files.roots import Copy, Roots
@@ -27,7 +25,7 @@ from swarmlab.runtime.virtual.files.secretfiles import SECRETS, SecretFiles
 from swarmlab.runtime.virtual.files.tmpfs import Tmpfs
 
 
-class RootFs:
+class RootFs(Kept):
     """The files of one container: its image's, then what the engine puts in, then whatever its programs write.
 
     Until a shell needs them they exist only as references, so a container that sleeps holds no file system at all.
@@ -53,24 +51,14 @@ class RootFs:
         `quota` is how much may be written to the disk, by default by this container alone.
         """
         self._quota = quota or Quota((directory,))
-        self._image = image
+        extra = {posixpath.normpath(file.path): file for file in (*identity, *files)}
+        super().__init__(image, extra, mounts, directory, read_only=read_only)
         self._files = files
-        self._extra = {posixpath.normpath(file.path): file for file in (*identity, *files)}
-        self._directory = directory
         self._roots = roots
         self._secrets = SecretFiles(self._extra, directory, private, self._quota)
-        self._read_only = read_only
         #: The copy of the image that the whole root file system began as, if it did.
         self._copy: Copy | None = None
         self._realising = threading.Lock()
-        self._memory: FileSystem | None = None
-        self._owners = Owners(lambda path: image.tree().owners.get(path, ROOT))
-        #: Makes what is at /proc, which is kept nowhere.
-        self.make_proc: Callable[[], FileSystem] = empty
-        self._proc: FileSystem | None = None
-        self.mounts = Mounts(mounts)
-        #: What is kept elsewhere, the longest path first; those that were exported are in the container's directory.
-        self._places: list[Place] = []
         for number, mount in enumerate(self.mounts.directories()):
             if mount.source is None:
                 name = f"{directory.name}-{number}"
@@ -78,11 +66,6 @@ class RootFs:
                 self._add(Tmpfs(mount.target, mount.options, folder, self._quota, read_only=mount.read_only))
             else:
                 self._add(Place(mount.target, mount.source, self._quota, read_only=mount.read_only))
-
-    @property
-    def mounted(self) -> Collection[str]:
-        """The paths of what the engine puts in or mounts: none of it is the container's own."""
-        return self.mounts.targets | self._extra.keys()
 
     @property
     def key(self) -> tuple[object, ...] | None:
@@ -261,11 +244,6 @@ class RootFs:
             self.make_all_real()
             self._memory = None
 
-    @property
-    def is_all_real(self) -> bool:
-        """Whether the whole root file system is real."""
-        return any(place.target == "/" for place in self._places)
-
     def real_mounts(self) -> list[tuple[str, str]]:
         """The directories that are mounted from elsewhere on this machine: (path in the container, path here)."""
         found = [(mount.target, mount.source) for mount in self.mounts.directories()]
@@ -273,46 +251,6 @@ class RootFs:
         found += [(place.target, place.source) for place in self._places if isinstance(place, Tmpfs)]
         found += [(path, self._secrets.kept(path)) for path in self._secrets.elsewhere(self._place)]
         return list(dict.fromkeys((target, str(source)) for target, source in found if source is not None))
-
-    def mount_in(self, shell: Bash, user: User) -> None:
-        """Give a shell the container's files, as a user may see them."""
-        self.sync()
-        personal = self.is_personal(user)
-        shell.mount(
-            "/", empty() if self.is_all_real else self._seen_by(user, self.memory, personal), read_only=self._read_only
-        )
-        for place in reversed(self._places):
-            own = personal and place.target == "/"
-            shell.mount(place.target, self._seen_by(user, place.fs, own), read_only=place.read_only)
-
-    def is_personal(self, user: User) -> bool:
-        """Whether it matters who somebody is: not to root, where everything is root's."""
-        return bool(user.uid or self._owners or self._image.tree().owners)
-
-    def personal(self, path: str, user: User) -> tuple[FileSystem, str]:
-        """The same as `at`, as a user may see it."""
-        path = self.followed(path, last=False)
-        place = self._place(path)
-        own = place is None or place.target == "/"
-        fs, inner = self.at(path)
-        return self._seen_by(user, fs, own), inner
-
-    def _seen_by(self, user: User, fs: FileSystem, own: bool) -> FileSystem:
-        """A file system, or the container's own as a user may see it."""
-        return file_system(Personal(fs, self._owners, user)) if own else fs
-
-    def sync(self) -> None:
-        """Carry over what has changed in files that are bound one by one, here or on this machine."""
-        for bound in self.mounts.files.values():
-            if self._memory is not None or self._place(bound.target) is not None:
-                bound.sync(*self.at(bound.target))
-
-    def is_read_only(self, path: str) -> bool:
-        """Whether nothing may be written at a path."""
-        if (bound := self.mounts.files.get(path)) is not None:
-            return bound.read_only
-        place = self._place(path)
-        return place.read_only if place is not None else self._read_only
 
     def identify(self, files: Sequence[File]) -> None:
         """Write files that only this container has; to `changes` they are as they were."""
@@ -352,101 +290,6 @@ class RootFs:
                 outside.unlink()
                 outside.mkdir()
 
-    @property
-    def memory(self) -> FileSystem:
-        """The file system in memory, made at the first call."""
-        if self._memory is None:
-            self._memory = build(self._image, self._extra)
-            self.mounts.make_folders(self._memory)
-            self.sync()
-        return self._memory
-
-    def at(self, path: str) -> tuple[FileSystem, str]:
-        """Where a path is kept: the file system, and its path in there."""
-        path = self.followed(path, last=False)
-        place = self._place(path)
-        return (self.memory, path) if place is None else (place.fs, place.inner(path))
-
-    def followed(self, path: str, *, last: bool = True) -> str:
-        """Where a path leads; without `last` a link at its end is not followed. One that leads nowhere is itself."""
-        path = posixpath.normpath(path)
-        if self._memory is None and not self._image.links:
-            return path
-        try:
-            return resolved(path, self._target_of, last=last)
-        except OSError:
-            return path
-
-    def _target_of(self, path: str) -> str | None:
-        """The target of a link that nobody else follows: real directories follow their own."""
-        place = self._place(path)
-        if place is None and self._memory is None:
-            return self._image.links.get(path)
-        if place is not None and place.source is not None:
-            return None
-        fs, inner = (self.memory, path) if place is None else (place.fs, place.inner(path))
-        try:
-            return str(fs.read_link(inner)) if fs.stat(inner)["file_type"] == "symlink" else None
-        except RuntimeError:
-            return None
-
-    def seen(self, path: str) -> tuple[FileSystem, str]:
-        """The same for who looks from inside, where there is a /proc."""
-        if path == "/proc" or path.startswith("/proc/"):
-            return self.proc, path[len("/proc") :] or "/"
-        return self.at(path)
-
-    @property
-    def proc(self) -> FileSystem:
-        """What is at /proc."""
-        if self._proc is None:
-            self._proc = self.make_proc()
-        return self._proc
-
-    def is_merged(self, path: str, names: Collection[str]) -> bool:
-        """Whether a directory that has these names in it lies in several layers, the container's own one among them."""
-        tree = self._image.tree()
-        below = path.rstrip("/") + "/"
-        known = (*tree.files, *tree.links, *tree.directories, *DIRECTORIES)
-        before = {each[len(below) :].partition("/")[0] for each in known if each.startswith(below)}
-        is_the_images = bool(before) or path in tree.directories or path in DIRECTORIES
-        own = any(posixpath.dirname(each) == path for each in self._extra)
-        return path in tree.merged or (is_the_images and (own or not before >= set(names)))
-
-    def owner(self, path: str) -> tuple[int, int]:
-        """User and group of what is at a path: by `chown`, or of a config or tmpfs, else root's."""
-        path = self.followed(path, last=False)
-        file = self._extra.get(path)
-        if (tmpfs := self.tmpfs(path)) is not None:
-            return self._owners.given(path) or tmpfs.owner
-        if file is not None:
-            return self._owners.given(path) or (file.uid, file.gid)
-        return self._owners.of(path)
-
-    def give(self, path: str, uid: int, gid: int) -> None:
-        """What is at a path belongs to somebody else now."""
-        self._owners.give(self.followed(path, last=False), (uid, gid))
-
-    def given(self) -> list[str]:
-        """The paths of what does not belong to whom it does in the image, or did."""
-        return self._owners.changed()
-
-    def tmpfs(self, path: str) -> Tmpfs | None:
-        """What is mounted at a path, if it is a tmpfs."""
-        place = self._place(path)
-        return place if isinstance(place, Tmpfs) and place.target == path else None
-
-    def is_real(self, path: str) -> bool:
-        """Whether real processes see this path."""
-        place = self._place(path)
-        return place is not None and place.source is not None and place.target != path
-
-    def read_link(self, path: str) -> str:
-        """The target of a symbolic link, as the container calls it."""
-        fs, inner = self.at(path)
-        target, root = str(fs.read_link(inner)), f"{self._outside('/')}/"
-        return target[len(root) - 1 :] if target.startswith(root) else target
-
     def changes(self) -> dict[str, int] | None:
         """What is not as it was at first, as `Copy.changes` tells it; None when nobody knows but who compares."""
         if self._copy is None:
@@ -468,17 +311,6 @@ class RootFs:
         self._copy = None
         self._proc = None
         self._places = [place for place in self._places if self.mounts.are_at(place.target)]
-
-    def _place(self, path: str) -> Place | None:
-        return next((place for place in self._places if place.holds(path)), None)
-
-    def _add(self, place: Place) -> None:
-        self._places.append(place)
-        self._places.sort(key=lambda each: len(each.target), reverse=True)
-
-    def _outside(self, path: str) -> Path:
-        """Where a real process finds a path of the container."""
-        return self._directory / "root" / path.lstrip("/")
 
     def _show_secrets(self) -> None:
         """Put the secrets where real processes see them; once for each life of the container."""

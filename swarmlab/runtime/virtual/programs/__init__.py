@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from swarmlab.runtime.virtual.context import Program
 from swarmlab.runtime.virtual.programs.accounts import addgroup, adduser, useradd
+from swarmlab.runtime.virtual.programs.copies import install, realpath
 from swarmlab.runtime.virtual.programs.curl import curl
 from swarmlab.runtime.virtual.programs.dd import dd
 from swarmlab.runtime.virtual.programs.faulty import faulty_web
@@ -26,6 +27,7 @@ from swarmlab.runtime.virtual.programs.interfaces import hostname, ifconfig, ip,
 from swarmlab.runtime.virtual.programs.lookup import getent, nslookup
 from swarmlab.runtime.virtual.programs.ls import ls
 from swarmlab.runtime.virtual.programs.mkdir import mkdir
+from swarmlab.runtime.virtual.programs.modes import chmod
 from swarmlab.runtime.virtual.programs.mount import mount, umount
 from swarmlab.runtime.virtual.programs.netcat import nc, telnet
 from swarmlab.runtime.virtual.programs.netstat import netstat
@@ -50,6 +52,7 @@ from swarmlab.runtime.virtual.programs.tail import tail
 from swarmlab.runtime.virtual.programs.tee import tee
 from swarmlab.runtime.virtual.programs.top import top
 from swarmlab.runtime.virtual.programs.touch import touch
+from swarmlab.runtime.virtual.programs.wc import wc
 from swarmlab.runtime.virtual.programs.wget import wget
 from swarmlab.runtime.virtual.programs.whoami import whoami_echo, whoami_plain
 
@@ -60,6 +63,7 @@ PROGRAMS: Mapping[str, Program] = {
     "apk": apk,
     **dict.fromkeys(("apt", "apt-get"), apt),
     "chgrp": chgrp,
+    "chmod": chmod,
     "chown": chown,
     "crontab": crontab,
     "curl": curl,
@@ -73,6 +77,7 @@ PROGRAMS: Mapping[str, Program] = {
     "hostname": hostname,
     "httpd": httpd,
     "id": id_,
+    "install": install,
     "ifconfig": ifconfig,
     "ip": ip,
     "killall": killall,
@@ -99,6 +104,7 @@ PROGRAMS: Mapping[str, Program] = {
     "redis-server": redis_server,
     "nslookup": nslookup,
     "route": route,
+    "realpath": realpath,
     "renice": renice,
     "sleep": sleep,
     "stat": stat,
@@ -112,6 +118,7 @@ PROGRAMS: Mapping[str, Program] = {
     "uptime": uptime,
     "useradd": useradd,
     "usleep": usleep,
+    "wc": wc,
     "wget": wget,
     "whoami": whoami,
     "whoami-echo": whoami_echo,

@@ -40,7 +40,7 @@ class _Entry(NamedTuple):
 async def ls(context: Context) -> int:
     """List files and directories; of the options those about what is shown and in which order."""
     try:
-        given, names = getopt.gnu_getopt(context.argv[1:], "1aACdFhHilLnpRrStx", ["color=", "full-time"])
+        given, names = getopt.gnu_getopt(context.argv[1:], "1aACdFhHilLnpRrsStx", ["color=", "full-time"])
     except getopt.GetoptError as error:
         await context.err(f"ls: invalid option -- '{error.opt}'\n")
         return 1
@@ -115,7 +115,7 @@ class _Lister:
         for entry in entries:
             inside = self.ordered(self._inside(entry))
             title = f"{entry.name}:\n" if titles else ""
-            total = f"total {sum(_kibibytes(e) for e in inside)}\n" if self._long else ""
+            total = f"total {sum(_kibibytes(e) for e in inside)}\n" if self._long or "-s" in self._options else ""
             parts.append(title + total + "".join(self.lines(inside)))
             if "-R" in self._options:
                 below = [e for e in inside if e.is_directory and e.name not in {".", ".."}]
@@ -146,7 +146,8 @@ class _Lister:
         """A line for each entry."""
         for entry in entries:
             name = entry.name + self._mark(entry)
-            yield (
+            blocks = f"{_kibibytes(entry):>6} " if "-s" in self._options else ""
+            yield blocks + (
                 f"{self._details(entry)} {name}{f' -> {entry.target}' if entry.target else ''}\n"
                 if self._long
                 else (f"{name}\n")

@@ -4,6 +4,7 @@ import getopt
 import posixpath
 
 from swarmlab.runtime.virtual.context import Context
+from swarmlab.runtime.virtual.programs.modes import octal
 
 
 async def mkdir(context: Context) -> int:
@@ -19,12 +20,13 @@ async def mkdir(context: Context) -> int:
     if not names:
         await context.err("mkdir: missing operand\n" if not context.machine.is_busybox else _USAGE)
         return 1
-    if mode and not (mode.isdigit() and set(mode) <= set("01234567")):
+    number = octal(mode) if mode else None
+    if mode and number is None:
         await context.err(f"mkdir: invalid mode '{mode}'\n")
         return 1
     failed = False
     for name in names:
-        reason = _made(context, context.path(name), parents=parents, mode=int(mode, 8) if mode else None)
+        reason = _made(context, context.path(name), parents=parents, mode=number)
         if reason:
             failed = True
             words = "can't" if context.machine.is_busybox else "cannot"

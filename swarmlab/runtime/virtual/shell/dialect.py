@@ -61,7 +61,10 @@ _BUSYBOX = tuple(
         (rb"^(?:bash|sh): (?:-c|eval): (?:line \d+: )?syntax error: ", rb"sh: syntax error: "),
         (rb"^(?:bash|sh): (?:line \d+: )?/[^\n:]+: (No space left on device|File too large)\b",
          rb"sh: write error: \1"),
-        (rb"^(/[^\n:]+: line \d+: [^\n:]+): command not found(?:\. [^\n]*)?$", rb"\1: not found"),
+        (rb"^sh: ([^\n:/ ]+): No such file or directory$", rb"sh: can't open '\1': No such file or directory"),
+        (rb"^sh: \$(\d+): parameter not set$", rb"sh: \1: parameter not set"),
+        (rb"^expr: non-integer argument$", rb"expr: non-numeric argument"),
+        (rb"^(?:bash: line \d+|sh): [^\n]*: syntax error: operand expected[^\n]*$", rb"sh: arithmetic syntax error"),
         (rb"^bash: fork: retry: ", rb"sh: can't fork: "),
         (rb"^bash: line \d+: ", rb"sh: "),
     )
@@ -70,9 +73,14 @@ _BUSYBOX = tuple(
 NOT_READ = b": .: line 0: can't open "
 _SHELL = re.compile(rb"^sh: ", re.MULTILINE)
 _ENDS = re.compile(
-    rb"^bash: line \d+: [^\n]*(?:: (?:unbound variable|readonly variable|parameter null or not set|division by 0[^\n]*)"
+    rb"^bash: line \d+: [^\n]*(?:: (?:unbound variable|readonly variable|parameter null or not set|division by 0[^\n]*"
+    rb"|syntax error: operand expected[^\n]*)"
     rb"|local: can only be used in a function)$",
     re.MULTILINE,
+)
+#: What a script in a file complains of. The interpreter does not count its first line.
+_SCRIPT = re.compile(
+    rb"^(\.{0,2}/[^\n:]+): line (\d+): ([^\n:]+): (?:command not found(?:\. [^\n]*)?|not found)$", re.MULTILINE
 )
 _FILE = re.compile(
     rb"^bash: line \d+: ([^\n:]+): (No such file or directory|Is a directory|Permission denied)$", re.MULTILINE
@@ -99,6 +107,7 @@ def busybox(data: bytes, script: str, shell: str) -> bytes:
     """As BusyBox says it; the script tells what a file was wanted for, and `shell` is what the shell was called by."""
     data = _FILE.sub(lambda found: _about_file(found, script), data)
     data = _WHOLE_PATH.sub(lambda found: b"wc: " + _as_written(found[1], script) + b": ", data)
+    data = _SCRIPT.sub(lambda found: b"%s: line %d: %s: not found" % (found[1], int(found[2]) + 1, found[3]), data)
     for pattern, words in _BUSYBOX:
         data = pattern.sub(words, data)
     return data if shell == "sh" else _SHELL.sub(f"{shell}: ".encode(), data)

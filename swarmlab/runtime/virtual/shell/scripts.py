@@ -12,7 +12,7 @@ _KILL = (
     '-s) builtin kill "-$2" $$;; -*) builtin kill "$1" $$;; *) builtin kill $$;; esac;; *) return 1;; esac; }'
 )
 #: What only bash has, and what images with BusyBox have no program for.
-_BASHISMS = ("declare", "typeset", "shopt", "pushd", "popd", "dirs", "mapfile", "readarray", "make", "nano")
+_BASHISMS = ("declare", "typeset", "shopt", "pushd", "popd", "dirs", "mapfile", "readarray", "make", "man", "nano")
 _BUSYBOX = (
     'cd() { builtin cd "$@" || return 2; }',
     # The interpreter's own knows the files of `<(command)`.

@@ -188,6 +188,9 @@ class Shell:
         self._ended = False
 
         async def stdout(data: bytes) -> None:
+            if _NOT_FOUND.search(data):
+                # What has gone there with `2>&1`.
+                data = _NOT_FOUND.sub(rb"sh: \1: not found", data)
             await self._context.output("stdout", data)
 
         async def stderr(data: bytes) -> None:
