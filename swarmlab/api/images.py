@@ -143,8 +143,8 @@ def inspect_image(call: Call) -> Answer:
     if call.version < ApiVersion(1, 44):
         found["VirtualSize"] = image.size
     if call.version >= ApiVersion(1, 50):
-        # What is a container's and not an image's, and what is empty, is left out.
-        found["Config"] = {name: value for name, value in found["Config"].items() if value and name not in _CONTAINER_S}
+        # What is a container's and not an image's is left out.
+        found["Config"] = {name: value for name, value in found["Config"].items() if name not in _CONTAINER_S}
     return document(found)
 
 

@@ -124,8 +124,8 @@ def test_what_to_save(client: Client) -> None:
 
     nginx = [tag for tag in manifest("/images/nginx/get") if tag["RepoTags"] == ["nginx:alpine"]]
     assert len(manifest("/images/nginx/get")) > len(nginx) == 1
-    both = manifest("/images/get?names=alpine&names=busybox:latest&names=alpine:latest")
-    assert [entry["RepoTags"] for entry in both] == [["alpine:latest"], ["busybox:latest"]]
+    both = manifest("/images/get?names=busybox&names=alpine:latest&names=busybox:latest")
+    assert [entry["RepoTags"] for entry in both] == [["busybox:latest"], ["alpine:latest"]]
     image_id = client("GET", "/images/alpine/json").json["Id"]
     assert manifest(f"/images/{image_id[7:19]}/get")[0]["RepoTags"] is None
     assert manifest("/images/get") is None

@@ -240,7 +240,7 @@ CONTAINER = (
 )  # fmt: skip
 
 IMAGE = (
-    Row("docker image ls --format '{{.Repository}}:{{.Tag}}' --filter reference=alpine", "alpine:latest"),
+    Row("docker image ls --format '{{.Repository}}:{{.Tag}}' --filter reference=busybox", "busybox:latest"),
     fails("docker image ls --filter bogus=1", f"{_DAEMON}[Ii]nvalid filter 'bogus'"),
     Row("docker image inspect alpine --format '{{json .RepoTags}}'", r'\["alpine:latest"\]'),
     fails("docker image inspect nosuch", f"(Error: |{_DAEMON}no such image: nosuch: )No such image: nosuch(:latest)?"),
