@@ -12,7 +12,8 @@ from swarmlab.objects.container import HealthConfig
 class ImageConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An image's configuration, in the terms of the Engine API; a container inherits most of it.
 
-    The last part is what an image only has that was made of a container.
+    The last part is what an image only has that was made of a container; `has_no_labels` is Docker's `{}` in place of
+    nothing, when there are none.
     """
 
     entrypoint: Sequence[str] = ()
@@ -37,6 +38,7 @@ class ImageConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     open_stdin: bool = False
     stdin_once: bool = False
     image: str = ""
+    has_no_labels: bool = False
 
 
 class HistoryEntry(msgspec.Struct, frozen=True):

@@ -39,7 +39,7 @@ def config_fields(config: ImageConfig) -> dict[str, Any]:
         "WorkingDir": config.working_dir,
         "Entrypoint": list(config.entrypoint) or None,
         "OnBuild": list(config.on_build) or None,
-        "Labels": dict(sorted(config.labels.items())) or None,
+        "Labels": dict(sorted(config.labels.items())) or ({} if config.has_no_labels else None),
         "StopSignal": config.stop_signal,
         "Shell": list(config.shell),
     }
@@ -149,6 +149,7 @@ def _config(raw: Any) -> ImageConfig:
         open_stdin=bool(raw.get("OpenStdin")),
         stdin_once=bool(raw.get("StdinOnce")),
         image=_string(raw, "Image"),
+        has_no_labels=raw.get("Labels") == {},
     )
 
 

@@ -82,3 +82,17 @@ def test_links_of_an_image_are_links_in_its_containers(tmp_path: Path) -> None:
             )
 
     asyncio.run(play())
+
+
+def test_what_python_makes_is_the_users(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with lab(tmp_path) as runtime:
+            container = await runtime.start("python:3-alpine", "sleep", "1000", user="1000:1000")
+            await run(container, "sh", "-c", "mkdir /app; chown 1000:1000 /app", user="root")
+            program = "import os; os.makedirs('/app/x'); open('/app/x/made.py', 'w').write('1\\n')"
+            assert await run(container, "python", "-c", program) == (0, b"")
+            script = "echo 2 >> /app/x/made.py; cat /app/x/made.py; stat -c %u:%g /app/x /app/x/made.py /etc/passwd"
+            assert await run(container, "sh", "-c", script) == (0, b"1\n2\n1000:1000\n1000:1000\n0:0\n")
+            assert (await run(container, "sh", "-c", "echo 2 >> /etc/passwd"))[0] == 1
+
+    asyncio.run(play())

@@ -301,3 +301,17 @@ def test_secrets_are_in_memory_where_there_is_a_folder_for_that(
     assert not found.exists()
     assert not (private_folder(state) / "key").exists()
     remove_private_folders(state)
+
+
+def test_a_file_that_goes_while_it_is_packed_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fs = packaged(tmp_path, 1, Roots(tmp_path / "roots"), Tree({"/d/a": Bytes(b"1"), "/d/b": Bytes(b"2")}, {}, {}, {}))
+    kept, read = fs.memory, fs.read
+
+    def read_late(path: str) -> bytes:
+        if path == "/d/a":
+            kept.remove(path)
+        return read(path)
+
+    monkeypatch.setattr(fs, "read", read_late)
+    with tarfile.open(fileobj=io.BytesIO(Archive(fs).pack("/d"))) as archive:
+        assert archive.getnames() == ["d", "d/b"]

@@ -290,6 +290,9 @@ class Build:
 
     async def _commit(self, noted: ImageConfig, container: str, entries: Sequence[Entry] = ()) -> None:
         """The image of this step, with a layer of these entries if there are any."""
+        if container and self._image is not None:
+            # A container's configuration is merged with its image's (MB: daemon/commit.go, merge).
+            noted = _replace(noted, has_no_labels=not noted.labels)
         if not entries:
             await self._keep(noted, container, None)
             return

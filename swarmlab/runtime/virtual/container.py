@@ -141,6 +141,7 @@ class VirtualContainer:
             raise StartError(str(error), CANNOT_START) from None
         except StartError as error:
             raise StartError(_CREATE_FAILED + str(error), error.exit_code) from None
+        self._machine.root.main_user = (invocation.user.uid, invocation.user.gid)
         loop = asyncio.get_running_loop()
         self._exit = loop.create_future()
         self._machine.begin()

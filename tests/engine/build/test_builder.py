@@ -1,5 +1,6 @@
 import asyncio
 import io
+import json
 import tarfile
 from collections.abc import Callable
 
@@ -75,6 +76,19 @@ COPY --from=alpine /bin/sh /sh
     }  # fmt: skip
     assert two.files["/l"].read_bytes() == b"a"
     assert two.files["/sh"].read_bytes() == b'#!/bin/sh\nexec sh "$@"\n'
+
+
+def test_labels_of_a_container_that_has_none(make: Make) -> None:
+    lab = make(1)
+    found = {}
+    for last in ("ENV A=1", "WORKDIR /x", "COPY a /a", "RUN true", "LABEL a=1"):
+        lab.run(said(lab.engine(1), f"FROM alpine\n{last}", tags=("mine:1",)), limit=1e7)
+        document = json.loads(lab.engine(1).images.get("mine:1").document)
+        found[last] = document["config"]["Labels"], document["container_config"]["Labels"]
+    assert found == {
+        "ENV A=1": (None, {}), "WORKDIR /x": (None, {}), "COPY a /a": (None, None), "RUN true": (None, None),
+        "LABEL a=1": ({"a": "1"}, {"a": "1"}),
+    }  # fmt: skip
 
 
 def test_other_engines_know_nothing_of_it(make: Make) -> None:

@@ -164,7 +164,12 @@ class Archive:
     def _add(self, tar: tarfile.TarFile, path: str, name: str, leave_out: Collection[str] = ()) -> None:
         if path in leave_out:
             return
-        found = self._lstat(path)
+        try:
+            found = self._lstat(path)
+            content = self._root.read(path) if found.kind == "file" else b""
+        except FileNotFoundError:
+            # A program of the container has removed it meanwhile.
+            return
         if found.kind == "socket":
             # No archive has any (MB: pkg/archive, "archive/tar: sockets not supported").
             return
@@ -182,7 +187,6 @@ class Archive:
             info.type, info.linkname = tarfile.SYMTYPE, found.target
             tar.addfile(info)
         else:
-            content = self._root.read(path)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
 

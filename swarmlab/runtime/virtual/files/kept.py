@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bashkit import Bash, FileSystem
 
-from swarmlab.images import ROOT, Image, resolved
+from swarmlab.images import ROOT, Image, Owner, resolved
 from swarmlab.runtime.base import File, Mount
 from swarmlab.runtime.virtual.files.access import Owners, Personal, User
 from swarmlab.runtime.virtual.files.contents import DIRECTORIES
@@ -31,7 +31,9 @@ class Kept:
         self._directory = directory
         self._read_only = read_only
         self._memory: FileSystem | None = None
-        self._owners = Owners(lambda path: image.tree().owners.get(path, ROOT))
+        self._owners = Owners(self._unchanged_owner)
+        #: Who the main program runs as: real processes do not tell whose the files are that they make.
+        self.main_user: Owner = ROOT
         #: Makes what is at /proc, which is kept nowhere.
         self.make_proc: Callable[[], FileSystem] = empty
         self._proc: FileSystem | None = None
@@ -157,6 +159,14 @@ class Kept:
         if file is not None:
             return self._owners.given(path) or (file.uid, file.gid)
         return self._owners.of(path)
+
+    def _unchanged_owner(self, path: str) -> Owner:
+        """Whose what is at a path is that nobody has made in a shell, nor given away."""
+        tree = self._image.tree()
+        if path in tree.owners or not self.is_all_real:
+            return tree.owners.get(path, ROOT)
+        is_the_images = any(path in part for part in (tree.files, tree.links, tree.directories, DIRECTORIES))
+        return ROOT if is_the_images else self.main_user
 
     def give(self, path: str, uid: int, gid: int) -> None:
         """What is at a path belongs to somebody else now."""
