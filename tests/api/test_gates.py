@@ -69,7 +69,8 @@ def test_images(live: Live) -> None:
     assert live.client("GET", "/v1.41/images/json?filter=alpine").json == everything
     old, new = (live.client("GET", f"/v{version}/images/redis/json").json["Config"] for version in ("1.49", "1.50"))
     containers = {
-        "Hostname", "Domainname", "AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce", "Image"
+        "Hostname", "Domainname", "AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce",
+        "Image",
     }  # fmt: skip
     assert containers | {"OnBuild"} <= set(old)
     # Others went with 1.52 only, when they are empty.
