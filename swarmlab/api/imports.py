@@ -1,12 +1,10 @@
 """Images as archives: `docker import`, `save` and `load` (MB: daemon/server/router/image/image_routes.go)."""
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
-from typing import IO
 
 from swarmlab.api.call import Call, Route, Stream
 from swarmlab.api.errors import bad_request
-from swarmlab.api.progress import Message, bar, failure, listed, messages
+from swarmlab.api.progress import bar, failure, listed, messages
 from swarmlab.engine.image.images import familiar
 from swarmlab.images import Layer, check_reference
 
@@ -39,25 +37,23 @@ def save(call: Call) -> Stream:
 
 
 async def load(call: Call) -> Stream:
-    """`POST /images/load`. What is wrong with an archive is said in the stream."""
-    archive = await call.upload()
-    return replace(messages(_load(call, archive)), forget=archive.close)
+    """`POST /images/load`. What is wrong with an archive is said in the stream.
 
-
-async def _load(call: Call, archive: IO[bytes]) -> AsyncIterator[Message]:
+    The images are there before the answer begins: some clients do not read it.
+    """
     arrived: list[Layer] = []
-    try:
-        said = await call.engine.images.load(archive, arrived.append)
-    except ValueError as error:
-        yield failure(str(error))
-        return
-    if not call.flag("quiet"):
-        for layer in arrived:
-            name = layer.id.removeprefix("sha256:")[:12]
-            for part in (layer.archive_size // 2, layer.archive_size):
-                yield bar("Loading layer", name, part, layer.archive_size)
-    for message in said:
-        yield {"stream": message}
+    with await call.upload() as archive:
+        try:
+            said = await call.engine.images.load(archive, arrived.append)
+        except ValueError as error:
+            return messages(listed([failure(str(error))]))
+    layers = [] if call.flag("quiet") else arrived
+    progress = [
+        bar("Loading layer", layer.id.removeprefix("sha256:")[:12], part, layer.archive_size)
+        for layer in layers
+        for part in (layer.archive_size // 2, layer.archive_size)
+    ]
+    return messages(listed([*progress, *({"stream": message} for message in said)]))
 
 
 async def _pieces(source: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,5 +1,6 @@
 """`/volumes` (MB: daemon/server/router/volume, volume/service)."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -14,15 +15,19 @@ from swarmlab.objects.local import ANONYMOUS_LABEL, Volume
 from swarmlab.objects.requests import VolumeCreateRequest
 
 
+def _shown(volume: Volume, given_as: str, values: Mapping[str, str]) -> dict[str, str] | None:
+    return sorted_map(values) or ({} if given_as in volume.given_empty else None)
+
+
 def view(engine: DockerEngine, volume: Volume) -> dict[str, Any]:
     """A volume as Docker shows it."""
     return {
         "CreatedAt": f"{instant(volume.created_at).partition('.')[0].removesuffix('Z')}Z",
         "Driver": volume.driver,
-        "Labels": sorted_map(volume.labels) or None,
+        "Labels": _shown(volume, "Labels", volume.labels),
         "Mountpoint": str(engine.volumes.path(volume.id)),
         "Name": volume.id,
-        "Options": sorted_map(volume.options) or None,
+        "Options": _shown(volume, "DriverOpts", volume.options),
         "Scope": "local",
     }
 
@@ -83,7 +88,9 @@ def create_volume(call: Call) -> Answer:
     request = call.decode(VolumeCreateRequest)
     if request.cluster_volume_spec is not None and call.version >= clustervolumes.VERSION:
         return document(clustervolumes.create(call, request), HTTPStatus.CREATED)
-    volume = call.engine.volumes.create(request.name, request.driver, request.driver_opts, request.labels)
+    volume = call.engine.volumes.create(
+        request.name, request.driver, request.driver_opts, request.labels, request.given_empty
+    )
     return document(view(call.engine, volume), HTTPStatus.CREATED)
 
 

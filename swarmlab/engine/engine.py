@@ -21,6 +21,7 @@ from swarmlab.engine.image.imageremoval import ImageRemoval
 from swarmlab.engine.image.images import LocalImages
 from swarmlab.engine.network.attachments import Attachments
 from swarmlab.engine.network.connections import Connections
+from swarmlab.engine.network.hostmode import machine_interfaces
 from swarmlab.engine.network.localipam import prefix_length
 from swarmlab.engine.network.localnetworks import GATEWAY_BRIDGE, PREDEFINED, LocalNetworks
 from swarmlab.engine.network.overlays import Overlays
@@ -141,6 +142,7 @@ class DockerEngine:
             self.overlays,
             swarms.fabric.sandbox,
             self.attachments,
+            machine_interfaces(address, _BRIDGE.gateway),
         )
         self.fabric = swarms.fabric
         self.wiring = self.containers.placement = Wiring(

@@ -106,6 +106,8 @@ class Sandbox:
         #: Where the ports that listen really are, and where some can be told first by whom they are called (PROXY).
         self.ports = Ports()
         self.told: dict[int, tuple[str, int]] = {}
+        #: The machine's own interfaces, where the machine's network is the container's; nobody is found by them.
+        self.machine: tuple[Place, ...] = ()
         #: Whether somebody else on the machine listens at a port, where the machine's network is the container's.
         self.taken: Callable[[int], bool] = lambda port: False
         #: What has gone through its interfaces; on the loopback interface nothing is counted.

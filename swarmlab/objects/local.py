@@ -91,11 +91,15 @@ ANONYMOUS_LABEL = "com.docker.volume.anonymous"
 
 
 class Volume(Object, frozen=True):
-    """A volume of an engine; its id is its name. `options` are for the driver."""
+    """A volume of an engine; its id is its name. `options` are for the driver.
+
+    `given_empty` has the maps that a client gave as empty (`Labels`, `DriverOpts`), which are shown so, not as null.
+    """
 
     driver: str = "local"
     labels: Labels = msgspec.field(default_factory=dict)
     options: Labels = msgspec.field(default_factory=dict)
+    given_empty: Strings = ()
 
 
 class MountPoint(Spec, frozen=True):

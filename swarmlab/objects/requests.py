@@ -105,6 +105,8 @@ class VolumeCreateRequest(Spec, frozen=True):
     driver_opts: Labels = msgspec.field(default_factory=dict)
     labels: Labels = msgspec.field(default_factory=dict)
     cluster_volume_spec: ClusterVolumeSpec | None = None
+    #: Which of the maps were given as empty, as Docker spells their names.
+    given_empty: Strings = ()
 
 
 class VolumeUpdateRequest(Spec, frozen=True):

@@ -15,6 +15,7 @@ from swarmlab.engine.events import Event, Events
 from swarmlab.engine.image.imageremoval import ImageRemoval
 from swarmlab.engine.image.images import LocalImages
 from swarmlab.engine.network.connections import Connections
+from swarmlab.engine.network.hostmode import machine_interfaces
 from swarmlab.engine.network.placement import HandNetwork, HandPlacement, hand_network
 from swarmlab.network import Fabric
 from swarmlab.objects.local import Container
@@ -77,6 +78,7 @@ class Live:
             engine.containers.find,
             engine.overlays,
             engine.fabric.sandbox,
+            interfaces=machine_interfaces(engine.address, "172.17.0.1"),
         )
         engine.connections = Connections(engine.containers, self.placement, self._network)
         client.run(self.placement.open("127.0.0.1"))

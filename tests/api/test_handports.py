@@ -141,3 +141,19 @@ def test_two_cannot_listen_at_one_port_of_the_node(live: Live) -> None:
     live.create("nc", "-l", "-p", "7777", name="late", HostConfig=shared)
     live.client("POST", "/containers/late/start")
     assert live.status("late")[0] == "running"
+
+
+def test_who_has_the_nodes_network_sees_its_interfaces(live: Live) -> None:
+    def seen(mode: str, *command: str) -> str:
+        live.run(*command, HostConfig={"NetworkMode": mode})
+        live.client("POST", "/containers/box/wait")
+        text = live.client("GET", "/containers/box/logs?stdout=1").body
+        live.client("DELETE", "/containers/box?force=1")
+        return text.decode(errors="replace")
+
+    text = seen("host", "ip", "addr")
+    assert f"inet {live.engine.address}/24 brd" in text
+    assert "3: docker0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500" in text
+    assert "inet 172.17.0.1/16 brd 172.17.255.255 scope global docker0" in text
+    assert "172.17.0.0/16 dev docker0 scope link  src 172.17.0.1" in seen("host", "ip", "route")
+    assert "eth0" not in seen("none", "ip", "addr")

@@ -1,3 +1,4 @@
+import asyncio
 import gzip
 import io
 import json
@@ -192,3 +193,18 @@ def test_progress_is_drawn_as_docker_draws_it() -> None:
     assert [human_size(size) for size in (0, 999, 1000, 2_140_160, 5e12)] == ["0B", "999B", "1kB", "2.14MB", "5TB"]
     half = bar("Loading layer", "0123456789ab", 1000, 2000)["progress"]
     assert half == f"[{'=' * 25}>{' ' * 25}]      1kB/2kB"
+
+
+def test_who_does_not_read_the_answer_has_loaded_the_image_all_the_same(client: Client) -> None:
+    data = image(ROOT, "unread:1")
+
+    async def work() -> bytes:
+        await client.connect()
+        reader, writer = await asyncio.open_unix_connection(str(client.socket))
+        writer.write(b"POST /images/load HTTP/1.1\r\nHost: docker\r\nContent-Length: %d\r\n\r\n" % len(data) + data)
+        first = await reader.readline()
+        writer.transport.abort()
+        return first
+
+    assert client.run(work()).startswith(b"HTTP/1.1 200")
+    assert client("GET", "/images/unread:1/json").status == 200

@@ -268,3 +268,15 @@ def test_a_volume_may_be_a_bind(live: Live, tmp_path: Path) -> None:
     live.run("sh", "-c", "echo hi > /x/f", HostConfig={"Binds": ["data:/x"]})
     live.pass_until("die", 10)
     assert (tmp_path / "there" / "f").read_text() == "hi\n"
+
+
+def test_what_was_given_as_empty_is_not_null(live: Live) -> None:
+    for number, (fields, shown) in enumerate((
+        ({"Labels": {}, "DriverOpts": {}}, ({}, {})),
+        ({"Labels": None}, (None, None)),
+        ({"DriverOpts": {}}, (None, {})),
+    )):  # fmt: skip
+        made = create(live.client, f"vol{number}", **fields)
+        found = live.client("GET", f"/volumes/vol{number}").json
+        assert (found["Labels"], found["Options"]) == shown
+        assert made.json == found

@@ -128,6 +128,20 @@ def test_a_script_for_busybox_has_other_parameters_and_no_lists_in_braces(script
     assert prepared(script, {"$0": "sh", "$$": "7"}, is_busybox=True) == read
 
 
+def test_proc_has_the_sockets_that_listen(tmp_path: Path) -> None:
+    async def check(container: Container) -> None:
+        empty = (await run(container, "cat", "/proc/net/tcp"))[1]
+        assert empty.count(b"\n") == 1
+        assert await run(container, "httpd", "-p", "8080") == (0, b"")
+        code, text = await run(container, "cat", "/proc/net/tcp", "/proc/net/tcp6", "/proc/net/udp", "/proc/net/udp6")
+        lines = text.decode().splitlines()
+        assert (code, len(lines), {len(line) for line in lines[:2]}) == (0, 5, {149})
+        fields = lines[1].split()
+        assert (fields[1], fields[3]) == ("00000000:1F90", "0A")
+
+    inside(tmp_path, check)
+
+
 def test_proc_has_the_machine_and_the_containers_processes(tmp_path: Path) -> None:
     async def check(container: Container) -> None:
         assert await run(container, "cat", "/proc/1/cmdline") == (0, b"sleep\x001000\x00")

@@ -57,7 +57,14 @@ class Volumes:
 
     # --- life ------------------------------------------------------------------------------------------------------
 
-    def create(self, name: str, driver: str, options: Mapping[str, str], labels: Mapping[str, str]) -> Volume:
+    def create(
+        self,
+        name: str,
+        driver: str,
+        options: Mapping[str, str],
+        labels: Mapping[str, str],
+        given_empty: tuple[str, ...] = (),
+    ) -> Volume:
         """A volume of that name, which may be there already; without a name a new one that is called by 64 digits.
 
         Raises EngineError (400, 404) with Docker's words.
@@ -70,7 +77,12 @@ class Volumes:
             # One that was removed while the lab was killed may have left its files.
             shutil.rmtree(self._folder / name, ignore_errors=True)
             with self._store.transaction(self._actor) as tx:
-                wanted = Volume(id=name, labels=dict(sorted(labels.items())), options=dict(sorted(options.items())))
+                wanted = Volume(
+                    id=name,
+                    labels=dict(sorted(labels.items())),
+                    options=dict(sorted(options.items())),
+                    given_empty=given_empty,
+                )
                 volume = tx.create(Kind.VOLUME, wanted)
         self._make(name)
         self._publish("create", volume)

@@ -2,16 +2,27 @@
 
 from collections.abc import Callable
 
-from swarmlab.network import Endpoint, Mesh, PortBinding, Sandbox
+from swarmlab.network import Endpoint, Mesh, Place, PortBinding, Sandbox
 from swarmlab.objects.local import Container
 from swarmlab.runtime import base
+
+
+def machine_interfaces(address: str, bridge: str) -> tuple[Place, ...]:
+    """The interfaces of a node with that address: its own, and Docker's bridge of this address."""
+    return (
+        Place("", "", (f"{address}/24",), interface="eth0", link=2),
+        Place("", "", (f"{bridge}/16",), interface="docker0", link=3),
+    )
 
 
 class HostListeners:
     """Follows what the programs of such containers listen at."""
 
-    def __init__(self, node: str, mesh: Mesh, sandbox: Callable[[str], Sandbox]) -> None:
-        """`sandbox` has the network of a container by its id."""
+    def __init__(
+        self, node: str, mesh: Mesh, sandbox: Callable[[str], Sandbox], interfaces: tuple[Place, ...] = ()
+    ) -> None:
+        """`sandbox` has the network of a container by its id; `interfaces` are the machine's."""
+        self._interfaces = interfaces
         self._node = node
         self._mesh = mesh
         self._sandbox = sandbox
@@ -24,7 +35,9 @@ class HostListeners:
         """A container is about to run. Its programs cannot listen at another one's port."""
         self.forget(container.id)
         self._running[container.id], self._own[container.id] = runs, set()
-        self._sandbox(container.id).taken = lambda port: self._is_taken(container.id, port)
+        sandbox = self._sandbox(container.id)
+        sandbox.taken = lambda port: self._is_taken(container.id, port)
+        sandbox.machine = self._interfaces
         self._unwatch[container.id] = runs.watch_ports(lambda: self._publish(container, runs))
         self._publish(container, runs)
 

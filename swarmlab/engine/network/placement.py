@@ -16,7 +16,7 @@ from swarmlab.engine.network.localnetworks import PREDEFINED
 from swarmlab.engine.network.overlays import Overlays
 from swarmlab.engine.network.parentlinks import routed
 from swarmlab.engine.swarm.addresses import is_address
-from swarmlab.network import Door, Endpoint, Mesh, NodeAddress, PortBinding, Sandbox
+from swarmlab.network import Door, Endpoint, Mesh, NodeAddress, Place, PortBinding, Sandbox
 from swarmlab.objects import PortConfig
 from swarmlab.objects.local import Container, ContainerNetwork, LocalNetwork, LocalPool
 from swarmlab.objects.run import EndpointIPAMConfig, EndpointSettings
@@ -126,11 +126,12 @@ class HandPlacement:
         overlays: Overlays,
         sandbox: Callable[[str], Sandbox],
         attachments: Attachments | None = None,
+        interfaces: tuple[Place, ...] = (),
     ) -> None:
         """`containers` run now, `networks` finds one by name or id, `taken` are ports that services publish here.
 
         `find` finds a container by name or id, `sandbox` has the network of one by id, `attachments` gets places on
-        networks of the swarm.
+        networks of the swarm. `interfaces` are those of the machine itself.
         """
         self._sandbox = sandbox
         self._node = node
@@ -142,7 +143,7 @@ class HandPlacement:
         self._attachments = attachments
         self._overlays = overlays
         self.mesh = Mesh()
-        self._on_host = HostListeners(node, self.mesh, sandbox)
+        self._on_host = HostListeners(node, self.mesh, sandbox, interfaces)
 
     async def open(self, address: str) -> None:
         """Ports may be published at the node's address from now on."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from swarmlab.runtime.virtual.files import procnet
 from swarmlab.runtime.virtual.files.foreignfs import Stat
 from swarmlab.runtime.virtual.processes.pids import Inside
 
@@ -79,13 +80,15 @@ class ProcFiles:
 
     def _directories(self) -> set[str]:
         numbers = {f"/{process.pid}" for process in self._machine.pids}
-        return {"/", "/self", "/sys", "/sys/kernel", *numbers}
+        return {"/", "/net", "/self", "/sys", "/sys/kernel", *numbers}
 
     def _files(self) -> Mapping[str, Callable[[], bytes]]:
         found: dict[str, Callable[[], bytes]] = {
             f"/{name}": Path(f"/proc/{name}").read_bytes for name in _SHARED if os.path.exists(f"/proc/{name}")
         }
         found["/mounts"] = self._mounts
+        found["/net/tcp"] = lambda: procnet.tcp(self._machine.ports)
+        found |= {f"/net/{name}": lambda text=text: text for name, text in procnet.empty().items()}  # type: ignore[misc]
         found["/sys/kernel/hostname"] = f"{self._machine.hostname}\n".encode
         for process in self._machine.pids:
             for name in (str(process.pid), *(("self",) if process.pid == 1 else ())):

@@ -42,7 +42,8 @@ class Interface(NamedTuple):
 
 def interfaces(context: Context) -> Iterator[Interface]:
     """The container's interfaces beside the loopback, in the order of their numbers."""
-    for place in sorted(context.machine.sandbox.places, key=lambda place: place.link):
+    sandbox = context.machine.sandbox
+    for place in sorted(sandbox.places or sandbox.machine, key=lambda place: place.link):
         address = ipaddress.ip_interface(place.addresses[0])
         if isinstance(address, ipaddress.IPv4Interface):
             yield Interface(place, address)
@@ -184,8 +185,10 @@ def _links(known: list[Interface], device: str, *, addresses: bool) -> Iterator[
     for item in known:
         if device not in ("", item.name):
             continue
+        # One of the machine's own has no other end.
+        name, down = (f"{item.name}@if{item.place.peer}", ",M-DOWN") if item.place.peer else (item.name, "")
         yield (
-            f"{item.place.link}: {item.name}@if{item.place.peer}: <BROADCAST,MULTICAST,UP,LOWER_UP,M-DOWN> "
+            f"{item.place.link}: {name}: <BROADCAST,MULTICAST,UP,LOWER_UP{down}> "
             f"mtu {item.mtu} qdisc noqueue \n    link/ether {item.mac} brd ff:ff:ff:ff:ff:ff\n"
         )
         if addresses:
