@@ -13,7 +13,7 @@ from swarmlab.clock import SECOND, ScaledClock
 from swarmlab.objects.container import HealthConfig
 from swarmlab.runtime.virtual.shell.shell import Shell
 
-from .support import Lab, lab, run, wait_for_output
+from .support import Lab, lab, output, run, wait_for_output
 
 _FILES = Path("/proc/self/fd")
 
@@ -36,9 +36,13 @@ async def execs(made: Lab) -> None:
 
 
 async def main_programs(made: Lab) -> None:
-    for script in ("echo done", "trap 'echo bye; exit 0' TERM; echo up; while true; do sleep 1; done"):
+    for script in (
+        "echo done",
+        "sleep 100000 & echo done",
+        "trap 'echo bye; exit 0' TERM; echo up; while true; do sleep 1; done",
+    ):
         container = await made.start("alpine", "sh", "-c", script)
-        await wait_for_output(container, script.split()[1].encode() if "trap" not in script else b"up")
+        await wait_for_output(container, script.split()[-1].encode() if "trap" not in script else b"up")
         await container.stop(5)
         await container.remove()
 
@@ -79,3 +83,24 @@ def test_no_interpreter_outlives_its_script(tmp_path: Path, work: Callable[[Lab]
             assert left() == before
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "said"),
+    [
+        ("sleep 100000 & echo done", 0, b"done\n"),
+        ("nc -l -p 90 & exit 4", 4, b""),
+        ("(while true; do sleep 1; done) & false", 1, b""),
+        ("sleep 0.1 & wait; echo 'one & two'; exit 5", 5, b"one & two\n"),
+        ("sleep 100000 & kill %1; echo $?", 0, b"0\n"),
+    ],
+)
+def test_a_container_ends_with_its_shell_whatever_goes_on_in_the_background(
+    tmp_path: Path, script: str, code: int, said: bytes
+) -> None:
+    async def main() -> tuple[int, bytes]:
+        async with lab(tmp_path, ScaledClock()) as made:
+            container = await made.start("alpine", "sh", "-c", script)
+            return await container.wait(), await output(container)
+
+    assert asyncio.run(main()) == (code, said)

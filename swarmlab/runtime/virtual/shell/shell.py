@@ -21,7 +21,7 @@ from swarmlab.runtime.virtual.programs.kill import kill
 from swarmlab.runtime.virtual.programs.python import is_script, script
 from swarmlab.runtime.virtual.shell.complaints import MISUSE, complaint, is_syntax_error
 from swarmlab.runtime.virtual.shell.dialect import NOT_READ, busybox, ends_script, plain
-from swarmlab.runtime.virtual.shell.scripts import prelude, prepared
+from swarmlab.runtime.virtual.shell.scripts import leaves_jobs, prelude, prepared
 
 #: Seconds of real time for an interpreter to notice that it is cancelled.
 _PATIENCE = 1.0
@@ -33,6 +33,8 @@ _READ_ONLY = re.compile(rb"(?:io error: )?filesystem is read-only")
 
 #: The status of a command that a broken pipe has ended.
 _BROKEN_PIPE = 141
+#: Seconds for the interpreter to end by itself, when its script has.
+_LAST_WORDS = 0.1
 #: For ever, as the shell counts seconds and commands; a container's life has no such limits.
 _NO_LIMIT = 10**12
 
@@ -42,8 +44,8 @@ class _Commands:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        #: Set when the script that is fed has ended, whether it has read everything or not.
-        self._fed = asyncio.Event()
+        #: Set when the script has come to its end, whether it has read everything that it is fed or not.
+        self.ended = asyncio.Event()
         #: The status of the last step, None when the script ended before it got there.
         self.step: int | None = None
 
@@ -90,7 +92,7 @@ class _Commands:
 
     async def feed(self, inner: CommandContext) -> int:
         """Standard input of the whole script, as the first command of a pipeline."""
-        ended: asyncio.Future[Any] = asyncio.ensure_future(self._fed.wait())
+        ended: asyncio.Future[Any] = asyncio.ensure_future(self.ended.wait())
         try:
             # The reader may end before the writer: that is no error.
             with contextlib.suppress(OSError, RuntimeError):
@@ -112,7 +114,7 @@ class _Commands:
     async def done(self, inner: CommandContext) -> int:
         """The script has come to its end with this status."""
         self.step = int(inner.argv[0])
-        self._fed.set()
+        self.ended.set()
         return self.step
 
 
@@ -207,6 +209,7 @@ class Shell:
         if not self._context.is_main:
             words["$$"] = str(self._context.pid)
         script = prepared(script, words, is_busybox=machine.is_busybox)
+        leaves = self._context.is_main and leaves_jobs(script)
         if not self._steps:
             script = f"{prelude(machine)}; {script}"
             if "USER" not in self._context.env:
@@ -215,22 +218,35 @@ class Shell:
         self._steps += 1
         if self._context.stdin is not no_input:
             script = f".stdin | {{ (\n{script}\n)\n.done $?; }}"
+        elif leaves:
+            script = f"( {script}\n)\n.done $?"
         work = asyncio.ensure_future(self._bash.execute(script, capture=0, stdout=stdout, stderr=stderr))
+        ended = asyncio.ensure_future(self._commands.ended.wait())
         try:
-            result = await asyncio.shield(work)
+            await asyncio.wait((work, ended) if leaves else (work,), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done() and not (await asyncio.wait((work,), timeout=_LAST_WORDS))[0]:
+                # The interpreter would wait for its background jobs; a container's first process does not.
+                await self._stop(work)
+                assert self._commands.step is not None
+                return self._commands.step
+            result = work.result()
         except asyncio.CancelledError:
-            # Asking first lets the interpreter finish the write it is in; it takes about a millisecond.
-            self._bash.cancel()
-            if not (await asyncio.wait((work,), timeout=_PATIENCE))[0]:
-                work.cancel()
-            self._bash.clear_cancel()
+            await self._stop(work)
             raise
         finally:
+            ended.cancel()
             self._context.machine.root.sync()
         if result.error:
             await self._context.err(f"sh: {complaint(result.error)}\n")
             return MISUSE if is_syntax_error(result.error) else result.exit_code
         return MISUSE if self._ended and result.exit_code == 1 else result.exit_code
+
+    async def _stop(self, work: "asyncio.Future[Any]") -> None:
+        # Asking first lets the interpreter finish the write it is in; it takes about a millisecond.
+        self._bash.cancel()
+        if not (await asyncio.wait((work,), timeout=_PATIENCE))[0]:
+            work.cancel()
+        self._bash.clear_cancel()
 
     def trap(self, name: str) -> str:
         """What the script wants done at a signal; only to be asked when the script no longer runs."""
