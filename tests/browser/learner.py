@@ -13,7 +13,7 @@ from checker.labs import source
 from checker.notebooks import blocks
 
 #: How long a cell may run, in milliseconds.
-CELL_LIMIT = 60_000
+CELL_LIMIT = 120_000
 #: What JupyterLab opens with.
 START = "00-start-here.ipynb"
 #: The notebook in front; those behind it are hidden.

@@ -1,5 +1,6 @@
 """Where each path of a virtual container is kept, and whose what is there is."""
 
+import os
 import posixpath
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -121,6 +122,9 @@ class Kept:
         place = self._place(path)
         if place is None and self._memory is None:
             return self._image.links.get(path)
+        if place is not None and place.source is not None and not os.path.islink(f"{place.source}{place.inner(path)}"):
+            # Nearly everything is none, and the machine says so sooner than the shell's file system.
+            return None
         fs, inner = (self.memory, path) if place is None else (place.fs, place.inner(path))
         try:
             return str(fs.read_link(inner)) if fs.stat(inner)["file_type"] == "symlink" else None
