@@ -19,6 +19,7 @@ START = "00-start-here.ipynb"
 #: The notebook in front; those behind it are hidden.
 FRONT = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 #: The command that shows the address of a page, in a cell.
+_TOLD = re.compile(r"http://")
 _SHOWS_ADDRESS = re.compile(r"^!swarmlab url ", re.MULTILINE)
 _ADDRESS = re.compile(r"^http://\S+$", re.MULTILINE)
 _RAN = re.compile(r"^\[\d+\]:$")
@@ -103,6 +104,8 @@ class Notebook:
             if cell.code:
                 expect(shown.locator(".jp-InputPrompt")).to_have_text(_RAN, timeout=CELL_LIMIT)
             if _SHOWS_ADDRESS.search(cell.source):
+                # What a cell prints may be drawn after the number that says that it has run.
+                expect(shown.locator(".jp-OutputArea-output").first).to_contain_text(_TOLD)
                 told = "\n".join(shown.locator(".jp-OutputArea-output").all_inner_texts())
                 for address in _ADDRESS.findall(told):
                     self._visit(address, screenshots / f"{self.name}-page-{number}.png")
