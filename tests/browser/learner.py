@@ -18,9 +18,9 @@ CELL_LIMIT = 120_000
 START = "00-start-here.ipynb"
 #: The notebook in front; those behind it are hidden.
 FRONT = ".jp-NotebookPanel:not(.lm-mod-hidden)"
-#: The command that shows the address of a page, in a cell.
-_TOLD = re.compile(r"http://")
+#: The command that shows the address of a page, in a cell, and how what it prints begins.
 _SHOWS_ADDRESS = re.compile(r"^!swarmlab url ", re.MULTILINE)
+_TOLD = re.compile(r"http://")
 _ADDRESS = re.compile(r"^http://\S+$", re.MULTILINE)
 _RAN = re.compile(r"^\[\d+\]:$")
 
