@@ -7,6 +7,7 @@ from swarmlab.clock import Clock
 from swarmlab.objects import Node, Service, Task, TaskState
 from swarmlab.objects.constraint import node_satisfies
 from swarmlab.orchestrator.restart import RestartSupervisor
+from swarmlab.orchestrator.slots import in_any_order
 from swarmlab.orchestrator.task import (
     Slot,
     is_global,
@@ -148,7 +149,7 @@ class GlobalOrchestrator:
                 for node_id in some:
                     self._add_task(tx, service, node_id)
         if update:
-            self._updater.update(service, update)
+            self._updater.update(service, in_any_order(update))
 
     def _reconcile_node(self, node: Node) -> None:
         """A node appeared or changed: give it what it lacks.

@@ -6,7 +6,7 @@ from itertools import islice
 from swarmlab.clock import Clock, Turns
 from swarmlab.objects import Node, Service, Task, TaskState
 from swarmlab.orchestrator.restart import RestartSupervisor
-from swarmlab.orchestrator.slots import Slots
+from swarmlab.orchestrator.slots import Slots, in_any_order
 from swarmlab.orchestrator.task import Slot, any_running, is_replicated, new_task, set_desired
 from swarmlab.orchestrator.taskinit import check_tasks
 from swarmlab.orchestrator.update import UpdateSupervisor
@@ -159,7 +159,7 @@ class ReplicatedOrchestrator:
             return False
         # Slots that are clean for certain are no news to the updater.
         suspects = slots.wanted if slots.may_be_dirty(service) else slots.crowded
-        self._updater.update(service, [*self._wanted_slots(service, suspects), *occupied.values()])
+        self._updater.update(service, in_any_order([*self._wanted_slots(service, suspects), *occupied.values()]))
         # History stays in the slots that are used again, be it now or in a later batch.
         new = list(islice(slots.free(occupied), missing if dead else min(missing, BATCH)))
         for number in new:

@@ -1,10 +1,19 @@
 """A summary of every service's slots, so that a service is reconciled without a look at each of its tasks."""
 
-from collections.abc import Callable, Container, Iterator
+import random
+from collections.abc import Callable, Container, Iterable, Iterator
 
 from swarmlab.objects import EndpointSpec, Service, Task, TaskState
-from swarmlab.orchestrator.task import is_task_dirty
+from swarmlab.orchestrator.task import Slot, is_task_dirty
 from swarmlab.store import Table
+
+
+def in_any_order(slots: Iterable[Slot]) -> list[Slot]:
+    """Slots in the order in which SwarmKit updates them: that of a Go map, which is another one each time."""
+    found = list(slots)
+    random.shuffle(found)
+    return found
+
 
 #: What tasks have in common that were made alike: if one of them is clean, so are the others.
 _Make = tuple[int, int | None, EndpointSpec | None]
