@@ -130,7 +130,8 @@ _LIMITS = (
 )
 
 _TRAFFIC = (
-    "of UDP and SCTP ports no traffic is carried, published or not; nothing outside of the lab is reached, "
+    "of UDP and SCTP ports no traffic is carried, published or not; nothing outside of the lab is reached "
+    "unless it was started with `--outside`, and then by TCP and ping only, "
     "and containers are reached from this machine by published ports only"
 )
 

@@ -83,6 +83,13 @@ def up(
             help="Let containers of tasks start and stop at once, without the time that a real engine needs.",
         ),
     ] = None,
+    outside: Annotated[
+        bool | None,
+        typer.Option(
+            "--outside/--no-outside",
+            help="Let containers reach what this machine reaches, and not only each other.",
+        ),
+    ] = None,
     generic_resource: Annotated[
         list[str] | None,
         typer.Option(
@@ -108,6 +115,7 @@ def up(
         tcp=tcp,
         bind=tcp_bind,
         instant=instant,
+        outside=outside,
         generic_resources=generic_resource or (),
         engine_labels=engine_label or (),
     )

@@ -56,6 +56,8 @@ def status(found: Mapping[str, Any], others: Sequence[str]) -> None:
             f", and there are {found['without_engine']} more nodes without an engine" if found["without_engine"] else ""
         )
         console.print(f"Hollow: containers do nothing{more}.")
+    if found["outside"]:
+        console.print("Containers reach what this machine reaches.")
     if found["published"]:
         ports = _table("NODE", "PORT", "SERVICE", "ANSWERS AT", "")
         for entry in found["published"]:

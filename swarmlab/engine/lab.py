@@ -19,7 +19,7 @@ from swarmlab.engine.task.pace import REAL_PACE, Pace
 from swarmlab.images import Catalogue
 from swarmlab.journal import Journal, Request
 from swarmlab.manager import DEFAULT_POOLS, FirstNode, LeaderAwaitedError, Swarm, create_swarm
-from swarmlab.network import Fabric, Mesh, NodeAddress, Published
+from swarmlab.network import Fabric, Mesh, NodeAddress, Outside, Published
 from swarmlab.objects import NodeDescription, Service, TLSInfo, new_id
 from swarmlab.objects.requests import InitRequest
 from swarmlab.runtime.controller import Executor
@@ -52,8 +52,12 @@ class Lab:
         hollow: bool = False,
         settings: Mapping[str, EngineSettings] | None = None,
         pace: Pace = REAL_PACE,
+        outside: Outside | None = None,
     ) -> None:
-        """`settings` are those of the nodes that have any, by name; `pace` is that of all engines."""
+        """`settings` are those of the nodes that have any, by name; `pace` is that of all engines.
+
+        `outside` is what containers meet beyond the lab, by default nothing.
+        """
         self.name = name
         self.engines: dict[str, DockerEngine] = {}
         self._clock = clock
@@ -71,7 +75,8 @@ class Lab:
         self._hosts: dict[str, DockerEngine] = {}
         self._stores: dict[str, Store] = {}
         self._recording = True
-        self.fabric = Fabric(self)
+        self._outside = outside
+        self.fabric = Fabric(self, outside)
         self.roots = Roots(state_dir / "roots")
         self.quota = Quota((state_dir / VOLUMES_FOLDER, state_dir / CONTAINERS_FOLDER))
 
@@ -79,7 +84,7 @@ class Lab:
 
     async def start(self) -> None:
         """Restore everything from the journal and go on; tasks that were running run again, as the same containers."""
-        self.fabric = Fabric(self)
+        self.fabric = Fabric(self, self._outside)
         if not self._hollow:
             self._journal.tells_of_ports()
         for name, address in self._addresses.items():

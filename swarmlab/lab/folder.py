@@ -50,6 +50,8 @@ class Settings(NamedTuple):
     engine_labels: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     #: Whether containers start and stop without the time that a real engine needs for that.
     instant: bool = False
+    #: Whether containers reach what this machine reaches, and not only each other.
+    outside: bool = False
 
     @property
     def node_names(self) -> list[str]:
@@ -124,6 +126,7 @@ class Folder:
                 generic_resources=_lists(found.get("generic_resources", {})),
                 engine_labels=_lists(found.get("engine_labels", {})),
                 instant=bool(found.get("instant", False)),
+                outside=bool(found.get("outside", False)),
             )
         except (FileNotFoundError, NotADirectoryError):
             raise LabError(f'There is no lab "{self.name}"; start one with: {up_command(self.name)}') from None
@@ -176,6 +179,7 @@ class Folder:
             "hollow": settings.hollow,
             "tcp": settings.tcp,
             "instant": settings.instant,
+            "outside": settings.outside,
             "generic_resources": dict(settings.generic_resources),
             "engine_labels": dict(settings.engine_labels),
         }

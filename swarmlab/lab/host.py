@@ -11,7 +11,7 @@ from swarmlab.journal import Journal, Seal
 from swarmlab.lab.folder import Folder, Settings
 from swarmlab.lab.parts import Action, Parts
 from swarmlab.lab.rotate import rotate, settle
-from swarmlab.network import Published, node_addresses
+from swarmlab.network import Published, ThisMachine, node_addresses
 
 if TYPE_CHECKING:
     from swarmlab.api import Server
@@ -63,6 +63,7 @@ class Host:
             hollow=settings.hollow,
             settings=_engines(settings),
             pace=_pace(settings),
+            outside=ThisMachine() if settings.outside else None,
         )
         self._servers: dict[str, Server] = {}
         self._changing = asyncio.Lock()

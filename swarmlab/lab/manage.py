@@ -33,6 +33,7 @@ def up(
     tcp: bool | None = None,
     bind: str | None = None,
     instant: bool | None = None,
+    outside: bool | None = None,
     generic_resources: Sequence[str] = (),
     engine_labels: Sequence[str] = (),
 ) -> Up:
@@ -41,8 +42,9 @@ def up(
     `nodes` (1 to 99) and `speed` (swarm seconds a second) are by default those it has; a new lab has 3 nodes and
     speed 1. In a `hollow` lab containers do nothing, and there may be 10,000 nodes. With `tcp` its engines also listen
     for TLS, at `bind` (`ADDRESS`, `ADDRESS:PORT`) and the next ports; by default as before. With `instant` containers
-    of tasks take no time to start and stop beside what their programs take; by default as before. `generic_resources`
-    are `NODE:KIND=VALUE` and `engine_labels` `NODE:KEY=VALUE`, for a new lab. Raises LabError.
+    of tasks take no time to start and stop beside what their programs take, and with `outside` containers reach what
+    this machine reaches; by default as before. `generic_resources` are `NODE:KIND=VALUE` and `engine_labels`
+    `NODE:KEY=VALUE`, for a new lab. Raises LabError.
     """
     where = folder(name)
     _check(nodes, speed, hollow=hollow or (where.exists() and where.settings().hollow))
@@ -58,12 +60,15 @@ def up(
             settings = settings._replace(speed=speed)
             where.write(settings)
         listen = settings.tcp if tcp is None and bind is None else listening(settings, tcp, bind)
-        changed = settings._replace(tcp=listen, instant=settings.instant if instant is None else instant)
+        changed = settings._replace(
+            tcp=listen,
+            instant=settings.instant if instant is None else instant,
+            outside=settings.outside if outside is None else outside,
+        )
         if changed != settings:
             if launch.running(where):
-                what = "TCP ports" if listen != settings.tcp else "pace"
                 raise LabError(
-                    f'The lab "{where.name}" runs already; to change its {what} stop it: '
+                    f'The lab "{where.name}" runs already; to change its {_difference(settings, changed)} stop it: '
                     f"swarmlab down --name {where.name}"
                 )
             settings = changed
@@ -78,6 +83,13 @@ def up(
         write_docker_config(where, settings)
         launch.launch(where)
     return Up(settings, "new" if new else "restored" if crashed else "started")
+
+
+def _difference(settings: Settings, changed: Settings) -> str:
+    """What a lab would have to be started anew for."""
+    if settings.tcp != changed.tcp:
+        return "TCP ports"
+    return "pace" if settings.instant != changed.instant else "way outside"
 
 
 def _check_unchanged(
@@ -164,8 +176,9 @@ def status(name: str | None = None) -> dict[str, Any]:
     """What a lab is and does, as `swarmlab status --json` prints it. Raises LabError when there is no such lab.
 
     `state` is `running`, `stopped` or `crashed`; `journal` is a path; `without_engine` is how many nodes a hollow lab
-    has beside `nodes`; a node has `name`, `endpoint`, `tcp` (its endpoint over TLS, or None), `address` and
-    `state` (`running`, `stopped` or `killed`); `certificates` is the folder of those for TLS, or None; `published` says
+    has beside `nodes`; `outside` says whether containers reach what this machine reaches; a node has `name`,
+    `endpoint`, `tcp` (its endpoint over TLS, or None), `address` and `state` (`running`, `stopped` or `killed`);
+    `certificates` is the folder of those for TLS, or None; `published` says
     where each published port answers.
     """
     where = folder(name)
@@ -176,6 +189,7 @@ def status(name: str | None = None) -> dict[str, Any]:
         "journal": str(where.journal),
         "hollow": settings.hollow,
         "without_engine": settings.without_engine,
+        "outside": settings.outside,
         "certificates": None if settings.tcp is None else str(where.certificates),
     }
     answer = launch.answer(where, settings)

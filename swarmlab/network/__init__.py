@@ -6,9 +6,10 @@ from swarmlab.network.egress import Egress, egress, passage
 from swarmlab.network.exchange import Exchange
 from swarmlab.network.fabric import Fabric
 from swarmlab.network.mesh import Mesh
+from swarmlab.network.outside import Echo, Outside, Shut, ThisMachine
 from swarmlab.network.ports import Ports
 from swarmlab.network.relay import Door
-from swarmlab.network.resolvconf import domains
+from swarmlab.network.resolvconf import domains, servers
 from swarmlab.network.room import Binding, Member, Place, Presence
 from swarmlab.network.sandbox import NO_ANSWER, Nodes, Route, Sandbox, UnreachableError
 from swarmlab.network.traffic import Traffic
@@ -18,6 +19,7 @@ __all__ = [
     "Answers",
     "Binding",
     "Door",
+    "Echo",
     "Egress",
     "Endpoint",
     "Exchange",
@@ -26,6 +28,7 @@ __all__ = [
     "Mesh",
     "NodeAddress",
     "Nodes",
+    "Outside",
     "Place",
     "PortBinding",
     "Ports",
@@ -33,10 +36,13 @@ __all__ = [
     "Published",
     "Route",
     "Sandbox",
+    "Shut",
+    "ThisMachine",
     "Traffic",
     "UnreachableError",
     "domains",
     "egress",
     "node_addresses",
     "passage",
+    "servers",
 ]

@@ -48,7 +48,7 @@ def egress(sandbox: Sandbox, clock: Sleeper, host: str, port: int) -> Egress:
 
     async def doors() -> AsyncIterator[Door]:
         way.failure = None
-        for address in sandbox.lookup(host):
+        for address in await sandbox.resolve(host):
             try:
                 route = await sandbox.reach(address, port, clock)
             except OSError as error:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
+from swarmlab.network.outside import Outside, Shut
 from swarmlab.network.room import Binding, Member, Room
 from swarmlab.network.sandbox import Nodes, Sandbox
 from swarmlab.network.traffic import Traffic
@@ -31,8 +32,10 @@ class Alone:
 class Fabric:
     """Containers join and leave, tasks are bound to services and withdrawn; sandboxes see the result at once."""
 
-    def __init__(self, nodes: Nodes | None = None) -> None:
+    def __init__(self, nodes: Nodes | None = None, outside: Outside | None = None) -> None:
+        """`outside` is what containers meet beyond the lab: by default nothing."""
         self.room = Room()
+        self.outside = outside or Shut()
         self._nodes = nodes or Alone()
         self._sandboxes: dict[str, Sandbox] = {}
         self._shared: dict[str, str] = {}
@@ -43,7 +46,7 @@ class Fabric:
         """The sandbox of a container, its own or the one that it shares; made when it is first asked for."""
         owner = self._shared.get(container_id, container_id)
         if (sandbox := self._sandboxes.get(owner)) is None:
-            sandbox = self._sandboxes[owner] = Sandbox(owner, self.room, self._nodes, self)
+            sandbox = self._sandboxes[owner] = Sandbox(owner, self.room, self._nodes, self, self.outside)
         return sandbox
 
     def share(self, container_id: str, owner: str) -> None:

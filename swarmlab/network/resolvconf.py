@@ -26,6 +26,12 @@ def domains(resolv: str) -> list[str]:
     return [domain for word in (lines[-1][1:] if lines else ()) if (domain := word.rstrip("."))]
 
 
+def servers(resolv: str) -> list[str]:
+    """The servers to ask, in order."""
+    lines = (line.split() for line in resolv.splitlines())
+    return [words[1] for words in lines if len(words) > 1 and words[0] == "nameserver"]
+
+
 def _least_dots(resolv: str) -> int:
     """How many dots a name must have to be asked for as it is."""
     lines = (words for words in map(str.split, resolv.splitlines()) if words and words[0] == "options")

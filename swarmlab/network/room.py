@@ -1,6 +1,7 @@
 """Who is on which network, under which names (libnetwork: network.go, service_common.go)."""
 
 from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address, ip_interface
 from typing import NamedTuple
 
 import msgspec
@@ -231,6 +232,12 @@ class Room:
     def at(self, network: str, address: str) -> Member | None:
         """Who has an address on a network."""
         return self._members.get(self._addresses.get((network, address), ""))
+
+    def spans(self, address: str) -> bool:
+        """Whether an address is one of a network that a container is on, anybody's there or not."""
+        known = {own for member in self._members.values() for place in member.places for own in place.addresses}
+        ip = ip_address(address)
+        return any(ip in ip_interface(own).network for own in known)
 
     def taken(self, network: str) -> set[str]:
         """The addresses of containers on a network."""

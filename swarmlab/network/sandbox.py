@@ -1,7 +1,7 @@
 """What one container sees of the networks it is on (libnetwork: sandbox_dns_unix.go, resolver.go, sandbox.go).
 
 A sandbox answers two questions: which addresses a name has, as Docker's DNS server at 127.0.0.11 answers it, and where
-on this machine a connection to an address really goes.
+on this machine, or outside, a connection to an address really goes.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
+from swarmlab.network.outside import Echo, Outside
 from swarmlab.network.ports import Ports
 from swarmlab.network.relay import Door
 from swarmlab.network.resolvconf import candidates
@@ -20,6 +21,10 @@ from swarmlab.network.traffic import Traffic
 
 #: Seconds until the kernel gives up: on an address that nobody has, and on one that never answers.
 NO_NEIGHBOUR, NO_ANSWER = 3.0, 127.0
+
+#: Seconds that a ping takes within the lab, and the port that it is for.
+_NEAR = (4e-5, 1.2e-4)
+_NO_PORT = 0
 
 #: The port that connections seem to come from: nobody can connect to it.
 _SOURCE_PORT = 49152
@@ -53,21 +58,23 @@ class Sleeper(Protocol):
 
 
 class Route(NamedTuple):
-    """Where a connection goes: a port of a container (`sandbox`), or else a published port of a node (`published`).
+    """Where a connection goes: a port of a container (`sandbox`), or else a real address (`real`).
 
-    `source` is the address that it comes from, `traffic` that of the container there.
+    The latter is that of a node's published port, or of somebody `outside`. `source` is the address that it comes from,
+    `traffic` that of the container there.
     """
 
     port: int
     source: str = ""
     sandbox: "Sandbox | None" = None
-    published: tuple[str, int] | None = None
+    real: tuple[str, int] | None = None
     traffic: Traffic | None = None
+    outside: bool = False
 
     def door(self) -> Door:
         """Where that is on this machine."""
-        if self.published is not None:
-            return Door(*self.published, comes=self.traffic)
+        if self.real is not None:
+            return Door(*self.real, comes=self.traffic)
         assert self.sandbox is not None
         return self.sandbox.door(self.port, self.source)._replace(comes=self.traffic)
 
@@ -101,7 +108,7 @@ class Sandboxes(Protocol):
 class Sandbox:
     """The network of one container; containers that share one share this."""
 
-    def __init__(self, container_id: str, room: Room, nodes: Nodes, others: Sandboxes) -> None:
+    def __init__(self, container_id: str, room: Room, nodes: Nodes, others: Sandboxes, outside: Outside) -> None:
         self.container_id = container_id
         #: Where the ports that listen really are, and where some can be told first by whom they are called (PROXY).
         self.ports = Ports()
@@ -122,6 +129,7 @@ class Sandbox:
         self._room = room
         self._nodes = nodes
         self._others = others
+        self._outside = outside
 
     # --- itself ----------------------------------------------------------------------------------------------------
 
@@ -142,10 +150,35 @@ class Sandbox:
         """Whether Docker's DNS server is there: on every network but the default bridge."""
         return any(place.named for place in self.places)
 
+    @property
+    def has_way_out(self) -> bool:
+        """Whether it is on a network that leads beyond itself."""
+        member = self._room.member(self.container_id)
+        return (member is not None and member.on_host) or any(
+            place.kind in _LOCAL and not place.internal for place in self.places
+        )
+
+    def leads_out(self, address: str) -> bool:
+        """Whether connections to an address leave the lab."""
+        try:
+            return self.route(address, _NO_PORT).outside
+        except OSError:
+            return False
+
     # --- names -----------------------------------------------------------------------------------------------------
 
+    async def resolve(self, name: str) -> list[str]:
+        """The addresses of a name of the lab, or else of one outside. Empty when unknown."""
+        return self.lookup(name) or await self.forward(name)
+
+    async def forward(self, name: str) -> list[str]:
+        """The addresses that Docker's DNS server gets for a name from the machine's servers."""
+        found = await self._outside.lookup(name) if self.has_way_out else ()
+        # Nothing outside of a container is on its loopback interface.
+        return [address for address in found if not ipaddress.ip_address(address).is_loopback]
+
     def lookup(self, name: str) -> list[str]:
-        """The addresses of a name, as the C library finds them: a literal, the hosts file, DNS. Empty when unknown."""
+        """The addresses of a name of the lab, as the C library finds them: a literal, the hosts file, DNS."""
         if (literal := _address(name)) is not None:
             return [literal]
         wanted = name.rstrip(".").lower()
@@ -215,17 +248,14 @@ class Sandbox:
                 return self._neighbour(place, address, port)
         if (node := self._own_gateway(address)) is not None:
             return self._at_node(node, port)
-        if not any(place.kind in _LOCAL and not place.internal for place in places):
+        if not self.has_way_out:
             if any(place.kind == "macvlan" and place.gateway for place in places):
                 # The router that it believes in is on a wire where only containers are.
                 raise UnreachableError(errno.EHOSTUNREACH, NO_NEIGHBOUR)
             raise UnreachableError(errno.ENETUNREACH)
         if (node := self._nodes.at_address(address)) is not None:
             return self._at_node(node, port)
-        if ip.is_private:
-            # Another network's: the packets leave through the gateway, and nobody ever answers.
-            raise UnreachableError(errno.ETIMEDOUT, NO_ANSWER)
-        raise UnreachableError(errno.ENETUNREACH)
+        return self._beyond(address, port)
 
     async def reach(self, address: str, port: int, clock: Sleeper) -> Route:
         """Where a connection to an address goes, once it is known. Raises OSError as connect() does, and as late.
@@ -241,19 +271,23 @@ class Sandbox:
                 await clock.sleep(error.delay)
                 raise
 
-    def echoes(self, address: str) -> bool:
-        """Whether a ping of an address is answered. Raises UnreachableError when none can be sent."""
+    async def echo(self, address: str, size: int, limit: float) -> Echo | None:
+        """The answer to a ping with `size` bytes of data; None when there is none.
+
+        From outside it has to come within `limit` seconds of real time. Raises OSError when none can be sent.
+        """
+        near = Echo(random.uniform(*_NEAR))  # noqa: S311 (for show)
         if any(self._room.is_virtual(place.network, address) for place in self.places):
-            return True
+            return near
         try:
-            self.route(address, 0)
+            route = self.route(address, _NO_PORT)
         except ConnectionRefusedError:
-            return True
+            return near
         except UnreachableError as error:
             if error.delay:
-                return False
+                return None
             raise
-        return True
+        return await self._outside.echo(address, size, limit) if route.outside else near
 
     def _from_host(self, address: str, port: int) -> Route:
         """Where a connection goes that begins at the node itself: to a node's port, or to a container on a bridge."""
@@ -271,7 +305,17 @@ class Sandbox:
         for network, gateway in bridges.items():
             if (member := self._room.at(network, address)) is not None:
                 return self._at_container(member.container_id, port, gateway)
-        raise UnreachableError(*((errno.ETIMEDOUT, NO_ANSWER) if ip.is_private else (errno.ENETUNREACH,)))
+        return self._beyond(address, port)
+
+    def _beyond(self, address: str, port: int) -> Route:
+        """Where packets go that leave the node."""
+        real = self._outside.real(address, port)
+        if real is not None and not self._room.spans(address):
+            return Route(port, real=real, traffic=self.traffic, outside=True)
+        if ipaddress.ip_address(address).is_private:
+            # Another network's: the packets leave through the gateway, and nobody ever answers.
+            raise UnreachableError(errno.ETIMEDOUT, NO_ANSWER)
+        raise UnreachableError(errno.ENETUNREACH)
 
     def _neighbour(self, place: Place, address: str, port: int) -> Route:
         if place.kind == "gateway":
@@ -306,7 +350,7 @@ class Sandbox:
             raise UnreachableError(errno.ETIMEDOUT, NO_ANSWER)
         if (real := self._nodes.published_at(node, port)) is None:
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
-        return Route(port, published=real, traffic=self.traffic)
+        return Route(port, real=real, traffic=self.traffic)
 
     def _own_gateway(self, address: str) -> str | None:
         """The node itself, when the address is one of its bridges'."""

@@ -24,7 +24,7 @@ from swarmlab.journal import Journal
 from swarmlab.lab import daemon, launch
 from swarmlab.lab.folder import all_folders
 from swarmlab.lab.parts import Action, Parts
-from swarmlab.network import Published
+from swarmlab.network import Outside, Published
 
 COMMAND = (sys.executable, "-u", __file__)
 
@@ -51,7 +51,9 @@ class FakeLab:
         hollow: bool,
         settings: dict[str, EngineSettings],
         pace: Pace,
+        outside: Outside | None,
     ) -> None:
+        journal.set_meta("outside", str(outside))
         journal.set_meta("pace", json.dumps(pace))
         journal.set_meta("settings", json.dumps({n: (s.labels, len(s.generic)) for n, s in settings.items()}))
         self.engines: dict[str, FakeEngine] = {}

@@ -395,3 +395,23 @@ def test_containers_take_the_time_of_real_ones_unless_they_shall_be_instant(home
     manage.down("a")
     manage.up("a", instant=False)
     assert pace() == json.dumps(REAL_PACE)
+
+
+def test_containers_reach_the_outside_only_where_a_lab_was_told_so(home):
+    def outside() -> bool:
+        return facts(home / "a" / "journal.sqlite")["outside"] != "None"
+
+    manage.up("a", nodes=1)
+    assert not outside()
+    with pytest.raises(LabError, match="to change its way outside stop it: swarmlab down --name a"):
+        manage.up("a", outside=True)
+    manage.down("a")
+    manage.up("a", outside=True)
+    assert outside()
+    assert manage.status("a")["outside"]
+    manage.down("a")
+    manage.up("a")
+    assert outside()
+    manage.down("a")
+    manage.up("a", outside=False)
+    assert not outside()

@@ -211,7 +211,8 @@ def test_a_cut_hides_the_other_side() -> None:
     assert {real(fabric, "c9", "10.0.0.2") for _ in range(4)} == {3}
     with pytest.raises(UnreachableError):
         box.route("10.0.0.4", 80)
-    assert not box.echoes("10.0.0.4")
+    assert asyncio.run(box.echo("10.0.0.4", 56, 1)) is None
+    assert asyncio.run(box.echo("10.0.0.3", 56, 1)) is not None
     nodes.cut.clear()
     assert {real(fabric, "c9", "10.0.0.2") for _ in range(4)} == {3, 4}
 
@@ -239,7 +240,7 @@ def test_tasks_of_a_lost_node_are_sent_connections_until_that_is_noticed() -> No
         nodes.cut.add("n2")
         fabric.forget("c4")
         assert sorted(box.query("tasks.web")) == ["10.0.0.3", "10.0.0.4"]
-        assert not box.echoes("10.0.0.4")
+        assert await box.echo("10.0.0.4", 56, 1) is None
         clock = VirtualClock()
         ways = [asyncio.create_task(box.reach(address, 80, clock)) for address in ("10.0.0.2",) * 4 + ("10.0.0.4",)]
         for _ in range(5):

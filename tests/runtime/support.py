@@ -8,6 +8,7 @@ from typing import Any
 
 from swarmlab.clock import Clock, ScaledClock, VirtualClock
 from swarmlab.images import Catalogue
+from swarmlab.network import Fabric
 from swarmlab.runtime.base import Container, ContainerConfig
 from swarmlab.runtime.virtual import Quota, VirtualRuntime
 
@@ -43,8 +44,10 @@ class Lab:
 
 
 @asynccontextmanager
-async def lab(state: Path, clock: Clock | None = None, quota: Quota | None = None) -> AsyncIterator[Lab]:
-    runtime = VirtualRuntime(clock or ScaledClock(), CATALOGUE, state, quota=quota)
+async def lab(
+    state: Path, clock: Clock | None = None, quota: Quota | None = None, fabric: Fabric | None = None
+) -> AsyncIterator[Lab]:
+    runtime = VirtualRuntime(clock or ScaledClock(), CATALOGUE, state, fabric, quota=quota)
     try:
         yield Lab(runtime)
     finally:

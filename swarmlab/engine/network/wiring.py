@@ -22,7 +22,7 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 """
 _HOST_MODE = "127.0.0.1\tlocalhost\n"
-#: Docker's own server, and instead of the machine's, which are those of the default bridge: they answer nothing here.
+#: Docker's own server, and what stands on the default bridge where the machine's are out of reach.
 _EMBEDDED_DNS = "nameserver 127.0.0.11\n"
 _NO_DNS = "# no name server outside of the lab\n"
 _HOST_GATEWAY = "host-gateway"
@@ -183,14 +183,30 @@ class Wiring:
     def _texts(self, container: Container) -> tuple[str, str]:
         """What the container's hosts and resolv.conf files say (MB: daemon/container_operations_unix.go)."""
         if container.wanted.network_mode == "host":
-            return _HOST_MODE, _resolv(container, named=False)
+            return _HOST_MODE, self._resolv(container, named=False)
         places = self._fabric.sandbox(container.id).places
         lines = [_HOSTS]
         lines += [f"{address}\t{name}\n" for name, address in self._extra(container)]
         lines += [f"{address}\t{names}\n" for address, names in self._links(container)]
-        return "".join((*lines, self._lines.of(container.id))), _resolv(
-            container, named=any(place.named for place in places)
-        )
+        named = any(place.named for place in places)
+        return "".join((*lines, self._lines.of(container.id))), self._resolv(container, named=named)
+
+    def _resolv(self, container: Container, *, named: bool) -> str:
+        """The resolv.conf file; on `named` networks Docker's own server stands before those that were asked for.
+
+        Source: libnetwork: sandbox_dns_unix.go, resolvconf/resolvconf.go.
+        """
+        asked = container.wanted
+        options = asked.dns_options
+        lines = f"search {' '.join(asked.dns_search)}\n" if asked.dns_search and asked.dns_search != (".",) else ""
+        if named:
+            lines += _EMBEDDED_DNS
+            if not any(option.startswith("ndots:") for option in options):
+                options = (*options, "ndots:0")
+        else:
+            servers = asked.dns or self._fabric.outside.servers()
+            lines += "".join(f"nameserver {server}\n" for server in servers) or _NO_DNS
+        return lines + (f"options {' '.join(options)}\n" if options else "")
 
     def _extra(self, container: Container) -> Iterator[tuple[str, str]]:
         for entry in container.wanted.extra_hosts:
@@ -223,23 +239,6 @@ def _link(text: str) -> tuple[str, str]:
     """The alias and the name of a link; a name alone stands for itself."""
     name, _, alias = text.partition(":")
     return alias or name, name
-
-
-def _resolv(container: Container, *, named: bool) -> str:
-    """The resolv.conf file; on `named` networks Docker's own server stands before those that were asked for.
-
-    Source: libnetwork: sandbox_dns_unix.go, resolvconf/resolvconf.go.
-    """
-    asked = container.wanted
-    options = asked.dns_options
-    lines = f"search {' '.join(asked.dns_search)}\n" if asked.dns_search and asked.dns_search != (".",) else ""
-    if named:
-        lines += _EMBEDDED_DNS
-        if not any(option.startswith("ndots:") for option in options):
-            options = (*options, "ndots:0")
-    else:
-        lines += "".join(f"nameserver {server}\n" for server in asked.dns) or _NO_DNS
-    return lines + (f"options {' '.join(options)}\n" if options else "")
 
 
 def binding(task: Task, container_id: str) -> Binding:

@@ -145,9 +145,9 @@ class Machine:
         self.ports.pop(port, None)
         self.sandbox.told.pop(port, None)
 
-    def resolve(self, host: str) -> list[str]:
+    async def resolve(self, host: str) -> list[str]:
         """The addresses of a name; empty when it means nothing inside the container."""
-        return self.sandbox.lookup(host)
+        return await self.sandbox.resolve(host)
 
     @asynccontextmanager
     async def connection(self, address: str, port: int) -> AsyncIterator[tuple[str, int]]:
@@ -155,7 +155,12 @@ class Machine:
 
         Raises OSError as connect() does: ECONNREFUSED, ENETUNREACH at once, EHOSTUNREACH, ETIMEDOUT after a while.
         """
-        way = passage((await self.sandbox.reach(address, port, self.clock)).door())
+        route = await self.sandbox.reach(address, port, self.clock)
+        if route.outside and route.real is not None:
+            # Who connects there learns from the kernel why it fails.
+            yield route.real
+            return
+        way = passage(route.door())
         try:
             yield way.address
         finally:
@@ -167,7 +172,7 @@ class Machine:
 
         Raises UnknownHostError, and OSError as `connection` does.
         """
-        if not (addresses := self.resolve(host)):
+        if not (addresses := await self.resolve(host)):
             raise UnknownHostError(host)
         async with self.connection(addresses[0], port) as real:
             yield addresses[0], real

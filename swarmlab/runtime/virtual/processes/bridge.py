@@ -68,7 +68,7 @@ class Bridge:
         machine = self._machine
         match question["op"]:
             case "resolve":
-                return {"addresses": machine.resolve(str(question["host"]))}
+                return {"addresses": await machine.resolve(str(question["host"]))}
             case "bind":
                 machine.claim(int(question["port"]))
             case "listen":

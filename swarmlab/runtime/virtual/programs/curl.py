@@ -3,6 +3,7 @@
 import base64
 import getopt
 import posixpath
+import ssl
 from typing import NamedTuple
 
 import aiohttp
@@ -22,8 +23,17 @@ _LONG = (
 _NAMES = {
     "fail": "f", "silent": "s", "show-error": "S", "include": "i", "head": "I", "location": "L", "output": "o",
     "request": "X", "data": "d", "header": "H", "max-time": "m", "user-agent": "A", "write-out": "w",
-    "user": "u", "cookie": "b", "data-raw": "d", "data-binary": "d", "version": "V",
+    "insecure": "k", "user": "u", "cookie": "b", "data-raw": "d", "data-binary": "d", "version": "V",
 }  # fmt: skip
+
+
+#: What curl says of a certificate that nobody vouches for.
+_UNKNOWN_CERTIFICATE = """\
+More details here: https://curl.se/docs/sslcerts.html
+
+curl failed to verify the legitimacy of the server and therefore could not
+establish a secure connection to it. To learn more about this situation and
+how to fix it, please visit the web page mentioned above."""
 
 
 class _Failure(NamedTuple):
@@ -43,7 +53,7 @@ async def curl(context: Context) -> int:
         await context.err(f"curl: option {option}: {what}\ncurl: try 'curl --help' for more information\n")
         return 2
     if "V" in options:
-        await context.out("curl 8.5.0 (x86_64-pc-linux-gnu)\nProtocols: http\n")
+        await context.out("curl 8.5.0 (x86_64-pc-linux-gnu)\nProtocols: http https\n")
         return 0
     if not options.words:
         await context.err("curl: (2) no URL specified\n")
@@ -79,17 +89,29 @@ async def _transfer(context: Context, url: str, options: Options) -> Reply | _Fa
     headers.update(options.headers("H"))
     method = options.last("X") or ("HEAD" if "I" in options else "POST" if body is not None else "GET")
     try:
-        work = fetch(context, method, parts.geturl(), headers, body, redirects="L" in options)
+        work = fetch(
+            context, method, parts.geturl(), headers, body, redirects="L" in options, verify="k" not in options
+        )
         return await run_at_most(context.machine.clock, work, float(options.last("m") or 1e9))
     except UnknownHostError:
         return _Failure(6, f"Could not resolve host: {parts.hostname}")
     except TimeoutError:
         return _Failure(28, f"Operation timed out after {float(options.last('m')) * 1000:.0f} milliseconds")
+    except aiohttp.ClientConnectorCertificateError as error:
+        return _Failure(60, f"SSL certificate problem: {_problem(error)}\n{_UNKNOWN_CERTIFICATE}")
+    except aiohttp.ClientConnectorSSLError:
+        return _Failure(35, "OpenSSL/3.0.13: error:0A00010B:SSL routines::wrong version number")
     except OSError:
         where = f"{parts.hostname} port {port_of(parts)}"
         return _Failure(7, f"Failed to connect to {where} after 0 ms: Couldn't connect to server")
     except aiohttp.ClientError:
         return _Failure(52, "Empty reply from server")
+
+
+def _problem(error: aiohttp.ClientConnectorCertificateError) -> str:
+    """What OpenSSL says of a certificate."""
+    cause = error.certificate_error
+    return cause.verify_message if isinstance(cause, ssl.SSLCertVerificationError) else str(cause)
 
 
 async def _show(context: Context, reply: Reply, url: str, options: Options) -> None:

@@ -1,6 +1,8 @@
 """What `curl` and `wget` of containers share: their options, and HTTP to whatever the container can reach."""
 
+import functools
 import getopt
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -75,18 +77,25 @@ async def deliver(context: Context, data: bytes, target: str) -> None:
 
 
 async def fetch(
-    context: Context, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, redirects: bool
+    context: Context,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    *,
+    redirects: bool,
+    verify: bool,
 ) -> Reply:
-    """One exchange, and with `redirects` those that it leads to.
+    """One exchange, and with `redirects` those that it leads to; with `verify` no server without a known certificate.
 
     Raises UnknownHostError, OSError when nobody listens, aiohttp.ClientError when the answer is no HTTP.
     """
     for _ in range(_MAX_REDIRECTS):
         parts = urlsplit(url)
-        known = context.machine.resolve(parts.hostname or "")
+        known = await context.machine.resolve(parts.hostname or "")
         if not known:
             raise UnknownHostError(parts.netloc)
-        answer = await _exchange(context, known, port_of(parts), method, url, headers, body)
+        answer = await _exchange(context, known, port_of(parts), method, url, headers, body, verify=verify)
         if not redirects or answer.status not in (301, 302, 303, 307, 308) or "Location" not in answer.headers:
             break
         url = urljoin(url, answer.headers["Location"])
@@ -103,6 +112,8 @@ async def _exchange(
     url: str,
     headers: Mapping[str, str],
     body: bytes | None,
+    *,
+    verify: bool,
 ) -> Reply:
     """One exchange with the first address that takes the connection. Raises as `fetch` does."""
     parts = urlsplit(url)
@@ -110,14 +121,17 @@ async def _exchange(
         try:
             async with (
                 context.machine.connection(address, port) as (host, real),
-                aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=_AUTOMATIC) as session,
+                aiohttp.ClientSession(
+                    auto_decompress=False, skip_auto_headers=_AUTOMATIC, timeout=_NO_LIMIT
+                ) as session,
                 session.request(
                     method,
                     f"{parts.scheme}://{host}:{real}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else ""),
                     headers={"Host": parts.netloc, **headers},
                     data=body,
                     allow_redirects=False,
-                    ssl=False,
+                    ssl=_tls() if verify and parts.scheme == "https" else False,
+                    server_hostname=parts.hostname,
                 ) as reply,
             ):
                 return Reply(url, reply.status, reply.reason or "", reply.headers, await reply.read())
@@ -127,4 +141,12 @@ async def _exchange(
     raise UnknownHostError(parts.netloc)
 
 
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Trusts whom this machine trusts."""
+    return ssl.create_default_context()
+
+
+#: How long things may take the container's programs decide.
+_NO_LIMIT = aiohttp.ClientTimeout()
 _AUTOMATIC: Sequence[str] = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")

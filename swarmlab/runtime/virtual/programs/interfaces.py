@@ -167,7 +167,7 @@ async def hostname(context: Context) -> int:
         await context.err(f"hostname: {told}\n")
         return 1
     if "i" in flags:
-        found = context.machine.resolve(name)
+        found = await context.machine.resolve(name)
         if not found:
             await context.err(f"hostname: {name}: Host name lookup failure\n")
             return 1

@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from swarmlab.network import domains
+from swarmlab.network import domains, servers
 from swarmlab.runtime.virtual.context import Context
 
 _SERVER = "127.0.0.11"
@@ -23,15 +23,16 @@ async def nslookup(context: Context) -> int:
         await context.err(_USAGE)
         return 1
     sandbox = context.machine.sandbox
-    server = words[1] if len(words) > 1 else _SERVER
-    if not sandbox.has_names or server != _SERVER:
+    server = words[1] if len(words) > 1 else next(iter(servers(sandbox.resolv())), _SERVER)
+    is_own = server == _SERVER and sandbox.has_names
+    if not is_own and (server == _SERVER or not sandbox.leads_out(server)):
         await context.out(";; connection timed out; no servers could be reached\n\n")
         return 1
     await context.out(f"Server:\t\t{server}\nAddress:\t{server}:53\n\n")
     name = words[0]
     if _is_address(name):
         pointer = ipaddress.ip_address(name).reverse_pointer
-        owner = sandbox.reverse(name)
+        owner = sandbox.reverse(name) if is_own else None
         if owner is None:
             await context.out(f"** server can't find {pointer}: NXDOMAIN\n\n")
             return 1
@@ -40,7 +41,7 @@ async def nslookup(context: Context) -> int:
     if "." not in name:
         # It searches by itself, and does not ask for the name as it is if there is a domain.
         name = next((f"{name}.{domain}" for domain in domains(sandbox.resolv())), name)
-    addresses = sandbox.query(name)
+    addresses = (sandbox.query(name) if is_own else []) or await sandbox.forward(name)
     kinds = asked[::-1] or ["a", "aaaa"]
     if not addresses:
         await context.out(f"** server can't find {name}: NXDOMAIN\n\n" * len(kinds))
@@ -72,11 +73,11 @@ async def getent(context: Context) -> int:
             found = context.machine.sandbox.reverse(name)
             lines = [f"{name:<15} {found}\n"] if found is not None else []
         elif database == "hosts":
-            lines = [f"{address:<15} {name}\n" for address in context.machine.resolve(name)]
+            lines = [f"{address:<15} {name}\n" for address in await context.machine.resolve(name)]
         else:
             lines = [
                 f"{address:<15} {kind:<6} {name if first else ''}".rstrip() + "\n"
-                for address in context.machine.resolve(name)
+                for address in await context.machine.resolve(name)
                 for kind, first in (("STREAM", True), ("DGRAM", False), ("RAW", False))
             ]
         if not lines:

@@ -41,7 +41,7 @@ async def telnet(context: Context) -> int:
 
 
 async def _connect(context: Context, host: str, port: int, patience: float, values: dict[str, str]) -> int:
-    found = context.machine.resolve(host)
+    found = await context.machine.resolve(host)
     if not found:
         await context.err(f"{context.argv[0]}: bad address '{host}'\n")
         return 1

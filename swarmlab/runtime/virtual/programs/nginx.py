@@ -3,19 +3,19 @@
 import asyncio
 import getopt
 import os
-import re
 import socket
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from swarmlab.network import Egress
 from swarmlab.runtime.virtual.context import Context
 from swarmlab.runtime.virtual.nginx.binary import NginxBinary, find_nginx
 from swarmlab.runtime.virtual.nginx.config import ConfigError, Plan, plan
+from swarmlab.runtime.virtual.nginx.notices import Notices
 from swarmlab.runtime.virtual.nginx.paths import refusal
 from swarmlab.runtime.virtual.nginx.templates import fill_templates
+from swarmlab.runtime.virtual.nginx.ways import Servers, Ways
 from swarmlab.runtime.virtual.processes.process import Child
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
@@ -25,12 +25,6 @@ _ROOM, _LAST_OUTPUT = 64, 2.0
 _TEST_FAILED = "nginx: configuration file /etc/nginx/nginx.conf test failed\n"
 #: The first version that by default keeps connections to where it passes requests on.
 _KEEPS_CONNECTIONS = [1, 29, 7]
-#: How nginx finds that a way out leads nowhere.
-_RESET = re.compile(r"\w+\(\) failed \(104: [^)]*\) while (?:connecting to|reading response header from) upstream")
-#: Processes of nginx in its error log.
-_WORKER = re.compile(r"(?<= process )\d+|(?<=signal 17 \(SIGCHLD\) received from )\d+|(?<= )(\d+)#\1(?=: )")
-#: The first worker's number in a container of the official image, whose scripts have run before.
-_FIRST_WORKER = 29
 #: What `-V` adds of how the official image's nginx was made.
 _BUILT = (
     "TLS SNI support enabled\n"
@@ -39,7 +33,6 @@ _BUILT = (
     "--user=nginx --group=nginx --with-http_auth_request_module --with-http_realip_module --with-http_ssl_module "
     "--with-http_stub_status_module --with-http_sub_module --with-http_v2_module --with-stream\n"
 )
-_SENDER = re.compile(r"(?<=\)) received from (\d+)")
 _PID_FILE = "/run/nginx.pid"
 _SIGNALS = {"reload": "SIGHUP", "stop": "SIGTERM", "quit": "SIGQUIT", "reopen": "SIGUSR1"}
 
@@ -102,15 +95,13 @@ class _Server:
         self._real: dict[int, int] = {}
         #: The same for connections that say where they come from.
         self._told: dict[int, int] = {}
-        self._ways: dict[tuple[str, int], Egress] = {}
+        self._ways = Ways(context.machine)
         self._queue: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue()
         self._child: Child | None = None
         self._held = False
-        self._errors = b""
         self._current: Plan | None = None
-        self._pid = 0
-        #: Numbers that the workers have in the container, by their real ones.
-        self._workers: dict[str, int] = {}
+        versions = binary.version, _version(context, binary)
+        self._notices = Notices(context.machine, self._ways, self._restored, versions)
 
     async def run(self, planned: Plan) -> int:
         """Serve until the process ends; return its exit code."""
@@ -120,7 +111,7 @@ class _Server:
             await self._context.err(f"nginx: [emerg] {problem}\n")
             return 1
         try:
-            servers = self._servers(planned)
+            servers = await self._ways.to(planned.targets)
         except ConfigError as error:
             await self._context.err(f"nginx: [emerg] {error}\n")
             return 1
@@ -134,7 +125,7 @@ class _Server:
             for item in sockets:
                 item.close()
         self._context.signals.handle(("SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1"), child.signal)
-        self._context.signals.handle(("SIGHUP",), lambda _: self._reload(child))
+        self._context.signals.handle(("SIGHUP",), lambda _: self._machine.background(self._reload(child)))
         with suppress(OSError, RuntimeError):
             # Without the directory, or where nothing may be written, there is none.
             self._machine.root.write(_PID_FILE, b"1\n")
@@ -152,8 +143,7 @@ class _Server:
             pump.cancel()
             for port in self._real:
                 self._machine.close_port(port)
-            for way in self._ways.values():
-                await way.end()
+            await self._ways.end()
 
     async def _keep_up(self) -> None:
         """Carry changes over: nginx reads copies of files that are bound one by one."""
@@ -164,7 +154,7 @@ class _Server:
     async def test(self, planned: Plan) -> int:
         """`nginx -t`."""
         try:
-            servers = self._servers(planned)
+            servers = await self._ways.to(planned.targets)
         except ConfigError as error:
             await self._context.err(f"nginx: [emerg] {error}\n{_TEST_FAILED}")
             return 1
@@ -176,8 +166,7 @@ class _Server:
             [self._binary.path, "-t", "-p", str(self._directory), "-c", config.name, "-e", "stderr"],
             check=False, capture_output=True, text=True,
         )  # fmt: skip
-        for way in self._ways.values():
-            await way.end()
+        await self._ways.end()
         text = planned.restore_lines(done.stderr, str(config)).replace(str(config), "/etc/nginx/nginx.conf")
         await self._context.err("".join(line for line in text.splitlines(keepends=True) if line.startswith("nginx: ")))
         return done.returncode
@@ -215,23 +204,7 @@ class _Server:
                 return True
         return False
 
-    def _servers(self, planned: Plan) -> "_Servers":
-        """Ways out to all targets, as their names are known now. Raises ConfigError as nginx does."""
-        found: _Servers = {}
-        for target in planned.targets:
-            addresses = [target.host] if target.late else self._machine.resolve(target.host.strip("[]"))
-            if not addresses:
-                raise ConfigError(f'host not found in upstream "{target.shown}" in {target.file}:{target.line}')
-            ways = []
-            for address in sorted(addresses):
-                key = (address, target.port)
-                if key not in self._ways:
-                    self._ways[key] = self._machine.egress(*key)
-                ways.append(self._ways[key].address)
-            found[target.host, target.port, target.late] = ways
-        return found
-
-    def _spawn(self, planned: Plan, servers: "_Servers", sockets: Sequence[socket.socket]) -> Child:
+    def _spawn(self, planned: Plan, servers: Servers, sockets: Sequence[socket.socket]) -> Child:
         config = self._write(planned, servers, _CONFIG)
         child = self._machine.spawn(
             ["nginx", "-p", str(self._directory), "-c", config.name, "-e", "stderr"],
@@ -241,11 +214,11 @@ class _Server:
             descriptors=[item.fileno() for item in sockets],
             on_output=self._output,
         )
-        self._pid = child.pid
+        self._notices.pid = child.pid
         self._child = child
         return child
 
-    def _write(self, planned: Plan, servers: "_Servers", name: str) -> Path:
+    def _write(self, planned: Plan, servers: Servers, name: str) -> Path:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in planned.exports:
             self._machine.root.export(path)
@@ -262,10 +235,10 @@ class _Server:
         self._current = planned
         return config
 
-    def _reload(self, child: Child) -> None:
+    async def _reload(self, child: Child) -> None:
         try:
             planned = _plan(self._context, self._binary, self._globals)
-            servers = self._servers(planned)
+            servers = await self._ways.to(planned.targets)
         except ConfigError as error:
             self._queue.put_nowait(("stderr", f"nginx: [emerg] {error}\n".encode()))
             return
@@ -278,9 +251,7 @@ class _Server:
             self._told[port] = self._told_port(port)
             self._machine.sandbox.told.setdefault(port, ("127.0.0.1", self._told[port]))
         self._write(planned, servers, _CONFIG)
-        used = {address for ways in servers.values() for address in ways}
-        for key in [key for key, way in self._ways.items() if way.address not in used]:
-            self._ways.pop(key).close()
+        self._ways.keep(servers)
         child.signal("SIGHUP")
 
     def _real_port(self, port: int) -> int:
@@ -297,62 +268,27 @@ class _Server:
 
     def _output(self, stream: str, data: bytes) -> None:
         if stream == "stderr":
-            *lines, self._errors = (self._errors + data).split(b"\n")
-            data = b"".join(self._notice(line) for line in lines)
+            data = self._notices.take(data)
         if data:
             self._queue.put_nowait((stream, data))
             if self._queue.qsize() >= _ROOM:
                 self._hold(True)
+
+    def _restored(self, line: str) -> str:
+        if self._current is None:
+            return line
+        return self._current.restore_lines(line, str(self._directory / _CONFIG))
 
     def _hold(self, held: bool) -> None:
         if held != self._held and self._child is not None:
             self._held = held
             self._child.hold(held)
 
-    def _notice(self, line: bytes) -> bytes:
-        """A line of nginx's error log as a container would have it: as PID 1, with the container's file names."""
-        text = line.decode("utf-8", "replace")
-        if "using inherited sockets" in text:
-            return b""
-        config = str(self._directory / _CONFIG)
-        if self._current is not None:
-            text = self._current.restore_lines(text, config)
-        if "127.0.0.1:" in text:
-            for (host, port), way in self._ways.items():
-                here = f"127.0.0.1:{way.address[1]}"
-                if here in text and way.failure is not None:
-                    reason = (
-                        f"connect() failed ({way.failure.errno}: {way.failure.strerror}) while connecting to upstream"
-                    )
-                    text = _RESET.sub(reason, text)
-                text = text.replace(here, f"{host}:{port}")
-        text = _SENDER.sub(self._sender, text)
-        text = _WORKER.sub(self._renumbered, text).replace(f"{self._directory}/root/", "/")
-        if text.endswith(banner := f": nginx/{self._binary.version}"):
-            text = text.removesuffix(banner) + f": nginx/{_version(self._context, self._binary)}"
-        return text.encode() + b"\n"
-
-    def _sender(self, found: re.Match[str]) -> str:
-        """Who has sent a signal: what comes from outside of the container has no number in it."""
-        if int(found[1]) != os.getpid():
-            return found[0]
-        inside = self._machine.pids.sender
-        return f" received from {inside}" if inside else " received"
-
-    def _renumbered(self, found: re.Match[str]) -> str:
-        real = found[1] or found[0]
-        number = 1 if real == str(self._pid) else self._workers.setdefault(real, _FIRST_WORKER + len(self._workers))
-        return f"{number}#{number}" if found[1] else str(number)
-
     async def _pump(self) -> None:
         while (item := await self._queue.get()) is not None:
             await self._context.output(*item)
             if self._queue.empty():
                 self._hold(False)
-
-
-#: Real servers of each target, by host, port and whether it is looked up late.
-_Servers = dict[tuple[str, int, bool], list[tuple[str, int]]]
 
 
 def _free_port() -> int:

@@ -135,7 +135,7 @@ async def _client(context: Context, stack: contextlib.AsyncExitStack) -> int:
                 await context.err(f"{tool}: error: {text}\n")
             return _NO_CONNECTION.get(tool, 1)
         except OSError:
-            address, real_host, real_port = machine.resolve(target.host)[0], "127.0.0.1", _CLOSED
+            address, real_host, real_port = (await machine.resolve(target.host))[0], "127.0.0.1", _CLOSED
         env |= {"PGHOST": target.host, "PGHOSTADDR": real_host, "PGPORT": str(real_port)}
         pairs = [
             (f'at "{real_host}", port {real_port} ', f'at "{target.host}" ({address}), port {port} '),

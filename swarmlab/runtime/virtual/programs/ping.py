@@ -1,14 +1,15 @@
-"""`ping`, played: no packet leaves this process, but only those answer whom the container can reach."""
+"""`ping`, played: within the lab no packet is sent, but only those answer whom the container can reach."""
 
 import asyncio
 import getopt
-import random
 
 from swarmlab.runtime.virtual.context import Context
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
 #: Seconds that the last request is waited for.
 _LINGER = 10.0
+#: Seconds of real time that any request to the outside is waited for.
+_PATIENCE = 1.0
 
 
 async def ping(context: Context) -> int:
@@ -24,7 +25,7 @@ async def ping(context: Context) -> int:
     if len(hosts) != 1:
         await context.err("Usage: ping [OPTIONS] HOST\n")
         return 1
-    if not (found := context.machine.resolve(hosts[0])):
+    if not (found := await context.machine.resolve(hosts[0])):
         await context.err(f"ping: bad address '{hosts[0]}'\n")
         return 1
     address = found[0]
@@ -35,17 +36,21 @@ async def ping(context: Context) -> int:
     times: list[float] = []
     while not stop.done():
         try:
-            answered = context.machine.sandbox.echoes(address)
+            answer = await context.machine.sandbox.echo(address, size, _PATIENCE)
+        except PermissionError:
+            await context.err("ping: permission denied (are you root?)\n")
+            return 1
         except OSError as error:
             await context.err(f"ping: sendto: {error.strerror}\n")
             return 1
         sent += 1
-        if answered:
-            times.append(random.uniform(0.04, 0.12))  # noqa: S311 (for show)
+        if answer is not None:
+            times.append(answer.seconds * 1000)
             if "-q" not in values:
-                await context.out(f"{size + 8} bytes from {address}: seq={sent - 1} ttl=64 time={times[-1]:.3f} ms\n")
+                told = f"seq={sent - 1} ttl={answer.ttl} time={times[-1]:.3f} ms"
+                await context.out(f"{size + 8} bytes from {address}: {told}\n")
         if sent == count:
-            if not answered:
+            if answer is None:
                 await wait_at_most(context.machine.clock, stop, linger)
             break
         await wait_at_most(context.machine.clock, stop, interval)

@@ -31,7 +31,7 @@ async def wget(context: Context) -> int:
         await context.err("wget: missing URL\n")
         return 1
     parts = split(options.words[0])
-    address = next(iter(context.machine.resolve(parts.hostname or "")), "")
+    address = next(iter(await context.machine.resolve(parts.hostname or "")), "")
     if "q" not in options and address:
         await context.err(f"Connecting to {parts.netloc} ({address}:{port_of(parts)})\n")
     found = await _transfer(context, parts, address, options)
@@ -56,7 +56,9 @@ async def _transfer(context: Context, parts: SplitResult, address: str, options:
     headers.update(options.headers("header"))
     body = options.last("post-data").encode() if "post-data" in options else None
     try:
-        work = fetch(context, "GET" if body is None else "POST", parts.geturl(), headers, body, redirects=True)
+        work = fetch(
+            context, "GET" if body is None else "POST", parts.geturl(), headers, body, redirects=True, verify=False
+        )
         return await run_at_most(context.machine.clock, work, float(options.last("T") or 900))
     except UnknownHostError as error:
         return f"bad address '{error}'"
