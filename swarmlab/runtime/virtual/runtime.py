@@ -12,6 +12,7 @@ from swarmlab.images import Image, Images
 from swarmlab.network import Exchange, Fabric
 from swarmlab.runtime.base import ContainerConfig, File
 from swarmlab.runtime.virtual.container import VirtualContainer
+from swarmlab.runtime.virtual.files import stackguard
 from swarmlab.runtime.virtual.files.contents import BIN
 from swarmlab.runtime.virtual.files.files import RootFs
 from swarmlab.runtime.virtual.files.foreignfs import file_system
@@ -46,6 +47,7 @@ class VirtualRuntime:
         `fabric` has the networks that containers are on, `roots` the files of images, `quota` says how much containers
         may write: all for all engines of a lab.
         """
+        stackguard.prepare()
         self._clock = clock
         self._images = images
         self._state = state

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 from bashkit import FileSystem
 
+from swarmlab.runtime.virtual.files.stackguard import GUARD
+
 _NAME = b"bashkit.FileSystem.v1"
 _VERSION = 1
 _OK, _FAILED = 0, 1
@@ -228,6 +230,9 @@ def _call(error: Any, work: Callable[[], None]) -> int:
 
 def _read_file(number: int, path: _Text, out: Any, error: Any) -> int:
     def work() -> None:
+        if GUARD.refuses(ctypes.addressof(error.contents)):
+            # Scripts have called scripts for ever: a system would have no process for one more.
+            raise OSError(errno.EAGAIN, "")
         out[0] = _lend(_known[number].read(_text(path)))
 
     return _call(error, work)

@@ -52,10 +52,10 @@ class Kept:
         """Whether the whole root file system is real."""
         return any(place.target == "/" for place in self._places)
 
-    def mount_in(self, shell: Bash, user: User) -> None:
-        """Give a shell the container's files, as a user may see them."""
+    def mount_in(self, shell: Bash, user: User, *, watched: bool) -> None:
+        """Give a shell the container's files, as a user may see them; with `watched` not without `foreignfs`."""
         self.sync()
-        personal = self.is_personal(user)
+        personal = watched or self.is_personal(user)
         shell.mount(
             "/", empty() if self.is_all_real else self._seen_by(user, self.memory, personal), read_only=self._read_only
         )

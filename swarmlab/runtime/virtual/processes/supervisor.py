@@ -65,8 +65,9 @@ class Supervisor:
             work = invocation.run(context, self._terminal)
         else:
             # What is fed runs in a shell below, whose traps cannot be asked for: a script with traps gets no input.
-            shell = await Shell.made(context.with_input(no_input) if self._may_trap("SIGTERM") else context)
-            work = shell.run(invocation.script())
+            script = invocation.script()
+            shell = await Shell.made(context.with_input(no_input) if self._may_trap("SIGTERM") else context, script)
+            work = shell.run(script)
         self._context = context
         self._work = loop.create_task(work)
         if self._killed or self._trapped:
@@ -108,7 +109,7 @@ class Supervisor:
 
     @staticmethod
     async def _say(words: str, context: Context) -> None:
-        await (await Shell.made(context.with_input(no_input))).run(words)
+        await (await Shell.made(context.with_input(no_input), words)).run(words)
 
     def _end(self, code: int) -> None:
         self._killed = True

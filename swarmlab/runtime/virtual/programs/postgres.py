@@ -228,7 +228,8 @@ class _Server:
                 runs = self._machine.root.executable(path)
                 await self._context.out(f"{_ENTRYPOINT}: {'running' if runs else 'sourcing'} {path}\n")
                 inner = self._context.with_env(self._env)
-                code = await (await Shell.made(inner)).run(path if runs else f". {path}")
+                script = path if runs else f". {path}"
+                code = await (await Shell.made(inner, script)).run(script)
                 if code:
                     raise _GivenUpError(code)
             elif path.endswith((".sql", ".sql.gz")):

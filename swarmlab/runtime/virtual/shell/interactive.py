@@ -21,7 +21,7 @@ async def interact(context: Context, terminal: Terminal | None) -> int:
 
     Commands that run get no input of their own: the lines are the shell's.
     """
-    shell = await Shell.made(context.with_input(no_input))
+    shell = await Shell.made(context.with_input(no_input), None)
     session = _Session(shell, context, terminal)
     if terminal is not None:
         terminal.interrupted = session.interrupt

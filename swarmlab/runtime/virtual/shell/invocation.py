@@ -1,13 +1,10 @@
 """What a command line means in a container: a program of swarmlab's, a shell that is talked to, or a script."""
 
-import functools
 import os
 import posixpath
 import re
 import shlex
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-
-from bashkit import Bash
 
 from swarmlab.images import is_binary
 from swarmlab.runtime.base import CANNOT_RUN, Output, StartError
@@ -16,26 +13,15 @@ from swarmlab.runtime.virtual.context import Context, Program
 from swarmlab.runtime.virtual.files.access import User
 from swarmlab.runtime.virtual.files.contents import BIN
 from swarmlab.runtime.virtual.machine import Machine
-from swarmlab.runtime.virtual.programs import ENTRYPOINTS, OWN, PROGRAMS, REAL, SERVERS
+from swarmlab.runtime.virtual.programs import ENTRYPOINTS, PROGRAMS, REAL, SERVERS
 from swarmlab.runtime.virtual.programs.environment import environment
 from swarmlab.runtime.virtual.programs.python import interpreter_of, is_script
 from swarmlab.runtime.virtual.shell.interactive import interact
+from swarmlab.runtime.virtual.shell.names import command_exists
 from swarmlab.runtime.virtual.shell.scripts import prepared
 from swarmlab.runtime.virtual.shell.shell import Shell
 from swarmlab.runtime.virtual.shell.terminal import Terminal
 from swarmlab.runtime.virtual.signals import Signals, signal_number
-
-#: Commands that exist only inside a shell: an exec of one finds no file.
-_SHELL_ONLY = frozenset(
-    [
-        ".", ":", "alias", "bg", "bind", "break", "builtin", "caller", "cd", "compgen", "complete", "continue",
-        "declare", "dirs", "disown", "eval", "exec", "exit", "export", "fc", "fg", "getopts", "hash", "help",
-        "history", "jobs", "let", "local", "logout", "mapfile", "popd", "pushd", "read", "readonly", "return",
-        "set", "shift", "shopt", "source", "suspend", "times", "trap", "type", "typeset", "ulimit", "umask",
-        "unalias", "unset", "wait", "case", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if",
-        "in", "select", "then", "until", "while", "{", "}", "[[", "]]", "!",
-    ]
-)  # fmt: skip
 
 #: A word that may stand anywhere in a script.
 _PLAIN = re.compile(r"[\w./-]+")
@@ -114,7 +100,8 @@ class Invocation:
             return await self.program(context)
         if self.talks and context.stdin is not no_input:
             return await interact(context, terminal)
-        return await (await Shell.made(context)).run(self.script())
+        script = self.script()
+        return await (await Shell.made(context, script)).run(script)
 
 
 def traps(machine: Machine, argv: Sequence[str], name: str) -> str | None:
@@ -150,7 +137,7 @@ def _find(machine: Machine, argv: tuple[str, ...], cwd: str) -> tuple[tuple[str,
         path = posixpath.normpath(posixpath.join(cwd, name))
         base = posixpath.basename(path)
         there = machine.root.exists(path)
-        known = posixpath.dirname(path) in BIN and _command_exists(machine, base)
+        known = posixpath.dirname(path) in BIN and command_exists(machine, base)
         if known and not (there and not _stands_for(machine.root.read(path), base)):
             # A shell says what it was called by.
             return (name if base in _SHELLS else base, *argv[1:]), PROGRAMS.get(base)
@@ -159,7 +146,7 @@ def _find(machine: Machine, argv: tuple[str, ...], cwd: str) -> tuple[tuple[str,
         if machine.root.is_directory(path):
             raise StartError(f'exec: "{name}": permission denied: unknown', CANNOT_RUN)
         raise StartError(f'exec: "{name}": stat {name}: no such file or directory: unknown')
-    if _command_exists(machine, name):
+    if command_exists(machine, name):
         return argv, PROGRAMS.get(name)
     for directory in BIN:
         if name and machine.root.exists(path := f"{directory}/{name}") and machine.root.executable(path):
@@ -199,7 +186,7 @@ def _without_interpreter(machine: Machine, name: str, data: bytes) -> Program | 
     words = data[2:].partition(b"\n")[0].decode("utf-8", "replace").strip(" \t").split(" ")
     if words[0] and not _is_there(machine, words[0]):
         return _complaining(f"exec {name}: no such file or directory\n", 1)
-    if posixpath.basename(words[0]) == "env" and len(words) > 1 and not _command_exists(machine, words[1]):
+    if posixpath.basename(words[0]) == "env" and len(words) > 1 and not command_exists(machine, words[1]):
         told = f"can't execute '{words[1]}'" if machine.is_busybox else f"‘{words[1]}’"
         return _complaining(f"env: {told}: No such file or directory\n", 127)
     return None
@@ -207,7 +194,7 @@ def _without_interpreter(machine: Machine, name: str, data: bytes) -> Program | 
 
 def _is_there(machine: Machine, path: str) -> bool:
     folder, base = posixpath.split(path)
-    return machine.root.exists(path) or (folder in BIN and _command_exists(machine, base))
+    return machine.root.exists(path) or (folder in BIN and command_exists(machine, base))
 
 
 def _complaining(text: str, code: int) -> Program:
@@ -216,16 +203,3 @@ def _complaining(text: str, code: int) -> Program:
         return code
 
     return complain
-
-
-def _command_exists(machine: Machine, name: str) -> bool:
-    if not name or name in _SHELL_ONLY or name == "sudo" or machine.lacks(name):
-        return False
-    if name == "ash":
-        return machine.is_busybox
-    return name not in OWN and (name in PROGRAMS or _is_builtin(name))
-
-
-@functools.cache
-def _is_builtin(name: str) -> bool:
-    return Bash().execute_sync(f"type -t {shlex.quote(name)}").exit_code == 0

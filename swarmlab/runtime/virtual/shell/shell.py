@@ -5,6 +5,7 @@ import contextlib
 import posixpath
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from bashkit import Bash, CommandContext, ExecutionProfile
@@ -13,6 +14,7 @@ from swarmlab.runtime.streams import no_input
 from swarmlab.runtime.virtual.context import Context, Program
 from swarmlab.runtime.virtual.files.contents import BIN
 from swarmlab.runtime.virtual.files.full import full
+from swarmlab.runtime.virtual.files.stackguard import GUARD
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.processes.receiver import Receiver
 from swarmlab.runtime.virtual.programs import MOUNTED, OWN, PROGRAMS
@@ -21,6 +23,8 @@ from swarmlab.runtime.virtual.programs.kill import kill
 from swarmlab.runtime.virtual.programs.python import is_script, script
 from swarmlab.runtime.virtual.shell.complaints import MISUSE, complaint, is_syntax_error
 from swarmlab.runtime.virtual.shell.dialect import NOT_READ, busybox, ends_script, plain
+from swarmlab.runtime.virtual.shell.names import is_no_script
+from swarmlab.runtime.virtual.shell.nesting import may_nest
 from swarmlab.runtime.virtual.shell.scripts import leaves_jobs, prelude, prepared
 
 #: Seconds of real time for an interpreter to notice that it is cancelled.
@@ -28,6 +32,8 @@ _PATIENCE = 1.0
 
 _NOT_FOUND = re.compile(rb"^bash: line \d+: ([^\n]*?): command not found(?:\. [^\n]*)?$", re.MULTILINE)
 
+#: A script that calls itself, as it is found missing in the end.
+_MISSING = re.compile(rb"^(\S+: line \d+): \S+: No such file or directory$", re.MULTILINE)
 _NOT_CREATED = re.compile(rb"^bash: line \d+: ([^\n]*?): filesystem is read-only$", re.MULTILINE)
 _READ_ONLY = re.compile(rb"(?:io error: )?filesystem is read-only")
 
@@ -122,15 +128,16 @@ class Shell:
     """One bash interpreter in a container, made when it is needed and dropped with the command."""
 
     @classmethod
-    async def made(cls, context: Context) -> "Shell":
-        """A shell in this container."""
+    async def made(cls, context: Context, script: str | None) -> "Shell":
+        """A shell in this container, for a script; None if that is not known yet."""
         if "python" in _own(context.machine):
             # Its files are real from the beginning: what a script writes Python sees, and the other way round.
             await asyncio.to_thread(context.machine.root.make_all_real)
-        return cls(context)
+        nests = script is None or may_nest(script, partial(is_no_script, context.machine))
+        return cls(context, watched=nests)
 
-    def __init__(self, context: Context) -> None:
-        """To be called by `made` only."""
+    def __init__(self, context: Context, *, watched: bool) -> None:
+        """To be called by `made` only. See `RootFs.mount_in`."""
         self._context = context
         machine = context.machine
         self._bash = Bash(
@@ -145,10 +152,10 @@ class Shell:
         )
         self._commands = commands = _Commands(context)
         own = _own(machine)
-        machine.root.mount_in(self._bash, context.user)
+        machine.root.mount_in(self._bash, context.user, watched=watched)
         self._bash.mount("/proc", machine.root.proc)
         root = machine.root
-        careful = root.mounts or root.is_all_real or root.is_personal(context.user)
+        careful = watched or root.mounts or root.is_all_real or root.is_personal(context.user)
         for name, program in {**PROGRAMS, **(MOUNTED if careful else {})}.items():
             if name in OWN and name not in own:
                 continue
@@ -195,7 +202,12 @@ class Shell:
                 data = _NOT_FOUND.sub(rb"sh: \1: not found", data)
             await self._context.output("stdout", data)
 
+        refused = GUARD.refused
+
         async def stderr(data: bytes) -> None:
+            if GUARD.refused != refused:
+                # The interpreter has one reason only for a script that it cannot read.
+                data = _MISSING.sub(rb"\1: can't fork: Resource temporarily unavailable", data)
             data = plain(_NOT_FOUND.sub(rb"sh: \1: not found", data))
             data = _NOT_CREATED.sub(rb"sh: can't create \1: Read-only file system", data)
             data = full(_READ_ONLY.sub(rb"Read-only file system", data))
