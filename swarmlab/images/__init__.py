@@ -1,6 +1,6 @@
 """Images: the catalogue as data, and what engines make of it. See docs/images.md."""
 
-from swarmlab.images.base import ROOT, Content, HistoryEntry, Image, ImageConfig, Images, Owner, Tree
+from swarmlab.images.base import ROOT, Content, HistoryEntry, Image, ImageConfig, Images, Owner, Tree, uses_busybox
 from swarmlab.images.catalogue import BUNDLED, About, Catalogue
 from swarmlab.images.document import compose, config_fields
 from swarmlab.images.layer import (
@@ -50,5 +50,6 @@ __all__ = [
     "pack_into",
     "parse_reference",
     "resolved",
+    "uses_busybox",
     "with_parents",
 ]

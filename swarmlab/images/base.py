@@ -126,6 +126,11 @@ class Image(msgspec.Struct, frozen=True):
         return self.tree().links
 
 
+def uses_busybox(absent: frozenset[str]) -> bool:
+    """Whether an image's tools are BusyBox's, by what it lacks: those that have them have no bash, or no apt-get."""
+    return not {"bash", "apt-get"}.isdisjoint(absent)
+
+
 class Images(Protocol):
     """Where images are found."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swarmlab.clock import Clock
+from swarmlab.images import uses_busybox
 from swarmlab.network import Egress, Ports, Sandbox, egress, passage
 from swarmlab.runtime.base import Usage
 from swarmlab.runtime.virtual.files.files import RootFs
@@ -113,8 +114,8 @@ class Machine:
 
     @property
     def is_busybox(self) -> bool:
-        """Whether the image's tools are BusyBox's: those that have them have no bash, or no apt-get at least."""
-        return not {"bash", "apt-get"}.isdisjoint(self.absent)
+        """Whether the image's tools are BusyBox's."""
+        return uses_busybox(self.absent)
 
     @property
     def sandbox(self) -> Sandbox:

@@ -13,7 +13,7 @@ from swarmlab.network import Exchange, Fabric
 from swarmlab.runtime.base import ContainerConfig, File
 from swarmlab.runtime.virtual.container import VirtualContainer
 from swarmlab.runtime.virtual.files import stackguard
-from swarmlab.runtime.virtual.files.contents import BIN
+from swarmlab.runtime.virtual.files.applets import BIN
 from swarmlab.runtime.virtual.files.files import RootFs
 from swarmlab.runtime.virtual.files.foreignfs import file_system
 from swarmlab.runtime.virtual.files.memoryguard import MemoryGuard

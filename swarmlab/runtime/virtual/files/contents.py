@@ -2,9 +2,9 @@
 
 import posixpath
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
-from swarmlab.images import Bytes, Content, Image, beginning, is_binary, resolved
+from swarmlab.images import Content, Image, beginning, is_binary, resolved, uses_busybox
+from swarmlab.runtime.virtual.files.applets import Node, applets, hand_over, is_applet
 
 #: Directories that every container has, and their modes.
 DIRECTORIES: Mapping[str, int] = dict.fromkeys(
@@ -15,28 +15,6 @@ DIRECTORIES: Mapping[str, int] = dict.fromkeys(
     ),
     0o755,
 ) | {"/root": 0o700} | dict.fromkeys(("/tmp", "/var/tmp"), 0o1777)  # noqa: S108 (inside the container)  # fmt: skip
-
-#: Commands of the shell that scripts call by path; each gets a file there that hands over to it.
-_APPLETS = [
-    "awk", "base64", "basename", "bash", "cat", "chgrp", "chmod", "chown", "cp", "curl", "cut", "date", "dd",
-    "df", "diff", "dirname", "du", "echo", "env", "expr", "false", "find", "grep", "gunzip", "gzip", "head",
-    "hostname", "id", "kill", "ln", "ls", "md5sum", "mkdir", "mktemp", "mount", "mv", "nginx", "nohup", "od",
-    "paste", "pidof", "ping", "printenv", "printf", "ps", "pwd", "readlink", "realpath", "rm", "rmdir", "sed",
-    "seq", "sh", "sha256sum", "sleep", "sort", "stat", "su", "tail", "tar", "tee", "test", "timeout", "top",
-    "touch", "tr", "true", "umount", "uname", "uniq", "wc", "wget", "which", "whoami", "xargs", "yes", "zcat",
-]  # fmt: skip
-
-#: Directories in which an executable may be.
-BIN = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-
-
-class Node(NamedTuple):
-    """What is at a path: `kind` is directory, file (with its `content`) or link (with its `target`)."""
-
-    kind: str
-    mode: int = 0o777
-    content: Content | None = None
-    target: str = ""
 
 
 def runs_on_a_processor(content: Content) -> bool:
@@ -62,10 +40,10 @@ def contents(image: Image, is_program: Callable[[Content], bool] = runs_on_a_pro
 
     for folder, mode in DIRECTORIES.items():
         found[folder] = Node("directory", mode)
-    for name in _APPLETS:
-        if name not in image.absent:
-            found[f"/bin/{name}"] = _hand_over(name)
     tree = image.tree()
+    is_alpine = "/etc/alpine-release" in tree.files
+    for path, node in applets(image.absent, is_busybox=uses_busybox(image.absent), is_alpine=is_alpine):
+        put(path, node)
     for folder, mode in sorted(tree.directories.items()):
         put(folder, Node("directory", mode))
     programs: dict[Content, str] = {}
@@ -74,7 +52,7 @@ def contents(image: Image, is_program: Callable[[Content], bool] = runs_on_a_pro
             put(path, Node("file", tree.modes.get(path, 0o644), source))
         elif is_applet(path):
             # A program for a processor cannot run here, but the shell has one of that name.
-            put(path, _hand_over(posixpath.basename(path)))
+            put(path, hand_over(posixpath.basename(path)))
         elif (first := programs.setdefault(source, path)) != path:
             # One file under hundreds of names, as BusyBox is.
             put(path, Node("link", target=first))
@@ -83,7 +61,7 @@ def contents(image: Image, is_program: Callable[[Content], bool] = runs_on_a_pro
     for link, target in tree.links.items():
         if (there := found.get(link)) is not None and there.kind == "directory":
             _move(found, link, resolved(link, tree.links.get), make)
-        put(link, _hand_over(posixpath.basename(link)) if is_applet(link) else Node("link", target=target))
+        put(link, hand_over(posixpath.basename(link)) if is_applet(link) else Node("link", target=target))
     return found
 
 
@@ -93,13 +71,3 @@ def _move(found: dict[str, Node], link: str, to: str, make: Callable[[str], None
         node, there = found.pop(path), to + path[len(link) :]
         make(posixpath.dirname(there))
         found.setdefault(there, node)
-
-
-def is_applet(path: str) -> bool:
-    """Whether the shell has a command of that name, and it is where commands are."""
-    return posixpath.basename(path) in _APPLETS and posixpath.dirname(path) in BIN
-
-
-def _hand_over(name: str) -> Node:
-    """A script that is as good as a command of the shell."""
-    return Node("file", 0o755, Bytes(f'#!/bin/sh\nexec {name} "$@"\n'.encode()))

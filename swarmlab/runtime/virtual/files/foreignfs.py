@@ -302,10 +302,11 @@ def _retain(number: int) -> None:
     _references[number] += 1
 
 
-def _release(number: int) -> None:
-    _references[number] -= 1
-    if not _references[number]:
-        del _references[number], _known[number]
+def _release(number: int, references: dict[int, int] = _references, known: dict[int, Files] = _known) -> None:
+    # By arguments: it is called when the process ends, too, and the module's names are gone.
+    references[number] -= 1
+    if not references[number]:
+        del references[number], known[number]
 
 
 _IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {

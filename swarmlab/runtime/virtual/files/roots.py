@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from swarmlab.images import Content, Entry, Image
 from swarmlab.runtime.base import File
-from swarmlab.runtime.virtual.files.contents import Node, contents
+from swarmlab.runtime.virtual.files.applets import Node
+from swarmlab.runtime.virtual.files.contents import contents
 from swarmlab.runtime.virtual.files.pool import Pool, Reader, Stamp, stamp_of
 
 #: So many images' files are kept for containers to come, and so many layers for the lab's next life.

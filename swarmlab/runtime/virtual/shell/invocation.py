@@ -11,7 +11,7 @@ from swarmlab.runtime.base import CANNOT_RUN, Output, StartError
 from swarmlab.runtime.streams import no_input
 from swarmlab.runtime.virtual.context import Context, Program
 from swarmlab.runtime.virtual.files.access import User
-from swarmlab.runtime.virtual.files.contents import BIN
+from swarmlab.runtime.virtual.files.applets import BIN, is_busybox_itself
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.programs import ENTRYPOINTS, PROGRAMS, REAL, SERVERS
 from swarmlab.runtime.virtual.programs.environment import environment
@@ -156,6 +156,8 @@ def _find(machine: Machine, argv: tuple[str, ...], cwd: str) -> tuple[tuple[str,
 
 def _stands_for(data: bytes, name: str) -> bool:
     """Whether a file is no more than a command of the shell: one that hands over to it, or a real machine's."""
+    if is_busybox_itself(data):
+        return True
     match = _HANDS_OVER.fullmatch(data)
     return is_binary(data) if match is None else match[1].decode() == name
 

@@ -18,6 +18,8 @@ _BUSYBOX = (
     # The interpreter's own knows the files of `<(command)`.
     'diff() { case "$*" in */dev/fd/*) command diff "$@";; *) .diff "$@";; esac; }',
     'ash() { sh "$@"; }',
+    # The interpreter has one of its own.
+    'busybox() { /bin/busybox "$@"; }',
     'zcat() { gzip -dc "$@"; }',
     'setsid() { "$@"; }',
     # Without `return`: when it ends a shell the interpreter forgets that it is in a function.

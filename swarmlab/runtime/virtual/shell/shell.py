@@ -12,7 +12,7 @@ from bashkit import Bash, CommandContext, ExecutionProfile
 
 from swarmlab.runtime.streams import no_input
 from swarmlab.runtime.virtual.context import Context, Program
-from swarmlab.runtime.virtual.files.contents import BIN
+from swarmlab.runtime.virtual.files.applets import BIN
 from swarmlab.runtime.virtual.files.full import full
 from swarmlab.runtime.virtual.files.stackguard import GUARD
 from swarmlab.runtime.virtual.machine import Machine
