@@ -1,6 +1,7 @@
 """The differential run itself, and a short one where there are real engines."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +51,11 @@ def test_every_flag_and_every_kind_of_command_comes_up() -> None:
         "config rm",
     )
     kinds += ("node update", "node promote", "swarm update", "stack deploy", "stack rm", "volume create", "service ls")
+    kinds += ("service update --detach=false", "service create --name job", "swarm ca --rotate")
     assert [kind for kind in kinds if f"docker {kind}" not in commands] == []
+    assert re.search(r"^docker service update .*; sleep 0.7; docker service rollback", commands, re.MULTILINE)
+    assert re.search(r"^docker swarm update --\S+( \S+)? --", commands, re.MULTILINE)
+    assert "docker swarm init --force-new-cluster" in "\n".join(texts(1, 500))
 
 
 def test_without_spite_no_flag_has_a_wrong_value() -> None:
@@ -183,6 +188,17 @@ def test_what_a_command_says_and_returns_is_compared() -> None:
     assert differences(said, outcome_view(Outcome(1, "", "Error:   a"), names())) == []
     for other in (Outcome(0, "", "Error: a"), Outcome(1, "Error: a", ""), Outcome(1, "", "Error: b")):
         assert [d.where for d in differences(said, outcome_view(other, names()))] == ["command"]
+
+
+def test_of_progress_only_what_it_came_to_is_compared() -> None:
+    def said(*lines: str) -> View:
+        return outcome_view(Outcome(0, "\n".join(lines), ""), names())
+
+    began, half, done = (f"overall progress: {n} out of 2 tasks" for n in range(3))
+    converged = ("verify: Waiting 1 seconds to verify that tasks are stable...", "verify: Service web converged")
+    slow = said("web", began, "1/2: ", "2/2: ", began, "1/2: No such image", half, half, done, *converged)
+    assert differences(slow, said("web", began, "1/2:  ", done, converged[1])) == []
+    assert differences(slow, said("web", began, "1/2:  ", half)) != []
 
 
 def test_only_what_is_known_to_differ_is_passed_over() -> None:
