@@ -239,6 +239,24 @@ def test_the_manager_of_a_demoted_leader_is_gone_before_its_role(make: Make) -> 
     assert lab.node(1, asked=2).status.state == "ready"
 
 
+def test_a_call_to_a_leader_that_hands_over_holds_its_manager_up_and_is_not_answered(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    lab.engine(1).cluster.control().update_node(
+        lab.node_id(1), lab.node(1).version, replace(lab.node(1).spec, role="worker"), ACTOR
+    )
+    lab.advance(0.03, step=0.01)
+    began = lab.clock.now()
+    cluster = lab.engine(1).cluster
+    late = cluster.patiently(lambda: cluster.control().create_service(service_spec("late"), ACTOR))
+    text, _ = lab.refusal(lambda: lab.run(late, step=0.01))
+    assert text == "rpc error: code = Unavailable desc = transport is closing"
+    assert 8 <= (lab.clock.now() - began) / SECOND <= 8.1
+    with pytest.raises(EngineError, match=r"^This node is not a swarm manager\."):
+        lab.ask(1)
+    assert lab.engine(2).cluster.control().services() == []
+
+
 def test_a_worker_that_is_cut_off_goes_down_and_returns(make: Make) -> None:
     lab = make(2)
     lab.swarm(1, workers=1)
