@@ -34,7 +34,9 @@ async def patiently(clock: Clock, node: Callable[[], SwarmNode | None], call: Ca
 async def _leader_in(clock: Clock, node: SwarmNode, seconds: float) -> bool:
     """Whether the node finds a leader with a quorum within so many seconds.
 
-    Raises StatusError when one steps down, and when the node's own manager ends. Who has asked a leader across a cut waits for that one's answer, whoever leads meanwhile. When a leader is off, its
+    Raises StatusError when one steps down, and when the node's own manager ends.
+
+    Who has asked a leader across a cut waits for that one's answer, whoever leads meanwhile. When a leader is off, its
     machine says so, and the next one is asked.
     """
     if (ends := node.held_up()) is not None:

@@ -42,8 +42,9 @@ RENEWAL = 0.5
 #: A leader that is demoted hands over, and the next one takes it out of the quorum at once; but its role changes only
 #: when that one looks again (SK: manager/role_manager.go, roleReconcileInterval). Its manager has ended by then.
 HANDING_OVER = 5.0
-#: It ends its manager not at once. What it is asked for in the first so many seconds waits for a leader that never comes,
-#: until the manager, which waits for such calls, has waited for so many more (SK: manager/manager.go, stopTimeout).
+#: It ends its manager not at once: what it is asked for in the first so many seconds waits for a leader that never
+#: comes, until the manager, which waits for its calls, has done so for as many more (SK: manager/manager.go,
+#: stopTimeout).
 CLOSING, STOP_TIMEOUT = 0.09, 8.0
 CLOSED = "transport is closing"
 NO_SOCKET = (

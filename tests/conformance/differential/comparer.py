@@ -14,8 +14,11 @@ from .sides import Outcome, Seen
 _ENDED = frozenset({"complete", "failed", "rejected", "shutdown", "orphaned"})
 _FAILED = frozenset({"complete", "failed", "rejected"})
 _RESTLESS = "restless "
-#: Lines of progress that depend on the moment of a look: of one task or node, and how long there is yet to wait.
-_MOMENT = re.compile(r"\S+: ?$|\d+/\d+: |<node-\d+>: |verify: (?:Waiting|Detected) ")
+#: Lines of progress that depend on the moment of a look: of one task or node, and how long there is yet to wait. What
+#: the command says when it is interrupted, it does not always have the time to say.
+_MOMENT = re.compile(
+    r"\S+: ?$|\d+/\d+: |<node-\d+>: |verify: (?:Waiting|Detected) |Operation continuing|Use `docker service ps "
+)
 #: What an engine says of networks and volumes; that a network comes and goes depends on which task is there first.
 _LOCAL = frozenset({"connect", "disconnect", "mount", "unmount"})
 

@@ -1,4 +1,4 @@
-"""Random operations that are more than one quick command: waited for, in the middle of others, or of the whole swarm."""
+"""Random operations that are more than a quick command: waited for, in the middle of others, of the whole swarm."""
 
 import random
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Operations:
                 f"service update --detach=false --args false --restart-condition none --update-monitor 1s {one}",
                 "service update --detach=false --args 'sh -c \"sleep 1; exit 4\"' --restart-condition none "
                 f"--update-monitor 3s --update-failure-action rollback --rollback-monitor 1s {one}",
-                f"service update --detach=false --args false --update-failure-action continue --update-monitor 1s {one}",
+                f"service update --detach=false --args false --update-failure-action continue {one}",
                 f"service update --detach=false --constraint-add node.labels.x==7 --update-monitor 1s {one}",
                 f"service update --detach=false --reserve-memory 900g --update-order start-first {one}",
                 f"service update --detach=false --label-add w=1 {one}",
@@ -80,7 +80,8 @@ class Operations:
                 f"service update --detach -q --constraint-rm node.labels.x==7 --constraint-rm node.labels.x==1 {name}",
                 f"service rollback --detach -q {name}",
                 f"service rollback --detach -q {name}; sleep 0.3; docker service rollback --detach -q {name}",
-                f"service scale --detach {name}={self._chance.randrange(4)}",
+                # Which of two slots is left, one of them under update, is chance.
+                f"service scale --detach {name}={self._chance.choice([0, 4])}",
                 f"service rm {name}",
                 f"node update --availability {self._chance.choice(['drain', 'pause'])} $N1; sleep 3; "
                 "docker node update --availability active $N1",

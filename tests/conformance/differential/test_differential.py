@@ -198,6 +198,8 @@ def test_of_progress_only_what_it_came_to_is_compared() -> None:
     converged = ("verify: Waiting 1 seconds to verify that tasks are stable...", "verify: Service web converged")
     slow = said("web", began, "1/2: ", "2/2: ", began, "1/2: No such image", half, half, done, *converged)
     assert differences(slow, said("web", began, "1/2:  ", done, converged[1])) == []
+    given_up = ("Operation continuing in background.", "Use `docker service ps web` to check progress.")
+    assert differences(said("web", half), said("web", began, "<node-1>: task: x", half, *given_up)) == []
     assert differences(slow, said("web", began, "1/2:  ", half)) != []
 
 
