@@ -17,7 +17,8 @@ _RESTLESS = "restless "
 #: Lines of progress that depend on the moment of a look: of one task or node, and how long there is yet to wait. What
 #: the command says when it is interrupted, it does not always have the time to say.
 _MOMENT = re.compile(
-    r"\S+: ?$|\d+/\d+: |<node-\d+>: |verify: (?:Waiting|Detected) |Operation continuing|Use `docker service ps "
+    r"\S+: ?$|\d+/\d+: |<node-\d+>: |verify: (?:Waiting|Detected) |active tasks: "
+    r"|Operation continuing|Use `docker service ps "
 )
 #: What an engine says of networks and volumes; that a network comes and goes depends on which task is there first.
 _LOCAL = frozenset({"connect", "disconnect", "mount", "unmount"})
@@ -115,7 +116,7 @@ def _tasks(seen: Seen, names: Names, restless: frozenset[str]) -> Iterator[tuple
     services = {service["ID"]: service["Spec"]["Name"] for service in seen.objects.get("services", ())}
     slots: dict[str, list[dict[str, Any]]] = {}
     for task in sorted(seen.objects.get("tasks", ()), key=lambda task: task["CreatedAt"]):
-        name = services.get(task.get("ServiceID", ""), "gone")
+        name = services.get(task.get("ServiceID", ""), "gone job" if "JobIteration" in task else "gone")
         slots.setdefault(f"{name}.{task.get('Slot') or names.of(task.get('NodeID', ''))}", []).append(task)
     for slot, tasks in slots.items():
         service, _, number = slot.rpartition(".")

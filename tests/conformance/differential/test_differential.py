@@ -154,6 +154,12 @@ def test_a_task_that_ended_otherwise_is_a_difference() -> None:
     assert view(task("running")) != view(task("running", desired="shutdown"))
 
 
+def test_tasks_of_removed_jobs_and_of_other_removed_services_are_told_apart() -> None:
+    gone = task("failed", "x", desired="shutdown") | {"ServiceID": "gone"}
+    told = view(gone, gone | {"Slot": 2, "JobIteration": {}})
+    assert [line.split(" ended")[0] for line in told] == ["gone", "gone job"]
+
+
 def test_how_often_a_container_has_failed_is_none() -> None:
     failed = [task("failed", "x", created=str(n)) for n in range(3)]
     assert view(*failed) == view(*failed[:1])
@@ -206,8 +212,9 @@ def test_of_progress_only_what_it_came_to_is_compared() -> None:
 def test_only_what_is_known_to_differ_is_passed_over() -> None:
     known = Difference("services", ("a x.Privileges.NoNewPrivileges=false", "a y=1"), ("a x.Privileges={}", "a y=1"))
     assert unexplained([known]) == []
-    kept = Difference("tasks", ("one has 1",), ("gone ended complete | finished | | exit 0", "one has 1"))
+    kept = Difference("tasks", ("one has 1",), ("gone job ended complete | finished | | exit 0", "one has 1"))
     assert unexplained([kept]) == []
+    assert unexplained([Difference("tasks", (), ("gone job ended failed | started | x",))]) == []
     assert unexplained([Difference("tasks", (), ("gone ended failed | started | x",))]) != []
     more = Difference("services", known.ours, ("a x.Privileges={}", "a y=2"))
     assert unexplained([more]) == [Difference("services", ("a y=1",), ("a y=2",))]
