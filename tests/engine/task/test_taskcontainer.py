@@ -59,6 +59,11 @@ def task_of(lab: LabOfEngines, spec: ContainerSpec, limits: Limit | None = None)
             "the working directory 'rel' is invalid, it needs to be an absolute path",
         ),
         (
+            ContainerSpec(image="alpine", args=("sleep", "9"), dir="/etc/passwd"),
+            None,
+            "Cannot mkdir: /etc/passwd is not a directory",
+        ),
+        (
             ContainerSpec(image="alpine", args=("sleep", "9"), isolation="process"),
             None,
             "invalid isolation 'process' on linux",
