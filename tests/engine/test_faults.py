@@ -314,6 +314,25 @@ def test_promotion_and_demotion_of_the_leader(make: Make) -> None:
     assert not lab.engine(1).cluster.info().control_available
 
 
+def test_a_manager_that_was_promoted_is_prepared_for_half_a_second(make: Make) -> None:
+    lab = make(2)
+    lab.swarm(1, workers=1)
+    lab.engine(1).cluster.control().update_node(
+        lab.node_id(2), lab.node(2).version, replace(lab.node(2).spec, role="manager"), ACTOR
+    )
+    while lab.node(2).manager_status is None:
+        lab.advance(0.05)
+    for _ in range(2):
+        with pytest.raises(EngineError, match="Manager is being prepared or has trouble connecting to the cluster"):
+            lab.ask(2)
+        assert not lab.engine(2).cluster.info().control_available
+        with pytest.raises(EngineError, match="Doing so may lose the consensus of your cluster"):
+            lab.run(lab.engine(2).cluster.leave(force=False))
+    lab.advance(0.5)
+    assert [place for _, place in lab.ask(2)] == ["leader", "reachable"]
+    assert lab.engine(2).cluster.info().managers == 2
+
+
 def test_a_node_that_is_demoted_soon_after_its_promotion_stays_a_worker(make: Make) -> None:
     """Its role is still that of a manager until the role manager looks again, seconds after it left the quorum."""
     lab = make(2)

@@ -37,6 +37,8 @@ PROMOTION = 0.6
 #: One whose manager the others have removed waits so long for the role of a worker, then joins the quorum anew: it
 #: gives it time to come, and again after it has asked for it (SK: node/node.go, roleChangeTimeout).
 REJOINING = 2 * 16.0
+#: A manager that has joined the quorum answers so many seconds later: so long the engine needs to reach it.
+PREPARING = 0.5
 #: A node that is told to get a new certificate has it so many seconds later.
 RENEWAL = 0.5
 #: A leader that is demoted hands over, and the next one takes it out of the quorum at once; but its role changes only
@@ -93,6 +95,8 @@ class SwarmNode:
         )
         self._known: Dispatcher | None = None
         self._promotion: Timer | None = None
+        #: Until when its manager, which is new, is not reached yet (Unix nanoseconds).
+        self._prepared_at = 0
         self._demotion: Timer | None = None
         #: Whether it led when it last heard who does, or does so no longer only since the same moment.
         self._leads = False
@@ -152,6 +156,11 @@ class SwarmNode:
     def manages(self) -> bool:
         """Whether the node has a manager's certificate."""
         return self._member.manager
+
+    @property
+    def prepared(self) -> bool:
+        """Whether the engine reaches the node's manager."""
+        return self.manages and self._clock.now() >= self._prepared_at
 
     @property
     def ready(self) -> bool:
@@ -291,6 +300,7 @@ class SwarmNode:
         """The new certificate is there: join the quorum, unless there is none now; then at the next occasion."""
         joined = self._hears() and self.swarm.join_quorum(self.node_id, self._member.advertise_addr)
         if joined:
+            self._prepared_at = self._clock.now() + int(PREPARING * SECOND)
             self._note_certificate(manager=True)
         # Not before: joining is a commit of this node, at which it would begin anew.
         self._promotion = None
