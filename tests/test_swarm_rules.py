@@ -18,7 +18,7 @@ def test_every_test_that_a_rule_names_exists() -> None:
 
 
 def test_every_scenario_that_a_rule_names_exists() -> None:
-    for name in re.findall(r"scenario `(\w+)`", _TEXT):
+    for name in re.findall(r"scenario `([\w-]+)`", _TEXT):
         assert (_ROOT / "conformance" / "scenarios" / f"{name}.txt").exists(), name
 
 

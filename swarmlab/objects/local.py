@@ -34,7 +34,8 @@ class Membership(Spec, frozen=True):
     `swarm` is the cluster id, `remote` the manager it joined through. `manager` tells whose certificate the node has,
     a manager's or a worker's; it is valid between two instants in Unix nanoseconds. `expired` from a start of the
     engine after that time until it leaves. `own_addr` is what the node itself takes its address to be: one that joined
-    without being told knows only where it listens. `lock` is that of a manager of a swarm with autolock.
+    without being told knows only where it listens. `lock` is that of a manager of a swarm with autolock. `given_up`
+    when the node has failed to begin anew: until the engine starts again it is in no swarm, though its state is there.
     """
 
     swarm: str = ""
@@ -49,6 +50,7 @@ class Membership(Spec, frozen=True):
     valid_until: int = 0
     expired: bool = False
     lock: Lock | None = None
+    given_up: bool = False
 
     @property
     def locked(self) -> bool:

@@ -49,7 +49,7 @@ class Scheduler:
 
     def start(self) -> None:
         """Take in the store, schedule what waits, then follow the store."""
-        self._unwatch = self._store.watch(self._on_commit, Kind.TASK, Kind.NODE)
+        self._unwatch = self._store.watch(self._on_commit)
         self._nodes = {node.id: NodeInfo(node) for node in self._store.tables.nodes}
         for task in self._store.tables.tasks:
             if task.state == TaskState.PENDING and task.desired_state > TaskState.COMPLETE:
@@ -77,6 +77,8 @@ class Scheduler:
         for kind, old, new in commit.changes:
             if kind is Kind.NODE:
                 self._node_changed(old, new)  # type: ignore[arg-type]
+            elif kind is not Kind.TASK:
+                continue
             elif new is None:
                 assert isinstance(old, Task)
                 self._run_needed |= self._forget(old)
@@ -89,11 +91,9 @@ class Scheduler:
         self._debounce()
 
     def _debounce(self) -> None:
-        """Run 50 ms after the last commit, but not later than a second after the first."""
+        """Look 50 ms after the last commit, whatever it was of, but not later than a second after the first."""
         now = self._clock.now()
         if self._timer is None:
-            if not self._run_needed:
-                return
             self._burst_began = now
         else:
             assert self._burst_began is not None
@@ -109,6 +109,7 @@ class Scheduler:
         self._turns.add(self._run())
 
     def _run(self) -> Iterator[None]:
+        """Preassigned tasks are looked at each time, the others only if something about tasks or nodes has changed."""
         yield from self._process_preassigned()
         if self._run_needed:
             self._run_needed = False
@@ -161,9 +162,7 @@ class Scheduler:
         if task.state == TaskState.PENDING:
             self._came_with_node.add(task.id)
             self._preassigned[task.id] = task
-            # Preassigned tasks are looked at after every commit, whether or not a run is due.
-            self._run_needed = True
-            return True
+            return False
         info = self._nodes.get(task.node_id)
         if info is not None:
             info.add(task)

@@ -239,6 +239,24 @@ def test_the_manager_of_a_demoted_leader_is_gone_before_its_role(make: Make) -> 
     assert lab.node(1, asked=2).status.state == "ready"
 
 
+def test_a_call_to_a_leader_that_hands_over_holds_its_manager_up_and_is_not_answered(make: Make) -> None:
+    lab = make(3)
+    lab.swarm(3)
+    lab.engine(1).cluster.control().update_node(
+        lab.node_id(1), lab.node(1).version, replace(lab.node(1).spec, role="worker"), ACTOR
+    )
+    lab.advance(0.03, step=0.01)
+    began = lab.clock.now()
+    cluster = lab.engine(1).cluster
+    late = cluster.patiently(lambda: cluster.control().create_service(service_spec("late"), ACTOR))
+    text, _ = lab.refusal(lambda: lab.run(late, step=0.01))
+    assert text == "rpc error: code = Unavailable desc = transport is closing"
+    assert 8 <= (lab.clock.now() - began) / SECOND <= 8.1
+    with pytest.raises(EngineError, match=r"^This node is not a swarm manager\."):
+        lab.ask(1)
+    assert lab.engine(2).cluster.control().services() == []
+
+
 def test_a_worker_that_is_cut_off_goes_down_and_returns(make: Make) -> None:
     lab = make(2)
     lab.swarm(1, workers=1)
@@ -294,6 +312,25 @@ def test_promotion_and_demotion_of_the_leader(make: Make) -> None:
     assert sorted(place for _, place in rows) == ["", "leader", "reachable"]
     assert rows[0] == ("ready", "")
     assert not lab.engine(1).cluster.info().control_available
+
+
+def test_a_manager_that_was_promoted_is_prepared_for_half_a_second(make: Make) -> None:
+    lab = make(2)
+    lab.swarm(1, workers=1)
+    lab.engine(1).cluster.control().update_node(
+        lab.node_id(2), lab.node(2).version, replace(lab.node(2).spec, role="manager"), ACTOR
+    )
+    while lab.node(2).manager_status is None:
+        lab.advance(0.05)
+    for _ in range(2):
+        with pytest.raises(EngineError, match="Manager is being prepared or has trouble connecting to the cluster"):
+            lab.ask(2)
+        assert not lab.engine(2).cluster.info().control_available
+        with pytest.raises(EngineError, match="Doing so may lose the consensus of your cluster"):
+            lab.run(lab.engine(2).cluster.leave(force=False))
+    lab.advance(0.5)
+    assert [place for _, place in lab.ask(2)] == ["leader", "reachable"]
+    assert lab.engine(2).cluster.info().managers == 2
 
 
 def test_a_node_that_is_demoted_soon_after_its_promotion_stays_a_worker(make: Make) -> None:

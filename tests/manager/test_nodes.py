@@ -234,6 +234,15 @@ def update_cluster(swarm: Cluster, *, rotate: str = "", **changes: object) -> No
     )
 
 
+def test_a_new_swarm_has_its_settings_its_first_manager_and_three_networks(swarm: Cluster) -> None:
+    assert swarm.api.cluster().spec.name == "default"
+    [node] = swarm.api.nodes()
+    assert (node.role, node.manager_status is not None) == ("manager", True)
+    networks = {n.spec.name: n for n in swarm.store.tables.networks}
+    assert {name: n.predefined for name, n in networks.items()} == {"ingress": False, "bridge": True, "host": True}
+    assert networks["ingress"].spec.ingress
+
+
 def test_the_defaults(swarm: Cluster) -> None:
     cluster = swarm.api.cluster()
     spec = cluster.spec

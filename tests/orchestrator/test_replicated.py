@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from swarmlab.objects import Service, TaskState
+from swarmlab.objects import Service, TaskState, UpdateStatus
 from swarmlab.objects.service import ReplicatedService
 from swarmlab.orchestrator import ReplicatedOrchestrator
 from swarmlab.orchestrator.replicated import scale_down_order
@@ -152,6 +152,19 @@ def test_a_slot_that_may_not_be_restarted_stays_occupied(world: World) -> None:
     assert slots(world) == [(1, S.FAILED, S.SHUTDOWN), (2, S.RUNNING, S.RUNNING)]
     world.service(service_spec(replicas=3, policy=restart("none")))
     assert sorted(t.slot for t in world.wanted()) == [2, 3]
+
+
+def test_during_a_rollback_occupied_slots_are_filled_anew_instead(world: World) -> None:
+    """They are no business of the updater then: the new task is wanted at once, and has no place in the rollback."""
+    world.run(ReplicatedOrchestrator)
+    world.service(service_spec(replicas=2, policy=restart("none")))
+    world.run_all()
+    [failed] = world.tasks(slot=1)
+    world.report(failed, S.FAILED)
+    assert [t.slot for t in world.wanted()] == [2]
+    status = UpdateStatus(state="rollback_started", message="manually requested rollback")
+    world.put(Kind.SERVICE, replace(world.of(), update_status=status))
+    assert [(t.slot, t.desired_state) for t in world.wanted()] == [(2, S.RUNNING), (1, S.RUNNING)]
 
 
 def test_an_update_brings_an_occupied_slot_back(world: World) -> None:

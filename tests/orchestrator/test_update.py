@@ -353,6 +353,31 @@ def test_a_new_spec_ends_the_update_under_way(world: World) -> None:
     assert rollout.status == ("completed", "update completed")
 
 
+def test_the_same_spec_again_leaves_the_update_alone(world: World) -> None:
+    rollout = Rollout(world, 3, parallelism=1)
+    rollout.begin()
+    [first] = rollout.new()
+    world.put(Kind.SERVICE, world.of())
+    rollout.turn()
+    world.advance(0.01)
+    assert [t.id == first.id for t in rollout.new()] == [True, False]
+
+
+def test_without_a_configuration_slots_are_updated_one_at_a_time_and_a_failure_pauses(world: World) -> None:
+    world.run(ReplicatedOrchestrator)
+    world.service(service_spec(replicas=3))
+    world.run_all()
+    world.service(service_spec(replicas=3, image="nginx:2"))
+    [new] = [t for t in world.tasks() if t.desired_state == S.READY]
+    world.report(next(t for t in world.tasks(slot=new.slot) if t.id != new.id), S.SHUTDOWN)
+    world.advance(0.01)
+    world.report(new, S.FAILED, node="n1")
+    status = world.of().update_status
+    assert status is not None
+    assert status.state == "paused"
+    assert len([t for t in world.tasks() if t.spec_version == world.of().spec_version]) == 2
+
+
 def test_going_back_by_hand_reuses_what_still_runs(world: World) -> None:
     rollout = Rollout(world, 3)
     before = [t.id for t in world.tasks()]

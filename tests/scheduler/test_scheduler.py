@@ -40,6 +40,33 @@ def test_a_burst_of_commits_is_waited_for_but_no_longer_than_a_second(scheduling
     assert sum(placed(scheduling).values()) >= 20
 
 
+def test_commits_of_anything_prolong_the_wait(scheduling: World) -> None:
+    nodes(scheduling, 1)
+    scheduling.advance(1)
+    [task] = pending(scheduling, 1)
+    scheduling.advance(0.04)
+    scheduling.service(service_spec("other"))
+    scheduling.advance(0.04)
+    assert scheduling.get(task).state == S.PENDING
+    scheduling.advance(0.011)
+    assert scheduling.get(task).state == S.ASSIGNED
+
+
+def test_commits_of_anything_begin_a_burst(scheduling: World) -> None:
+    nodes(scheduling, 1)
+    scheduling.advance(1)
+    scheduling.cluster()
+    for number in range(24):
+        scheduling.advance(0.04)
+        scheduling.service(service_spec(f"other-{number}"))
+    scheduling.advance(0.02)
+    [task] = pending(scheduling, 1)
+    assert scheduling.get(task).state == S.PENDING
+    scheduling.advance(0.03)
+    scheduling.service(service_spec("last"))
+    assert scheduling.get(task).state == S.ASSIGNED
+
+
 def test_tasks_that_are_not_pending_yet_are_left_alone(scheduling: World) -> None:
     nodes(scheduling, 1)
     task = scheduling.task(scheduling.of(), state=S.NEW)

@@ -8,7 +8,7 @@ import msgspec
 
 from swarmlab.clock import Clock
 from swarmlab.engine.container.ends import Condition, Ends
-from swarmlab.engine.container.hostchecks import check_devices
+from swarmlab.engine.container.hostchecks import check_devices, check_working_directory
 from swarmlab.engine.container.restarts import Restarts, wants_restart, wants_start
 from swarmlab.engine.container.runtimeconfig import DEFAULT_SIGNAL, runtime_config
 from swarmlab.engine.container.signals import signal_number
@@ -85,8 +85,12 @@ class Containers:
             signal_number(container.stop_signal)
         self._volumes.ensure(container.mounts)
         try:
-            self._materialise(container, files).populate()
+            made = self._materialise(container, files)
+            made.populate()
+            check_working_directory(container.working_dir, made)
         except EngineError:
+            if (unwanted := self._running.pop(container.id, None)) is not None:
+                self._later(unwanted.remove())
             self._volumes.release(container)
             raise
         with self._store.transaction(self._actor) as tx:

@@ -15,6 +15,7 @@ from swarmlab.engine.errors import bad_request, internal
 from swarmlab.engine.swarm.addresses import is_address
 from swarmlab.objects.container import HealthConfig
 from swarmlab.objects.run import HostConfig, RestartPolicy
+from swarmlab.runtime import base
 
 _LEAST_MEMORY = 6 << 20
 _LEAST_INTERVAL = 1_000_000
@@ -134,6 +135,17 @@ def check_directory(path: str) -> None:
     """Raises EngineError (400) for a working directory that is relative."""
     if path and not path.startswith("/"):
         raise bad_request(f"the working directory '{path}' is invalid, it needs to be an absolute path")
+
+
+def check_working_directory(path: str, made: base.Container) -> None:
+    """Raises EngineError (500) if another thing is where a new container works (MB: daemon/container, container.go)."""
+    try:
+        found = made.stat(path) if path else None
+    except FileNotFoundError:
+        # It will be made.
+        return
+    if found is not None and found.kind in {"file", "socket"}:
+        raise internal(f"Cannot mkdir: {path} is not a directory")
 
 
 def check_health(health: HealthConfig | None) -> None:

@@ -16,7 +16,7 @@ from swarmlab.engine.network.overlays import Overlays
 from swarmlab.engine.swarm import addresses, admission, swarmtexts
 from swarmlab.engine.swarm.certificate import Validity, issued
 from swarmlab.engine.swarm.patience import patiently
-from swarmlab.engine.swarm.swarminfo import NodeState, SwarmInfo
+from swarmlab.engine.swarm.swarminfo import NodeState, SwarmInfo, leave_refusal
 from swarmlab.engine.swarm.swarmnode import SwarmNode
 from swarmlab.engine.swarm.swarms import Swarms
 from swarmlab.engine.swarm.unlockkey import is_key, key_digest
@@ -79,6 +79,12 @@ class ClusterComponent:
         return engine.membership if engine is not None else None
 
     @property
+    def _present(self) -> Membership | None:
+        """The same, unless the node has given it up."""
+        member = self.membership
+        return member if member is not None and not member.given_up else None
+
+    @property
     def node(self) -> SwarmNode | None:
         """The node at work; none while the engine is off, locked or in no swarm."""
         return self._node
@@ -106,10 +112,10 @@ class ClusterComponent:
             raise unavailable(swarmtexts.LOCKED)
         if self.expired:
             raise unavailable(swarmtexts.CERTIFICATES_EXPIRED)
-        if self.membership is None or node is None:
+        if self._present is None or node is None:
             raise unavailable(swarmtexts.WORKER if self._pending is not None else swarmtexts.NOT_IN_SWARM)
-        if not node.manages:
-            raise unavailable(swarmtexts.WORKER)
+        if not node.prepared:
+            raise unavailable(swarmtexts.PREPARED if node.manages else swarmtexts.WORKER)
         return node.control()
 
     async def patiently(self, call: Callable[[], T | Awaitable[T]]) -> T:
@@ -128,7 +134,7 @@ class ClusterComponent:
         """The same, after waiting for a leader if there may be one soon; `error` is set when none came."""
 
         def attempt() -> SwarmInfo:
-            if self._node is not None and self._node.manages:
+            if self._node is not None and self._node.prepared:
                 self._node.control()
             return self.info()
 
@@ -145,11 +151,13 @@ class ClusterComponent:
         Settings that cannot be are refused when the swarm is there already, with the default ones (MB:
         daemon/cluster/swarm.go: initClusterSpec).
         """
-        member = self.membership
+        member = self._present
         if member is not None and request.force_new_cluster:
             return await self._init_again(member, request)
         if member is not None or self._pending is not None:
             raise unavailable(swarmtexts.EXISTS)
+        if self.membership is not None:
+            raise await self._found_locked(keep=request.force_new_cluster)
         request, member = admission.of_init(request, self._address)
         request, refusal = admission.settings(request)
         host, port = addresses.split(member.advertise_addr, addresses.DEFAULT_PORT)
@@ -168,6 +176,11 @@ class ClusterComponent:
         node = self._node
         if node is None or not node.manages:
             raise unavailable(swarmtexts.WORKER)
+        if member.lock is not None:
+            # The manager is stopped, and then nobody has the key to its state.
+            self._stop_node()
+            self._remember(replace(member, given_up=True))
+            raise unavailable(swarmtexts.LOCKED)
         _, changed = admission.of_init(request, self._address)
         kept = ("swarm", "node_id", "lock", "valid_from", "valid_until")
         node.readdress(replace(changed, **{name: getattr(self.membership, name) for name in kept}))
@@ -177,9 +190,11 @@ class ClusterComponent:
 
     async def join(self, request: JoinRequest) -> None:
         """Join a swarm. Raises EngineError or StatusError; after a time-out the attempt goes on in the background."""
-        if self.membership is not None or self._pending is not None:
+        if self._present is not None or self._pending is not None:
             raise unavailable(swarmtexts.EXISTS)
         request = admission.check_join(request, self._address)
+        if self.membership is not None:
+            raise await self._found_locked(keep=False)
         if self._try_join(request):
             assert self._node is not None
             await self._until_ready(self._node.swarm, self._node.node_id)
@@ -202,17 +217,22 @@ class ClusterComponent:
         if self._pending is not None:
             self._pending = None
             return
-        member = self.membership
+        member = self._present
         if member is None:
             raise unavailable(swarmtexts.NO_SWARM)
         if self.locked and not force:
             raise unavailable(swarmtexts.LEAVE_LOCKED)
         if self._node is not None and self._node.manages and not force:
-            raise unavailable(self._leave_refusal(self._node))
+            raise unavailable(leave_refusal(self._node))
         self._stop_node()
+        await self._forget()
+
+    async def _forget(self) -> None:
+        """Be in no swarm any more: what there is of it on the engine goes."""
+        member = self.membership
         self._remember(None)
-        swarm = self._swarms.get(member.swarm)
-        if swarm is not None:
+        swarm = self._swarms.get(member.swarm) if member is not None else None
+        if swarm is not None and member is not None:
             await self._swarms.left(swarm, member.node_id, self._name)
         self._deserted()
         self._overlays.clear()
@@ -243,6 +263,9 @@ class ClusterComponent:
         With a certificate that has expired meanwhile it is of no use until it leaves.
         """
         member = self.membership
+        if member is not None and member.given_up:
+            member = replace(member, given_up=False)
+            self._remember(member)
         if member is not None and Validity(member.valid_from, member.valid_until).expired(self._clock.now()):
             self._remember(replace(member, expired=True))
             return
@@ -255,7 +278,7 @@ class ClusterComponent:
 
         One that has expired while the whole lab was down is replaced: for the lab no time has passed.
         """
-        member = self.membership
+        member = self._present
         if self.locked:
             # Its part of the swarm's networks is made anew when it knows of them again.
             self._overlays.clear()
@@ -278,13 +301,19 @@ class ClusterComponent:
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _state(self) -> NodeState:
-        return NodeState(self._address, self.membership, self._node, self._pending)
+        return NodeState(self._address, self._present, self._node, self._pending)
 
     def _actor(self, request: str) -> Actor:
         return Actor(engine=self._name, request=request)
 
     def _no_manager(self) -> EngineError:
-        return unavailable(swarmtexts.NOT_IN_SWARM if self.membership is None else swarmtexts.WORKER)
+        return unavailable(swarmtexts.NOT_IN_SWARM if self._present is None else swarmtexts.WORKER)
+
+    async def _found_locked(self, *, keep: bool) -> EngineError:
+        """What comes of another swarm where the state of one is that was given up; unless it is kept, it goes."""
+        if not keep:
+            await self._forget()
+        return unavailable(swarmtexts.LOCKED)
 
     def _swarm_of(self, member: Membership) -> Swarm:
         swarm = self._swarms.get(member.swarm)
@@ -307,15 +336,6 @@ class ClusterComponent:
         finally:
             unwatch()
             timer.cancel()
-
-    @staticmethod
-    def _leave_refusal(node: SwarmNode) -> str:
-        try:
-            statuses = [found.manager_status for found in node.control().nodes() if found.manager_status is not None]
-        except StatusError:
-            statuses = []
-        reachable = sum(1 for status in statuses if status.reachability == "reachable")
-        return swarmtexts.leave_refusal(active=True, reachable=reachable, unreachable=len(statuses) - reachable)
 
     def _try_join(self, request: JoinRequest) -> bool:
         """One attempt; False when no manager answers there."""

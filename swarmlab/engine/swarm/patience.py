@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from swarmlab.clock import SECOND, Clock
-from swarmlab.engine.swarm.swarmnode import SwarmNode
+from swarmlab.engine.swarm.swarmnode import CLOSED, SwarmNode
 from swarmlab.manager import LOST_LEADERSHIP, Code, LeaderAwaitedError, Standing, StatusError
 
 T = TypeVar("T")
@@ -16,8 +16,8 @@ REQUEST_TIMEOUT = 20.0
 async def patiently(clock: Clock, node: Callable[[], SwarmNode | None], call: Callable[[], T | Awaitable[T]]) -> T:
     """What `call` returns, tried again when the leader is there that it needs. `node` is the node that was asked.
 
-    Raises StatusError: DeadlineExceeded after 20 s, Unknown when the leader steps down to which a change was proposed;
-    and whatever else `call` raises.
+    Raises StatusError: DeadlineExceeded after 20 s, Unknown when the leader steps down to which a change was proposed,
+    Unavailable when the manager that was asked ends because it is demoted; and whatever else `call` raises.
     """
     deadline = 0
     while True:
@@ -32,11 +32,16 @@ async def patiently(clock: Clock, node: Callable[[], SwarmNode | None], call: Ca
 
 
 async def _leader_in(clock: Clock, node: SwarmNode, seconds: float) -> bool:
-    """Whether the node finds a leader with a quorum within so many seconds. Raises StatusError when one steps down.
+    """Whether the node finds a leader with a quorum within so many seconds.
+
+    Raises StatusError when one steps down, and when the node's own manager ends.
 
     Who has asked a leader across a cut waits for that one's answer, whoever leads meanwhile. When a leader is off, its
     machine says so, and the next one is asked.
     """
+    if (ends := node.held_up()) is not None:
+        await clock.sleep(ends)
+        raise StatusError(Code.UNAVAILABLE, CLOSED)
     raft = node.swarm.raft
     asked = raft.silent_leader(node.node_id)
     proposed = raft.standing(node.node_id) is Standing.READS

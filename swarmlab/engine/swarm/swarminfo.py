@@ -53,7 +53,7 @@ class NodeState(NamedTuple):
         """The header `Swarm` of a ping: the state, with the node's role when it is active."""
         if self.node is None or self.state != "active":
             return self.state
-        return "active/manager" if self.node.manages else "active/worker"
+        return "active/manager" if self.node.prepared else "active/worker"
 
     def info(self) -> SwarmInfo:
         """What `docker info` tells at the moment; `error` says so when the swarm has no leader."""
@@ -76,10 +76,10 @@ def _of_node(node: SwarmNode, known: SwarmInfo) -> SwarmInfo:
     """The same with what the node knows of its swarm."""
     members = node.swarm.raft.members()
     known = known._replace(
-        control_available=node.manages,
+        control_available=node.prepared,
         remote_managers=tuple((m.id, m.manager_status.addr) for m in members if m.manager_status is not None),
     )
-    if not node.manages:
+    if not node.prepared:
         return known
     try:
         control = node.control()
@@ -91,3 +91,13 @@ def _of_node(node: SwarmNode, known: SwarmInfo) -> SwarmInfo:
         cluster=control.cluster(),
         warnings=(swarmtexts.TWO_MANAGERS,) if len(members) == 2 else (),
     )
+
+
+def leave_refusal(node: SwarmNode) -> str:
+    """Why a manager should not leave, by what it knows of the quorum."""
+    try:
+        statuses = [found.manager_status for found in node.control().nodes() if found.manager_status is not None]
+    except StatusError:
+        statuses = []
+    reachable = sum(1 for status in statuses if status.reachability == "reachable")
+    return swarmtexts.leave_refusal(active=node.prepared, reachable=reachable, unreachable=len(statuses) - reachable)

@@ -17,7 +17,16 @@ from swarmlab.engine.network.overlays import Overlays
 from swarmlab.engine.swarm import addresses, swarmevents
 from swarmlab.engine.swarm.certificate import Validity, issued
 from swarmlab.engine.swarm.unlockkey import key_digest
-from swarmlab.manager import NO_LEADER, Code, ControlAPI, ResourceAllocator, Standing, StatusError, Swarm
+from swarmlab.manager import (
+    NO_LEADER,
+    Code,
+    ControlAPI,
+    LeaderAwaitedError,
+    ResourceAllocator,
+    Standing,
+    StatusError,
+    Swarm,
+)
 from swarmlab.objects import Node, Task, TLSInfo
 from swarmlab.objects.local import Lock, Membership
 from swarmlab.runtime.controller import Executor
@@ -28,11 +37,18 @@ PROMOTION = 0.6
 #: One whose manager the others have removed waits so long for the role of a worker, then joins the quorum anew: it
 #: gives it time to come, and again after it has asked for it (SK: node/node.go, roleChangeTimeout).
 REJOINING = 2 * 16.0
+#: A manager that has joined the quorum answers so many seconds later: so long the engine needs to reach it.
+PREPARING = 0.5
 #: A node that is told to get a new certificate has it so many seconds later.
 RENEWAL = 0.5
 #: A leader that is demoted hands over, and the next one takes it out of the quorum at once; but its role changes only
 #: when that one looks again (SK: manager/role_manager.go, roleReconcileInterval). Its manager has ended by then.
 HANDING_OVER = 5.0
+#: It ends its manager not at once: what it is asked for in the first so many seconds waits for a leader that never
+#: comes, until the manager, which waits for its calls, has done so for as many more (SK: manager/manager.go,
+#: stopTimeout).
+CLOSING, STOP_TIMEOUT = 0.09, 8.0
+CLOSED = "transport is closing"
 NO_SOCKET = (
     'connection error: desc = "transport: Error while dialing dial unix /var/run/docker/swarm/control.sock: '
     'connect: no such file or directory"'
@@ -79,11 +95,14 @@ class SwarmNode:
         )
         self._known: Dispatcher | None = None
         self._promotion: Timer | None = None
+        #: Until when its manager, which is new, is not reached yet (Unix nanoseconds).
+        self._prepared_at = 0
         self._demotion: Timer | None = None
         #: Whether it led when it last heard who does, or does so no longer only since the same moment.
         self._leads = False
-        #: When it becomes a worker whose manager has ended already.
+        #: When it becomes a worker whose manager has ended already, and since when that ends (Unix nanoseconds).
         self._handing_over: Timer | None = None
+        self._ending_since = 0
         self._renewal: Timer | None = None
         self._random = random.Random()  # noqa: S311  (when to renew, not secrets)
         #: When the certificate is to be renewed, for it is getting old.
@@ -139,6 +158,11 @@ class SwarmNode:
         return self._member.manager
 
     @property
+    def prepared(self) -> bool:
+        """Whether the engine reaches the node's manager."""
+        return self.manages and self._clock.now() >= self._prepared_at
+
+    @property
     def ready(self) -> bool:
         """Whether it has ever found a leader since it began; a worker's agent must have been heard there."""
         return self._was_ready if self.manages else self._agent.ready
@@ -156,10 +180,25 @@ class SwarmNode:
     def control(self) -> ControlAPI:
         """See `Swarm.control_at`. A manager that the quorum has gone on without waits for it in vain."""
         if self._handing_over is not None:
-            raise StatusError(Code.UNAVAILABLE, NO_SOCKET)
+            if self.held_up() is None:
+                raise StatusError(Code.UNAVAILABLE, NO_SOCKET)
+            raise LeaderAwaitedError
         if not self._takes_part():
             raise StatusError(Code.UNKNOWN, NO_LEADER)
         return self.swarm.control_at(self.node_id)
+
+    def held_up(self) -> float | None:
+        """For how many seconds its manager, which ends, holds up a call that comes now and will not be answered.
+
+        None if it does not: it goes on, or does not listen any more. The manager ends later for such a call.
+        """
+        ending = (self._clock.now() - self._ending_since) / SECOND
+        if self._handing_over is None or ending >= CLOSING:
+            return None
+        left = CLOSING + STOP_TIMEOUT - ending
+        self._handing_over.cancel()
+        self._handing_over = self._clock.call_later(left, self._handed_over)
+        return left
 
     def attach_network(self, container_id: str, target: str, addresses: Sequence[str], actor: Actor) -> Task:
         """See `ResourceAllocator.attach_network`, for a container of this node. Raises StatusError."""
@@ -242,6 +281,7 @@ class SwarmNode:
             return
         if self.manages and node.manager_status is None:
             if self._leads and node.spec.role == "worker":
+                self._ending_since = self._clock.now()
                 self._handing_over = self._clock.call_later(HANDING_OVER, self._handed_over)
                 self._agent.set_connected(False)
                 return
@@ -260,6 +300,7 @@ class SwarmNode:
         """The new certificate is there: join the quorum, unless there is none now; then at the next occasion."""
         joined = self._hears() and self.swarm.join_quorum(self.node_id, self._member.advertise_addr)
         if joined:
+            self._prepared_at = self._clock.now() + int(PREPARING * SECOND)
             self._note_certificate(manager=True)
         # Not before: joining is a commit of this node, at which it would begin anew.
         self._promotion = None

@@ -10,6 +10,7 @@ WORKER = (
     f"{NOT_MANAGER}. Worker nodes can't be used to view or modify cluster state. "
     "Please run this command on a manager node or promote the current node to a manager."
 )
+PREPARED = f"{NOT_MANAGER}. Manager is being prepared or has trouble connecting to the cluster."
 TIMEOUT = (
     "Timeout was reached before node joined. The attempt to join the swarm will continue in the background. "
     'Use the "docker info" command to see the current swarm status of your node.'

@@ -87,6 +87,8 @@ class Campaign:
             nonlocal shown
             self._fresh()
             for command in commands[:-1]:
+                if time.monotonic() > end:
+                    return False
                 self._play(command)
             found, _ = self._step(commands[-1])
             if not {difference.where for difference in found} & places:

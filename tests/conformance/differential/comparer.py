@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,12 @@ from .sides import Outcome, Seen
 _ENDED = frozenset({"complete", "failed", "rejected", "shutdown", "orphaned"})
 _FAILED = frozenset({"complete", "failed", "rejected"})
 _RESTLESS = "restless "
+#: Lines of progress that depend on the moment of a look: of one task or node, and how long there is yet to wait. What
+#: the command says when it is interrupted, it does not always have the time to say.
+_MOMENT = re.compile(
+    r"\S+: ?$|\d+/\d+: |<node-\d+>: |verify: (?:Waiting|Detected) |active tasks: "
+    r"|Operation continuing|Use `docker service ps "
+)
 #: What an engine says of networks and volumes; that a network comes and goes depends on which task is there first.
 _LOCAL = frozenset({"connect", "disconnect", "mount", "unmount"})
 
@@ -44,12 +51,23 @@ def differences(ours: View, real: View) -> list[Difference]:
 
 
 def outcome_view(outcome: Outcome, names: Names) -> View:
-    """What a command said. Lines that come in no order are sorted."""
+    """What a command said. Lines that come in no order are sorted; of progress, only what it came to."""
     lines = [f"exit {outcome.code}"]
-    lines += sorted(names.text(outcome.out).split("\n"))
+    lines += sorted(_without_progress(names.text(outcome.out).split("\n")))
     # A command that was refused says why, then how to use it; the order of its lines is the command's own.
     lines += [f"stderr: {line}" for line in sorted(names.text(outcome.err).split("\n")) if line]
     return {"command": tuple(filter(None, lines))}
+
+
+def _without_progress(lines: list[str]) -> Iterator[str]:
+    """The lines without those of a moment: of how often there is a look, and of what it finds then, there is no end."""
+    told = ""
+    for line in lines:
+        if line.startswith("overall progress: "):
+            told = line
+        elif not _MOMENT.match(line):
+            yield line
+    yield told
 
 
 def swarm_view(seen: Seen, names: Names, restless: frozenset[str]) -> View:
@@ -98,7 +116,7 @@ def _tasks(seen: Seen, names: Names, restless: frozenset[str]) -> Iterator[tuple
     services = {service["ID"]: service["Spec"]["Name"] for service in seen.objects.get("services", ())}
     slots: dict[str, list[dict[str, Any]]] = {}
     for task in sorted(seen.objects.get("tasks", ()), key=lambda task: task["CreatedAt"]):
-        name = services.get(task.get("ServiceID", ""), "gone")
+        name = services.get(task.get("ServiceID", ""), "gone job" if "JobIteration" in task else "gone")
         slots.setdefault(f"{name}.{task.get('Slot') or names.of(task.get('NodeID', ''))}", []).append(task)
     for slot, tasks in slots.items():
         service, _, number = slot.rpartition(".")

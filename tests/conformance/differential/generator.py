@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from . import faults
 from .flags import ADDED, COMMON, CREATED, UPDATED, Flag
+from .operations import Operations
 from .requests import api_request
 from .stacks import compose
 
@@ -85,6 +86,7 @@ class Generator:
 
     def _command_kinds(self) -> Kinds:
         nodes = self._nodes
+        operations = Operations(self._chance, nodes, SERVICES)
         return (
             (26, self._create),
             (30, self._update),
@@ -102,6 +104,11 @@ class Generator:
             (6, self._stack),
             (10, self._request),
             (0 if nodes == 1 else 3, self._other_node),
+            (6, lambda: Command(operations.watched(), disturbs=True, partly=True)),
+            (8, lambda: Command(operations.during(), disturbs=True, partly=True)),
+            (4, lambda: Command(operations.settings(wrong=self._spiteful()), disturbs=True)),
+            (4, lambda: Command(operations.node(), disturbs=True)),
+            (1.5 if nodes == 1 else 0, lambda: Command(operations.anew(), disturbs=True, partly=True)),
         )
 
     def commands(self, count: int) -> Iterator[Command]:

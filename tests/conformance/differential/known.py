@@ -24,8 +24,8 @@ KNOWN = (
     ),
     Known(
         "tasks",
-        re.compile(r"^gone ended complete \| finished \|"),
-        "engine 20.10 keeps what a removed job has completed, SwarmKit has removed it since",
+        re.compile(r"^gone job ended "),
+        "engine 20.10 keeps the tasks of a removed job that have ended, SwarmKit has removed them since",
     ),
 )
 

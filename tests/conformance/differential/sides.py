@@ -223,6 +223,8 @@ class Side:
             known = node["Status"]["State"]
             settled = known == "down" or (known == "ready" and node["Spec"]["Role"] == role)
             state[f"node {node['ID']}"] = f"{known} {role}" if settled else _CHANGING
+        if (self._ask("/swarm") or {}).get("RootRotationInProgress"):
+            state["authority"] = _CHANGING
         return state
 
     def _events(self) -> list[Answer]:

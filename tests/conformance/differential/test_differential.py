@@ -1,6 +1,7 @@
 """The differential run itself, and a short one where there are real engines."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +51,11 @@ def test_every_flag_and_every_kind_of_command_comes_up() -> None:
         "config rm",
     )
     kinds += ("node update", "node promote", "swarm update", "stack deploy", "stack rm", "volume create", "service ls")
+    kinds += ("service update --detach=false", "service create --name job", "swarm ca --rotate")
     assert [kind for kind in kinds if f"docker {kind}" not in commands] == []
+    assert re.search(r"^docker service update .*; sleep 0.7; docker service rollback", commands, re.MULTILINE)
+    assert re.search(r"^docker swarm update --\S+( \S+)? --", commands, re.MULTILINE)
+    assert "docker swarm init --force-new-cluster" in "\n".join(texts(1, 500))
 
 
 def test_without_spite_no_flag_has_a_wrong_value() -> None:
@@ -149,6 +154,12 @@ def test_a_task_that_ended_otherwise_is_a_difference() -> None:
     assert view(task("running")) != view(task("running", desired="shutdown"))
 
 
+def test_tasks_of_removed_jobs_and_of_other_removed_services_are_told_apart() -> None:
+    gone = task("failed", "x", desired="shutdown") | {"ServiceID": "gone"}
+    told = view(gone, gone | {"Slot": 2, "JobIteration": {}})
+    assert [line.split(" ended")[0] for line in told] == ["gone", "gone job"]
+
+
 def test_how_often_a_container_has_failed_is_none() -> None:
     failed = [task("failed", "x", created=str(n)) for n in range(3)]
     assert view(*failed) == view(*failed[:1])
@@ -185,11 +196,25 @@ def test_what_a_command_says_and_returns_is_compared() -> None:
         assert [d.where for d in differences(said, outcome_view(other, names()))] == ["command"]
 
 
+def test_of_progress_only_what_it_came_to_is_compared() -> None:
+    def said(*lines: str) -> View:
+        return outcome_view(Outcome(0, "\n".join(lines), ""), names())
+
+    began, half, done = (f"overall progress: {n} out of 2 tasks" for n in range(3))
+    converged = ("verify: Waiting 1 seconds to verify that tasks are stable...", "verify: Service web converged")
+    slow = said("web", began, "1/2: ", "2/2: ", began, "1/2: No such image", half, half, done, *converged)
+    assert differences(slow, said("web", began, "1/2:  ", done, converged[1])) == []
+    given_up = ("Operation continuing in background.", "Use `docker service ps web` to check progress.")
+    assert differences(said("web", half), said("web", began, "<node-1>: task: x", half, *given_up)) == []
+    assert differences(slow, said("web", began, "1/2:  ", half)) != []
+
+
 def test_only_what_is_known_to_differ_is_passed_over() -> None:
     known = Difference("services", ("a x.Privileges.NoNewPrivileges=false", "a y=1"), ("a x.Privileges={}", "a y=1"))
     assert unexplained([known]) == []
-    kept = Difference("tasks", ("one has 1",), ("gone ended complete | finished | | exit 0", "one has 1"))
+    kept = Difference("tasks", ("one has 1",), ("gone job ended complete | finished | | exit 0", "one has 1"))
     assert unexplained([kept]) == []
+    assert unexplained([Difference("tasks", (), ("gone job ended failed | started | x",))]) == []
     assert unexplained([Difference("tasks", (), ("gone ended failed | started | x",))]) != []
     more = Difference("services", known.ours, ("a x.Privileges={}", "a y=2"))
     assert unexplained([more]) == [Difference("services", ("a y=1",), ("a y=2",))]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from swarmlab.engine import EngineError
+from swarmlab.engine.swarm.swarminfo import SwarmInfo
 from swarmlab.manager import NO_LEADER, StatusError
 from swarmlab.manager.ca import digest
 from swarmlab.objects.cluster import CAConfig, EncryptionConfig
@@ -127,6 +128,41 @@ def test_leaving_while_locked_needs_force(make: Make) -> None:
         lab.run(lab.engine(3).cluster.leave(force=False))
     lab.run(lab.engine(3).cluster.leave(force=True))
     assert lab.engine(3).cluster.info().local_node_state == "inactive"
+
+
+def test_with_autolock_a_new_cluster_by_force_fails_and_the_node_is_in_no_swarm_until_it_restarts(make: Make) -> None:
+    lab = make(1)
+    lab.swarm(1)
+    key = autolock(lab)
+    cluster = lab.engine(1).cluster
+    for _ in range(2):
+        with pytest.raises(EngineError, match="Swarm is encrypted and needs to be unlocked"):
+            lab.run(cluster.init(InitRequest(force_new_cluster=True)))
+        assert cluster.info() == SwarmInfo()
+    for asked in (lambda: lab.ask(1), lambda: lab.run(cluster.leave(force=True))):
+        with pytest.raises(EngineError, match=r"not a swarm manager\. Use|not part of a swarm"):
+            asked()
+    lab.crash()
+    assert lab.engine(1).cluster.info() == SwarmInfo()
+    lab.power(1, "stop")
+    lab.power(1, "start")
+    cluster = lab.engine(1).cluster
+    assert cluster.info().local_node_state == "locked"
+    lab.run(cluster.unlock(key))
+    assert lab.ask(1) == [("ready", "leader")]
+
+
+def test_what_was_given_up_so_is_gone_when_another_swarm_is_made(make: Make) -> None:
+    lab = make(1)
+    lab.swarm(1)
+    autolock(lab)
+    cluster = lab.engine(1).cluster
+    with pytest.raises(EngineError, match="Swarm is encrypted"):
+        lab.run(cluster.init(InitRequest(force_new_cluster=True)))
+    with pytest.raises(EngineError, match="Swarm is encrypted"):
+        lab.run(cluster.init(InitRequest()))
+    lab.run(cluster.init(InitRequest()))
+    assert lab.ask(1) == [("ready", "leader")]
 
 
 # --- leaving, and beginning anew -------------------------------------------------------------------------------------

@@ -59,6 +59,11 @@ def task_of(lab: LabOfEngines, spec: ContainerSpec, limits: Limit | None = None)
             "the working directory 'rel' is invalid, it needs to be an absolute path",
         ),
         (
+            ContainerSpec(image="alpine", args=("sleep", "9"), dir="/etc/passwd"),
+            None,
+            "Cannot mkdir: /etc/passwd is not a directory",
+        ),
+        (
             ContainerSpec(image="alpine", args=("sleep", "9"), isolation="process"),
             None,
             "invalid isolation 'process' on linux",
@@ -116,6 +121,23 @@ def test_the_container_has_what_its_spec_asks_for(make: Make) -> None:
     )
     assert (asked.readonly_rootfs, asked.init, asked.ulimits[0].hard) == (True, True, 2048)
     assert asked.log_config.type == "json-file"
+
+
+def test_the_container_is_named_after_its_task_and_the_swarms_labels_win(make: Make) -> None:
+    lab = make(1)
+    labels = {"a": "b", "com.docker.swarm.task.id": "mine", "com.docker.swarm.service.name": "other"}
+    task = task_of(lab, ContainerSpec(image="alpine", args=("sleep", "9"), labels=labels))
+    [container] = lab.engine(1).containers.list(all=True)
+    assert container.name == f"web.1.{task.id}"
+    assert container.labels == {
+        "a": "b",
+        "com.docker.swarm.node.id": lab.node_id(1),
+        "com.docker.swarm.service.id": task.service_id,
+        "com.docker.swarm.service.name": "web",
+        "com.docker.swarm.task": "",
+        "com.docker.swarm.task.id": task.id,
+        "com.docker.swarm.task.name": f"web.1.{task.id}",
+    }
 
 
 @pytest.mark.parametrize(
