@@ -114,7 +114,7 @@ class DockerEngine:
         #: A private folder of the engine's own, for temporary files too.
         self.scratch = state / CONTAINERS_FOLDER / name
         self.runtime = VirtualRuntime(clock, kept.kept, self.scratch, swarms.fabric, swarms.roots, swarms.quota)
-        self.volumes = Volumes(name, store, state / VOLUMES_FOLDER / name, self.events)
+        self.volumes = Volumes(name, store, state / VOLUMES_FOLDER / name, self.events, settings.socket)
         self.containers = Containers(name, store, clock, self.runtime, self.events, self.volumes)
         self.networks = LocalNetworks(
             name,

@@ -52,6 +52,7 @@ from swarmlab.runtime.virtual.programs.tail import tail
 from swarmlab.runtime.virtual.programs.tee import tee
 from swarmlab.runtime.virtual.programs.top import top
 from swarmlab.runtime.virtual.programs.touch import touch
+from swarmlab.runtime.virtual.programs.visualizer import visualizer
 from swarmlab.runtime.virtual.programs.wc import wc
 from swarmlab.runtime.virtual.programs.wget import wget
 from swarmlab.runtime.virtual.programs.whoami import whoami_echo, whoami_plain
@@ -118,6 +119,7 @@ PROGRAMS: Mapping[str, Program] = {
     "uptime": uptime,
     "useradd": useradd,
     "usleep": usleep,
+    "visualizer": visualizer,
     "wc": wc,
     "wget": wget,
     "whoami": whoami,
@@ -142,7 +144,7 @@ ENTRYPOINTS: Mapping[str, Callable[[Sequence[str]], tuple[str, ...]]] = {
 }
 
 #: Those that call `Context.ready` once they listen; a container that runs one has started only then.
-SERVERS = frozenset({"nginx", "redis-server", "whoami-echo", "whoami-plain"})
+SERVERS = frozenset({"nginx", "redis-server", "visualizer", "whoami-echo", "whoami-plain"})
 
 #: Processes of programs that name them themselves, the first one first: users that root makes them, and titles, in
 #: which `{}` is the command line.
