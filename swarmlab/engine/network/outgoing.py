@@ -1,17 +1,18 @@
 """Connections that an engine itself makes, from its node's own network: to registries."""
 
+import errno
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from swarmlab.network import Fabric, Member, passage
+from swarmlab.network import Fabric, Member, UnreachableError, passage
 
 #: Where on this machine an address and port of the lab are, as long as the block lasts. Raises OSError as connect().
 Connect = Callable[[str, int], AbstractAsyncContextManager[tuple[str, int]]]
 
 
 class Outgoing:
-    """The node's ways to whatever is published in the lab, as a program without a container finds them."""
+    """The node's ways to whatever is published in the lab, and nowhere else, also where containers may go further."""
 
     def __init__(self, node: str, fabric: Fabric) -> None:
         self._node = node
@@ -25,7 +26,10 @@ class Outgoing:
         self._fabric.join(Member(name, self._node, "", (), announced=False, on_host=True))
         try:
             # An engine gives up long before the kernel does.
-            way = passage(self._fabric.sandbox(name).route(address, port).door())
+            route = self._fabric.sandbox(name).route(address, port)
+            if route.outside:
+                raise UnreachableError(errno.ENETUNREACH)
+            way = passage(route.door())
             try:
                 yield way.address
             finally:
