@@ -115,6 +115,20 @@ def test_python_talks_to_the_engine(tmp_path: Path) -> None:
     within(tmp_path, test)
 
 
+def test_curl_talks_to_the_engine(tmp_path: Path) -> None:
+    async def test(made: Lab, path: Path) -> None:
+        box = await sleeping(made, path, "nginx")
+        asks = ("curl", "-s", "--unix-socket", TARGET)
+        code, said = await run(box, *asks, "http://localhost/nodes")
+        assert (code, json.loads(said)) == (0, [NODE])
+        assert (await run(box, *asks, "-w", "%{http_code}", "-o", "/dev/null", "http://localhost/nodes"))[1] == b"200"
+        refused = b"curl: (7) Failed to connect to localhost port 80 after 0 ms: Couldn't connect to server\n"
+        assert await run(box, "curl", "--unix-socket", "/nowhere", "http://localhost/nodes") == (7, refused)
+        assert await run(box, *asks[:1], *asks[2:], "http://localhost/nodes", user="1000") == (7, refused)
+
+    within(tmp_path, test)
+
+
 def test_only_root_and_a_group_may_use_it(tmp_path: Path) -> None:
     async def test(made: Lab, path: Path) -> None:
         for user in ("1000:1000", "1000:0"):
@@ -177,6 +191,14 @@ def test_the_visualizer_shows_the_swarm(tmp_path: Path) -> None:
     lost = {**NODE, "ID": "n2", "Description": {"Hostname": "node-2"}, "Status": {"State": "down"}}
     answers = {"/nodes": (200, [lost, NODE]), "/services": (200, [SERVICE]), "/tasks": (200, tasks)}
     within(tmp_path, test, answers)
+
+
+def test_the_visualizer_has_to_be_roots(tmp_path: Path) -> None:
+    async def test(made: Lab, path: Path) -> None:
+        viz = await made.start("dockersamples/visualizer", mounts=mounted(path), user="1000")
+        await wait_for_output(viz, b"Only root may use /var/run/docker.sock")
+
+    within(tmp_path, test)
 
 
 def test_the_visualizer_may_be_elsewhere_on_its_host(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ _SOCKET = "/var/run/docker.sock"
 _PATIENCE = 5.0
 _MOUNT = f"--mount type=bind,source={_SOCKET},target={_SOCKET}"
 _NO_SOCKET = f"There is no engine at {_SOCKET} in this container. Start the service with {_MOUNT}"
+_NOT_ROOT = f"Only root may use {_SOCKET}. Start the service without --user"
 _NO_MANAGER = "Only managers know the swarm. Start the service with --constraint node.role==manager"
 #: States of tasks that have ended: nothing of them is on a node any more.
 _ENDED = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
@@ -84,9 +85,12 @@ async def _look(context: Context) -> _State:
 
 @contextlib.asynccontextmanager
 async def _engine(context: Context) -> AsyncIterator[aiohttp.ClientSession]:
-    socket = context.machine.socket(_SOCKET)
-    if socket is None:
-        raise _UnknownError(_NO_SOCKET)
+    try:
+        socket = context.socket(_SOCKET)
+    except FileNotFoundError:
+        raise _UnknownError(_NO_SOCKET) from None
+    except PermissionError:
+        raise _UnknownError(_NOT_ROOT) from None
     limit = aiohttp.ClientTimeout(total=_PATIENCE)
     try:
         async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket)), timeout=limit) as session:
