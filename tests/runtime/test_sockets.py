@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from swarmlab.runtime.base import Container, Mount
+from swarmlab.runtime.base import Container, File, Mount
 
 from .support import Lab, fetch, lab, output, run, wait_for_output
 
@@ -125,6 +125,27 @@ def test_curl_talks_to_the_engine(tmp_path: Path) -> None:
         refused = b"curl: (7) Failed to connect to localhost port 80 after 0 ms: Couldn't connect to server\n"
         assert await run(box, "curl", "--unix-socket", "/nowhere", "http://localhost/nodes") == (7, refused)
         assert await run(box, *asks[:1], *asks[2:], "http://localhost/nodes", user="1000") == (7, refused)
+
+    within(tmp_path, test)
+
+
+_SITE = """
+server {
+    listen 80;
+    location / { proxy_pass http://unix:/var/run/docker.sock:/; }
+    location /other/ { proxy_pass http://unix:MACHINES:/; }
+}
+"""
+
+
+def test_nginx_passes_on_to_the_engine_and_to_no_socket_of_this_machine(tmp_path: Path) -> None:
+    async def test(made: Lab, path: Path) -> None:
+        site = File("/etc/nginx/conf.d/default.conf", _SITE.replace("MACHINES", str(path)).encode())
+        web = await made.start("nginx", mounts=mounted(path), files=(site,))
+        head, body = await fetch(web, path="/nodes")
+        assert head.startswith(b"HTTP/1.1 200")
+        assert json.loads(body) == [NODE]
+        assert (await fetch(web, path="/other/nodes"))[0].startswith(b"HTTP/1.1 502")
 
     within(tmp_path, test)
 

@@ -90,7 +90,12 @@ class Kept:
 
     def is_socket(self, path: str) -> bool:
         """Whether a socket is mounted at a path."""
-        return any(path in (target, self.followed(target, last=False)) for target in self.mounts.sockets)
+        return self.socket(path) is not None
+
+    def socket(self, path: str) -> Path | None:
+        """Where the socket really is that is mounted at a path."""
+        mounted = self.mounts.sockets.items()
+        return next((real for at, real in mounted if path in (at, self.followed(at, last=False))), None)
 
     def sync(self) -> None:
         """Carry over what has changed in files that are bound one by one, here or on this machine."""
