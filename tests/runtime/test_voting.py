@@ -8,8 +8,7 @@ import aiohttp
 
 from swarmlab.runtime.base import Container
 
-from .support import fetch, lab, output, wait_for_output
-from .test_python_network import on_network
+from .support import fetch, lab, on_network, output, wait_for_output
 
 PREFIX = "dockersamples/examplevotingapp_"
 
