@@ -117,8 +117,10 @@ COMMANDS = {
 _MOUNTS = (
     "a link in a volume cannot be absolute; a file that is bound alone is carried over when a command begins or ends, "
     "and what was written to a read-only one is undone; owners and propagation are not kept; Python writes to a tmpfs "
-    "beyond its size; sockets are refused"
+    "beyond its size; of sockets only the engine's own (/var/run/docker.sock) is mounted: the node's"
 )
+
+_NO_HUB = "there is no Docker Hub and no network: Docker's error of such a machine"
 
 _LIMITS = (
     "limits other than of memory are shown, not imposed, but a container has 256 processes at most, half of the "
@@ -153,14 +155,14 @@ MISSING = {
     "docker volume create, rm": "volumes of the cluster stay 'pending creation', for there are no CSI plugins; options "
     "of the driver make a bind or a tmpfs only",
     "docker info, version": "what is particular to a machine (drivers, kernel) is left out or a stand-in",
-    "docker pull": "images of the catalogue only; there is no registry",
+    "docker pull": "images of the catalogue, and of registries that run in the lab",
     "docker system prune": "build cache has nothing to give back",
     "docker save, load": "programs for a processor are kept, not run; the shell's own commands take their places",
     "docker build": "by the classic builder; no ONBUILD, no BuildKit, nothing from the network",
     "docker import": "from standard input only: there is no network",
-    "docker push": "there is no registry and no network: Docker's error of such a machine",
-    "docker search": "there is no registry and no network: Docker's error of such a machine",
-    "docker login": "there is no registry and no network: Docker's error of such a machine",
+    "docker push": f"to registries that run in the lab; {_NO_HUB}",
+    "docker search": _NO_HUB,
+    "docker login": f"to registries that run in the lab, which ask for no password; {_NO_HUB}",
 }
 
 _HEAD = """# How much of Docker is here

@@ -11,7 +11,7 @@ from swarmlab.api.contenttype import check_json
 from swarmlab.api.distribution import check_reference
 from swarmlab.api.errors import ApiError, bad_request, internal, not_found
 from swarmlab.api.query import parse_int
-from swarmlab.api.registry import HUB, HUBS
+from swarmlab.engine.image.registryclient import HUB, HUBS
 from swarmlab.objects.gojson import GoSyntaxError, loads
 
 

@@ -8,9 +8,10 @@ from swarmlab.api.distribution import check_reference
 from swarmlab.api.errors import internal
 from swarmlab.api.progress import Message, bar, listed, messages, step
 from swarmlab.engine import Pulled, unreachable
+from swarmlab.engine.image import transfers
 
 
-def create(call: Call) -> Response | Awaitable[Response]:
+def create(call: Call) -> Awaitable[Response]:
     """`POST /images/create`: of a registry's image, or of an archive."""
     name, source = call.param("fromImage"), call.param("fromSrc")
     if name:
@@ -20,20 +21,20 @@ def create(call: Call) -> Response | Awaitable[Response]:
     return imports.import_(call)
 
 
-def pull(call: Call, name: str, tag: str) -> Response:
-    """Fetch what the catalogue has; else what Docker says of an image that is nowhere (404)."""
+async def pull(call: Call, name: str, tag: str) -> Response:
+    """Fetch what the catalogue, or a registry of the lab, has; else what Docker says of an image that is nowhere."""
     text = f"{name}{'@' if ':' in tag else ':'}{tag}" if tag else name
     check_reference(text)
-    return messages(listed(pull_steps(call.engine.images.pull(text))))
+    return messages(listed(pull_steps(await transfers.fetch(call.engine.images, text))))
 
 
 def pull_steps(pulled: Pulled) -> Iterator[Message]:
     """What is said of a pull."""
     reference = pulled.reference
-    path = reference.name if "/" in reference.name else f"library/{reference.name}"
+    path = reference.qualified.partition("/")[2]
     name = f"{reference.qualified}@{reference.digest}" if reference.digest else reference.tag
     yield {"status": f"Pulling from {path}", "id": name}
-    names = [(layer, layer.id.removeprefix("sha256:")[:12]) for layer in pulled.layers]
+    names = [(layer, short(pulled.blobs.get(layer.id, layer.id))) for layer in pulled.layers]
     if pulled.is_new:
         for layer, name in names:
             yield step("Pulling fs layer" if layer.id in pulled.missing else "Already exists", name)
@@ -51,6 +52,11 @@ def pull_steps(pulled: Pulled) -> Iterator[Message]:
         if pulled.is_new
         else f"Status: Image is up to date for {key}"
     }
+
+
+def short(digest: str) -> str:
+    """A digest as it is shown."""
+    return digest.removeprefix("sha256:")[:12]
 
 
 ROUTES = (Route("POST", "/images/create", create, upload=True),)

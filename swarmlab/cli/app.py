@@ -269,7 +269,7 @@ def images(
     repository: Annotated[str | None, typer.Argument(help="Only this one, such as nginx.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the images that every engine of a lab has, and say what each is for."""
+    """List the images that every engine of a lab has or can pull, and say what each is for."""
     from swarmlab.cli import catalogue, render
 
     found = catalogue.listed(repository)

@@ -23,5 +23,12 @@ def listed(repository: str | None = None) -> list[dict[str, Any]]:
                 "images": [],
             },
         )
-        row["images"].append({"id": image.id, "tags": [tag for _, _, tag in names], "size": image.size})
+        row["images"].append(
+            {
+                "id": image.id,
+                "tags": [tag for _, _, tag in names],
+                "size": image.size,
+                "on_demand": image.id in catalogue.on_demand,
+            }
+        )
     return [found[name] for name in sorted(found, key=lambda name: ("/" in name, name)) if repository in (None, name)]

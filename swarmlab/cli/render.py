@@ -89,8 +89,10 @@ def images(found: Sequence[Mapping[str, Any]]) -> None:
     for entry in found:
         console.print(Text(entry["repository"], style="bold"), f"({_facts(entry)})" if _facts(entry) else "")
         console.print(f"  {entry['about']}", highlight=False)
-        tags = [tag for image in entry["images"] for tag in image["tags"]]
-        console.print(f"  Tags: {', '.join(tags)}", highlight=False)
+        for title, on_demand in (("Tags", False), ("Pulled when needed", True)):
+            tags = [tag for image in entry["images"] if image["on_demand"] is on_demand for tag in image["tags"]]
+            if tags:
+                console.print(f"  {title}: {', '.join(tags)}", highlight=False)
         for variable, meaning in entry["settings"].items():
             console.print(f"  -e {variable}=…  {meaning}", highlight=False)
 

@@ -10,6 +10,7 @@ from swarmlab.engine.image.commit import CommitRequest, commit
 from swarmlab.engine.image.imageconfig import requested
 from swarmlab.engine.image.imageremoval import Removed
 from swarmlab.engine.image.images import Pulled
+from swarmlab.engine.image.transfers import PushedTag, Pushing
 from swarmlab.engine.lab import Lab
 from swarmlab.engine.offline import unreachable
 from swarmlab.engine.swarm.cluster import ClusterComponent
@@ -35,6 +36,8 @@ __all__ = [
     "Lab",
     "LogBroker",
     "Pulled",
+    "PushedTag",
+    "Pushing",
     "Removed",
     "Said",
     "Selector",

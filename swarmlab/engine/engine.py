@@ -24,6 +24,7 @@ from swarmlab.engine.network.connections import Connections
 from swarmlab.engine.network.hostmode import machine_interfaces
 from swarmlab.engine.network.localipam import prefix_length
 from swarmlab.engine.network.localnetworks import GATEWAY_BRIDGE, PREDEFINED, LocalNetworks
+from swarmlab.engine.network.outgoing import Outgoing
 from swarmlab.engine.network.overlays import Overlays
 from swarmlab.engine.network.parentlinks import PARENT_DRIVERS
 from swarmlab.engine.network.placement import HandNetwork, HandPlacement, hand_network
@@ -105,7 +106,7 @@ class DockerEngine:
         self.clock = clock
         self.events = Events(clock)
         kept = ImageStore(name, catalogue, store, state / "images" / name)
-        self.images = LocalImages(kept, clock, self.events)
+        self.images = LocalImages(kept, clock, self.events, Outgoing(name, swarms.fabric).connection)
         self._store = store
         self._swarms = swarms
         if not len(store.tables.engines):
@@ -114,7 +115,7 @@ class DockerEngine:
         #: A private folder of the engine's own, for temporary files too.
         self.scratch = state / CONTAINERS_FOLDER / name
         self.runtime = VirtualRuntime(clock, kept.kept, self.scratch, swarms.fabric, swarms.roots, swarms.quota)
-        self.volumes = Volumes(name, store, state / VOLUMES_FOLDER / name, self.events)
+        self.volumes = Volumes(name, store, state / VOLUMES_FOLDER / name, self.events, settings.socket)
         self.containers = Containers(name, store, clock, self.runtime, self.events, self.volumes)
         self.networks = LocalNetworks(
             name,

@@ -3,6 +3,7 @@
 from swarmlab.images.base import ROOT, Content, HistoryEntry, Image, ImageConfig, Images, Owner, Tree, uses_busybox
 from swarmlab.images.catalogue import BUNDLED, About, Catalogue
 from swarmlab.images.document import compose, config_fields
+from swarmlab.images.document import read as read_document
 from swarmlab.images.layer import (
     Bytes,
     Entry,
@@ -49,6 +50,7 @@ __all__ = [
     "pack",
     "pack_into",
     "parse_reference",
+    "read_document",
     "resolved",
     "uses_busybox",
     "with_parents",

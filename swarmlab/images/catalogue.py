@@ -26,7 +26,10 @@ _ID = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
 
 
 class _Tag(msgspec.Struct, forbid_unknown_fields=True):
-    """One `[[tag]]` of a manifest: the names of one image and what sets it apart from its siblings."""
+    """One `[[tag]]` of a manifest: the names of one image and what sets it apart from its siblings.
+
+    An image that is `on_demand` is on no engine until it is pulled.
+    """
 
     names: list[str]
     created: datetime
@@ -35,6 +38,7 @@ class _Tag(msgspec.Struct, forbid_unknown_fields=True):
     absent: list[str] = []
     system: str = ""
     values: dict[str, str] = {}
+    on_demand: bool = False
 
 
 class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,6 +58,22 @@ class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
     directories: list[str] = []
 
 
+class _Folder(NamedTuple):
+    """An image folder: its manifest, and the files that it adds, by their path in the container."""
+
+    path: Path
+    manifest: _Manifest
+    files: Mapping[str, Path]
+
+
+class _Folders(dict[Path, _Folder]):
+    """Image folders by path, each read once, when somebody asks for it. Raises ValueError."""
+
+    def __missing__(self, path: Path) -> _Folder:
+        found = self[path] = _Folder(path, _read(path), _rootfs(path))
+        return found
+
+
 class About(NamedTuple):
     """What people are told of an image: a sentence, and what each variable does that it looks at."""
 
@@ -62,22 +82,30 @@ class About(NamedTuple):
 
 
 class Catalogue:
-    """All images that a lab's engines have at first, and can pull again. Read once, then immutable."""
+    """All images that a lab's engines have at first, or can pull. Read once, then immutable."""
 
     def __init__(self, folders: Iterable[Path] | None = None) -> None:
         """Read the image folders, by default the bundled ones. Raises ValueError when a manifest is wrong."""
         paths = sorted(BUNDLED.iterdir()) if folders is None else list(folders)
-        manifests = {path: _read(path) for path in paths if (path / "image.toml").is_file()}
+        folders_read = _Folders()
         self._by_name: dict[str, Image] = {}
         self._by_id: dict[str, Image] = {}
         self._layers: dict[str, Layer] = {}
         self._about: dict[str, About] = {}
-        for path, manifest in manifests.items():
-            for image, layers in _images(path, manifest):
+        on_demand: set[str] = set()
+        for path in paths:
+            if not (path / "image.toml").is_file():
+                continue
+            manifest = folders_read[path].manifest
+            for tag, image, layers in _images(folders_read, path):
+                if tag.on_demand:
+                    on_demand.add(image.id)
                 self._layers.update((layer.id, layer) for layer in layers)
                 self._by_id[image.id] = image
                 self._by_name.update(dict.fromkeys(image.tags, image))
                 self._about[image.id] = About(manifest.about, manifest.settings)
+        #: The ids of images that an engine has only after it has pulled them.
+        self.on_demand = frozenset(on_demand)
 
     @classmethod
     @cache
@@ -88,6 +116,10 @@ class Catalogue:
     def images(self) -> tuple[Image, ...]:
         """Every image once, newest first as `docker image ls` lists them."""
         return tuple(sorted(self._by_id.values(), key=lambda image: (-image.created, image.tags)))
+
+    def at_first(self) -> tuple[Image, ...]:
+        """Those of them that an engine has without a pull."""
+        return tuple(image for image in self.images() if image.id not in self.on_demand)
 
     def find(self, reference: str) -> Image | None:
         """The image of a name (`nginx` is `docker.io/library/nginx:latest`), an id or an unambiguous prefix of one.
@@ -127,23 +159,26 @@ def _read(folder: Path) -> _Manifest:
         raise ValueError(f"{folder.name}/image.toml: {error}") from error
 
 
-def _images(folder: Path, manifest: _Manifest) -> list[tuple[Image, tuple[Layer, ...]]]:
+def _images(folders: _Folders, path: Path) -> list[tuple[_Tag, Image, tuple[Layer, ...]]]:
     """The images of one folder, a `[[tag]]` each, and their layers."""
-    chain = [(folder, manifest)]
-    while (base := chain[0][1].base) != "":
-        below = chain[0][0].parent / base
-        chain.insert(0, (below, _read(below)))
-    bases = [_layer(path, part, part.tag[0], part.tag[0].size) for path, part in chain[:-1]]
+    folder = folders[path]
+    manifest = folder.manifest
+    chain = [folder]
+    while (base := chain[0].manifest.base) != "":
+        chain.insert(0, folders[path.parent / base])
+    bases = [_layer(part, part.manifest.tag[0], part.manifest.tag[0].size) for part in chain[:-1]]
     # What lies beneath is counted once.
     beneath = sum(layer.size for layer in bases)
     found = []
     for tag in manifest.tag:
         # Siblings have the same files: what sets their layers apart is their name.
         comment = f"{manifest.repository}:{tag.names[0]}" if len(manifest.tag) > 1 else ""
-        own = _layer(folder, manifest, tag, max(tag.size - beneath, 0), comment, tag.system or manifest.system)
+        system = tag.system or manifest.system
+        release = folders[path.parent / system] if system else None
+        own = _layer(folder, tag, max(tag.size - beneath, 0), comment, release)
         layers = (*bases, own)
-        history = (*(_base_row(part) for _, part in chain[:-1]), *_history(manifest, tag))
-        found.append((_image(folder, manifest, tag, layers, history), layers))
+        history = (*(_base_row(part.manifest) for part in chain[:-1]), *_history(manifest, tag))
+        found.append((tag, _image(path, manifest, tag, layers, history), layers))
     return found
 
 
@@ -192,22 +227,23 @@ def _rootfs(folder: Path) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def _layer(folder: Path, manifest: _Manifest, tag: _Tag, size: int, comment: str = "", system: str = "") -> Layer:
+def _layer(folder: _Folder, tag: _Tag, size: int, comment: str = "", system: _Folder | None = None) -> Layer:
     """What the folder adds to the root file system, the same on every machine, said to be of this size.
 
     `system` is the folder of the image whose releases' names this one has, too: those of its first tag.
     """
+    manifest = folder.manifest
     entries = [Entry(path, "link", 0o777, None, target) for path, target in manifest.links.items()]
     entries += [Entry(path, "directory", 0o755) for path in manifest.directories]
     entries += [Entry(path, "file", 0o755, _stand_in(path)) for path in manifest.programs]
-    for path, source in _rootfs(folder).items():
+    for path, source in folder.files.items():
         mode = 0o755 if source.read_bytes().startswith(b"#!") else 0o644
         entries.append(Entry(path, "file", mode, _content(path, source, manifest, tag)))
-    if system:
-        other = _read(folder.parent / system)
-        for path, source in _rootfs(folder.parent / system).items():
+    if system is not None:
+        first = system.manifest.tag[0]
+        for path, source in system.files.items():
             if path.startswith("/etc/") and path.endswith("-release"):
-                entries.append(Entry(path, "file", 0o644, _content(path, source, other, other.tag[0])))
+                entries.append(Entry(path, "file", 0o644, _content(path, source, system.manifest, first)))
     entries = with_parents(entries)
     archive = pack(entries, comment)
     return Layer(

@@ -21,7 +21,8 @@ _replace = msgspec.structs.replace
 class ImageStore:
     """Names, configurations and layers. Knows nothing of containers: who may remove what is the engine's business.
 
-    An image of the catalogue is here, under its own names, until a record says otherwise. Records are in the engine's
+    An image of the catalogue is here, under its own names, until a record says otherwise; one that is on demand is
+    here when a record says so. Records are in the engine's
     store, so in the journal; layers are files in `folder`.
     """
 
@@ -93,8 +94,9 @@ class ImageStore:
         if self._view()[0].get(image.id) is None:
             if record is not None:
                 self._write(_replace(record, removed=False))
-            elif self.catalogue.find(image.id) is None:
-                self._write(LocalImage(id=image.id, document=document.decode(), parent=parent))
+            else:
+                is_ours = self.catalogue.find(image.id) is None
+                self._write(LocalImage(id=image.id, document=document.decode() if is_ours else "", parent=parent))
         found = self.find(image.id)
         assert found is not None
         return found
@@ -147,7 +149,7 @@ class ImageStore:
                 if found is not None:
                     ids[record.id] = found
             claimed = {tag for image in ids.values() for tag in image.tags}
-            for image in self.catalogue.images():
+            for image in self.catalogue.at_first():
                 if image.id not in records:
                     ids[image.id] = _replace(image, tags=tuple(tag for tag in image.tags if tag not in claimed))
             names = {name: image for image in ids.values() for name in (*image.tags, *image.digests)}

@@ -27,9 +27,12 @@ def _engines(settings: Settings) -> "dict[str, EngineSettings]":
     """What the engines are configured with, by node."""
     from swarmlab.engine.settings import engine_settings
 
-    nodes = [*settings.generic_resources, *settings.engine_labels]
+    with_engine = {node: settings.socket(node) for node in settings.node_names}
+    nodes = [*with_engine, *settings.generic_resources, *settings.engine_labels]
     return {
-        node: engine_settings(settings.engine_labels.get(node, ()), settings.generic_resources.get(node, ()))
+        node: engine_settings(
+            settings.engine_labels.get(node, ()), settings.generic_resources.get(node, ()), with_engine.get(node)
+        )
         for node in dict.fromkeys(nodes)
     }
 

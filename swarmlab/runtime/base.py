@@ -31,8 +31,9 @@ class File(msgspec.Struct, frozen=True):
 class Mount(msgspec.Struct, frozen=True):
     """Something mounted at `target`: a directory or file of this machine, or without `source` an empty tmpfs.
 
-    With `copy` a directory that is empty gets what the image has in its place. `options` of a tmpfs are as the kernel
-    shows them: `size=980k`, `mode=700`.
+    With `socket` the source is a Unix socket, at which somebody listens who is not the container's. With `copy` a
+    directory that is empty gets what the image has in its place. `options` of a tmpfs are as the kernel shows them:
+    `size=980k`, `mode=700`.
     """
 
     target: str
@@ -40,6 +41,7 @@ class Mount(msgspec.Struct, frozen=True):
     read_only: bool = False
     copy: bool = False
     options: tuple[str, ...] = ()
+    socket: bool = False
 
 
 class ContainerConfig(msgspec.Struct, frozen=True):

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from swarmlab.engine.container.volumes import Volumes
+
 from .conftest import Client
 from .live import Live
 
@@ -232,6 +234,21 @@ def test_mounts_that_make_no_sense(live: Live, host: Any, message: str) -> None:
     reply = live.create("true", HostConfig=host)
     assert reply.message[: len(message)] == message
     assert names(live.client) == []
+
+
+@pytest.mark.parametrize("path", ["/var/run/docker.sock", "/run/docker.sock"])
+@pytest.mark.parametrize("how", ["Binds", "Mounts"])
+def test_the_engines_own_socket_can_be_mounted(live: Live, tmp_path: Path, path: str, how: str) -> None:
+    live.engine.volumes = Volumes("node-1", live.engine.store, tmp_path / "more", live.events, live.client.socket)
+    live.engine.containers._volumes = live.engine.volumes
+    host: Any = (
+        {"Binds": [f"{path}:/s"]} if how == "Binds" else {"Mounts": [{"Type": "bind", "Source": path, "Target": "/s"}]}
+    )
+    live.run("sleep", "1000", HostConfig=host)
+    (mount,) = live.inspect()["Mounts"]
+    assert (mount["Type"], mount["Source"], mount["Destination"], mount["RW"]) == ("bind", path, "/s", True)
+    (given,) = live.engine.volumes.mounted(live.engine.containers.find("box"))
+    assert (given.target, given.source, given.socket) == ("/s", live.client.socket, True)
 
 
 def test_the_source_of_a_bind_is_made_when_the_container_starts(live: Live, tmp_path: Path) -> None:

@@ -278,6 +278,29 @@ BUILD = (
     Row("docker builder prune --force", "Total reclaimed space: 0B"),
 )  # fmt: skip
 
+_PUSHED = r"latest: digest: sha256:[0-9a-f]{64} size: \d+"
+REGISTRY = (
+    Row("docker run --detach --name registry --publish 5000:5000 registry:2", _HASH),
+    Row("until docker logs registry 2>&1 | grep -q listening; do :; done; docker tag alpine 127.0.0.1:5000/app; "
+        "docker push 127.0.0.1:5000/app",
+        rf"(?s).*The push refers to repository \[127.0.0.1:5000/app\]\n.*Pushed\n{_PUSHED}"),
+    Row("docker image rm 127.0.0.1:5000/app", "(?s)Untagged: 127.0.0.1:5000/app:latest\nUntagged: .*@sha256:.*"),
+    Row("docker pull 127.0.0.1:5000/app", "(?s).*latest: Pulling from app\nDigest: sha256:.*\nStatus: Downloaded newer "
+        "image for 127.0.0.1:5000/app:latest\n127.0.0.1:5000/app:latest"),
+    fails("docker pull 127.0.0.1:5000/no",
+          f"{_DAEMON}manifest for 127.0.0.1:5000/no:latest not found: manifest unknown: manifest unknown"),
+    fails("docker push 127.0.0.1:5000/no", "An image does not exist locally with the tag: 127.0.0.1:5000/no"),
+    fails("docker pull 127.0.0.1:5001/app",
+          f'{_DAEMON}Get "http://127.0.0.1:5001/v2/": dial tcp 127.0.0.1:5001: connect: connection refused'),
+    Row("docker service create --detach --quiet --name app 127.0.0.1:5000/app sleep 1000", _ID),
+    Row("docker service inspect --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}' app",
+        "127.0.0.1:5000/app:latest@sha256:[0-9a-f]{64}"),
+    Row("echo secret | docker login --username me --password-stdin 127.0.0.1:5000", "(?s).*Login Succeeded"),
+    Row("docker run --rm -v /var/run/docker.sock:/var/run/docker.sock alpine ls -l /var/run/docker.sock",
+        "srw-rw---- .* /var/run/docker.sock"),
+    Row("docker service rm app; docker rm --force --volumes registry", "app\nregistry"),
+)  # fmt: skip
+
 VOLUME = (
     Row("docker volume create --label a=b data", "data"),
     fails("docker volume create --driver nosuch other", f"(?s){_DAEMON}.*nosuch.*"),
@@ -319,6 +342,7 @@ CONTEXT = (
 TABLES = {
     "swarm": SWARM, "node": NODE, "service": SERVICE, "stack": STACK, "config": CONFIG, "secret": SECRET,
     "network": NETWORK, "container": CONTAINER, "image": IMAGE, "build": BUILD,
+    "registry": REGISTRY,
     "volume": VOLUME, "system": SYSTEM, "context": CONTEXT,
 }  # fmt: skip
 

@@ -73,7 +73,7 @@ class Net:
 
     def service(
         self, name: str, image: str, replicas: int, *networks: str, command: tuple[str, ...] = (), mode: str = "vip",
-        port: int = 0, alias: str = "", config: str = "",
+        port: int = 0, target: int = 80, alias: str = "", config: str = "",
     ) -> Service:  # fmt: skip
         """A service whose tasks all run."""
         references: tuple[ConfigReference, ...] = ()
@@ -94,7 +94,7 @@ class Net:
             mode=ServiceMode(replicated=ReplicatedService(replicas=replicas)),
             endpoint_spec=EndpointSpec(
                 mode=mode,
-                ports=(PortConfig(protocol="tcp", target_port=80, published_port=port, publish_mode="ingress"),)
+                ports=(PortConfig(protocol="tcp", target_port=target, published_port=port, publish_mode="ingress"),)
                 if port
                 else (),
             ),

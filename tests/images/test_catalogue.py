@@ -50,7 +50,23 @@ def test_every_nginx_of_the_labs_is_bundled(name: str, env: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["alpine", "busybox", "debian", "ubuntu", "training/whoami", "fundamentalsofdocker/whoami", "traefik/whoami"],
+    [
+        "alpine",
+        "busybox",
+        "debian",
+        "ubuntu",
+        "training/whoami",
+        "fundamentalsofdocker/whoami",
+        "traefik/whoami",
+        "httpd",
+        "registry:2",
+        "dockersamples/visualizer:stable",
+        "bretfisher/visualizer",
+        "containous/whoami",
+        "dockersamples/examplevotingapp_vote:after",
+        "bretfisher/examplevotingapp_worker",
+        "nginxdemos/hello:plain-text",
+    ],
 )
 def test_the_other_images_are_bundled(name: str) -> None:
     image = Catalogue().find(name)

@@ -46,7 +46,7 @@ def engine(tmp_path: Path) -> Engine:
 
 
 def test_a_new_engine_has_the_catalogue_and_no_records(engine: Engine) -> None:
-    assert engine.images.images() == CATALOGUE.images()
+    assert engine.images.images() == CATALOGUE.at_first()
     assert len(engine.records.tables.images) == 0
 
 
@@ -95,7 +95,7 @@ def test_layers_that_others_have_stay(engine: Engine) -> None:
     assert engine.images.remove(image.id, ()) == [chain_ids(image.layers)[-1]]
     assert engine.images.remove(alpine.id, ()) == [chain_ids(alpine.layers)[-1]]
     assert engine.images.find("alpine") is None
-    assert len(engine.images.images()) == len(CATALOGUE.images()) - 1
+    assert len(engine.images.images()) == len(CATALOGUE.at_first()) - 1
     assert engine.again().find("alpine") is None
 
 
@@ -150,3 +150,22 @@ def test_records_of_images_that_are_no_more_take_no_names(engine: Engine) -> Non
         tx.create(Kind.IMAGE, LocalImage(id="sha256:" + "0" * 64, tags=("alpine:latest", "mine:1")))
     assert engine.find("alpine").tags == ("alpine:latest",)
     assert engine.images.find("mine:1") is None
+
+
+def test_what_is_on_demand_is_here_once_it_was_pulled(engine: Engine) -> None:
+    there = CATALOGUE.find("python:3.8-slim")
+    assert there is not None
+    assert engine.images.find("python:3.8-slim") is None
+    assert there.id not in {image.id for image in engine.images.images()}
+    engine.images.add(there.document)
+    engine.images.tag(there.id, "python:3.8-slim")
+    # What the catalogue has is no second time in the journal.
+    record = engine.records.tables.images.get(there.id)
+    assert record is not None
+    assert record.document == ""
+    again = engine.again().find("python:3.8-slim")
+    assert again is not None
+    assert again.files.keys() == there.files.keys()
+    engine.images.remove(there.id, ())
+    assert engine.again().find("python:3.8-slim") is None
+    assert there.id not in {image.id for image in engine.again().images()}

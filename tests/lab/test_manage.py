@@ -351,10 +351,10 @@ def test_nodes_offer_generic_resources_and_have_labels(home: Path) -> None:
     made = ["node-2:gpu=a", "node-2:gpu=b", "node-1:ssd=4"]
     up = manage.up("a", nodes=2, generic_resources=made, engine_labels=["node-2:zone=a"])
     assert up.settings.generic_resources == {"node-2": ("gpu=a", "gpu=b"), "node-1": ("ssd=4",)}
-    assert facts(home / "a" / "journal.sqlite")["settings"] == '{"node-2": [["zone=a"], 2], "node-1": [[], 1]}'
+    assert facts(home / "a" / "journal.sqlite")["settings"] == '{"node-1": [[], 1], "node-2": [["zone=a"], 2]}'
     manage.down("a")
     assert manage.up("a").settings.engine_labels == {"node-2": ("zone=a",)}
-    assert facts(home / "a" / "journal.sqlite")["settings"] == '{"node-2": [["zone=a"], 2], "node-1": [[], 1]}'
+    assert facts(home / "a" / "journal.sqlite")["settings"] == '{"node-1": [[], 1], "node-2": [["zone=a"], 2]}'
     with pytest.raises(LabError, match="was made with other values of --engine-label"):
         manage.up("a", engine_labels=["node-2:zone=b"])
 

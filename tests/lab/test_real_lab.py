@@ -69,3 +69,32 @@ def test_killing_a_node_cuts_a_stream_that_a_client_reads(lab):
             while client.recv(4096):
                 pass
         assert not engine(lab).exists()
+
+
+def answer(path: Path, request: str) -> bytes:
+    """All that an engine answers to a request."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(30)
+        client.connect(str(path))
+        head = "Host: docker\r\nContent-Type: application/json\r\nContent-Length: 2"
+        client.sendall(f"{request} HTTP/1.1\r\n{head}\r\n\r\n{{}}".encode())
+        response = http.client.HTTPResponse(client)
+        response.begin()
+        assert response.status < 300, response.read()
+        return response.read()
+
+
+def test_a_container_that_mounts_the_socket_has_its_own_nodes_engine(lab):
+    node_id = init(lab)
+    for node, told in (("node-1", node_id.encode()), ("node-2", b"This node is not a swarm manager")):
+        container = {
+            "Image": "dockersamples/visualizer",
+            "HostConfig": {"Binds": ["/var/run/docker.sock:/var/run/docker.sock"]},
+        }
+        answer(engine(lab, node), "POST /images/create?fromImage=dockersamples/visualizer&tag=latest")
+        ask(engine(lab, node), "POST", "/containers/create?name=viz", container)
+        answer(engine(lab, node), "POST /containers/viz/start")
+        command = {"Cmd": ["wget", "-qO-", "http://localhost:8080/state"], "AttachStdout": True, "Tty": True}
+        asked = ask(engine(lab, node), "POST", "/containers/viz/exec", command)
+        said = answer(engine(lab, node), f"POST /exec/{asked['Id']}/start")
+        assert told in said

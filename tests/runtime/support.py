@@ -8,7 +8,7 @@ from typing import Any
 
 from swarmlab.clock import Clock, ScaledClock, VirtualClock
 from swarmlab.images import Catalogue
-from swarmlab.network import Fabric
+from swarmlab.network import Fabric, Member, Place
 from swarmlab.runtime.base import Container, ContainerConfig
 from swarmlab.runtime.virtual import Quota, VirtualRuntime
 
@@ -91,6 +91,18 @@ async def fetch(container: Container, port: int = 80, path: str = "/") -> tuple[
     head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()
     return head, body
+
+
+def on_network(made: Lab, container: Container, number: int, name: str) -> None:
+    """Put a container on a network, as an engine does when it starts."""
+    fabric: Fabric = made.runtime._fabric
+    at = Place("net", "net", (f"10.0.9.{number}/24",), names=(name,))
+    fabric.join(Member(container.config.id, "node", name, (at,)))
+
+
+async def listening(container: Container, port: int) -> None:
+    while port not in container.ports():  # noqa: ASYNC110 (a server in another process)
+        await asyncio.sleep(0.02)
 
 
 async def turn() -> None:

@@ -10,7 +10,7 @@ from swarmlab.clock import SECOND, Clock, ScaledClock, VirtualClock
 from swarmlab.objects.container import HealthConfig
 from swarmlab.runtime.base import Container, File, StartError
 
-from .support import Lab, advance, lab, output, run, turn, wait_for_output
+from .support import Lab, advance, fetch, lab, listening, output, run, turn, wait_for_output
 
 
 def within(state: Path, test: Any, clock: Clock | None = None) -> None:
@@ -376,7 +376,8 @@ def test_thousands_of_sleepers_cost_no_thread_and_no_descriptor(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("image", "port", "expected"),
     [("training/whoami", 8000, b"I'm host1\n"), ("fundamentalsofdocker/whoami", 8000, b"I'm host1\n"),
-     ("traefik/whoami", 80, b"Hostname: host1\n")],
+     ("traefik/whoami", 80, b"Hostname: host1\n"), ("containous/whoami", 80, b"Hostname: host1\n"),
+     ("jwilder/whoami", 8000, b"I'm host1\n")],
 )  # fmt: skip
 def test_whoami(tmp_path: Path, image: str, port: int, expected: bytes) -> None:
     async def test(made: Lab) -> None:
@@ -387,6 +388,26 @@ def test_whoami(tmp_path: Path, image: str, port: int, expected: bytes) -> None:
         await container.stop(1000)
         assert await container.wait() == 0
         assert dict(container.ports()) == {}
+
+    within(tmp_path, test)
+
+
+def test_httpd_serves_its_page(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        container = await made.start("httpd")
+        await listening(container, 80)
+        assert (await fetch(container))[1] == b"<html><body><h1>It works!</h1></body></html>\n"
+        await container.stop(10)
+        assert await container.wait() == 0
+
+    within(tmp_path, test)
+
+
+def test_hello_world_says_so_and_ends(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        container = await made.start("hello-world")
+        assert await container.wait() == 0
+        assert (await output(container, "stdout")).startswith(b"\nHello from Docker!\n")
 
     within(tmp_path, test)
 

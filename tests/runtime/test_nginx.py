@@ -50,6 +50,19 @@ def test_serves_the_welcome_page_as_the_version_of_its_tag(tmp_path: Path, tag: 
     within(tmp_path, test)
 
 
+def test_the_demo_page_says_which_container_answers(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        plain = await made.start("nginxdemos/hello:plain-text")
+        head, body = await fetch(plain, path="/where")
+        assert b"\r\nContent-Type: text/plain\r\n" in head
+        assert body.startswith(b"Server address: 127.0.0.1:80\nServer name: host1\nDate: ")
+        assert b"\nURI: /where\nRequest ID: " in body
+        page = await made.start("nginxdemos/hello")
+        assert b"<h1>Hello from host2</h1>" in (await fetch(page))[1]
+
+    within(tmp_path, test)
+
+
 def test_logs_requests_to_stdout_and_notices_to_stderr_as_pid_1(tmp_path: Path) -> None:
     async def test(made: Lab) -> None:
         container = await made.start("nginx")

@@ -6,24 +6,11 @@ from typing import Any
 import pytest
 
 from swarmlab.clock import ScaledClock
-from swarmlab.network import Fabric, Member, Place
-from swarmlab.runtime.base import Container, Mount
+from swarmlab.runtime.base import Mount
 
-from .support import CATALOGUE, Lab, fetch, lab, output, run, wait_for_output
+from .support import CATALOGUE, Lab, fetch, lab, listening, on_network, output, run, wait_for_output
 
 SITE = Mount(target="/usr/local/lib/python3/site-packages", source=Path(sysconfig.get_path("purelib")), read_only=True)
-
-
-def on_network(made: Lab, container: Container, number: int, name: str) -> None:
-    """Put a container on a network, as an engine does when it starts."""
-    fabric: Fabric = made.runtime._fabric
-    at = Place("net", "net", (f"10.0.9.{number}/24",), names=(name,))
-    fabric.join(Member(container.config.id, "node", name, (at,)))
-
-
-async def listening(container: Container, port: int) -> None:
-    while port not in container.ports():  # noqa: ASYNC110 (a server in another process)
-        await asyncio.sleep(0.02)
 
 
 def within(state: Path, test: Any) -> None:

@@ -20,6 +20,7 @@ from swarmlab.engine.build.steps import StepContainers
 from swarmlab.engine.container.signals import signal_number
 from swarmlab.engine.errors import EngineError, bad_request, internal
 from swarmlab.engine.image.images import LocalImages
+from swarmlab.engine.image.transfers import fetch
 from swarmlab.images import Entry, HistoryEntry, Image, ImageConfig, check_reference, pack_into
 from swarmlab.images.dockerfile import (
     DEFAULT_SHELL,
@@ -142,7 +143,7 @@ class Build:
             check_reference(name)
         except ValueError as error:
             raise bad_request(str(error)) from None
-        pulled = self._images.pull(name)
+        pulled = await fetch(self._images, name)
         await self._say(pulled)
         return pulled.image
 

@@ -31,6 +31,8 @@ _TMPFS_FLAGS = frozenset(
      "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "mand", "nomand", "defaults", "remount",
      "bind", "rbind", "unbindable", "runbindable", *_PROPAGATION}
 )  # fmt: skip
+#: Where every engine's socket is on its own machine (/var/run is a link).
+_ENGINE_SOCKETS = frozenset({"/var/run/docker.sock", "/run/docker.sock"})
 _TMPFS_VALUES = frozenset({"mode", "uid", "gid", "nr_inodes", "nr_blocks", "size", "mpol"})
 
 
@@ -161,7 +163,8 @@ def _wrong_bind(mount: Mount, *, source_exists: bool) -> str:
         return "field VolumeOptions must not be specified"
     if not mount.source.startswith("/"):
         return _relative(mount.source)
-    if source_exists and not options.create_mountpoint and not Path(mount.source).exists():
+    exists = posixpath.normpath(mount.source) in _ENGINE_SOCKETS or Path(mount.source).exists()
+    if source_exists and not options.create_mountpoint and not exists:
         return f"bind source path does not exist: {mount.source}"
     return ""
 
@@ -195,9 +198,14 @@ def _point(mount: Mount) -> MountPoint:
     return point
 
 
+def is_engine_socket(point: MountPoint) -> bool:
+    """Whether the engine's own socket is to be mounted: that of the node, and not what this machine has there."""
+    return point.type == "bind" and point.source in _ENGINE_SOCKETS
+
+
 def _check_kind(point: MountPoint) -> None:
-    """A socket or a device of this machine means nothing to programs that are no processes here."""
-    if point.type != "bind":
+    """Any other socket or device of this machine means nothing to programs that are no processes here."""
+    if point.type != "bind" or is_engine_socket(point):
         return
     source = Path(point.source)
     strange = source.exists() and not stat.S_ISDIR(mode := source.stat().st_mode) and not stat.S_ISREG(mode)

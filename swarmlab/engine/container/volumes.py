@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from swarmlab.engine.container import tmpfs
+from swarmlab.engine.container.mounts import is_engine_socket
 from swarmlab.engine.errors import EngineError, bad_request, conflict, internal, not_found
 from swarmlab.engine.events import Events
 from swarmlab.objects.local import ANONYMOUS_LABEL, Container, MountPoint, Volume
@@ -24,8 +25,12 @@ _NEEDS = {"type": ("device",), "device": ("type",), "o": ("device", "type")}
 class Volumes:
     """Owns the records of volumes. What a volume holds is below `folder`/NAME/_data, and outlives the lab's process."""
 
-    def __init__(self, engine: str, store: Store, folder: Path, events: Events) -> None:
+    def __init__(
+        self, engine: str, store: Store, folder: Path, events: Events, engine_socket: Path | None = None
+    ) -> None:
+        """`engine_socket` is where the engine's own API is served, which containers may mount."""
         self._store = store
+        self._engine_socket = engine_socket
         self._folder = folder
         self._events = events
         self._actor = Actor(engine=engine, loop="volumes")
@@ -153,6 +158,7 @@ class Volumes:
                 read_only=not mount.rw,
                 copy=mount.copy_data,
                 options=tmpfs.of_mount(mount.spec.tmpfs_options) if mount.type == "tmpfs" else (),
+                socket=is_engine_socket(mount),
             )
             for mount in container.mounts
             if mount.destination != "/"
@@ -168,7 +174,7 @@ class Volumes:
         for mount in container.mounts:
             if mount.type == "volume":
                 self._make(mount.name)
-            if mount.type != "bind" or Path(mount.source).exists():
+            if mount.type != "bind" or is_engine_socket(mount) or Path(mount.source).exists():
                 continue
             try:
                 Path(mount.source).mkdir(parents=True)
@@ -196,6 +202,11 @@ class Volumes:
     def _source(self, mount: MountPoint) -> Path | None:
         if mount.type == "tmpfs":
             return None
+        if is_engine_socket(mount):
+            # Whatever this machine has there is none of the lab's.
+            if self._engine_socket is None:
+                raise internal(f"no client can reach this engine, so there is no {mount.source}")
+            return self._engine_socket
         if mount.type == "bind":
             return Path(mount.source)
         volume = self.find(mount.name)

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import IO, NamedTuple
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from swarmlab.clock import Clock
 from swarmlab.engine.errors import EngineError, bad_request, internal, not_found
 from swarmlab.engine.events import Events
+from swarmlab.engine.network.outgoing import Connect
 from swarmlab.engine.version import VERSION
 from swarmlab.images import (
     HistoryEntry,
@@ -34,7 +36,10 @@ _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 
 
 class Pulled(NamedTuple):
-    """An image that is here now, with its layers; `missing` are the ids of those that were not here before."""
+    """An image that is here now, with its layers unless it was; `missing` are the ids of those that were not here.
+
+    `blobs` is what a registry calls layers, by id, if it packs them.
+    """
 
     image: Image
     reference: Reference
@@ -42,6 +47,7 @@ class Pulled(NamedTuple):
     layers: Sequence[Layer]
     missing: Collection[str]
     is_new: bool
+    blobs: Mapping[str, str] = MappingProxyType({})
 
 
 class Usage(NamedTuple):
@@ -58,8 +64,10 @@ class LocalImages:
     image: `commit`, `import_`, and whoever builds.
     """
 
-    def __init__(self, store: ImageStore, clock: Clock, events: Events) -> None:
+    def __init__(self, store: ImageStore, clock: Clock, events: Events, connect: Connect | None = None) -> None:
+        """`connect` leads to registries in the lab; see `transfers`."""
         self.store = store
+        self.connect = connect
         self._clock = clock
         self._events = events
 
@@ -88,6 +96,10 @@ class LocalImages:
     def publish(self, action: str, image: Image, name: str = "") -> None:
         """Tell of something that happened to an image, under this name (its id, if there is none)."""
         self._events.publish("image", action, image.id, {**image.config.labels, "name": name or image.id})
+
+    def tell(self, action: str, reference: Reference, image: Image) -> None:
+        """Tell of an image that was pulled or pushed by a name."""
+        self._events.publish("image", action, reference.key, {**image.config.labels, "name": reference.name})
 
     def usage(self) -> "Usage":
         """What layers take, and how much of each image others have as well."""
@@ -190,11 +202,13 @@ class LocalImages:
         here = {chain for other in self.images() for chain in chain_ids(other.layers)}
         missing = {layer.id for layer, chain in zip(layers, chain_ids(image.layers), strict=True) if chain not in here}
         known = self.store.find(reference.key)
+        was_here = self.store.find(image.id) is not None
         self.store.add(image.document)
         for name in {f"{reference.name}@{digest}", reference.key}:
             self.store.tag(image.id, name)
-        self._events.publish("image", "pull", reference.key, {**image.config.labels, "name": reference.name})
-        return Pulled(image, reference, digest, layers, missing, known is None or known.id != image.id)
+        self.tell("pull", reference, image)
+        shown = () if was_here else layers
+        return Pulled(image, reference, digest, shown, missing, known is None or known.id != image.id)
 
     def obtain(self, reference: str) -> Image | None:
         """An image that is here, or can be pulled; None when there is none."""

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from swarmlab.clock import Clock
 from swarmlab.engine.container.containers import Containers
 from swarmlab.engine.errors import EngineError
 from swarmlab.engine.image.images import LocalImages
+from swarmlab.engine.image.transfers import fetch, is_elsewhere
 from swarmlab.engine.network.overlays import Overlays
-from swarmlab.engine.network.tasknetworks import task_networks
+from swarmlab.engine.network.tasknetworks import TaskNetworks, task_networks
 from swarmlab.engine.network.wiring import binding
 from swarmlab.engine.task import taskcontainer
 from swarmlab.engine.task.pace import REAL_PACE, Machine, Pace
@@ -105,10 +107,31 @@ class ContainerController:
         except EngineError as error:
             raise TaskError(str(error)) from None
         spec = taskcontainer.container_spec(self._task)
-        image = self._executor.images.obtain(spec.image)
+        if self._is_elsewhere(spec.image):
+            return self._prepare_pulled(spec.image, networks)
+        return self._prepare(spec.image, networks)
+
+    def _is_elsewhere(self, name: str) -> bool:
+        """Whether an image is to be had from a registry of the lab: one that is named by its digest may be here."""
+        try:
+            known = "@" in name and self._executor.images.find(name) is not None
+            return is_elsewhere(name) and not known
+        except ValueError:
+            return False
+
+    async def _prepare_pulled(self, name: str, networks: TaskNetworks) -> None:
+        # A tag may stand for another image by now; if nobody can be asked, the one that is here will do.
+        with suppress(EngineError):
+            await fetch(self._executor.images, name)
+        step = self._prepare(name, networks)
+        if step is not None:
+            await step
+
+    def _prepare(self, name: str, networks: TaskNetworks) -> Step:
+        image = self._executor.images.obtain(name)
         if image is None:
-            raise TaskError(f"No such image: {spec.image}")
-        container = taskcontainer.build(self._task, image, spec.image, self._executor.describe(), networks)
+            raise TaskError(f"No such image: {name}")
+        container = taskcontainer.build(self._task, image, name, self._executor.describe(), networks)
         try:
             files = self._files()
         except TemplateError:

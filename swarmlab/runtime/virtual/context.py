@@ -1,11 +1,14 @@
 """What a program of a virtual container is called with."""
 
 import copy
+import errno
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 
 from swarmlab.runtime.base import Output
 from swarmlab.runtime.virtual.files.access import User
+from swarmlab.runtime.virtual.files.sockets import SOCKET_GROUP
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.signals import Signals
 
@@ -84,6 +87,16 @@ class Context:
         other = copy.copy(self)
         other.env = env
         return other
+
+    def socket(self, name: str) -> Path:
+        """Where a Unix socket at which somebody listens really is. Raises FileNotFoundError, PermissionError."""
+        path = self.path(name)
+        if (real := self.machine.socket(path)) is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        guarded = self.machine.root.is_socket(self.machine.root.followed(path))
+        if guarded and self.user.uid and self.user.gid != SOCKET_GROUP:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real
 
     def path(self, name: str) -> str:
         """An absolute path inside the container."""

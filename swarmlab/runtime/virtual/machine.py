@@ -98,7 +98,9 @@ class Machine:
         #: Answers questions of real processes, once there are any that ask.
         self.bridge: Bridge | None = None
         #: Unix sockets that listen: where they really are, by their paths in the container.
-        self.sockets: dict[str, Path] = {}
+        self.sockets: dict[str, Path] = {
+            root.followed(path, last=False): socket for path, socket in root.mounts.sockets.items()
+        }
         self._sandboxes = sandboxes
         self._exchange = exchange
         self._daemons: set[asyncio.Task[Any]] = set()
@@ -145,6 +147,10 @@ class Machine:
         """The container's `port` no longer listens."""
         self.ports.pop(port, None)
         self.sandbox.told.pop(port, None)
+
+    def socket(self, path: str) -> Path | None:
+        """Where a Unix socket at which somebody listens really is, by its path in the container."""
+        return self.sockets.get(path) or self.sockets.get(self.root.followed(path, last=False))
 
     async def resolve(self, host: str) -> list[str]:
         """The addresses of a name; empty when it means nothing inside the container."""

@@ -222,14 +222,23 @@ class RootFs(Kept):
                         (target / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
                 else:
                     kept = Unloading(
-                        self.memory, lambda path: self._place(path) is not None, self._secrets.put, self._outside
+                        self.memory,
+                        lambda path: self._place(path) is not None or self.is_socket(path),
+                        self._secrets.put,
+                        self._outside,
                     )
                     kept.write("/", target)
                 for place in self._places:
                     self._link(place)
+                for path, socket in self.mounts.sockets.items():
+                    self._link_socket(path, socket)
                 self._add(Place("/", target, self._quota, read_only=self._read_only, mounted=self._secrets.others))
                 self.sync()
         return target
+
+    def admit(self, path: str, size: int) -> None:
+        """A program of ours is about to write so many bytes to a directory that is real. Raises OSError."""
+        self._quota.take(os.path.realpath(self._outside(path)), size)
 
     def used_memory(self) -> int:
         """The bytes of all files that are kept in memory; takes a look at each."""
@@ -245,8 +254,9 @@ class RootFs(Kept):
             self._memory = None
 
     def real_mounts(self) -> list[tuple[str, str]]:
-        """The directories that are mounted from elsewhere on this machine: (path in the container, path here)."""
+        """What is mounted from elsewhere on this machine, single files apart: (path in the container, path here)."""
         found = [(mount.target, mount.source) for mount in self.mounts.directories()]
+        found += [(self.followed(path, last=False), socket) for path, socket in self.mounts.sockets.items()]
         found += [(place.target, place.source) for place in self._places if place.target == SECRETS]
         found += [(place.target, place.source) for place in self._places if isinstance(place, Tmpfs)]
         found += [(path, self._secrets.kept(path)) for path in self._secrets.elsewhere(self._place)]
@@ -326,7 +336,7 @@ class RootFs(Kept):
         return place.target == SECRETS and not self.mounts.are_at(SECRETS)
 
     def _is_not_the_images(self, path: str) -> bool:
-        return path in self._extra or path in self.mounts.files or self._place(path) is not None
+        return path in self._extra or path in self.mounts.files or self._place(path) is not None or self.is_socket(path)
 
     def _link(self, place: Place) -> None:
         """Let real processes see a mounted directory; one inside another mounted directory they do not see."""
@@ -343,6 +353,15 @@ class RootFs(Kept):
             shutil.rmtree(outside)
         if not outside.is_symlink():
             outside.symlink_to(place.source)
+
+    def _link_socket(self, path: str, socket: Path) -> None:
+        """Let real processes see a socket, unless it is in another mounted directory."""
+        path = self.followed(path, last=False)
+        if self._place(path) is None:
+            outside = self._outside(path)
+            outside.parent.mkdir(parents=True, exist_ok=True)
+            outside.unlink(missing_ok=True)
+            outside.symlink_to(socket)
 
     def _copy_out(self, path: str, target: Path) -> bool:
         """Write everything at or below `path` under `target`; True when `path` is a file."""

@@ -3,6 +3,7 @@
 import os
 import posixpath
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from bashkit import Bash, FileSystem
@@ -14,6 +15,7 @@ from swarmlab.runtime.virtual.files.contents import DIRECTORIES
 from swarmlab.runtime.virtual.files.foreignfs import file_system
 from swarmlab.runtime.virtual.files.inmemory import build
 from swarmlab.runtime.virtual.files.mounts import Mounts, Place, empty
+from swarmlab.runtime.virtual.files.sockets import SOCKET_GROUP, SocketFile
 from swarmlab.runtime.virtual.files.tmpfs import Tmpfs
 
 
@@ -62,6 +64,8 @@ class Kept:
         for place in reversed(self._places):
             own = personal and place.target == "/"
             shell.mount(place.target, self._seen_by(user, place.fs, own), read_only=place.read_only)
+        for path in self.mounts.sockets:
+            shell.mount(self.followed(path, last=False), self._socket)
 
     def is_personal(self, user: User) -> bool:
         """Whether it matters who somebody is: not to root, where everything is root's."""
@@ -78,6 +82,20 @@ class Kept:
     def _seen_by(self, user: User, fs: FileSystem, own: bool) -> FileSystem:
         """A file system, or the container's own as a user may see it."""
         return file_system(Personal(fs, self._owners, user)) if own else fs
+
+    @cached_property
+    def _socket(self) -> FileSystem:
+        """What is at the path of a socket."""
+        return file_system(SocketFile())
+
+    def is_socket(self, path: str) -> bool:
+        """Whether a socket is mounted at a path."""
+        return self.socket(path) is not None
+
+    def socket(self, path: str) -> Path | None:
+        """Where the socket really is that is mounted at a path."""
+        mounted = self.mounts.sockets.items()
+        return next((real for at, real in mounted if path in (at, self.followed(at, last=False))), None)
 
     def sync(self) -> None:
         """Carry over what has changed in files that are bound one by one, here or on this machine."""
@@ -104,6 +122,8 @@ class Kept:
     def at(self, path: str) -> tuple[FileSystem, str]:
         """Where a path is kept: the file system, and its path in there."""
         path = self.followed(path, last=False)
+        if self.is_socket(path):
+            return self._socket, "/"
         place = self._place(path)
         return (self.memory, path) if place is None else (place.fs, place.inner(path))
 
@@ -157,6 +177,8 @@ class Kept:
     def owner(self, path: str) -> tuple[int, int]:
         """User and group of what is at a path: by `chown`, or of a config or tmpfs, else root's."""
         path = self.followed(path, last=False)
+        if self.is_socket(path):
+            return 0, SOCKET_GROUP
         file = self._extra.get(path)
         if (tmpfs := self.tmpfs(path)) is not None:
             return self._owners.given(path) or tmpfs.owner

@@ -142,14 +142,16 @@ class Mounts:
             for mount in mounts
             if mount.source is not None and mount.source.is_file()
         }
+        #: The sockets, likewise.
+        self.sockets = {mount.target: mount.source for mount in mounts if mount.socket and mount.source is not None}
 
     def __bool__(self) -> bool:
         """Whether there are any."""
         return bool(self._mounts)
 
     def directories(self) -> Iterator[Mount]:
-        """All but single files."""
-        return (mount for mount in self._mounts if mount.target not in self.files)
+        """All but single files and sockets."""
+        return (mount for mount in self._mounts if mount.target not in self.files and not mount.socket)
 
     def are_at(self, path: str) -> bool:
         """Whether something is mounted exactly there."""
@@ -164,9 +166,13 @@ class Mounts:
         return any(path == target or path.startswith(f"{target}/") for target in self.targets)
 
     def make_folders(self, fs: FileSystem) -> None:
-        """Make what they are mounted on: a directory, or the one that a single file is in."""
+        """Make what they are mounted on: a directory, or the one that a single file or a socket is in."""
+        directories = {mount.target for mount in self.directories()}
         for target in self.targets:
-            fs.mkdir(posixpath.dirname(target) if target in self.files else target, recursive=True)
+            fs.mkdir(target if target in directories else posixpath.dirname(target), recursive=True)
+        for target in self.sockets:
+            # So that its directory has the name; `Kept` knows what is there.
+            fs.write_file(target, b"")
 
     def populate(self, image: Image) -> None:
         """Give empty volumes what the image has in their place (MB: daemon/create_unix.go). Raises OSError."""

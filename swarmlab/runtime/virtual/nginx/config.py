@@ -32,6 +32,8 @@ _READ = frozenset(
     }
 )  # fmt: skip
 
+#: A Unix socket to connect to, in an address.
+_SOCKET = re.compile(r"unix:(/[^:$]+)")
 #: Options of `listen` that need privileges or make no sense on an inherited socket.
 _LISTEN_DROPPED = re.compile(
     r"(reuseport|deferred|bind|backlog=.*|fastopen=.*|ipv6only=.*|rcvbuf=.*|sndbuf=.*|so_keepalive=.*)"
@@ -248,6 +250,8 @@ class _Rewriter:
             return args
         if name == "listen" and context[-1:] == ("server",):
             return self._listen(args, listening)
+        if name in {*PASSES, "server", "set"}:
+            args = [_SOCKET.sub(lambda match: f"unix:{self._socket(match[1])}", arg) for arg in args]
         if name in _READ:
             return [self._exported(args[0]), *args[1:]]
         if (
@@ -277,6 +281,11 @@ class _Rewriter:
         fixed = path.split("$", 1)[0]
         self.exports.add(fixed if fixed == path else posixpath.dirname(fixed))
         return "root" + path
+
+    def _socket(self, path: str) -> str:
+        """Where a Unix socket of the container really is: whatever this machine has at its path is another one."""
+        socket = self._root.socket(path)
+        return f"root{path}" if socket is None else str(socket)
 
     def _log(self, path: str) -> str:
         path = self._root.link(posixpath.join("/etc/nginx", path))

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from swarmlab.runtime.virtual.files.sockets import SOCKET_GROUP
 from swarmlab.runtime.virtual.machine import LONGEST_SOCKET, Machine
 
 _NAME = "bridge"
@@ -87,8 +88,10 @@ class Bridge:
                 peer = str(question["host"]), int(question["port"])
                 return {"host": machine.sandbox.origins.get(peer, peer[0])}
             case "socket":
-                real = machine.sockets.get(str(question["path"]))
-                return {"path": str(real) if real is not None else ""}
+                path = str(question["path"])
+                real = machine.socket(path)
+                guarded = machine.root.is_socket(machine.root.followed(path))
+                return {"path": str(real or ""), "group": SOCKET_GROUP if guarded else None}
             case _:
                 raise OSError(errno.EINVAL, "Invalid argument")
         return {}

@@ -43,6 +43,7 @@ from swarmlab.runtime.virtual.programs.ps import ps
 from swarmlab.runtime.virtual.programs.python import python
 from swarmlab.runtime.virtual.programs.redis import entrypoint as redis_entrypoint
 from swarmlab.runtime.virtual.programs.redis import redis_cli, redis_server
+from swarmlab.runtime.virtual.programs.registry import registry
 from swarmlab.runtime.virtual.programs.remove import rm, rmdir
 from swarmlab.runtime.virtual.programs.sleep import sleep
 from swarmlab.runtime.virtual.programs.stat import stat
@@ -52,6 +53,8 @@ from swarmlab.runtime.virtual.programs.tail import tail
 from swarmlab.runtime.virtual.programs.tee import tee
 from swarmlab.runtime.virtual.programs.top import top
 from swarmlab.runtime.virtual.programs.touch import touch
+from swarmlab.runtime.virtual.programs.visualizer import visualizer
+from swarmlab.runtime.virtual.programs.voting import result_web, vote_web, vote_worker
 from swarmlab.runtime.virtual.programs.wc import wc
 from swarmlab.runtime.virtual.programs.wget import wget
 from swarmlab.runtime.virtual.programs.whoami import whoami_echo, whoami_plain
@@ -102,7 +105,9 @@ PROGRAMS: Mapping[str, Program] = {
     **dict.fromkeys(("halt", "poweroff", "reboot"), reboot),
     "redis-cli": redis_cli,
     "redis-server": redis_server,
+    "registry": registry,
     "nslookup": nslookup,
+    "result-web": result_web,
     "route": route,
     "realpath": realpath,
     "renice": renice,
@@ -118,6 +123,9 @@ PROGRAMS: Mapping[str, Program] = {
     "uptime": uptime,
     "useradd": useradd,
     "usleep": usleep,
+    "visualizer": visualizer,
+    "vote-web": vote_web,
+    "vote-worker": vote_worker,
     "wc": wc,
     "wget": wget,
     "whoami": whoami,
@@ -130,7 +138,7 @@ PROGRAMS: Mapping[str, Program] = {
 MOUNTED: Mapping[str, Program] = {"rm": rm, "rmdir": rmdir, "tee": tee, "touch": touch}
 
 #: Programs that only those images have in whose file systems they are.
-OWN = frozenset({*CLIENTS, "postgres-server", "python", "python3", "redis-cli", "redis-server"})
+OWN = frozenset({*CLIENTS, "postgres-server", "python", "python3", "redis-cli", "redis-server", "registry"})
 
 #: Programs that are real processes, and at home at a terminal.
 REAL = frozenset({*CLIENTS, "python", "python3"})
@@ -142,7 +150,9 @@ ENTRYPOINTS: Mapping[str, Callable[[Sequence[str]], tuple[str, ...]]] = {
 }
 
 #: Those that call `Context.ready` once they listen; a container that runs one has started only then.
-SERVERS = frozenset({"nginx", "redis-server", "whoami-echo", "whoami-plain"})
+SERVERS = frozenset(
+    {"nginx", "redis-server", "registry", "result-web", "visualizer", "vote-web", "whoami-echo", "whoami-plain"}
+)
 
 #: Processes of programs that name them themselves, the first one first: users that root makes them, and titles, in
 #: which `{}` is the command line.

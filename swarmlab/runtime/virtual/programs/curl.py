@@ -11,7 +11,15 @@ from multidict import CIMultiDict
 
 from swarmlab.runtime.virtual.context import Context
 from swarmlab.runtime.virtual.machine import UnknownHostError
-from swarmlab.runtime.virtual.programs.fetch import Options, Reply, deliver, fetch, port_of, split
+from swarmlab.runtime.virtual.programs.fetch import (
+    Options,
+    Reply,
+    deliver,
+    fetch,
+    over_socket,
+    port_of,
+    split,
+)
 from swarmlab.runtime.virtual.waiting import run_at_most
 
 _SHORT = "fsSiILkvVN46o:OX:d:H:m:A:w:u:b:"
@@ -19,6 +27,7 @@ _LONG = (
     "fail", "silent", "show-error", "include", "head", "location", "insecure", "verbose", "output=", "request=",
     "data=", "header=", "max-time=", "connect-timeout=", "user-agent=", "write-out=", "retry=",
     "user=", "cookie=", "data-raw=", "data-binary=", "json=", "compressed", "no-buffer", "version",
+    "unix-socket=",
 )  # fmt: skip
 _NAMES = {
     "fail": "f", "silent": "s", "show-error": "S", "include": "i", "head": "I", "location": "L", "output": "o",
@@ -89,9 +98,12 @@ async def _transfer(context: Context, url: str, options: Options) -> Reply | _Fa
     headers.update(options.headers("H"))
     method = options.last("X") or ("HEAD" if "I" in options else "POST" if body is not None else "GET")
     try:
-        work = fetch(
-            context, method, parts.geturl(), headers, body, redirects="L" in options, verify="k" not in options
-        )
+        if "unix-socket" in options:
+            work = over_socket(context.socket(options.last("unix-socket")), method, parts.geturl(), headers, body)
+        else:
+            work = fetch(
+                context, method, parts.geturl(), headers, body, redirects="L" in options, verify="k" not in options
+            )
         return await run_at_most(context.machine.clock, work, float(options.last("m") or 1e9))
     except UnknownHostError:
         return _Failure(6, f"Could not resolve host: {parts.hostname}")

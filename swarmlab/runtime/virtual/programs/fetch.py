@@ -4,8 +4,9 @@ import functools
 import getopt
 import ssl
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 import aiohttp
 
@@ -102,6 +103,27 @@ async def fetch(
         if answer.status in (301, 302, 303) and method != "HEAD":
             method, body = "GET", None
     return answer
+
+
+async def over_socket(socket: Path, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
+    """One exchange over a Unix socket, plain whatever the URL says. Raises OSError, aiohttp.ClientError."""
+    parts = urlsplit(url)
+    async with (
+        aiohttp.ClientSession(
+            connector=aiohttp.UnixConnector(str(socket)),
+            auto_decompress=False,
+            skip_auto_headers=_AUTOMATIC,
+            timeout=_NO_LIMIT,
+        ) as session,
+        session.request(
+            method,
+            urlunsplit(parts._replace(scheme="http", path=parts.path or "/", fragment="")),
+            headers=headers,
+            data=body,
+            allow_redirects=False,
+        ) as reply,
+    ):
+        return Reply(url, reply.status, reply.reason or "", reply.headers, await reply.read())
 
 
 async def _exchange(

@@ -11,6 +11,7 @@ from bashkit import FileSystem
 
 from swarmlab.runtime.virtual.context import Context
 from swarmlab.runtime.virtual.files.devices import DEVICES
+from swarmlab.runtime.virtual.files.sockets import SOCKET_MODE
 
 _KINDS = {"directory": stat.S_IFDIR, "symlink": stat.S_IFLNK}
 _BLOCK = 4096
@@ -81,7 +82,8 @@ class _Lister:
             return None
         kind = found["file_type"]
         device = DEVICES.get(path)
-        socket = kind == "fifo" and self._root.is_real(path)
+        mounted = self._root.is_socket(path)
+        socket = mounted or (kind == "fifo" and self._root.is_real(path))
         uid, gid = self._root.owner(path)
         directory = kind == "directory"
         links = 1
@@ -93,7 +95,9 @@ class _Lister:
         return _Entry(
             name=name,
             path=path,
-            mode=_mode(kind, found["mode"], is_device=device is not None, is_socket=socket),
+            mode=stat.S_IFSOCK | SOCKET_MODE
+            if mounted
+            else _mode(kind, found["mode"], is_device=device is not None, is_socket=socket),
             links=links,
             uid=uid,
             gid=gid,

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from swarmlab.runtime.virtual.context import Context
 from swarmlab.runtime.virtual.files.devices import DEVICES
+from swarmlab.runtime.virtual.files.sockets import SOCKET_MODE
 
 _KINDS = {"directory": modes.S_IFDIR, "symlink": modes.S_IFLNK, "fifo": modes.S_IFIFO}
 _NAMES = {
     modes.S_IFDIR: "directory", modes.S_IFLNK: "symbolic link", modes.S_IFIFO: "fifo",
-    modes.S_IFCHR: "character special file",
+    modes.S_IFCHR: "character special file", modes.S_IFSOCK: "socket",
 }  # fmt: skip
 _BLOCK = 4096
 #: The number of the container's file system: some number.
@@ -87,6 +88,8 @@ def _find(context: Context, name: str, *, follow: bool) -> _Found | None:
     inode = zlib.crc32(path.encode()) | 1
     if path in DEVICES:
         return _Found(name, modes.S_IFCHR | 0o666, 0, uid, gid, inode, found["modified"], "", DEVICES[path])
+    if root.is_socket(path):
+        return _Found(name, modes.S_IFSOCK | SOCKET_MODE, 0, uid, gid, inode, found["modified"], "", (0, 0))
     mode = _KINDS.get(found["file_type"], modes.S_IFREG) | found["mode"]
     size = _BLOCK if modes.S_ISDIR(mode) else len(target) if target else int(found["size"])
     return _Found(name, mode, size, uid, gid, inode, found["modified"], target, (0, 0))

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 _NEVER = ("/dev", "/proc", "/sys")
+_MACHINES_DOCKER = "/var/run/docker.sock"
 
 #: Functions whose first argument is a path, and those whose first two are.
 _ONE = (
@@ -79,6 +80,23 @@ def real_path(path: Any) -> Any:
     if not _there(found) and not _there(found.rstrip("/").rpartition("/")[0]):
         return path
     return os.fsencode(found) if is_bytes else found
+
+
+def is_inside(path: str) -> bool:
+    """Whether what is at a path of this machine is the container's, or is mounted in it.
+
+    Wherever the machine's own Docker listens, that is no container's.
+    """
+    with contextlib.suppress(OSError):
+        if os.path.samestat(_real["stat"](path), _real["stat"](_MACHINES_DOCKER)):
+            return False
+    return _below(os.path.normpath(path), (_root, *(source for _, source in _mounts)))
+
+
+def without_links(path: str) -> str:
+    """The same path of this machine, not through the link that stands for a mount: it is shorter."""
+    found = ((_root + target, source) for target, source in _mounts)
+    return next((source + path[len(link) :] for link, source in found if path.startswith(f"{link}/")), path)
 
 
 def container_path(path: str) -> str:

@@ -175,11 +175,21 @@ def _loopback(sock: socket.socket) -> str:
 
 
 def _unix(address: Any, *, make: bool = False) -> Any:
-    """Where a Unix socket of the container really is: paths of such sockets must be short, so links lead there."""
+    """Where a Unix socket of the container really is: paths of such sockets must be short, so links lead there.
+
+    Raises OSError for one that the container does not have, though this machine may.
+    """
+    if isinstance(address, bytes):
+        address = os.fsdecode(address)
     if not isinstance(address, str) or not address or address.startswith("\0"):
         return address
-    path = containerfiles.real_path(os.path.abspath(address))
-    if path == os.path.abspath(address):
+    shown = os.path.abspath(address)
+    if not make and (real := _mounted(containerfiles.container_path(shown))):
+        return real
+    path = containerfiles.real_path(shown)
+    if not make and not containerfiles.is_inside(path):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    if path == shown:
         return address
     if make and not os.path.lexists(path):
         short = os.path.join(_short, hashlib.sha256(path.encode()).hexdigest()[:12])
@@ -187,7 +197,19 @@ def _unix(address: Any, *, make: bool = False) -> Any:
             os.unlink(short)
         os.symlink(short, path)
         return short
-    return os.path.join(_short, os.path.basename(os.readlink(path))) if os.path.islink(path) else path
+    return (
+        os.path.join(_short, os.path.basename(os.readlink(path)))
+        if os.path.islink(path)
+        else containerfiles.without_links(path)
+    )
+
+
+def _mounted(path: str) -> str:
+    """Where a socket is that the lab itself knows in the container; empty for any other."""
+    with asking(op="socket", path=path) as answer:
+        if answer["group"] is not None and os.geteuid() and os.getegid() != answer["group"]:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return str(answer["path"])
 
 
 def _bind(self: socket.socket, address: Any) -> None:

@@ -1,0 +1,38 @@
+"""Connections that an engine itself makes, from its node's own network: to registries."""
+
+import errno
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from swarmlab.network import Fabric, Member, UnreachableError, passage
+
+#: Where on this machine an address and port of the lab are, as long as the block lasts. Raises OSError as connect().
+Connect = Callable[[str, int], AbstractAsyncContextManager[tuple[str, int]]]
+
+
+class Outgoing:
+    """The node's ways to whatever is published in the lab, and nowhere else, also where containers may go further."""
+
+    def __init__(self, node: str, fabric: Fabric) -> None:
+        self._node = node
+        self._fabric = fabric
+        self._numbers = itertools.count()
+
+    @asynccontextmanager
+    async def connection(self, address: str, port: int) -> AsyncIterator[tuple[str, int]]:
+        """See `Connect`."""
+        name = f"{self._node}/engine/{next(self._numbers)}"
+        self._fabric.join(Member(name, self._node, "", (), announced=False, on_host=True))
+        try:
+            # An engine gives up long before the kernel does.
+            route = self._fabric.sandbox(name).route(address, port)
+            if route.outside:
+                raise UnreachableError(errno.ENETUNREACH)
+            way = passage(route.door())
+            try:
+                yield way.address
+            finally:
+                await way.end()
+        finally:
+            self._fabric.forget(name)
