@@ -30,6 +30,9 @@ def test_names_addresses_and_interfaces_as_busybox_shows_them(tmp_path: Path) ->
         ("nslookup", "web", "8.8.8.8"): (1, ";; connection timed out; no servers could be reached\n\n"),
         ("getent", "hosts", "web"): (0, "10.0.0.3        web\n"),
         ("getent", "hosts", "no"): (2, ""),
+        ("getent", "group", "root", "nogroup"): (0, "root:x:0:root\nnogroup:x:65533:\n"),
+        ("getent", "passwd", "0"): (0, "root:x:0:0:root:/root:/bin/sh\n"),
+        ("getent", "passwd", "nobody", "nobodyelse"): (2, "nobody:x:65534:65534:nobody:/:/sbin/nologin\n"),
         ("ip", "-4", "addr", "show", "dev", "eth0"): (
             0, "10: eth0@if11: <BROADCAST,MULTICAST,UP,LOWER_UP,M-DOWN> mtu 1500 qdisc noqueue \n"
                "    inet 10.0.0.2/24 brd 10.0.0.255 scope global eth0\n"

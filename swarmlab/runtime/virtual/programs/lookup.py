@@ -62,8 +62,13 @@ _USAGE = (
 
 
 async def getent(context: Context) -> int:
-    """`getent hosts NAME…` and `getent ahosts NAME…`; 2 when one is unknown. Other databases are not there."""
+    """`getent hosts NAME…`, `ahosts`, and `passwd` and `group` by names or numbers; 2 when one is unknown.
+
+    Other databases are not there.
+    """
     database, *names = (*context.argv[1:], "")
+    if database in {"passwd", "group"}:
+        return await _entries(context, f"/etc/{database}", [name for name in names if name])
     if database not in {"hosts", "ahosts", "ahostsv4"}:
         await context.err(f"Unknown database: {database}\n")
         return 1
@@ -83,6 +88,25 @@ async def getent(context: Context) -> int:
         if not lines:
             code = 2
         await context.out("".join(lines))
+    return code
+
+
+async def _entries(context: Context, path: str, keys: list[str]) -> int:
+    """The lines of a file of accounts, or those with these keys."""
+    try:
+        lines = context.machine.root.read(path).decode("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        lines = []
+    if not keys:
+        await context.out("".join(f"{line}\n" for line in lines if line))
+        return 0
+    code = 0
+    for key in keys:
+        found = next((line for line in lines if key in line.split(":")[:3:2]), None)
+        if found is None:
+            code = 2
+        else:
+            await context.out(f"{found}\n")
     return code
 
 
