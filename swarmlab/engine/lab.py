@@ -1,5 +1,6 @@
 """All engines of a lab and the swarms they form, on one journal."""
 
+import ipaddress
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
@@ -248,6 +249,17 @@ class Lab:
         listening = (other.cluster.membership for other in there)
         managers = [member for member in listening if member is not None and member.manager]
         return bool(there) and all(member.advertise_addr != address for member in managers)
+
+    def unreached(self, address: str, engine: str) -> str:
+        """See `Swarms`."""
+        host, _ = addressing.split(address, "")
+        own = self.engines[engine].address
+        if host == own:
+            return ""
+        if self.at_address(host) is not None:
+            return "connection refused" if self.refuses(address, engine) else ""
+        near = ipaddress.ip_address(host) in ipaddress.ip_network(f"{own}/24", strict=False)
+        return "no route to host" if near else "network is unreachable"
 
     def connect(self, swarm: Swarm) -> None:
         """See `Swarms`."""

@@ -169,8 +169,10 @@ class Swarm:
                 tx.update(Kind.NODE, replace(member, manager_status=status))
         self.raft.begin_anew(node_id)
 
-    def admit(self, token: str, address: str, availability: str, actor: Actor) -> Node:
+    def admit(self, token: str, address: str, availability: str, actor: Actor, *, reached: bool = True) -> Node:
         """Make a node object for whoever brings a valid join token; the token decides the role.
+
+        A manager becomes a member of the quorum only if the leader has `reached` it at its address.
 
         Raises StatusError, or ValueError with the joining engine's own text for a token that is not of this swarm.
         """
@@ -193,7 +195,7 @@ class Swarm:
             spec=NodeSpec(role=role, availability=availability or "active"),
             role=role,
             status=NodeStatus(addr=address),
-            manager_status=ManagerStatus(addr=f"{address}:{PORT}") if role == "manager" else None,
+            manager_status=ManagerStatus(addr=f"{address}:{PORT}") if role == "manager" and reached else None,
             certificate="pending",
         )
         with self.store.transaction(actor) as tx:

@@ -36,6 +36,8 @@ JOIN_TIMEOUT = 20.0
 JOIN_RETRY = 5.0
 #: So long nobody listens at a machine that there is until the attempt is given up (SK: ca/certificates.go).
 JOIN_REFUSED = 10.0
+#: So long a kernel looks in its own network for a machine that is not there, in seconds.
+NO_ROUTE = 3.1
 
 
 class ClusterComponent:
@@ -198,6 +200,7 @@ class ClusterComponent:
         if self._try_join(request):
             assert self._node is not None
             await self._until_ready(self._node.swarm, self._node.node_id)
+            await self._be_called_back(self._node)
             return
         self._pending = request
         refusing = next((a for a in request.remote_addrs if self._swarms.refuses(a, self._name)), None)
@@ -211,6 +214,17 @@ class ClusterComponent:
         await self._clock.sleep(JOIN_TIMEOUT)
         if self._pending is request:
             raise unavailable(swarmtexts.TIMEOUT)
+
+    async def _be_called_back(self, node: SwarmNode) -> None:
+        """A new manager is called by the leader. Raises EngineError (500) if it is not reached: it leaves again."""
+        member, known = self.membership, node.swarm.store.tables.nodes.get(node.node_id)
+        if member is None or known is None or known.role != "manager":
+            return
+        if why := self._swarms.unreached(member.advertise_addr, self._name):
+            await self._clock.sleep(NO_ROUTE if why == "no route to host" else 0)
+            self._stop_node()
+            await self._forget()
+            raise internal(swarmtexts.not_called_back(member.advertise_addr, why))
 
     async def leave(self, *, force: bool) -> None:
         """Leave the swarm; the node's object stays, and goes down. Raises EngineError (503)."""
@@ -346,7 +360,13 @@ class ClusterComponent:
         member = admission.of_join(request, self._address)
         host, _ = addresses.split(member.advertise_addr, "")
         try:
-            node = swarm.admit(request.join_token, host, request.availability, self._actor("POST /swarm/join"))
+            node = swarm.admit(
+                request.join_token,
+                host,
+                request.availability,
+                self._actor("POST /swarm/join"),
+                reached=not self._swarms.unreached(member.advertise_addr, self._name),
+            )
         except ValueError as error:
             raise internal(str(error)) from None
         self._become(replace(member, swarm=swarm.id, node_id=node.id, manager=node.role == "manager"))

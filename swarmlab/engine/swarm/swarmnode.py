@@ -18,6 +18,8 @@ from swarmlab.engine.swarm import addresses, swarmevents
 from swarmlab.engine.swarm.certificate import Validity, issued
 from swarmlab.engine.swarm.unlockkey import key_digest
 from swarmlab.manager import (
+    ELECTION_MAX,
+    ELECTION_MIN,
     NO_LEADER,
     Code,
     ControlAPI,
@@ -111,6 +113,9 @@ class SwarmNode:
         self._registered = False
         #: Whether it has joined the swarm only now.
         self._new = False
+        #: Whether it was a member of the quorum when it last looked, and when it notices that it is none any more.
+        self._took_part = False
+        self._left_out: Timer | None = None
         self._ends: list[Callable[[], None]] = []
 
     def start(self) -> None:
@@ -135,10 +140,11 @@ class SwarmNode:
         for end in self._ends:
             end()
         self._ends.clear()
-        for timer in (self._promotion, self._demotion, self._handing_over, self._renewal, self._aging):
+        timers = (self._promotion, self._demotion, self._handing_over, self._renewal, self._aging, self._left_out)
+        for timer in timers:
             if timer is not None:
                 timer.cancel()
-        self._promotion = self._demotion = self._handing_over = self._renewal = self._aging = None
+        self._promotion = self._demotion = self._handing_over = self._renewal = self._aging = self._left_out = None
         if self.manages and not quietly:
             self.swarm.raft.offline(self.node_id)
         self._agent.stop()
@@ -183,7 +189,7 @@ class SwarmNode:
             if self.held_up() is None:
                 raise StatusError(Code.UNAVAILABLE, NO_SOCKET)
             raise LeaderAwaitedError
-        if not self._takes_part():
+        if not self._takes_part() and self._left_out is None:
             raise StatusError(Code.UNKNOWN, NO_LEADER)
         return self.swarm.control_at(self.node_id)
 
@@ -279,7 +285,15 @@ class SwarmNode:
         self._keep_certificate(node)
         if self._handing_over is not None:
             return
+        took_part, self._took_part = self._took_part, self._takes_part()
         if self.manages and node.manager_status is None:
+            if self._left_out is not None:
+                return
+            if took_part and node.spec.role == "manager":
+                # The quorum has been made anew without it. It goes on asking the leader until it misses its voice.
+                seconds = self._random.uniform(ELECTION_MIN, ELECTION_MAX)
+                self._left_out = self._clock.call_later(seconds, self._notice_that_it_was_left_out)
+                return
             if self._leads and node.spec.role == "worker":
                 self._ending_since = self._clock.now()
                 self._handing_over = self._clock.call_later(HANDING_OVER, self._handed_over)
@@ -295,6 +309,10 @@ class SwarmNode:
             self._keep_lock()
         elif node.spec.role == node.role == "manager" and self._promotion is None:
             self._promotion = self._clock.call_later(PROMOTION, self._become_manager)
+
+    def _notice_that_it_was_left_out(self) -> None:
+        self._left_out = None
+        self._look()
 
     def _become_manager(self) -> None:
         """The new certificate is there: join the quorum, unless there is none now; then at the next occasion."""

@@ -28,6 +28,9 @@ class Swarms(Protocol):
     def refuses(self, address: str, engine: str) -> bool:
         """Whether an engine reaches the machine at `host:port`, and no manager listens there."""
 
+    def unreached(self, address: str, engine: str) -> str:
+        """Why nobody is reached at the `host:port` that an engine calls its own, in the kernel's words; or nothing."""
+
     def connect(self, swarm: Swarm) -> None:
         """Tell a swarm which of its nodes reach each other."""
 

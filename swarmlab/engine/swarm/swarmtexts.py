@@ -51,6 +51,15 @@ def leave_refusal(*, active: bool, reachable: int, unreachable: int) -> str:
     return _LEAVING + _LOST
 
 
+def not_called_back(address: str, why: str) -> str:
+    """What a node says whose manager the leader does not reach at its address."""
+    return (
+        "manager stopped: can't initialize raft node: rpc error: code = Unknown desc = could not connect to "
+        "prospective new cluster member using its advertised address: rpc error: code = Unavailable desc = "
+        f'connection error: desc = "transport: Error while dialing dial tcp {address}: connect: {why}"'
+    )
+
+
 def refused(address: str) -> str:
     """What a node says that was told to join where nobody listens."""
     return (

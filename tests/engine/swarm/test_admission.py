@@ -115,6 +115,32 @@ def test_where_nobody_listens_a_join_is_given_up_after_ten_seconds(make: Make, a
     assert lab.engine(2).cluster.info().local_node_state == "inactive"
 
 
+@pytest.mark.parametrize(
+    ("host", "why", "seconds"),
+    [("127.0.0.250", "no route to host", 3.1), ("1.2.3.4", "network is unreachable", 0), ("", "connection refused", 0)],
+)
+def test_a_manager_that_the_leader_does_not_reach_at_its_address_does_not_join(
+    make: Make, host: str, why: str, seconds: float
+) -> None:
+    lab = make(3)
+    lab.swarm(1)
+    host = host or lab.engine(3).address
+    token = lab.engine(1).cluster.control().cluster().root_ca.join_tokens.manager
+    request = JoinRequest(remote_addrs=("127.0.0.1:2377",), join_token=token, advertise_addr=host)
+    began = lab.clock.now()
+    with pytest.raises(EngineError) as refused:
+        lab.run(lab.engine(2).cluster.join(request))
+    assert refused.value.status == 500
+    assert str(refused.value).startswith(
+        "manager stopped: can't initialize raft node: rpc error: code = Unknown desc ="
+    )
+    assert str(refused.value).endswith(f'dial tcp {host}:2377: connect: {why}"')
+    assert seconds <= (lab.clock.now() - began) / SECOND <= seconds + 1
+    assert lab.engine(2).cluster.info().local_node_state == "inactive"
+    states = [(n.spec.role, n.manager_status is not None) for n in lab.engine(1).cluster.control().nodes()]
+    assert sorted(states) == [("manager", False), ("manager", True)]
+
+
 def test_without_a_token_the_manager_says_no(make: Make) -> None:
     lab = make(2)
     lab.swarm(1)

@@ -216,6 +216,20 @@ def test_a_manager_that_a_new_cluster_has_left_out_works_on_and_becomes_one_agai
     assert lab.engine(1).cluster.info().control_available
 
 
+def test_a_manager_that_is_left_out_goes_on_asking_the_leader_until_it_misses_its_voice(make: Make) -> None:
+    lab = make(2)
+    lab.swarm(2)
+    lab.run(lab.engine(1).cluster.init(InitRequest(force_new_cluster=True)))
+    lab.advance(9)
+    assert lab.ask(2) == lab.ask(1) == [("ready", "leader"), ("ready", "")]
+    assert lab.engine(2).cluster.info().control_available
+    lab.advance(11)
+    with pytest.raises(EngineError, match="Worker nodes can't be used"):
+        lab.ask(2)
+    lab.advance(34)
+    assert lab.ask(2) == [("ready", "leader"), ("ready", "reachable")]
+
+
 def test_a_worker_cannot_begin_anew(make: Make) -> None:
     lab = make(2)
     lab.swarm(1, workers=1)
