@@ -30,13 +30,12 @@ _BUSYBOX = (
 _BRACES = re.compile(r"\{[^{}\s'\"$;]*(?:,|\.\.)[^{}\s'\"$;]*\}")
 #: A here-document whose text is taken as it is.
 _VERBATIM = re.compile(r"<<-?\s*['\"\\]")
-#: What lets a command run on while the script goes on.
-_JOB = re.compile(r"(?<![&<>|\\])&(?![&>])")
+_TRAP = re.compile(r"\btrap\b")
 
 
-def leaves_jobs(script: str) -> bool:
-    """Whether a script may end before all that it has begun does. One with traps is not: they are the shell's own."""
-    return _JOB.search(script) is not None and not re.search(r"\btrap\b", script)
+def has_traps(script: str) -> bool:
+    """Whether a script seems to handle signals, or its own end."""
+    return _TRAP.search(script) is not None
 
 
 def prelude(machine: Machine) -> str:
