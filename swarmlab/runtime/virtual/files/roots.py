@@ -74,8 +74,14 @@ class Copy:
         found = real.lstat()
         mode = stat.S_IMODE(found.st_mode)
         if stat.S_ISLNK(found.st_mode):
-            return Entry(path, "link", 0o777, None, self.inside(os.readlink(real)))
-        return Entry(path, "directory", mode) if real.is_dir() else Entry(path, "file", mode, real)
+            target = os.readlink(real)
+            if target.startswith("/") and not target.startswith(f"{self._folder}/"):
+                # None of the container's: the shim of Python programs keeps sockets elsewhere.
+                return Entry(path, "socket", mode)
+            return Entry(path, "link", 0o777, None, self.inside(target))
+        if stat.S_ISDIR(found.st_mode):
+            return Entry(path, "directory", mode)
+        return Entry(path, "file", mode, real) if stat.S_ISREG(found.st_mode) else Entry(path, "socket", mode)
 
     def inside(self, target: str) -> str:
         """The target of a link as the container calls it."""
