@@ -147,14 +147,14 @@ class Roots:
         Thousands of directories take most of the time of a copy.
         """
         with self._lock:
-            if self._spare is not None:
-                spare, self._spare = self._spare, None
-                shutil.rmtree(spare.folder, ignore_errors=True)
             root = self._root(image)
             folder = self._folder / secrets.token_hex(8)
             folder.mkdir(mode=0o700)
             self._fill(root, folder, lambda path: False)
-            self._spare = _Spare(image.id, folder)
+            before, self._spare = self._spare, _Spare(image.id, folder)
+        if before is not None:
+            # No container waits for this.
+            shutil.rmtree(before.folder, ignore_errors=True)
 
     def _adopt(self, image: Image, root: _Root, folder: Path, without: Callable[[str], bool]) -> bool:
         """Let the spare copy be the container's; False when it is another image's, or cannot be moved."""
