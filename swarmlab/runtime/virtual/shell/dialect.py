@@ -65,6 +65,7 @@ _BUSYBOX = tuple(
         (rb"^sh: \$(\d+): parameter not set$", rb"sh: \1: parameter not set"),
         (rb"^expr: non-integer argument$", rb"expr: non-numeric argument"),
         (rb"^(?:bash: line \d+|sh): [^\n]*: syntax error: operand expected[^\n]*$", rb"sh: arithmetic syntax error"),
+        (rb"^(real|user|sys)\t(\d+)m(\d+\.\d\d)\ds$", rb"\1\t\2m \3s"),
         (rb"^bash: fork: retry: ", rb"sh: can't fork: "),
         (rb"^bash: line \d+: ", rb"sh: "),
     )
@@ -88,11 +89,14 @@ _FILE = re.compile(
 #: `wc` complains of a file by its whole path.
 _WHOLE_PATH = re.compile(rb"^wc: (/[^\n:]*): (?=No such|Is a)", re.MULTILINE)
 _NOT_FOUND = re.compile(rb"(?:io error: )?(?:file )?not found(?=$)", re.MULTILINE)
+#: What `time` cannot tell.
+_UNTIMED = re.compile(rb"^(user|sys)\tunavailable$", re.MULTILINE)
 _IO_ERROR = re.compile(rb": io error: ")
 
 
 def plain(data: bytes) -> bytes:
     """Without the interpreter's own names for errors of the system."""
+    data = _UNTIMED.sub(rb"\1\t0m0.000s", data)
     if b"io error: " not in data:
         return data
     return _IO_ERROR.sub(b": ", _NOT_FOUND.sub(b"No such file or directory", data))

@@ -28,7 +28,7 @@ from swarmlab.runtime.virtual.shell.jobs import with_live_jobs
 from swarmlab.runtime.virtual.shell.marks import MARK, Marks
 from swarmlab.runtime.virtual.shell.names import is_no_script
 from swarmlab.runtime.virtual.shell.nesting import may_nest
-from swarmlab.runtime.virtual.shell.scripts import has_traps, prelude, prepared
+from swarmlab.runtime.virtual.shell.scripts import has_traps, missing, prelude, prepared
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
 #: Seconds of real time for an interpreter to notice that it is cancelled.
@@ -130,6 +130,11 @@ class _Commands:
             return await self.command(PROGRAMS[inner.name])(inner)
         await inner.stderr.write(f"sh: {name}: not found\n".encode())
         return 127
+
+    async def known(self, inner: CommandContext) -> int:
+        """Whether the image may have a command, as far as the interpreter cannot tell."""
+        machine, name = self._context.machine, inner.argv[0] if inner.argv else ""
+        return int(name == "sudo" or name in missing(machine) or machine.lacks(name))
 
     async def feed(self, inner: CommandContext) -> int:
         """Standard input of the whole script, as the first command of a pipeline."""
@@ -256,6 +261,7 @@ class Shell:
         self._bash.add_command(".done", commands.done)
         self._bash.add_command(".out", commands.show)
         self._bash.add_command(".to", commands.write)
+        self._bash.add_command(".known", commands.known)
         self._bash.add_command(".next", commands.following)
         self._bash.add_command(".was", commands.note)
         #: Whether an error has ended the script, and not a command that failed.
