@@ -121,6 +121,14 @@ class Invocation:
         return await (await Shell.made(context, script)).run(script, self.file)
 
 
+async def carry_out(context: Context) -> int:
+    """Run what a command line means in its container, as a process in place of the one that asks. Raises StartError."""
+    invocation = Invocation(context.machine, context.argv, env=context.env, cwd=context.cwd, user=context.user)
+    inner = invocation.context(context.output, stdin=context.stdin, signals=context.signals)
+    inner.pid = context.pid
+    return await invocation.run(inner)
+
+
 def traps(machine: Machine, argv: Sequence[str], name: str) -> str | None:
     """What a script seems to do at a signal: by its text, since a running shell cannot be asked."""
     files = [word for word in argv if word.startswith("/") and machine.root.exists(word)]
