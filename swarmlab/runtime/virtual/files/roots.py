@@ -142,16 +142,26 @@ class Roots:
             self._root(image)
 
     def spare(self, image: Image) -> None:
-        """Have a copy ready for the next container of an image, instead of the one before. Raises OSError.
+        """Have a copy ready for the next container of an image, made of the one before as far as they are alike.
 
-        Thousands of directories take most of the time of a copy.
+        Raises OSError. Thousands of files and directories take most of the time of a copy, and a build makes image after
+        image that differ in few.
         """
         with self._lock:
             root = self._root(image)
+            before, self._spare = self._spare, None
+            known = None if before is None else self._known.get(before.image)
+            if before is not None and known is not None and _goes_on(known, root):
+                for path in known.nodes:
+                    if not _is_same(known, root, path):
+                        os.unlink(f"{before.folder}{path}")
+                self._fill(root, before.folder, lambda path: path in known.nodes and _is_same(known, root, path))
+                self._spare = _Spare(image.id, before.folder)
+                return
             folder = self._folder / secrets.token_hex(8)
             folder.mkdir(mode=0o700)
             self._fill(root, folder, lambda path: False)
-            before, self._spare = self._spare, _Spare(image.id, folder)
+            self._spare = _Spare(image.id, folder)
         if before is not None:
             # No container waits for this.
             shutil.rmtree(before.folder, ignore_errors=True)
@@ -221,6 +231,18 @@ class Roots:
                 source = self._pool.path(kept, name)
                 if not (_SHARED.search(path) and _link(source, real)):
                     shutil.copy2(source, real)
+
+
+def _is_same(one: _Root, other: _Root, path: str) -> bool:
+    """Whether two images have the same file, link or directory at a path that the first has."""
+    return one.nodes[path] == other.nodes.get(path) and one.files.get(path) == other.files.get(path)
+
+
+def _goes_on(one: _Root, other: _Root) -> bool:
+    """Whether an image has all that another one has, in the same directories."""
+    return one.nodes.keys() <= other.nodes.keys() and all(
+        node == other.nodes[path] for path, node in one.nodes.items() if node.kind == "directory"
+    )
 
 
 def _target(node: Node, folder: Path) -> str:
