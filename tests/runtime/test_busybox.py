@@ -81,6 +81,13 @@ CASES: Sequence[tuple[str, str, str, int]] = (
     ("echo 1 > /tmp/a; head -v -c 1 /tmp/a; head -n1 /tmp/a /tmp/a; head /nope; head /etc; head -n x /tmp/a",
      "==> /tmp/a <==\n1==> /tmp/a <==\n1\n\n==> /tmp/a <==\n1\n",
      "head: /nope: No such file or directory\nhead: /etc: Is a directory\nhead: invalid number 'x'\n", 1),
+    ("exec nosuch a; echo no", "", "sh: exec: line 0: nosuch: not found\n", 127),
+    ("exec /etc", "", "sh: exec: line 0: /etc: Permission denied\n", 126),
+    ("printf '#!/bin/sh\\nexec \"$@\"\\n' > /e.sh; chmod +x /e.sh; /e.sh nosuch a; /e.sh /nope; "
+     "sh /e.sh nosuch; sh -c nosuch",
+     "",
+     "/e.sh: exec: line 2: nosuch: not found\n/e.sh: exec: line 2: /nope: not found\n"
+     "/e.sh: exec: line 2: nosuch: not found\nsh: nosuch: not found\n", 127),
     ("command -v bash; echo $?; command -v curl || echo none; command -v ls; command -v cd; command echo a",
      "127\nnone\n/bin/ls\ncd\na\n", "", 0),
     ("type cd; f() { :; }; type f bash; echo $?",

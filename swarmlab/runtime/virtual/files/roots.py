@@ -144,8 +144,8 @@ class Roots:
     def spare(self, image: Image) -> None:
         """Have a copy ready for the next container of an image, made of the one before as far as they are alike.
 
-        Raises OSError. Thousands of files and directories take most of the time of a copy, and a build makes image after
-        image that differ in few.
+        Raises OSError. Thousands of files and directories take most of the time of a copy, and a build makes image
+        after image that differ in few.
         """
         with self._lock:
             root = self._root(image)

@@ -22,7 +22,7 @@ from swarmlab.runtime.virtual.programs.diff import diff
 from swarmlab.runtime.virtual.programs.kill import kill
 from swarmlab.runtime.virtual.programs.python import is_script, script
 from swarmlab.runtime.virtual.shell.complaints import MISUSE, complaint, is_syntax_error
-from swarmlab.runtime.virtual.shell.dialect import NOT_READ, busybox, ends_script, plain
+from swarmlab.runtime.virtual.shell.dialect import NOT_READ, about_exec, busybox, ends_script, plain
 from swarmlab.runtime.virtual.shell.echo import echo
 from swarmlab.runtime.virtual.shell.jobs import with_live_jobs
 from swarmlab.runtime.virtual.shell.marks import MARK, Marks
@@ -34,7 +34,7 @@ from swarmlab.runtime.virtual.waiting import wait_at_most
 #: Seconds of real time for an interpreter to notice that it is cancelled.
 _PATIENCE = 1.0
 
-_NOT_FOUND = re.compile(rb"^bash: (?:line \d+: )+([^\n]*?): command not found(?:\. [^\n]*)?$", re.MULTILINE)
+_NOT_FOUND = re.compile(rb"^(?:bash|sh): (?:line \d+: )+([^\n]*?): command not found(?:\. [^\n]*)?$", re.MULTILINE)
 
 #: How a script that is called as a file complains, counting from 0, and how the same complains as the shell's own.
 _LINE = re.compile(rb"^bash: line (\d+): ", re.MULTILINE)
@@ -330,6 +330,7 @@ class Shell:
             if machine.is_busybox:
                 self._ended = self._ended or ends_script(data)
                 data = busybox(data, self._commands.script, self._commands.called(file))
+                data = about_exec(data, self._commands.script, machine.root.read)
                 self._ended = self._ended or NOT_READ in data
             await self._commands.output("stderr", data)
 
