@@ -74,6 +74,28 @@ CASES: Sequence[tuple[str, str, str, int]] = (
     ("sysctl kernel.hostname; sysctl -w net.ipv4.ip_forward=1", "kernel.hostname = host1\n",
      "sysctl: error setting key 'net.ipv4.ip_forward': Read-only file system\n", 1),
     ("yes | head -2; yes a b | head -n 1", "y\ny\na b\n", "", 0),
+    ("head -c 3000000 /dev/zero | wc -c; head -c 16 /dev/urandom | wc -c; head -1 /etc/passwd | cut -c1-5",
+     "3000000\n16\nroot:\n", "", 0),
+    ("seq 5 | head -n -3; seq 9 | head -2; printf 'a\\nb' > /tmp/f; head -n 3 /tmp/f; head -c -1 /tmp/f",
+     "1\n2\n1\n2\na\nba\n", "", 0),
+    ("echo 1 > /tmp/a; head -v -c 1 /tmp/a; head -n1 /tmp/a /tmp/a; head /nope; head /etc; head -n x /tmp/a",
+     "==> /tmp/a <==\n1==> /tmp/a <==\n1\n\n==> /tmp/a <==\n1\n",
+     "head: /nope: No such file or directory\nhead: /etc: Is a directory\nhead: invalid number 'x'\n", 1),
+    ("exec nosuch a; echo no", "", "sh: exec: line 0: nosuch: not found\n", 127),
+    ("exec /etc", "", "sh: exec: line 0: /etc: Permission denied\n", 126),
+    ("printf '#!/bin/sh\\nexec \"$@\"\\n' > /e.sh; chmod +x /e.sh; /e.sh nosuch a; /e.sh /nope; "
+     "sh /e.sh nosuch; sh -c nosuch",
+     "",
+     "/e.sh: exec: line 2: nosuch: not found\n/e.sh: exec: line 2: /nope: not found\n"
+     "/e.sh: exec: line 2: nosuch: not found\nsh: nosuch: not found\n", 127),
+    ("command -v bash; echo $?; command -v curl || echo none; command -v ls; command -v cd; command echo a",
+     "127\nnone\n/bin/ls\ncd\na\n", "", 0),
+    ("type cd; f() { :; }; type f bash; echo $?",
+     "cd is a shell builtin\nf is a function\nbash: not found\n127\n", "", 0),
+    ("adduser -D app; addgroup web; addgroup app web; id -Gn app; deluser app web; id -Gn app; deluser app; id app",
+     "app web\napp\n", "id: unknown user app\n", 1),
+    ("addgroup web; delgroup web; grep -c web /etc/group; delgroup root; deluser nope", "0\n",
+     "delgroup: 'root' still has 'root' as their primary group!\ndeluser: unknown user nope\n", 1),
     ("usleep 1000; logger hi; reboot; echo $?", "0\n", "", 0),
 )  # fmt: skip
 

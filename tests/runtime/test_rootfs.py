@@ -203,6 +203,51 @@ def test_an_image_shares_files_with_the_one_that_it_was_made_of(tmp_path: Path) 
     assert (target / "a").read_bytes() == b"b"
 
 
+def test_a_copy_for_the_next_container_goes_from_image_to_image(tmp_path: Path) -> None:
+    roots, image = Roots(tmp_path / "roots"), CATALOGUE.find("python")
+    assert image is not None
+    archive = tmp_path / "layer"
+    archive.write_bytes(b"1abc")
+    first, second = Slice(archive, 0, 1), Slice(archive, 1, 1)
+    steps = (
+        Tree({PACKAGE: first, "/a": first}, {"/l": "/a"}, {}, {}),
+        Tree({PACKAGE: first, "/a": second, "/d/b": second}, {"/l": "/d/b"}, {}, {}),
+        Tree({PACKAGE: first, "/d/b": first}, {}, {"/d/b": 0o755}, {"/d": 0o700}),
+    )
+    folders = []
+    for number, tree in enumerate(steps):
+        step = msgspec.structs.replace(image, id=f"sha256:{number}", layers=(str(number),), tree=lambda tree=tree: tree)
+        roots.spare(step)
+        (spare,) = (path for path in (tmp_path / "roots").iterdir() if (path / "bin").is_dir())
+        folders.append(spare)
+    assert folders[0] == folders[1] != folders[2]
+    target = tmp_path / "container"
+    target.mkdir()
+    copy = roots.copy(step, target, lambda path: False)
+    assert copy.changes({}, ()) == {}
+    assert (target / "d/b").read_bytes() == b"1"
+    assert (target / "d/b").stat().st_mode & 0o777 == 0o755
+    assert (target / "d").stat().st_mode & 0o777 == 0o700
+    assert not (target / "a").exists()
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o600])
+def test_a_copy_that_goes_on_has_what_the_next_image_has(tmp_path: Path, mode: int) -> None:
+    roots, image = Roots(tmp_path / "roots"), CATALOGUE.find("python")
+    assert image is not None
+    before = Tree({PACKAGE: Bytes(b"1"), "/a": Bytes(b"1")}, {"/l": "/a"}, {}, {})
+    after = Tree({PACKAGE: Bytes(b"1"), "/a": Bytes(b"2"), "/d/b": Bytes(b"3")}, {"/l": "/d/b"}, {"/a": mode}, {})
+    for number, tree in enumerate((before, after)):
+        image = msgspec.structs.replace(image, id=f"sha256:{number}", tree=lambda tree=tree: tree)
+        roots.spare(image)
+    target = tmp_path / "container"
+    target.mkdir()
+    assert roots.copy(image, target, lambda path: False).changes({}, ()) == {}
+    assert (target / "a").read_bytes() == b"2"
+    assert (target / "a").stat().st_mode & 0o777 == mode
+    assert (target / "l").readlink() == target / "d/b"
+
+
 def test_files_that_are_alike_are_two_files_in_a_container(tmp_path: Path) -> None:
     other = PACKAGE.replace("/p/", "/q/")
     root = packaged(tmp_path, 1, Roots(tmp_path / "roots"), Tree({PACKAGE: Bytes(b""), other: Bytes(b"")}, {}, {}, {}))

@@ -170,6 +170,23 @@ def test_ctrl_c_ends_the_command_and_not_the_shell(tmp_path: Path) -> None:
     within(tmp_path, test)
 
 
+def test_a_job_runs_on_while_more_is_typed(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        talk = Talk(await made.start("alpine", "sleep", "1000"), "sh")
+        await talk.until(b"# ")
+        await talk.type(b"(sleep 1; echo up; sleep 100000) &\r")
+        await talk.until(b"&\r\n/ # ")
+        await talk.until(b"up\r\n")
+        await talk.type(b"jobs | wc -l; kill %1; wait $!; echo $?\r")
+        assert b"1\r\n143\r\n/ # " in await talk.until(b"# ")
+        await talk.type(b"sleep 100000 &\r")
+        await talk.until(b"&\r\n/ # ")
+        await talk.type(b"exit 6\r")
+        assert await talk.done == 6
+
+    within(tmp_path, test)
+
+
 def test_ctrl_c_ends_a_program_that_does_not_handle_it(tmp_path: Path) -> None:
     async def test(made: Lab) -> None:
         container = await made.start("alpine", "sleep", "1000")

@@ -29,6 +29,7 @@ from swarmlab.runtime.virtual.logs import LogBuffer
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.processes.supervisor import Supervisor
 from swarmlab.runtime.virtual.shell.commands import Commands
+from swarmlab.runtime.virtual.shell.invocation import carry_out
 from swarmlab.runtime.virtual.shell.surroundings import Surroundings
 from swarmlab.runtime.virtual.shell.terminal import Terminal
 from swarmlab.runtime.virtual.signals import signal_name
@@ -85,6 +86,7 @@ class VirtualContainer:
         self._told: Told | None = None
         machine.kill = self._kill_if_running
         machine.report = self._report
+        machine.carry_out = carry_out
         if config.healthcheck is not None and probe_command(config.healthcheck):
             self._monitor = HealthMonitor(clock, config.healthcheck, self._probe, self._notify, self._tell)
 

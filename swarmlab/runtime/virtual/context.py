@@ -98,6 +98,12 @@ class Context:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return real
 
+    def as_user(self, user: User, cwd: str) -> "Context":
+        """The same for somebody else, in another directory."""
+        other = copy.copy(self)
+        other.user, other.cwd = user, cwd
+        return other
+
     def path(self, name: str) -> str:
         """An absolute path inside the container."""
         return os.path.normpath(os.path.join(self.cwd, name))

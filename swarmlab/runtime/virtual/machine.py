@@ -25,6 +25,7 @@ from swarmlab.runtime.virtual.processes.usage import Spent, own_memory, spent
 from swarmlab.runtime.virtual.signals import Signals
 
 if TYPE_CHECKING:
+    from swarmlab.runtime.virtual.context import Program
     from swarmlab.runtime.virtual.processes.bridge import Bridge
 
 #: The longest path of a Unix socket that every system accepts, in bytes, and the longest name of one here.
@@ -91,6 +92,8 @@ class Machine:
         #: Whether real processes that may make others have been started.
         self.has_natives = False
         self.kill: Callable[[], None] = lambda: None
+        #: Runs whatever a context's command line means; programs do not know the shell, which knows them.
+        self.carry_out: Program
         #: Called when its main program starts.
         self.begun: Callable[[], None] = lambda: None
         #: Writes to the container's output what the lab has to say about it.

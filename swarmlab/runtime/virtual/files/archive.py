@@ -91,7 +91,7 @@ class Archive:
     def layer(self) -> bytes:
         """See `Container.layer`."""
         own = [change for change in self.changes() if change.path not in self._root.mounted]
-        entries = [self._entry(change) for change in own if self._kind(change.path) != "socket"]
+        entries = [(entry, change.kind) for change in own if (entry := self._entry(change)) is not None]
         # A directory that only holds what has changed is told for its mode, not for itself.
         given = set(self._root.given())
         told = {entry.path for entry, kind in entries if kind or entry.kind != "directory" or entry.path in given}
@@ -150,16 +150,16 @@ class Archive:
     def _target_of(self, path: str) -> str | None:
         return self._lstat(path).target or None
 
-    def _entry(self, change: Change) -> tuple[Entry, int]:
-        """A change as a layer has it."""
+    def _entry(self, change: Change) -> Entry | None:
+        """A change as a layer has it; None for a socket, which no layer has."""
         if change.kind == 2:
-            return Entry(change.path, "whiteout", 0), change.kind
-        owner = self._root.owner(change.path)
-        if (entry := self._root.entry(change.path)) is not None:
-            return entry._replace(owner=owner), change.kind
-        found = self._lstat(change.path)
-        content = Bytes(self._root.read(change.path)) if found.kind == "file" else None
-        return Entry(change.path, found.kind, found.mode, content, found.target, owner), change.kind
+            return Entry(change.path, "whiteout", 0)
+        found = self._root.entry(change.path)
+        if found is None:
+            there = self._lstat(change.path)
+            content = Bytes(self._root.read(change.path)) if there.kind == "file" else None
+            found = Entry(change.path, there.kind, there.mode, content, there.target)
+        return None if found.kind == "socket" else found._replace(owner=self._root.owner(change.path))
 
     def _add(self, tar: tarfile.TarFile, path: str, name: str, leave_out: Collection[str] = ()) -> None:
         if path in leave_out:

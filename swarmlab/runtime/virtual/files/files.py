@@ -125,18 +125,38 @@ class RootFs(Kept):
 
     def take(self, path: str, source: Path, mode: int) -> None:
         """Move a file of this machine into the container; its directories are made. Raises RuntimeError, OSError."""
-        fs, inner = self.at(path)
-        real = self._outside(path)
-        # A link of the container may lead out of it; what goes through bashkit does not.
-        inside = real.parent.resolve().is_relative_to(self._outside("/").resolve())
-        if inside and self.is_all_real and not self.mounts.hold(path):
+        if self._is_own(path):
+            real = self._outside(path)
             real.parent.mkdir(parents=True, exist_ok=True)
             source.chmod(mode)
             source.replace(real)
             return
+        fs, inner = self.at(path)
         fs.mkdir(posixpath.dirname(inner), recursive=True)
         fs.write_file(inner, source.read_bytes())
         fs.chmod(inner, mode)
+
+    def take_whole(self, path: str, source: Path) -> bool:
+        """Move a file or directory of this machine, modes and all, to where nothing is in the container.
+
+        False, and nothing is done, when that cannot be done at once.
+        """
+        real = self._outside(path)
+        if not self._is_own(path) or self.mounts.are_below(path) or os.path.lexists(real):
+            return False
+        try:
+            real.parent.mkdir(parents=True, exist_ok=True)
+            source.rename(real)
+        except OSError:
+            return False
+        return True
+
+    def _is_own(self, path: str) -> bool:
+        """Whether a path is in the container's own directory on this machine, and is one there."""
+        if not self.is_all_real or self.mounts.hold(path):
+            return False
+        # A link of the container may lead out of it; what goes through bashkit does not.
+        return self._outside(path).parent.resolve().is_relative_to(self._outside("/").resolve())
 
     def exists(self, path: str) -> bool:
         """Whether a regular file is there."""

@@ -1,5 +1,6 @@
 """Parts of a container's files that are kept elsewhere: on this machine, or in a file system of their own."""
 
+import os
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -48,6 +49,8 @@ class Place:
         self._quota = quota
         self._mounted = mounted
         self._memory = empty()
+        #: The file system of its real directory, and what that was when it was made: making one takes a while.
+        self._real: tuple[FileSystem, Path, Path | None] | None = None
 
     def holds(self, path: str) -> bool:
         """Whether a path (absolute, normal) is at or below it."""
@@ -62,19 +65,22 @@ class Place:
         """Its file system. A real directory that has been taken away looks empty, as an unmounted one does."""
         if self.source is None:
             return self._memory
-        if not self.source.is_dir():
+        if not os.path.isdir(self.source):
             return empty()
-        return file_system(self._tree(self.source))
+        mounted = self._mounted()
+        if self._real is None or self._real[1:] != (self.source, mounted):
+            self._real = file_system(self._tree(self.source, mounted)), self.source, mounted
+        return self._real[0]
 
     def touch(self, path: str, moment: int | None, *, create: bool) -> bool:
         """See `RealTree.touch`; False when it is in memory."""
         if self.source is None or not self.source.is_dir():
             return False
-        self._tree(self.source).touch(self.inner(path), moment, create=create)
+        self._tree(self.source, self._mounted()).touch(self.inner(path), moment, create=create)
         return True
 
-    def _tree(self, source: Path) -> RealTree:
-        return RealTree(source, self._quota, is_whole=self.target == "/", mounted=self._mounted())
+    def _tree(self, source: Path, mounted: Path | None) -> RealTree:
+        return RealTree(source, self._quota, is_whole=self.target == "/", mounted=mounted)
 
     def clear(self) -> None:
         """Begin anew with nothing in it, if it is in memory."""

@@ -74,8 +74,14 @@ class Copy:
         found = real.lstat()
         mode = stat.S_IMODE(found.st_mode)
         if stat.S_ISLNK(found.st_mode):
-            return Entry(path, "link", 0o777, None, self.inside(os.readlink(real)))
-        return Entry(path, "directory", mode) if real.is_dir() else Entry(path, "file", mode, real)
+            target = os.readlink(real)
+            if target.startswith("/") and not target.startswith(f"{self._folder}/"):
+                # None of the container's: the shim of Python programs keeps sockets elsewhere.
+                return Entry(path, "socket", mode)
+            return Entry(path, "link", 0o777, None, self.inside(target))
+        if stat.S_ISDIR(found.st_mode):
+            return Entry(path, "directory", mode)
+        return Entry(path, "file", mode, real) if stat.S_ISREG(found.st_mode) else Entry(path, "socket", mode)
 
     def inside(self, target: str) -> str:
         """The target of a link as the container calls it."""
@@ -136,19 +142,29 @@ class Roots:
             self._root(image)
 
     def spare(self, image: Image) -> None:
-        """Have a copy ready for the next container of an image, instead of the one before. Raises OSError.
+        """Have a copy ready for the next container of an image, made of the one before as far as they are alike.
 
-        Thousands of directories take most of the time of a copy.
+        Raises OSError. Thousands of files and directories take most of the time of a copy, and a build makes image
+        after image that differ in few.
         """
         with self._lock:
-            if self._spare is not None:
-                spare, self._spare = self._spare, None
-                shutil.rmtree(spare.folder, ignore_errors=True)
             root = self._root(image)
+            before, self._spare = self._spare, None
+            known = None if before is None else self._known.get(before.image)
+            if before is not None and known is not None and _goes_on(known, root):
+                for path in known.nodes:
+                    if not _is_same(known, root, path):
+                        os.unlink(f"{before.folder}{path}")
+                self._fill(root, before.folder, lambda path: path in known.nodes and _is_same(known, root, path))
+                self._spare = _Spare(image.id, before.folder)
+                return
             folder = self._folder / secrets.token_hex(8)
             folder.mkdir(mode=0o700)
             self._fill(root, folder, lambda path: False)
             self._spare = _Spare(image.id, folder)
+        if before is not None:
+            # No container waits for this.
+            shutil.rmtree(before.folder, ignore_errors=True)
 
     def _adopt(self, image: Image, root: _Root, folder: Path, without: Callable[[str], bool]) -> bool:
         """Let the spare copy be the container's; False when it is another image's, or cannot be moved."""
@@ -215,6 +231,18 @@ class Roots:
                 source = self._pool.path(kept, name)
                 if not (_SHARED.search(path) and _link(source, real)):
                     shutil.copy2(source, real)
+
+
+def _is_same(one: _Root, other: _Root, path: str) -> bool:
+    """Whether two images have the same file, link or directory at a path that the first has."""
+    return one.nodes[path] == other.nodes.get(path) and one.files.get(path) == other.files.get(path)
+
+
+def _goes_on(one: _Root, other: _Root) -> bool:
+    """Whether an image has all that another one has, in the same directories."""
+    return one.nodes.keys() <= other.nodes.keys() and all(
+        node == other.nodes[path] for path, node in one.nodes.items() if node.kind == "directory"
+    )
 
 
 def _target(node: Node, folder: Path) -> str:

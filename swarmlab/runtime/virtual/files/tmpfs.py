@@ -43,7 +43,7 @@ class Tmpfs(Place):
         self.source.mkdir(parents=True, mode=0o700)
         # The lab itself has to get in.
         self.source.chmod(self._mode | 0o700)
-        self._quota = Quota((self.source,), most=self._size)
+        self._quota, self._real = Quota((self.source,), most=self._size), None
 
     def end(self) -> None:
         """The container has ended."""

@@ -67,7 +67,7 @@ class Supervisor:
             # What is fed runs in a shell below, whose traps cannot be asked for: a script with traps gets no input.
             script = invocation.script()
             shell = await Shell.made(context.with_input(no_input) if self._may_trap("SIGTERM") else context, script)
-            work = shell.run(script)
+            work = shell.run(script, invocation.file)
         self._context = context
         self._work = loop.create_task(work)
         if self._killed or self._trapped:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from swarmlab.runtime.virtual.context import Program
-from swarmlab.runtime.virtual.programs.accounts import addgroup, adduser, useradd
+from swarmlab.runtime.virtual.programs.accounts import addgroup, adduser, delgroup, deluser, useradd
 from swarmlab.runtime.virtual.programs.copies import install, realpath
 from swarmlab.runtime.virtual.programs.curl import curl
 from swarmlab.runtime.virtual.programs.dd import dd
 from swarmlab.runtime.virtual.programs.faulty import faulty_web
+from swarmlab.runtime.virtual.programs.head import head
 from swarmlab.runtime.virtual.programs.host import (
     crontab,
     dmesg,
@@ -71,12 +72,15 @@ PROGRAMS: Mapping[str, Program] = {
     "crontab": crontab,
     "curl": curl,
     "dd": dd,
+    "delgroup": delgroup,
+    "deluser": deluser,
     "df": df,
     "dmesg": dmesg,
     "faulty-web": faulty_web,
     "free": free,
     "getent": getent,
     "groupadd": addgroup,
+    "head": head,
     "hostname": hostname,
     "httpd": httpd,
     "id": id_,

@@ -1,4 +1,4 @@
-"""Users and groups: `adduser` and `addgroup` of BusyBox and Debian, `useradd`, `groupadd`, and `su`."""
+"""Users and groups: `adduser`, `addgroup`, `deluser` and `delgroup` of BusyBox and Debian, `useradd`, `groupadd`."""
 
 import getopt
 from collections.abc import Mapping
@@ -94,6 +94,61 @@ async def addgroup(context: Context) -> int:
     first = _FIRST_OF_SYSTEM if {"-S", "-r", "--system"} & options.keys() else _FIRST
     _append(context, "/etc/group", f"{words[0]}:x:{number or _free(groups, first)}:")
     return 0
+
+
+async def deluser(context: Context) -> int:
+    """`deluser USER`, and `deluser USER GROUP`; `userdel` too."""
+    words = [word for word in context.argv[1:] if not word.startswith("-")]
+    if len(words) == 2:
+        _leave(context, words[0], words[1])
+        return 0
+    users = _table(context, "/etc/passwd")
+    if not words or words[0] not in users:
+        await context.err(f"{context.argv[0]}: unknown user {' '.join(words)}\n")
+        return 1
+    _drop(context, "/etc/passwd", words[0])
+    _drop(context, "/etc/shadow", words[0])
+    _leave(context, words[0])
+    if words[0] in (groups := _table(context, "/etc/group")) and not groups[words[0]][3]:
+        _drop(context, "/etc/group", words[0])
+    return 0
+
+
+async def delgroup(context: Context) -> int:
+    """`delgroup GROUP`, and `delgroup USER GROUP`; `groupdel` too."""
+    words = [word for word in context.argv[1:] if not word.startswith("-")]
+    groups = _table(context, "/etc/group")
+    if not words or words[-1] not in groups:
+        await context.err(f"{context.argv[0]}: unknown group {' '.join(words[-1:])}\n")
+        return 1
+    if len(words) == 2:
+        _leave(context, words[0], words[1])
+        return 0
+    owner = next((user for user, row in _table(context, "/etc/passwd").items() if row[3] == groups[words[0]][2]), "")
+    if owner:
+        await context.err(f"{context.argv[0]}: '{owner}' still has '{words[0]}' as their primary group!\n")
+        return 1
+    _drop(context, "/etc/group", words[0])
+    return 0
+
+
+def _drop(context: Context, path: str, name: str) -> None:
+    """Without the line of this name."""
+    root = context.machine.root
+    if root.exists(path):
+        lines = root.read(path).splitlines(keepends=True)
+        root.write(path, b"".join(line for line in lines if line.split(b":")[0] != name.encode()))
+
+
+def _leave(context: Context, user: str, group: str = "") -> None:
+    """A user is no member of a group, by default of any."""
+    lines = []
+    for line in context.machine.root.read("/etc/group").decode().splitlines():
+        name, _, members = line.rpartition(":")
+        if not group or name.split(":")[0] == group:
+            members = ",".join(member for member in members.split(",") if member != user)
+        lines.append(f"{name}:{members}\n")
+    context.machine.root.write("/etc/group", "".join(lines).encode())
 
 
 async def _join(context: Context, user: str, group: str) -> int:

@@ -180,18 +180,20 @@ class _Installation:
         return 0
 
     def _put_all(self, target: Path) -> None:
-        take = self._context.machine.root.take
-        for path in _files(target):
-            inside = path.relative_to(target)
-            if inside.parts[0] == "bin":
-                path.write_bytes(re.sub(rb"\A#![^\n]*\n", _PYTHON, path.read_bytes()))
-                take(posixpath.join(_BIN, *inside.parts[1:]), path, 0o755)
-            else:
-                take(posixpath.join(SITE_PACKAGES, *inside.parts), path, 0o644)
+        root = self._context.machine.root
+        for top in sorted(target.iterdir()):
+            if top.name == "bin":
+                for path in _files(top):
+                    path.write_bytes(re.sub(rb"\A#![^\n]*\n", _PYTHON, path.read_bytes()))
+                    root.take(posixpath.join(_BIN, *path.relative_to(top).parts), path, 0o755)
+            elif not root.take_whole(posixpath.join(SITE_PACKAGES, top.name), top):
+                # Something of that name is there: what is in both is the new one's.
+                for path in _files(top):
+                    root.take(posixpath.join(SITE_PACKAGES, *path.relative_to(target).parts), path, 0o644)
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(found for found in folder.rglob("*") if found.is_file())
+def _files(top: Path) -> list[Path]:
+    return [top] if top.is_file() else sorted(found for found in top.rglob("*") if found.is_file())
 
 
 async def _list(context: Context, command: str) -> int:

@@ -216,9 +216,6 @@ class _Server:
             self._machine.sockets.pop(self._socket, None)
 
     async def _run_scripts(self, user: str, database: str) -> None:
-        # Late, as the shell knows the programs.
-        from swarmlab.runtime.virtual.shell.shell import Shell
-
         names = self._machine.root.glob(f"{_SCRIPTS}/*")
         if not names:
             await self._context.out(f"\n{_ENTRYPOINT}: ignoring {_SCRIPTS}/*\n")
@@ -227,9 +224,8 @@ class _Server:
             if path.endswith(".sh"):
                 runs = self._machine.root.executable(path)
                 await self._context.out(f"{_ENTRYPOINT}: {'running' if runs else 'sourcing'} {path}\n")
-                inner = self._context.with_env(self._env)
-                script = path if runs else f". {path}"
-                code = await (await Shell.made(inner, script)).run(script)
+                argv = (path,) if runs else ("sh", "-c", f". {path}")
+                code = await self._machine.carry_out(self._context.with_env(self._env).with_argv(argv))
                 if code:
                     raise _GivenUpError(code)
             elif path.endswith((".sql", ".sql.gz")):

@@ -8,9 +8,6 @@ from swarmlab.runtime.virtual.context import Context
 
 async def su(context: Context) -> int:
     """`su [-] [-l] [-m] [-s SHELL] [-c COMMAND] [USER [NAME ARGUMENT…]]`."""
-    # Late, as the shell knows the programs.
-    from swarmlab.runtime.virtual.shell.invocation import Invocation
-
     words = list(context.argv[1:])
     is_login = "-" in words
     try:
@@ -51,10 +48,7 @@ async def su(context: Context) -> int:
     argv = (shell, "-c", command, *rest[1:]) if command else (shell,)
     cwd = user.home if is_login and machine.root.is_directory(user.home) else context.cwd
     user = user._replace(groups=machine.users.groups_of(user.name))
-    invocation = Invocation(machine, argv, env=env, cwd=cwd, user=user)
-    inner = invocation.context(context.output, stdin=context.stdin, signals=context.signals)
-    inner.pid = context.pid
-    return await invocation.run(inner)
+    return await machine.carry_out(context.with_argv(argv).with_env(env).as_user(user, cwd))
 
 
 #: What a login begins with.

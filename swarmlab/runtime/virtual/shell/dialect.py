@@ -1,6 +1,7 @@
 """What commands complain of, in the words of the image's own tools: the interpreter speaks as GNU's do."""
 
 import re
+from collections.abc import Callable
 
 _BUSYBOX = tuple(
     (re.compile(pattern, re.MULTILINE), words)
@@ -65,6 +66,7 @@ _BUSYBOX = tuple(
         (rb"^sh: \$(\d+): parameter not set$", rb"sh: \1: parameter not set"),
         (rb"^expr: non-integer argument$", rb"expr: non-numeric argument"),
         (rb"^(?:bash: line \d+|sh): [^\n]*: syntax error: operand expected[^\n]*$", rb"sh: arithmetic syntax error"),
+        (rb"^(real|user|sys)\t(\d+)m(\d+\.\d\d)\ds$", rb"\1\t\2m \3s"),
         (rb"^bash: fork: retry: ", rb"sh: can't fork: "),
         (rb"^bash: line \d+: ", rb"sh: "),
     )
@@ -85,14 +87,20 @@ _SCRIPT = re.compile(
 _FILE = re.compile(
     rb"^bash: line \d+: ([^\n:]+): (No such file or directory|Is a directory|Permission denied)$", re.MULTILINE
 )
+_WHAT = rb"([^\n:]+): (not found|No such file or directory|Permission denied)$"
+_NOTHING = re.compile(rb"^([^\s:]+): " + _WHAT, re.MULTILINE)
+_NOTHING_IN_FILE = re.compile(rb"^(/[^\n:]+): line (\d+): " + _WHAT, re.MULTILINE)
 #: `wc` complains of a file by its whole path.
 _WHOLE_PATH = re.compile(rb"^wc: (/[^\n:]*): (?=No such|Is a)", re.MULTILINE)
 _NOT_FOUND = re.compile(rb"(?:io error: )?(?:file )?not found(?=$)", re.MULTILINE)
+#: What `time` cannot tell.
+_UNTIMED = re.compile(rb"^(user|sys)\tunavailable$", re.MULTILINE)
 _IO_ERROR = re.compile(rb": io error: ")
 
 
 def plain(data: bytes) -> bytes:
     """Without the interpreter's own names for errors of the system."""
+    data = _UNTIMED.sub(rb"\1\t0m0.000s", data)
     if b"io error: " not in data:
         return data
     return _IO_ERROR.sub(b": ", _NOT_FOUND.sub(b"No such file or directory", data))
@@ -111,6 +119,32 @@ def busybox(data: bytes, script: str, shell: str) -> bytes:
     for pattern, words in _BUSYBOX:
         data = pattern.sub(words, data)
     return data if shell == "sh" else _SHELL.sub(f"{shell}: ".encode(), data)
+
+
+def about_exec(data: bytes, script: str, read: Callable[[str], bytes]) -> bytes:
+    """As BusyBox's shell says that `exec` has found nothing to run; `read` tells what is in a script's file."""
+    data = _NOTHING_IN_FILE.sub(lambda found: _in_file(found, read), data)
+    return _NOTHING.sub(
+        lambda found: (
+            b"%s: exec: line 0: %s: %s" % found.groups()
+            if re.search(rf"\bexec\s+['\"]?{re.escape(found[2].decode('utf-8', 'replace'))}(?![\w./-])", script)
+            else found[0]
+        ),
+        data,
+    )
+
+
+def _in_file(found: re.Match[bytes], read: Callable[[str], bytes]) -> bytes:
+    name, line, command, what = found.groups()
+    try:
+        lines = read(name.decode("utf-8", "replace")).splitlines()
+    except OSError:
+        return found[0]
+    # The interpreter's numbers are one too few or too many at times.
+    near = (number for number in (int(line), int(line) - 1, int(line) + 1) if 0 < number <= len(lines))
+    number = next((number for number in near if re.search(rb"(?:^|[\s;&|])exec\s", lines[number - 1])), 0)
+    told = what if what == b"Permission denied" else b"not found"
+    return b"%s: exec: line %d: %s: %s" % (name, number, command, told) if number else found[0]
 
 
 def _about_file(found: re.Match[bytes], script: str) -> bytes:

@@ -21,7 +21,7 @@ async def interact(context: Context, terminal: Terminal | None) -> int:
 
     Commands that run get no input of their own: the lines are the shell's.
     """
-    shell = await Shell.made(context.with_input(no_input), None)
+    shell = await Shell.made(context.with_input(no_input), None, has_prompt=terminal is not None)
     session = _Session(shell, context, terminal)
     if terminal is not None:
         terminal.interrupted = session.interrupt
@@ -36,49 +36,57 @@ class _Session:
         self._prompt = "# " if context.user.uid == 0 else "$ "
         self._typed = ""
         self._status = 0
-        self._running: asyncio.Task[tuple[int, bool]] | None = None
+        #: The shell's work, and whether it runs what was typed and does not wait for more.
+        self._work: asyncio.Task[int] | None = None
+        self._is_busy = False
 
     async def run(self) -> int:
-        await self._ask()
-        async for line in self._context.stdin:
-            self._typed += line.decode("utf-8", "replace")
-            if line.endswith(b"\n") and _is_unfinished(self._typed):
-                await self._ask()
-                continue
-            if await self._carry_out():
-                return self._status
-            await self._ask()
-        # The last line of a script may lack its end.
-        await self._carry_out()
-        return self._status
+        while True:
+            self._work = asyncio.ensure_future(self._shell.talk(self._next, self._status))
+            try:
+                return await self._work
+            except asyncio.CancelledError:
+                caller = asyncio.current_task()
+                if caller is None or caller.cancelling():
+                    raise
+                # Ctrl-C has ended the command; the shell goes on.
+                self._status = _INTERRUPTED
+            finally:
+                self._work.cancel()
 
-    async def _carry_out(self) -> bool:
-        """Run what was typed; whether that was the end of the shell."""
-        script, self._typed = self._typed, ""
-        error = _syntax_error(script)
-        if error:
-            await self._context.err(f"sh: {complaint(error)}\n")
-            self._status = MISUSE
-            return False
-        self._running = asyncio.ensure_future(self._shell.step(script, self._status))
+    async def _next(self, status: int) -> tuple[str | None, int]:
+        """See `shell.Reader`."""
+        self._status, self._is_busy = status, False
         try:
-            self._status, ended = await self._running
-        except asyncio.CancelledError:
-            caller = asyncio.current_task()
-            if caller is None or caller.cancelling():
-                raise
-            self._status = _INTERRUPTED
-            return False
+            await self._ask()
+            async for line in self._context.stdin:
+                self._typed += line.decode("utf-8", "replace")
+                if not (line.endswith(b"\n") and _is_unfinished(self._typed)) and await self._is_script():
+                    return self._taken(), self._status
+                await self._ask()
+            # The last line of a script may lack its end.
+            script = self._taken() if self._typed and await self._is_script() else None
+            return script, self._status
         finally:
-            self._running.cancel()
-            self._running = None
-        return ended
+            self._is_busy = True
+
+    async def _is_script(self) -> bool:
+        """Whether what was typed can be run; if not, say why."""
+        if error := _syntax_error(self._typed):
+            self._typed = ""
+            self._status = MISUSE
+            await self._context.err(f"sh: {complaint(error)}\n")
+        return not error
+
+    def _taken(self) -> str:
+        script, self._typed = self._typed, ""
+        return script
 
     async def interrupt(self) -> None:
         """Ctrl-C: end the command that runs, or forget what was typed."""
         await self._context.out("\n")
-        if self._running is not None:
-            self._running.cancel()
+        if self._is_busy and self._work is not None:
+            self._work.cancel()
         else:
             self._typed = ""
             self._status = _INTERRUPTED

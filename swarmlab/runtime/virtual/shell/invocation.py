@@ -17,6 +17,7 @@ from swarmlab.runtime.virtual.programs import ENTRYPOINTS, PROGRAMS, REAL, SERVE
 from swarmlab.runtime.virtual.programs.environment import environment
 from swarmlab.runtime.virtual.programs.python import interpreter_of, is_script
 from swarmlab.runtime.virtual.shell.interactive import interact
+from swarmlab.runtime.virtual.shell.jobs import with_live_jobs
 from swarmlab.runtime.virtual.shell.names import command_exists
 from swarmlab.runtime.virtual.shell.scripts import prepared
 from swarmlab.runtime.virtual.shell.shell import Shell
@@ -64,8 +65,24 @@ class Invocation:
                 text = prepared(text, {"$0": words[1]}, is_busybox=False)
             text = f"set {shlex.join(options)}; {text}" if options else text
             return f"set -- {arguments}; {text}" if arguments else text
-        first = posixpath.basename(self.argv[0]) if posixpath.basename(self.argv[0]) in _SHELLS else self.argv[0]
+        is_shell = posixpath.basename(self.argv[0]) in _SHELLS
+        if file := self.file:
+            # Its jobs are to be seen, and its traps to be the shell's own.
+            arguments = shlex.join(self.argv[2 if is_shell else 1 :])
+            return f"set -- {arguments}; {self.machine.root.read(file).decode('utf-8', 'surrogateescape')}"
+        first = posixpath.basename(self.argv[0]) if is_shell else self.argv[0]
         return shlex.join((first, *self.argv[1:]))
+
+    @property
+    def file(self) -> str:
+        """The file whose text the shell runs as its own; empty when there is none, or when it may as well run it."""
+        name = self.argv[0] if posixpath.basename(self.argv[0]) not in _SHELLS else "".join(self.argv[1:2])
+        if name[:1] == "-" or "/" not in name or self.program is not None:
+            return ""
+        path = posixpath.normpath(posixpath.join(self.cwd, name))
+        if not self.machine.root.exists(path):
+            return ""
+        return path if with_live_jobs(self.machine.root.read(path).decode("utf-8", "replace")).has_jobs else ""
 
     @property
     def wants_terminal(self) -> bool:
@@ -101,7 +118,15 @@ class Invocation:
         if self.talks and context.stdin is not no_input:
             return await interact(context, terminal)
         script = self.script()
-        return await (await Shell.made(context, script)).run(script)
+        return await (await Shell.made(context, script)).run(script, self.file)
+
+
+async def carry_out(context: Context) -> int:
+    """Run what a command line means in its container, as a process in place of the one that asks. Raises StartError."""
+    invocation = Invocation(context.machine, context.argv, env=context.env, cwd=context.cwd, user=context.user)
+    inner = invocation.context(context.output, stdin=context.stdin, signals=context.signals)
+    inner.pid = context.pid
+    return await invocation.run(inner)
 
 
 def traps(machine: Machine, argv: Sequence[str], name: str) -> str | None:

@@ -1,7 +1,7 @@
 """Scripts as BusyBox's shell reads them, told to an interpreter that takes itself for bash."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.programs.kill import ITSELF, NOT_OURS
@@ -10,6 +10,12 @@ from swarmlab.runtime.virtual.programs.kill import ITSELF, NOT_OURS
 _KILL = (
     f'kill() {{ .kill "$@"; case $? in 0) ;; {NOT_OURS}) builtin kill "$@";; {ITSELF}) case $1 in '
     '-s) builtin kill "-$2" $$;; -*) builtin kill "$1" $$;; *) builtin kill $$;; esac;; *) return 1;; esac; }'
+)
+#: A name that the image has no program for is not found, though the interpreter knows it.
+_COMMAND = (
+    'command() { case $1 in -v|-V) .known "$2" || return 127;; esac; builtin command "$@"; }',
+    'hash() { case $1 in -*|"") ;; *) .known "$1" || { echo "sh: $1: not found" >&2; return 1; };; esac; '
+    'builtin hash "$@"; }',
 )
 #: What only bash has, and what images with BusyBox have no program for.
 _BASHISMS = ("declare", "typeset", "shopt", "pushd", "popd", "dirs", "mapfile", "readarray", "make", "man", "nano")
@@ -25,26 +31,34 @@ _BUSYBOX = (
     # Without `return`: when it ends a shell the interpreter forgets that it is in a function.
     'timeout() { command timeout "$@"; case $?$1$2 in 124-sKILL|124-s9) (exit 137);; 124*) (exit 143);; '
     "125*) (exit 1);; *) (exit $?);; esac; }",
+    'type() { local n r=0; for n; do case $n in cd|kill|command|type|hash|test) echo "$n is a shell builtin";; '
+    'ash|diff|setsid|timeout|zcat) echo "$n is /usr/bin/$n";; *) if ! .known "$n"; then echo "$n: not found"; r=127; '
+    'elif [ "$(builtin type -t "$n")" = function ]; then echo "$n is a function"; '
+    'else builtin type "$n" 2>/dev/null || { echo "$n: not found"; r=127; }; fi;; esac; done; return $r; }',
 )
 #: How a list of words in braces begins, or a range; in a script for BusyBox these are letters.
 _BRACES = re.compile(r"\{[^{}\s'\"$;]*(?:,|\.\.)[^{}\s'\"$;]*\}")
 #: A here-document whose text is taken as it is.
 _VERBATIM = re.compile(r"<<-?\s*['\"\\]")
-#: What lets a command run on while the script goes on.
-_JOB = re.compile(r"(?<![&<>|\\])&(?![&>])")
+_TRAP = re.compile(r"\btrap\b")
 
 
-def leaves_jobs(script: str) -> bool:
-    """Whether a script may end before all that it has begun does. One with traps is not: they are the shell's own."""
-    return _JOB.search(script) is not None and not re.search(r"\btrap\b", script)
+def has_traps(script: str) -> bool:
+    """Whether a script seems to handle signals, or its own end."""
+    return _TRAP.search(script) is not None
+
+
+def missing(machine: Machine) -> Sequence[str]:
+    """Commands that the interpreter has itself, and the image does not."""
+    names = (*_BASHISMS, "bash") if machine.is_busybox else ()
+    return [name for name in names if name != "bash" or "bash" in machine.absent]
 
 
 def prelude(machine: Machine) -> str:
     """What a shell of this image knows before its script begins."""
-    lines = [_KILL, "unset SHELL OLDPWD"]
+    lines = [_KILL, *_COMMAND, "unset SHELL OLDPWD"]
     if machine.is_busybox:
-        missing = [name for name in (*_BASHISMS, "bash") if name != "bash" or "bash" in machine.absent]
-        lines += [*_BUSYBOX, *(f"{name}() {{ .missing {name}; }}" for name in missing)]
+        lines += [*_BUSYBOX, *(f"{name}() {{ .missing {name}; }}" for name in missing(machine))]
     # In one line with what follows: a script of several lines is read line by line.
     return "; ".join(lines)
 

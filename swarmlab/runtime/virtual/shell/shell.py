@@ -22,15 +22,22 @@ from swarmlab.runtime.virtual.programs.diff import diff
 from swarmlab.runtime.virtual.programs.kill import kill
 from swarmlab.runtime.virtual.programs.python import is_script, script
 from swarmlab.runtime.virtual.shell.complaints import MISUSE, complaint, is_syntax_error
-from swarmlab.runtime.virtual.shell.dialect import NOT_READ, busybox, ends_script, plain
+from swarmlab.runtime.virtual.shell.dialect import NOT_READ, about_exec, busybox, ends_script, plain
+from swarmlab.runtime.virtual.shell.echo import echo
+from swarmlab.runtime.virtual.shell.jobs import with_live_jobs
+from swarmlab.runtime.virtual.shell.marks import MARK, Marks
 from swarmlab.runtime.virtual.shell.names import is_no_script
 from swarmlab.runtime.virtual.shell.nesting import may_nest
-from swarmlab.runtime.virtual.shell.scripts import leaves_jobs, prelude, prepared
+from swarmlab.runtime.virtual.shell.scripts import has_traps, missing, prelude, prepared
+from swarmlab.runtime.virtual.waiting import wait_at_most
 
 #: Seconds of real time for an interpreter to notice that it is cancelled.
 _PATIENCE = 1.0
 
-_NOT_FOUND = re.compile(rb"^bash: line \d+: ([^\n]*?): command not found(?:\. [^\n]*)?$", re.MULTILINE)
+_NOT_FOUND = re.compile(rb"^(?:bash|sh): (?:line \d+: )+([^\n]*?): command not found(?:\. [^\n]*)?$", re.MULTILINE)
+
+#: How a script that is called as a file complains, counting from 0, and how the same complains as the shell's own.
+_LINE = re.compile(rb"^bash: line (\d+): ", re.MULTILINE)
 
 #: A script that calls itself, as it is found missing in the end.
 _MISSING = re.compile(rb"^(\S+: line \d+): \S+: No such file or directory$", re.MULTILINE)
@@ -39,10 +46,19 @@ _READ_ONLY = re.compile(rb"(?:io error: )?filesystem is read-only")
 
 #: The status of a command that a broken pipe has ended.
 _BROKEN_PIPE = 141
-#: Seconds for the interpreter to end by itself, when its script has.
+#: What is typed to leave a shell.
+_EXIT = re.compile(r"\s*(?:exit|logout)(?:\s+(\d+))?\s*")
+#: Seconds for the interpreter to end by itself, when the script of a container's first process has.
 _LAST_WORDS = 0.1
+#: Seconds of swarm time for which what jobs write is still shown when the script of an exec has ended
+#: (MB: daemon/monitor.go).
+_LAST_OUTPUT = 2.0
 #: For ever, as the shell counts seconds and commands; a container's life has no such limits.
 _NO_LIMIT = 10**12
+
+#: Gives the next of several scripts, or None when there are no more, and the status that it finds; it is told the last
+#: one's.
+Reader = Callable[[int], Awaitable[tuple[str | None, int]]]
 
 
 class _Commands:
@@ -52,8 +68,27 @@ class _Commands:
         self._context = context
         #: Set when the script has come to its end, whether it has read everything that it is fed or not.
         self.ended = asyncio.Event()
-        #: The status of the last step, None when the script ended before it got there.
+        #: Whether jobs go on and the script has ended, and what it was run for.
+        self.is_left = False
+        #: The status of the script, or of the last one of several; None when it ended before it got there.
         self.step: int | None = None
+        #: What the shell runs now: complaints tell what was meant. And where the next of several scripts comes from.
+        self.script = ""
+        self.read: Reader | None = None
+        self.directory = context.cwd
+        self.has_prompt = False
+        self.marks = {"stdout": Marks(), "stderr": Marks()}
+
+    def called(self, file: str) -> str:
+        """What a script finds in `$0`."""
+        return file or (self._context.argv[0] if _is_shell(self._context.argv[0]) else "sh")
+
+    def prepared(self, script: str, file: str = "") -> str:
+        """A script as the interpreter is to be given it, but for its jobs."""
+        words = {"$0": self.called(file)}
+        if not self._context.is_main:
+            words["$$"] = str(self._context.pid)
+        return prepared(script, words, is_busybox=self._context.machine.is_busybox)
 
     def command(self, program: Program) -> Callable[[CommandContext], Awaitable[int]]:
         async def call(inner: CommandContext) -> int:
@@ -96,6 +131,11 @@ class _Commands:
         await inner.stderr.write(f"sh: {name}: not found\n".encode())
         return 127
 
+    async def known(self, inner: CommandContext) -> int:
+        """Whether the image may have a command, as far as the interpreter cannot tell."""
+        machine, name = self._context.machine, inner.argv[0] if inner.argv else ""
+        return int(name == "sudo" or name in missing(machine) or machine.lacks(name))
+
     async def feed(self, inner: CommandContext) -> int:
         """Standard input of the whole script, as the first command of a pipeline."""
         ended: asyncio.Future[Any] = asyncio.ensure_future(self.ended.wait())
@@ -117,6 +157,51 @@ class _Commands:
         finally:
             chunk.cancel()
 
+    async def show(self, inner: CommandContext) -> int:
+        """What a job writes, to where the script itself writes."""
+        async for chunk in inner.stdin:
+            await self.output("stdout", chunk)
+        return 0
+
+    async def write(self, inner: CommandContext) -> int:
+        """What a job writes, to where this command's own output goes."""
+        async for chunk in inner.stdin:
+            await inner.stdout.write(chunk)
+        return 0
+
+    async def output(self, stream: str, data: bytes) -> None:
+        """Write for the script, as long as somebody may be listening."""
+        # On standard output is what has gone there with `2>&1`.
+        data = _found_out(data)
+        if self.has_prompt:
+            data = self.marks[stream].without(data)
+        if data and not self.is_left:
+            await self._context.output(stream, data)
+
+    async def following(self, inner: CommandContext) -> int:
+        """The next script of a shell that is talked to."""
+        assert self.read is not None
+        self.directory = inner.cwd
+        script, self.step = await self.read(self.step or 0)
+        leaves = None if script is None else _EXIT.fullmatch(script)
+        if script is None or leaves is not None:
+            if leaves is not None and leaves[1]:
+                self.step = int(leaves[1]) & 0xFF
+            script = f"exit {self.step}"
+            self.ended.set()
+        self.script, _ = with_live_jobs(self.prepared(script))
+        await inner.stdout.write(f"(exit {self.step})\n{self.script}".encode("utf-8", "surrogateescape"))
+        return 0
+
+    async def note(self, inner: CommandContext) -> int:
+        """The status of a script of several."""
+        self.step = int(inner.argv[0])
+        if self.has_prompt:
+            for stream, marks in ((inner.stdout, self.marks["stdout"]), (inner.stderr, self.marks["stderr"])):
+                await stream.write(MARK)
+                await marks.arrival()
+        return 0
+
     async def done(self, inner: CommandContext) -> int:
         """The script has come to its end with this status."""
         self.step = int(inner.argv[0])
@@ -128,13 +213,15 @@ class Shell:
     """One bash interpreter in a container, made when it is needed and dropped with the command."""
 
     @classmethod
-    async def made(cls, context: Context, script: str | None) -> "Shell":
-        """A shell in this container, for a script; None if that is not known yet."""
+    async def made(cls, context: Context, script: str | None, *, has_prompt: bool = False) -> "Shell":
+        """A shell in this container, for a script; None if that is not known yet, and one may be talked to."""
         if "python" in _own(context.machine):
             # Its files are real from the beginning: what a script writes Python sees, and the other way round.
             await asyncio.to_thread(context.machine.root.make_all_real)
         nests = script is None or may_nest(script, partial(is_no_script, context.machine))
-        return cls(context, watched=nests)
+        shell = cls(context, watched=nests)
+        shell._commands.has_prompt = has_prompt
+        return shell
 
     def __init__(self, context: Context, *, watched: bool) -> None:
         """To be called by `made` only. See `RootFs.mount_in`."""
@@ -172,35 +259,62 @@ class Shell:
         self._bash.add_command(".missing", commands.missing)
         self._bash.add_command(".stdin", commands.feed)
         self._bash.add_command(".done", commands.done)
+        self._bash.add_command(".out", commands.show)
+        self._bash.add_command(".to", commands.write)
+        self._bash.add_command(".known", commands.known)
+        self._bash.add_command(".next", commands.following)
+        self._bash.add_command(".was", commands.note)
         #: Whether an error has ended the script, and not a command that failed.
         self._ended = False
-        self._steps = 0
+        self._has_begun = False
 
     @property
     def directory(self) -> str:
         """The working directory as a prompt shows it."""
-        home, directory = self._context.user.home, self._bash.shell_state().cwd
+        home, directory = self._context.user.home, self._commands.directory
         return (
             f"~{directory.removeprefix(home)}" if directory == home or directory.startswith(f"{home}/") else directory
         )
 
-    async def step(self, script: str, status: int) -> tuple[int, bool]:
-        """Run a script after others, `status` being the last one's; its exit code and whether it ended the shell."""
-        self._commands.step = None
-        code = await self.run(f"(exit {status})\n{script}\n.done $?")
-        step = self._commands.step
-        return (code, True) if step is None else (step, False)
+    async def talk(self, read: Reader, status: int) -> int:
+        """Run scripts one after another until one ends the shell; its exit code.
 
-    async def run(self, script: str) -> int:
-        """Run a script; its exit code. When cancelled the script has ended, and its traps can be asked for."""
+        `status` is what `read` is told at first.
+        """
+        self._commands.step, self._commands.read = status, read
+        try:
+            return await self._execute('while :; do eval "$(.next)"; .was $?; done', "", leaves=True)
+        finally:
+            self._commands.read = None
+
+    async def run(self, script: str, file: str = "") -> int:
+        """Run a script, which may be a file's; its exit code. When cancelled its traps can be asked for."""
+        script, has_jobs = with_live_jobs(self._commands.prepared(script, file))
+        if has_jobs:
+            self._bash.add_command("echo", self._commands.command(echo))
+        self._commands.script = script
+        # The traps of a container's first process are to be the interpreter's own.
+        leaves = has_jobs and not (self._context.is_main and has_traps(script))
+        if self._context.stdin is not no_input:
+            script = f".stdin | {{ (\n{script}\n)\n.done $?; }}"
+        elif leaves:
+            script = f"( {script}\n)\n.done $?"
+        return await self._execute(script, file, leaves=leaves)
+
+    async def _execute(self, script: str, file: str, *, leaves: bool) -> int:
+        """Have the interpreter run something, which may leave jobs and tells when it has ended; its exit code."""
         machine = self._context.machine
         self._ended = False
+        begin = prelude(machine)
+        if "USER" not in self._context.env:
+            # The interpreter sets it; a container's environment has no such variable.
+            begin = f"unset USER; {begin}"
+        if not self._has_begun:
+            script = f"{begin}; {script}"
+            self._has_begun = True
 
         async def stdout(data: bytes) -> None:
-            if _NOT_FOUND.search(data):
-                # What has gone there with `2>&1`.
-                data = _NOT_FOUND.sub(rb"sh: \1: not found", data)
-            await self._context.output("stdout", data)
+            await self._commands.output("stdout", data)
 
         refused = GUARD.refused
 
@@ -208,37 +322,23 @@ class Shell:
             if GUARD.refused != refused:
                 # The interpreter has one reason only for a script that it cannot read.
                 data = _MISSING.sub(rb"\1: can't fork: Resource temporarily unavailable", data)
-            data = plain(_NOT_FOUND.sub(rb"sh: \1: not found", data))
+            if file:
+                data = _LINE.sub(lambda found: b"%s: line %d: " % (file.encode(), int(found[1]) - 1), data)
+            data = plain(_found_out(data))
             data = _NOT_CREATED.sub(rb"sh: can't create \1: Read-only file system", data)
             data = full(_READ_ONLY.sub(rb"Read-only file system", data))
             if machine.is_busybox:
                 self._ended = self._ended or ends_script(data)
-                data = busybox(data, script, words["$0"])
+                data = busybox(data, self._commands.script, self._commands.called(file))
+                data = about_exec(data, self._commands.script, machine.root.read)
                 self._ended = self._ended or NOT_READ in data
-            await self._context.output("stderr", data)
+            await self._commands.output("stderr", data)
 
-        words = {"$0": self._context.argv[0] if _is_shell(self._context.argv[0]) else "sh"}
-        if not self._context.is_main:
-            words["$$"] = str(self._context.pid)
-        script = prepared(script, words, is_busybox=machine.is_busybox)
-        leaves = self._context.is_main and leaves_jobs(script)
-        if not self._steps:
-            script = f"{prelude(machine)}; {script}"
-            if "USER" not in self._context.env:
-                # The interpreter sets it; a container's environment has no such variable.
-                script = f"unset USER; {script}"
-        self._steps += 1
-        if self._context.stdin is not no_input:
-            script = f".stdin | {{ (\n{script}\n)\n.done $?; }}"
-        elif leaves:
-            script = f"( {script}\n)\n.done $?"
         work = asyncio.ensure_future(self._bash.execute(script, capture=0, stdout=stdout, stderr=stderr))
         ended = asyncio.ensure_future(self._commands.ended.wait())
         try:
             await asyncio.wait((work, ended) if leaves else (work,), return_when=asyncio.FIRST_COMPLETED)
-            if not work.done() and not (await asyncio.wait((work,), timeout=_LAST_WORDS))[0]:
-                # The interpreter would wait for its background jobs; a container's first process does not.
-                await self._stop(work)
+            if not work.done() and not await self._end(work):
                 assert self._commands.step is not None
                 return self._commands.step
             result = work.result()
@@ -247,11 +347,32 @@ class Shell:
             raise
         finally:
             ended.cancel()
-            self._context.machine.root.sync()
+            machine.root.sync()
         if result.error:
             await self._context.err(f"sh: {complaint(result.error)}\n")
             return MISUSE if is_syntax_error(result.error) else result.exit_code
         return MISUSE if self._ended and result.exit_code == 1 else result.exit_code
+
+    async def _end(self, work: "asyncio.Future[Any]") -> bool:
+        """The script has ended; whether its jobs have soon after it. The interpreter would wait for them."""
+        if self._context.is_main:
+            # No process outlives its container's first one.
+            if not (await asyncio.wait((work,), timeout=_LAST_WORDS))[0]:
+                await self._stop(work)
+                return False
+            return True
+        if not await wait_at_most(self._context.machine.clock, work, _LAST_OUTPUT):
+            self._commands.is_left = True
+            self._context.machine.background(self._go_on(work))
+            return False
+        return True
+
+    async def _go_on(self, work: "asyncio.Future[Any]") -> None:
+        """Let jobs run until they or the container end."""
+        try:
+            await asyncio.wait((work,))
+        finally:
+            await self._stop(work)
 
     async def _stop(self, work: "asyncio.Future[Any]") -> None:
         # Asking first lets the interpreter finish the write it is in; it takes about a millisecond.
@@ -263,6 +384,11 @@ class Shell:
     def trap(self, name: str) -> str:
         """What the script wants done at a signal; only to be asked when the script no longer runs."""
         return self._bash.shell_state().traps.get(name, "")
+
+
+def _found_out(data: bytes) -> bytes:
+    """Complaints of commands that are not there, in the shell's words."""
+    return _NOT_FOUND.sub(rb"sh: \1: not found", data) if b"command not found" in data else data
 
 
 def _is_shell(name: str) -> bool:
