@@ -46,6 +46,8 @@ _READ_ONLY = re.compile(rb"(?:io error: )?filesystem is read-only")
 
 #: The status of a command that a broken pipe has ended.
 _BROKEN_PIPE = 141
+#: What a shell does that is talked to. The outer loop goes on when `break` is typed.
+_TALK = 'builtin shopt -s expand_aliases; while :; do while :; do eval "$(.next)"; .was $?; done; done'
 #: What is typed to leave a shell.
 _EXIT = re.compile(r"\s*(?:exit|logout)(?:\s+(\d+))?\s*")
 #: Seconds for the interpreter to end by itself, when the script of a container's first process has.
@@ -283,7 +285,7 @@ class Shell:
         """
         self._commands.step, self._commands.read = status, read
         try:
-            return await self._execute('while :; do eval "$(.next)"; .was $?; done', "", leaves=True)
+            return await self._execute(_TALK, "", leaves=True)
         finally:
             self._commands.read = None
 
