@@ -28,11 +28,11 @@ async def said(engine: DockerEngine, dockerfile: str, **options: object) -> list
 def test_images_and_cache_outlive_a_crash(make: Make) -> None:
     lab = make(1)
     dockerfile = "FROM alpine\nRUN echo hi > /x\nCOPY a /\nCMD cat /x"
-    first = lab.run(said(lab.engine(1), dockerfile, tags=("mine:1",)))
+    first = lab.run(said(lab.engine(1), dockerfile, tags=("mine:1",)), limit=1e7)
     lab.crash()
     image = lab.engine(1).images.get("mine:1")
     assert image.tree().files["/x"].read_bytes() == b"hi\n"
-    again = lab.run(said(lab.engine(1), dockerfile))
+    again = lab.run(said(lab.engine(1), dockerfile), limit=1e7)
     assert again.count(" ---> Using cache\n") == 3
     assert image.id in first
     assert image.id in again
