@@ -112,3 +112,21 @@ def test_jobs_are_the_shells_to_control(tmp_path: Path, script: str, said: bytes
             return await asyncio.wait_for(run(container, "sh", "-c", script), 20)
 
     assert asyncio.run(main()) == (0, said)
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "said"),
+    [
+        ("trap 'echo bye; exit 5' TERM; echo up; (while :; do sleep 1; done) & wait", 5, b"up\nbye\n"),
+        ("trap 'kill -TERM $P; wait $P; echo $?; exit 0' TERM; sleep 100000 & P=$!; echo up; wait $P", 0, b"up\n143\n"),
+    ],
+)
+def test_a_trap_need_not_wait_for_jobs(tmp_path: Path, script: str, code: int, said: bytes) -> None:
+    async def main() -> None:
+        async with lab(tmp_path, ScaledClock()) as made:
+            container = await made.start("alpine", "sh", "-c", script)
+            await wait_for_output(container, b"up")
+            await asyncio.wait_for(container.stop(1000), 10)
+            assert (await container.wait(), await output(container)) == (code, said)
+
+    asyncio.run(main())

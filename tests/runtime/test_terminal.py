@@ -117,6 +117,8 @@ def test_a_shell_keeps_its_state_from_line_to_line(tmp_path: Path) -> None:
             (b"echo $?", b"0\r\n~ # "),
             (b"nosuch", b"sh: nosuch: not found\r\n~ # "),
             (b"echo $? $USER.", b"127 .\r\n~ # "),
+            (b"alias say='echo said'; break", b"~ # "),
+            (b"say it", b"said it\r\n~ # "),
         ):
             await talk.type(line + b"\r")
             assert await talk.until(shown) == line + b"\r\n" + shown

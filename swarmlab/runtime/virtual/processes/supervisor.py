@@ -119,8 +119,7 @@ class Supervisor:
 
     async def _handle(self, shell: Shell) -> int:
         """Run what the script trapped a signal with; a handler that does not exit ends the container all the same."""
-        trap = shell.trap(self._trapped.removeprefix("SIG"))
-        self._work = asyncio.get_running_loop().create_task(shell.run(trap))
+        self._work = asyncio.get_running_loop().create_task(shell.handle(self._trapped.removeprefix("SIG")))
         try:
             return await self._work
         except asyncio.CancelledError:

@@ -93,6 +93,8 @@ _NOTHING_IN_FILE = re.compile(rb"^(/[^\n:]+): line (\d+): " + _WHAT, re.MULTILIN
 #: `wc` complains of a file by its whole path.
 _WHOLE_PATH = re.compile(rb"^wc: (/[^\n:]*): (?=No such|Is a)", re.MULTILINE)
 _NOT_FOUND = re.compile(rb"(?:io error: )?(?:file )?not found(?=$)", re.MULTILINE)
+#: What jobs say when their shell has been stopped.
+_CANCELLED = re.compile(rb"^bash: line \d+: execution cancelled\n", re.MULTILINE)
 #: What `time` cannot tell.
 _UNTIMED = re.compile(rb"^(user|sys)\tunavailable$", re.MULTILINE)
 _IO_ERROR = re.compile(rb": io error: ")
@@ -100,6 +102,7 @@ _IO_ERROR = re.compile(rb": io error: ")
 
 def plain(data: bytes) -> bytes:
     """Without the interpreter's own names for errors of the system."""
+    data = _CANCELLED.sub(b"", data)
     data = _UNTIMED.sub(rb"\1\t0m0.000s", data)
     if b"io error: " not in data:
         return data

@@ -17,6 +17,8 @@ _COMMAND = (
     'hash() { case $1 in -*|"") ;; *) .known "$1" || { echo "sh: $1: not found" >&2; return 1; };; esac; '
     'builtin hash "$@"; }',
 )
+#: For what is done at a signal: the shell's jobs have ended with its script, as if the signal had reached them, too.
+JOBS_ENDED = 'kill() { .kill "$@" 2>/dev/null; return 0; }; wait() { [ $# = 0 ] || return 143; }'
 #: What only bash has, and what images with BusyBox have no program for.
 _BASHISMS = ("declare", "typeset", "shopt", "pushd", "popd", "dirs", "mapfile", "readarray", "make", "man", "nano")
 _BUSYBOX = (

@@ -28,7 +28,7 @@ from swarmlab.runtime.virtual.shell.jobs import with_live_jobs
 from swarmlab.runtime.virtual.shell.marks import MARK, Marks
 from swarmlab.runtime.virtual.shell.names import is_no_script
 from swarmlab.runtime.virtual.shell.nesting import may_nest
-from swarmlab.runtime.virtual.shell.scripts import has_traps, missing, prelude, prepared
+from swarmlab.runtime.virtual.shell.scripts import JOBS_ENDED, has_traps, missing, prelude, prepared
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
 #: Seconds of real time for an interpreter to notice that it is cancelled.
@@ -46,6 +46,8 @@ _READ_ONLY = re.compile(rb"(?:io error: )?filesystem is read-only")
 
 #: The status of a command that a broken pipe has ended.
 _BROKEN_PIPE = 141
+#: What a shell does that is talked to. The outer loop goes on when `break` is typed.
+_TALK = 'builtin shopt -s expand_aliases; while :; do while :; do eval "$(.next)"; .was $?; done; done'
 #: What is typed to leave a shell.
 _EXIT = re.compile(r"\s*(?:exit|logout)(?:\s+(\d+))?\s*")
 #: Seconds for the interpreter to end by itself, when the script of a container's first process has.
@@ -283,7 +285,7 @@ class Shell:
         """
         self._commands.step, self._commands.read = status, read
         try:
-            return await self._execute('while :; do eval "$(.next)"; .was $?; done', "", leaves=True)
+            return await self._execute(_TALK, "", leaves=True)
         finally:
             self._commands.read = None
 
@@ -381,9 +383,11 @@ class Shell:
             work.cancel()
         self._bash.clear_cancel()
 
-    def trap(self, name: str) -> str:
-        """What the script wants done at a signal; only to be asked when the script no longer runs."""
-        return self._bash.shell_state().traps.get(name, "")
+    async def handle(self, name: str) -> int:
+        """Do what the script wanted done at a signal, when it no longer runs; the exit code, which is the shell's."""
+        self._commands.script = self._commands.prepared(self._bash.shell_state().traps.get(name, ""))
+        self._commands.ended.clear()
+        return await self._execute(f"( {JOBS_ENDED}; {self._commands.script}\n)\n.done $?", "", leaves=True)
 
 
 def _found_out(data: bytes) -> bytes:
