@@ -36,6 +36,8 @@ JOIN_TIMEOUT = 20.0
 JOIN_RETRY = 5.0
 #: So long nobody listens at a machine that there is until the attempt is given up (SK: ca/certificates.go).
 JOIN_REFUSED = 10.0
+#: So long a manager needs that stops and begins anew as the only one.
+BEGINNING_ANEW = 1.3
 #: So long a kernel looks in its own network for a machine that is not there, in seconds.
 NO_ROUTE = 3.1
 
@@ -185,6 +187,11 @@ class ClusterComponent:
             raise unavailable(swarmtexts.LOCKED)
         _, changed = admission.of_init(request, self._address)
         kept = ("swarm", "node_id", "lock", "valid_from", "valid_until")
+        # Its manager stops first, and nobody leads until it is back.
+        node.swarm.raft.offline(node.node_id)
+        await self._clock.sleep(BEGINNING_ANEW)
+        if self._node is not node:
+            raise unavailable(swarmtexts.NOT_IN_SWARM)
         node.readdress(replace(changed, **{name: getattr(self.membership, name) for name in kept}))
         node.swarm.force_new(node.node_id, changed.advertise_addr)
         await self._until_ready(node.swarm, node.node_id)

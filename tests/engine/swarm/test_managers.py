@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from swarmlab.clock import SECOND
 from swarmlab.engine import EngineError
 from swarmlab.engine.swarm.swarminfo import SwarmInfo
 from swarmlab.manager import NO_LEADER, StatusError
@@ -219,7 +220,9 @@ def test_a_manager_that_a_new_cluster_has_left_out_works_on_and_becomes_one_agai
 def test_a_manager_that_is_left_out_goes_on_asking_the_leader_until_it_misses_its_voice(make: Make) -> None:
     lab = make(2)
     lab.swarm(2)
+    began = lab.clock.now()
     lab.run(lab.engine(1).cluster.init(InitRequest(force_new_cluster=True)))
+    assert (lab.clock.now() - began) / SECOND >= 1.3, "its manager stops first"
     lab.advance(9)
     assert lab.ask(2) == lab.ask(1) == [("ready", "leader"), ("ready", "")]
     assert lab.engine(2).cluster.info().control_available
