@@ -1,40 +1,33 @@
 """Running scripts inside a container."""
 
 import asyncio
-import contextlib
 import posixpath
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from bashkit import Bash, CommandContext, ExecutionProfile
+from bashkit import Bash, ExecutionProfile
 
 from swarmlab.runtime.streams import no_input
-from swarmlab.runtime.virtual.context import Context, Program
+from swarmlab.runtime.virtual.context import Context
 from swarmlab.runtime.virtual.files.applets import BIN
 from swarmlab.runtime.virtual.files.full import full
 from swarmlab.runtime.virtual.files.stackguard import GUARD
 from swarmlab.runtime.virtual.machine import Machine
-from swarmlab.runtime.virtual.processes.receiver import Receiver
 from swarmlab.runtime.virtual.programs import MOUNTED, OWN, PROGRAMS
-from swarmlab.runtime.virtual.programs.diff import diff
-from swarmlab.runtime.virtual.programs.kill import kill
 from swarmlab.runtime.virtual.programs.python import is_script, script
+from swarmlab.runtime.virtual.shell.callbacks import Callbacks, Reader, found_out
 from swarmlab.runtime.virtual.shell.complaints import MISUSE, complaint, is_syntax_error
 from swarmlab.runtime.virtual.shell.dialect import NOT_READ, about_exec, busybox, ends_script, plain
 from swarmlab.runtime.virtual.shell.echo import echo
 from swarmlab.runtime.virtual.shell.jobs import with_live_jobs
-from swarmlab.runtime.virtual.shell.marks import MARK, Marks
 from swarmlab.runtime.virtual.shell.names import is_no_script
 from swarmlab.runtime.virtual.shell.nesting import may_nest
-from swarmlab.runtime.virtual.shell.scripts import JOBS_ENDED, has_traps, missing, prelude, prepared
+from swarmlab.runtime.virtual.shell.scripts import JOBS_ENDED, has_traps, prelude
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
 #: Seconds of real time for an interpreter to notice that it is cancelled.
 _PATIENCE = 1.0
-
-_NOT_FOUND = re.compile(rb"^(?:bash|sh): (?:line \d+: )+([^\n]*?): command not found(?:\. [^\n]*)?$", re.MULTILINE)
 
 #: How a script that is called as a file complains, counting from 0, and how the same complains as the shell's own.
 _LINE = re.compile(rb"^bash: line (\d+): ", re.MULTILINE)
@@ -44,12 +37,8 @@ _MISSING = re.compile(rb"^(\S+: line \d+): \S+: No such file or directory$", re.
 _NOT_CREATED = re.compile(rb"^bash: line \d+: ([^\n]*?): filesystem is read-only$", re.MULTILINE)
 _READ_ONLY = re.compile(rb"(?:io error: )?filesystem is read-only")
 
-#: The status of a command that a broken pipe has ended.
-_BROKEN_PIPE = 141
 #: What a shell does that is talked to. The outer loop goes on when `break` is typed.
 _TALK = 'builtin shopt -s expand_aliases; while :; do while :; do eval "$(.next)"; .was $?; done; done'
-#: What is typed to leave a shell.
-_EXIT = re.compile(r"\s*(?:exit|logout)(?:\s+(\d+))?\s*")
 #: Seconds for the interpreter to end by itself, when the script of a container's first process has.
 _LAST_WORDS = 0.1
 #: Seconds of swarm time for which what jobs write is still shown when the script of an exec has ended
@@ -57,158 +46,6 @@ _LAST_WORDS = 0.1
 _LAST_OUTPUT = 2.0
 #: For ever, as the shell counts seconds and commands; a container's life has no such limits.
 _NO_LIMIT = 10**12
-
-#: Gives the next of several scripts, or None when there are no more, and the status that it finds; it is told the last
-#: one's.
-Reader = Callable[[int], Awaitable[tuple[str | None, int]]]
-
-
-class _Commands:
-    """What a shell's own commands share. It does not know the shell: an interpreter is never collected in a circle."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        #: Set when the script has come to its end, whether it has read everything that it is fed or not.
-        self.ended = asyncio.Event()
-        #: Whether jobs go on and the script has ended, and what it was run for.
-        self.is_left = False
-        #: The status of the script, or of the last one of several; None when it ended before it got there.
-        self.step: int | None = None
-        #: What the shell runs now: complaints tell what was meant. And where the next of several scripts comes from.
-        self.script = ""
-        self.read: Reader | None = None
-        self.directory = context.cwd
-        self.has_prompt = False
-        self.marks = {"stdout": Marks(), "stderr": Marks()}
-
-    def called(self, file: str) -> str:
-        """What a script finds in `$0`."""
-        return file or (self._context.argv[0] if _is_shell(self._context.argv[0]) else "sh")
-
-    def prepared(self, script: str, file: str = "") -> str:
-        """A script as the interpreter is to be given it, but for its jobs."""
-        words = {"$0": self.called(file)}
-        if not self._context.is_main:
-            words["$$"] = str(self._context.pid)
-        return prepared(script, words, is_busybox=self._context.machine.is_busybox)
-
-    def command(self, program: Program) -> Callable[[CommandContext], Awaitable[int]]:
-        async def call(inner: CommandContext) -> int:
-            async def output(stream: str, data: bytes) -> None:
-                await (inner.stdout if stream == "stdout" else inner.stderr).write(data)
-
-            outer = self._context
-            context = Context(
-                outer.machine, (inner.name, *inner.argv), env=inner.env, cwd=inner.cwd, user=outer.user, output=output,
-                stdin=inner.stdin, signals=outer.signals, inside_shell=True,
-            )  # fmt: skip
-            # A loop of commands sees what changes outside, and is seen.
-            outer.machine.root.sync()
-            receiver = Receiver()
-            title = " ".join(context.argv)
-            now = outer.machine.clock.now()
-            with outer.machine.pids.running(outer.user.name, now, title, receiver.deliver, outer.pid) as context.pid:
-                receiver.work = asyncio.ensure_future(program(context))
-                try:
-                    code = await receiver.work
-                except asyncio.CancelledError:
-                    if not receiver.code:
-                        raise
-                    code = receiver.code
-                except BrokenPipeError:
-                    # Nobody reads any more what it writes: `df | head -1`.
-                    code = _BROKEN_PIPE
-                finally:
-                    receiver.work.cancel()
-            await outer.machine.thawed()
-            return code
-
-        return call
-
-    async def missing(self, inner: CommandContext) -> int:
-        """A command that the image lacks; a package may have brought it since the script began."""
-        name = inner.argv[0] if inner.name == ".missing" else inner.name
-        if inner.name in PROGRAMS and not self._context.machine.lacks(inner.name):
-            return await self.command(PROGRAMS[inner.name])(inner)
-        await inner.stderr.write(f"sh: {name}: not found\n".encode())
-        return 127
-
-    async def known(self, inner: CommandContext) -> int:
-        """Whether the image may have a command, as far as the interpreter cannot tell."""
-        machine, name = self._context.machine, inner.argv[0] if inner.argv else ""
-        return int(name == "sudo" or name in missing(machine) or machine.lacks(name))
-
-    async def feed(self, inner: CommandContext) -> int:
-        """Standard input of the whole script, as the first command of a pipeline."""
-        ended: asyncio.Future[Any] = asyncio.ensure_future(self.ended.wait())
-        try:
-            # The reader may end before the writer: that is no error.
-            with contextlib.suppress(OSError, RuntimeError):
-                while (chunk := await self._next_chunk(ended)) is not None:
-                    await inner.stdout.write(chunk)
-        finally:
-            ended.cancel()
-        return 0
-
-    async def _next_chunk(self, ended: "asyncio.Future[Any]") -> bytes | None:
-        """What comes next; None at the end of the input or of the script."""
-        chunk: asyncio.Future[Any] = asyncio.ensure_future(_next(self._context.stdin))
-        try:
-            await asyncio.wait((chunk, ended), return_when=asyncio.FIRST_COMPLETED)
-            return chunk.result() if chunk.done() else None
-        finally:
-            chunk.cancel()
-
-    async def show(self, inner: CommandContext) -> int:
-        """What a job writes, to where the script itself writes."""
-        async for chunk in inner.stdin:
-            await self.output("stdout", chunk)
-        return 0
-
-    async def write(self, inner: CommandContext) -> int:
-        """What a job writes, to where this command's own output goes."""
-        async for chunk in inner.stdin:
-            await inner.stdout.write(chunk)
-        return 0
-
-    async def output(self, stream: str, data: bytes) -> None:
-        """Write for the script, as long as somebody may be listening."""
-        # On standard output is what has gone there with `2>&1`.
-        data = _found_out(data)
-        if self.has_prompt:
-            data = self.marks[stream].without(data)
-        if data and not self.is_left:
-            await self._context.output(stream, data)
-
-    async def following(self, inner: CommandContext) -> int:
-        """The next script of a shell that is talked to."""
-        assert self.read is not None
-        self.directory = inner.cwd
-        script, self.step = await self.read(self.step or 0)
-        leaves = None if script is None else _EXIT.fullmatch(script)
-        if script is None or leaves is not None:
-            if leaves is not None and leaves[1]:
-                self.step = int(leaves[1]) & 0xFF
-            script = f"exit {self.step}"
-            self.ended.set()
-        self.script, _ = with_live_jobs(self.prepared(script))
-        await inner.stdout.write(f"(exit {self.step})\n{self.script}".encode("utf-8", "surrogateescape"))
-        return 0
-
-    async def note(self, inner: CommandContext) -> int:
-        """The status of a script of several."""
-        self.step = int(inner.argv[0])
-        if self.has_prompt:
-            for stream, marks in ((inner.stdout, self.marks["stdout"]), (inner.stderr, self.marks["stderr"])):
-                await stream.write(MARK)
-                await marks.arrival()
-        return 0
-
-    async def done(self, inner: CommandContext) -> int:
-        """The script has come to its end with this status."""
-        self.step = int(inner.argv[0])
-        self.ended.set()
-        return self.step
 
 
 class Shell:
@@ -239,7 +76,7 @@ class Shell:
             max_commands=_NO_LIMIT,
             max_loop_iterations=_NO_LIMIT,
         )
-        self._commands = commands = _Commands(context)
+        self._commands = commands = Callbacks(context)
         own = _own(machine)
         machine.root.mount_in(self._bash, context.user, watched=watched)
         self._bash.mount("/proc", machine.root.proc)
@@ -249,8 +86,6 @@ class Shell:
             if name in OWN and name not in own:
                 continue
             self._bash.add_command(name, commands.command(program))
-        self._bash.add_command(".diff", commands.command(diff))
-        self._bash.add_command(".kill", commands.command(kill))
         for name in filter(machine.lacks, {*machine.absent, *PROGRAMS}):
             self._bash.add_command(name, commands.missing)
         for path in machine.root.glob(f"{BIN[1]}/*") if "python" in own else ():
@@ -258,14 +93,8 @@ class Shell:
             if is_script(machine.root.read(path)):
                 self._bash.add_command(posixpath.basename(path), commands.command(script(path)))
         self._bash.add_command("sudo", commands.missing)
-        self._bash.add_command(".missing", commands.missing)
-        self._bash.add_command(".stdin", commands.feed)
-        self._bash.add_command(".done", commands.done)
-        self._bash.add_command(".out", commands.show)
-        self._bash.add_command(".to", commands.write)
-        self._bash.add_command(".known", commands.known)
-        self._bash.add_command(".next", commands.following)
-        self._bash.add_command(".was", commands.note)
+        for name, callback in commands.own().items():
+            self._bash.add_command(name, callback)
         #: Whether an error has ended the script, and not a command that failed.
         self._ended = False
         self._has_begun = False
@@ -326,7 +155,7 @@ class Shell:
                 data = _MISSING.sub(rb"\1: can't fork: Resource temporarily unavailable", data)
             if file:
                 data = _LINE.sub(lambda found: b"%s: line %d: " % (file.encode(), int(found[1]) - 1), data)
-            data = plain(_found_out(data))
+            data = plain(found_out(data))
             data = _NOT_CREATED.sub(rb"sh: can't create \1: Read-only file system", data)
             data = full(_READ_ONLY.sub(rb"Read-only file system", data))
             if machine.is_busybox:
@@ -390,19 +219,6 @@ class Shell:
         return await self._execute(f"( {JOBS_ENDED}; {self._commands.script}\n)\n.done $?", "", leaves=True)
 
 
-def _found_out(data: bytes) -> bytes:
-    """Complaints of commands that are not there, in the shell's words."""
-    return _NOT_FOUND.sub(rb"sh: \1: not found", data) if b"command not found" in data else data
-
-
-def _is_shell(name: str) -> bool:
-    return posixpath.basename(name) in {"sh", "bash", "ash", "dash"}
-
-
 def _own(machine: Machine) -> list[str]:
     """Programs that its image has and not every other."""
     return [name for name in OWN if any(machine.root.exists(f"{directory}/{name}") for directory in BIN)]
-
-
-async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
-    return await anext(chunks, None)
