@@ -15,7 +15,7 @@ from swarmlab.engine.network.attachments import AttachingExecutor, Attachments
 from swarmlab.engine.network.overlays import Overlays
 from swarmlab.engine.swarm import addresses, admission, swarmtexts
 from swarmlab.engine.swarm.certificate import Validity, issued
-from swarmlab.engine.swarm.patience import patiently
+from swarmlab.engine.swarm.patience import JOIN_TIMEOUT, patiently, until_ready
 from swarmlab.engine.swarm.swarminfo import NodeState, SwarmInfo, leave_refusal
 from swarmlab.engine.swarm.swarmnode import SwarmNode
 from swarmlab.engine.swarm.swarms import Swarms
@@ -25,14 +25,13 @@ from swarmlab.objects import TLSInfo, new_id
 from swarmlab.objects.local import Engine, Membership
 from swarmlab.objects.requests import InitRequest, JoinRequest
 from swarmlab.runtime.controller import Executor
-from swarmlab.store import Actor, Commit, Kind, Store
+from swarmlab.store import Actor, Kind, Store
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 replace = msgspec.structs.replace
 
-#: How long a node tries to join before it answers, and how often it tries on in the background, in seconds.
-JOIN_TIMEOUT = 20.0
+#: How often a node tries on to join in the background, in seconds.
 JOIN_RETRY = 5.0
 #: So long nobody listens at a machine that there is until the attempt is given up (SK: ca/certificates.go).
 JOIN_REFUSED = 10.0
@@ -168,7 +167,7 @@ class ClusterComponent:
         first = FirstNode(new_id(), host, port, request.availability)
         swarm = self._swarms.create(first, request, self._actor("POST /swarm/init"))
         self._become(replace(member, swarm=swarm.id, node_id=first.node_id))
-        await self._until_ready(swarm, first.node_id)
+        await until_ready(self._clock, swarm, first.node_id)
         if refusal is not None:
             raise refusal
         return first.node_id
@@ -194,7 +193,7 @@ class ClusterComponent:
             raise unavailable(swarmtexts.NOT_IN_SWARM)
         node.readdress(replace(changed, **{name: getattr(self.membership, name) for name in kept}))
         node.swarm.force_new(node.node_id, changed.advertise_addr)
-        await self._until_ready(node.swarm, node.node_id)
+        await until_ready(self._clock, node.swarm, node.node_id)
         return node.node_id
 
     async def join(self, request: JoinRequest) -> None:
@@ -206,7 +205,7 @@ class ClusterComponent:
             raise await self._found_locked(keep=False)
         if self._try_join(request):
             assert self._node is not None
-            await self._until_ready(self._node.swarm, self._node.node_id)
+            await until_ready(self._clock, self._node.swarm, self._node.node_id)
             await self._be_called_back(self._node)
             return
         self._pending = request
@@ -270,7 +269,7 @@ class ClusterComponent:
             raise EngineError(401, swarmtexts.WRONG_KEY)
         self._remember(replace(member, lock=replace(member.lock, closed=False)))
         self.resume()
-        await self._until_ready(self._swarm_of(member), member.node_id)
+        await until_ready(self._clock, self._swarm_of(member), member.node_id)
 
     def unlock_key(self) -> str:
         """The key that unlocks managers after a restart; empty without autolock. Raises EngineError."""
@@ -340,23 +339,6 @@ class ClusterComponent:
         swarm = self._swarms.get(member.swarm)
         assert swarm is not None
         return swarm
-
-    async def _until_ready(self, swarm: Swarm, node_id: str) -> None:
-        """Return when the node has reported to the dispatcher, or after the time-out of a join."""
-        ready = asyncio.get_running_loop().create_future()
-
-        def check(commit: Commit | None) -> None:
-            node = swarm.store.tables.nodes.get(node_id)
-            if not ready.done() and (commit is None or (node is not None and node.status.state == "ready")):
-                ready.set_result(None)
-
-        unwatch = swarm.store.watch(check, Kind.NODE)
-        timer = self._clock.call_later(JOIN_TIMEOUT, lambda: check(None))
-        try:
-            await ready
-        finally:
-            unwatch()
-            timer.cancel()
 
     def _try_join(self, request: JoinRequest) -> bool:
         """One attempt; False when no manager answers there."""

@@ -1,4 +1,4 @@
-"""Waiting for a leader, as calls to a swarm do that has none for the moment (SK: raft.go, LeaderConn)."""
+"""Waiting for a leader, as calls to a swarm do that has none for the moment (SK: raft.go, LeaderConn), or a node."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,11 +6,14 @@ from typing import TypeVar
 
 from swarmlab.clock import SECOND, Clock
 from swarmlab.engine.swarm.swarmnode import CLOSED, SwarmNode
-from swarmlab.manager import LOST_LEADERSHIP, Code, LeaderAwaitedError, Standing, StatusError
+from swarmlab.manager import LOST_LEADERSHIP, Code, LeaderAwaitedError, Standing, StatusError, Swarm
+from swarmlab.store import Commit, Kind
 
 T = TypeVar("T")
 #: How long a call to the swarm may take, in seconds of swarm time.
 REQUEST_TIMEOUT = 20.0
+#: How long a node tries to join, or to be heard of, before it answers, in seconds.
+JOIN_TIMEOUT = 20.0
 
 
 async def patiently(clock: Clock, node: Callable[[], SwarmNode | None], call: Callable[[], T | Awaitable[T]]) -> T:
@@ -62,4 +65,22 @@ async def _leader_in(clock: Clock, node: SwarmNode, seconds: float) -> bool:
         return await found
     finally:
         end()
+        timer.cancel()
+
+
+async def until_ready(clock: Clock, swarm: Swarm, node_id: str) -> None:
+    """Return when the node has reported to the dispatcher, or after the time-out of a join."""
+    ready = asyncio.get_running_loop().create_future()
+
+    def check(commit: Commit | None) -> None:
+        node = swarm.store.tables.nodes.get(node_id)
+        if not ready.done() and (commit is None or (node is not None and node.status.state == "ready")):
+            ready.set_result(None)
+
+    unwatch = swarm.store.watch(check, Kind.NODE)
+    timer = clock.call_later(JOIN_TIMEOUT, lambda: check(None))
+    try:
+        await ready
+    finally:
+        unwatch()
         timer.cancel()
