@@ -262,6 +262,9 @@ class Container(Protocol):
     def stat(self, path: str) -> PathStat:
         """What is at a path. Raises FileNotFoundError."""
 
+    def has_file(self, path: str) -> bool:
+        """Whether a file or a socket is at a path; tells sooner than `stat`, which takes a look at the whole image."""
+
     def pack(self, path: str) -> bytes:
         """A file or a directory with everything in it, as a tar archive. Raises FileNotFoundError."""
 

@@ -1,5 +1,6 @@
 """The files of a container as others get them: an export, a layer for an image."""
 
+import asyncio
 import io
 import os
 import tarfile
@@ -18,7 +19,7 @@ from swarmlab.runtime.virtual.files.private import private_folder, remove_privat
 from swarmlab.runtime.virtual.files.roots import Roots
 from swarmlab.runtime.virtual.processes.leftovers import kill_left_behind
 
-from .support import CATALOGUE
+from .support import CATALOGUE, lab
 
 SECRET = File("/run/secrets/key", b"hush", mode=0o440, secret=True)
 ODD = File("/app/odd", b"pst", secret=True)
@@ -360,3 +361,16 @@ def test_a_file_that_goes_while_it_is_packed_is_left_out(tmp_path: Path, monkeyp
     monkeypatch.setattr(fs, "read", read_late)
     with tarfile.open(fileobj=io.BytesIO(Archive(fs).pack("/d"))) as archive:
         assert archive.getnames() == ["d", "d/b"]
+
+
+def test_whether_a_file_is_somewhere_is_told_without_making_the_files(tmp_path: Path) -> None:
+    """A container of an image with thousands of files would take seconds to be made."""
+
+    async def test() -> None:
+        async with lab(tmp_path) as here:
+            box = here.create("python:3-alpine", "sleep", "1000")
+            found = [box.has_file(path) for path in ("/etc/passwd", "/etc", "/nowhere", "/etc/passwd/x", "/bin")]
+            assert found == [True, False, False, False, False]
+            assert box._machine.root._memory is None
+
+    asyncio.run(test())

@@ -139,12 +139,7 @@ def check_directory(path: str) -> None:
 
 def check_working_directory(path: str, made: base.Container) -> None:
     """Raises EngineError (500) if another thing is where a new container works (MB: daemon/container, container.go)."""
-    try:
-        found = made.stat(path) if path else None
-    except FileNotFoundError:
-        # It will be made.
-        return
-    if found is not None and found.kind in {"file", "socket"}:
+    if path and made.has_file(path):
         raise internal(f"Cannot mkdir: {path} is not a directory")
 
 

@@ -287,6 +287,11 @@ class VirtualContainer:
         """See `Container.stat`."""
         return self._archive.stat(path)
 
+    def has_file(self, path: str) -> bool:
+        """See `Container.has_file`."""
+        root = self._machine.root
+        return root.is_socket(root.followed(path)) or root.exists(path)
+
     def pack(self, path: str) -> bytes:
         """See `Container.pack`."""
         return self._archive.pack(path)
