@@ -136,6 +136,10 @@ def test_what_is_wrong_is_refused(tmp_path: Path) -> None:
         assert await ask.error("GET", f"/v2/app/blobs/{nothing}") == (404, "BLOB_UNKNOWN")
         assert await ask.error("PUT", "/v2/app/manifests/1", manifest(b"nothing")) == (400, "MANIFEST_BLOB_UNKNOWN")
         assert await ask.error("PUT", "/v2/app/manifests/1", b"{}") == (400, "MANIFEST_INVALID")
+        # A manifest that is right under a digest that is not its own is not kept.
+        good = manifest(LAYER) + b"\n"
+        assert await ask.error("PUT", f"/v2/app/manifests/{wrong}", good) == (400, "DIGEST_INVALID")
+        assert await ask.error("GET", f"/v2/app/manifests/{digest(good)}") == (404, "MANIFEST_UNKNOWN")
         unknown = "/v2/app/blobs/uploads/00000000-0000-0000-0000-000000000000"
         assert await ask.error("PATCH", unknown, LAYER) == (404, "BLOB_UPLOAD_UNKNOWN")
         _, headers, _ = await ask("POST", "/v2/app/blobs/uploads/")

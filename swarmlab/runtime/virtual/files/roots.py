@@ -152,10 +152,15 @@ class Roots:
             before, self._spare = self._spare, None
             known = None if before is None else self._known.get(before.image)
             if before is not None and known is not None and _goes_on(known, root):
-                for path in known.nodes:
-                    if not _is_same(known, root, path):
-                        os.unlink(f"{before.folder}{path}")
-                self._fill(root, before.folder, lambda path: path in known.nodes and _is_same(known, root, path))
+                try:
+                    for path in known.nodes:
+                        if not _is_same(known, root, path):
+                            os.unlink(f"{before.folder}{path}")
+                    self._fill(root, before.folder, lambda path: path in known.nodes and _is_same(known, root, path))
+                except OSError:
+                    # It is neither the one nor the other.
+                    shutil.rmtree(before.folder, ignore_errors=True)
+                    raise
                 self._spare = _Spare(image.id, before.folder)
                 return
             folder = self._folder / secrets.token_hex(8)

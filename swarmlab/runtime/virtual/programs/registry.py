@@ -1,6 +1,7 @@
 """Docker's registry: the distribution API, as far as engines and `curl` use it (distribution: registry/handlers)."""
 
 import asyncio
+import hashlib
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -213,10 +214,10 @@ class _Registry:
             body += chunk
             if len(body) > _LARGEST_MANIFEST:
                 raise _RefusedError("MANIFEST_INVALID", {})
+        if DIGEST.fullmatch(reference) and reference != f"sha256:{hashlib.sha256(body).hexdigest()}":
+            raise _RefusedError("DIGEST_INVALID")
         self._check(ask.name, body, ask.request.content_type)
         digest = self._store.put_manifest(ask.name, reference, body)
-        if DIGEST.fullmatch(reference) and reference != digest:
-            raise _RefusedError("DIGEST_INVALID")
         location = _url(ask.request, f"/v2/{ask.name}/manifests/{digest}")
         return web.Response(status=201, headers={"Location": location, "Docker-Content-Digest": digest})
 
