@@ -9,13 +9,14 @@ import os
 import secrets
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import webbrowser
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import quote
@@ -31,6 +32,8 @@ START_LIMIT = 60.0
 STOP_LIMIT = 15.0
 _LOOK_EVERY = 0.05
 _LOG_LINES = 15
+#: How often JupyterLab is started when others keep taking the port that it has just found free.
+_STARTS = 5
 
 
 class JupyterError(Exception):
@@ -79,9 +82,28 @@ def serve(
     """
     jupyter_config.write(place, notebooks, secrets.token_urlsafe(24), port)
     log = place / "jupyter.log"
+    for _ in range(_STARTS):
+        process = _start(notebooks, environ, log)
+        try:
+            answered = _await_address(process, place / jupyter_config.RUNTIME)
+            if answered is not None:
+                address, token = answered
+                page = f"lab/tree/{quote(first.as_posix())}" if first and (notebooks / first).is_file() else "lab"
+                yield Server(f"{address}{page}?token={token}", process)
+                return
+        finally:
+            _end(process)
+        told = log.read_text("utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+        # With any port another can take the one that it found free before it listens there itself.
+        if port is not None or not any("is already in use" in line for line in told):
+            break
+    raise JupyterError("\n".join(["JupyterLab did not start. The end of its log:", *told]))
+
+
+def _start(notebooks: Path, environ: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         # A session of its own: Ctrl-C reaches this process only, which then ends JupyterLab in order.
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "swarmlab.lab.jupyter_process"],
             env=dict(environ),
             cwd=notebooks,
@@ -90,25 +112,18 @@ def serve(
             stderr=output,
             start_new_session=True,
         )
-    try:
-        address, token = _await_address(process, place / jupyter_config.RUNTIME, log)
-        page = f"lab/tree/{quote(first.as_posix())}" if first and (notebooks / first).is_file() else "lab"
-        yield Server(f"{address}{page}?token={token}", process)
-    finally:
-        _end(process)
 
 
-def _await_address(process: subprocess.Popen[bytes], runtime: Path, log: Path) -> tuple[str, str]:
-    """The address at which JupyterLab answers, and its token, as soon as it listens."""
+def _await_address(process: subprocess.Popen[bytes], runtime: Path) -> tuple[str, str] | None:
+    """The address at which JupyterLab answers, and its token, as soon as it does; None when it does not come to it."""
     described = runtime / f"jpserver-{process.pid}.json"
     waited = 0.0
     while waited < START_LIMIT:
         try:
             found = json.loads(described.read_text("utf-8"))
-            # JupyterLab describes itself a moment before it listens: a browser would be refused.
-            with socket.create_connection((jupyter_config.HOST, found["port"]), timeout=1):
+            if _answers(found["port"], found["token"]):
                 return found["url"], found["token"]
-        except (OSError, ValueError):
+        except (OSError, ValueError, HTTPException):
             pass
         try:
             process.wait(_LOOK_EVERY)
@@ -116,8 +131,18 @@ def _await_address(process: subprocess.Popen[bytes], runtime: Path, log: Path) -
             waited += _LOOK_EVERY
         else:
             break
-    last = log.read_text("utf-8", errors="replace").splitlines()[-_LOG_LINES:]
-    raise JupyterError("\n".join(["JupyterLab did not start. The end of its log:", *last]))
+    return None
+
+
+def _answers(port: int, token: str) -> bool:
+    """Whether the server on this port is the one that this token is for.
+
+    JupyterLab describes itself a moment before it listens. Until then a browser would be refused, or reach whatever
+    took the port in between, such as the JupyterLab of another lab that starts at the same time.
+    """
+    with closing(HTTPConnection(jupyter_config.HOST, port, timeout=5)) as connection:
+        connection.request("GET", "/api/status", headers={"Authorization": f"token {token}"})
+        return connection.getresponse().status == HTTPStatus.OK
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

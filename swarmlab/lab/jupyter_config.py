@@ -9,6 +9,8 @@ from typing import Any
 from swarmlab.lab.folder import make_private, write_whole
 
 HOST = "127.0.0.1"
+#: The port where it looks for a free one first.
+PORT = 8888
 #: Where the files below lie in JupyterLab's folder: its configuration, its data, and the descriptions of what runs.
 CONFIG, DATA, RUNTIME = "config", "data", "runtime"
 _PART = "JupyterLab's folder"
@@ -43,13 +45,13 @@ _DEFAULTS = {
 
 
 def settings(notebooks: Path, token: str, port: int | None) -> dict[str, dict[str, Any]]:
-    """JupyterLab's configuration. Without a `port` it is 8888, or the next one that is free."""
+    """JupyterLab's configuration. Without a `port` it is PORT, or the next one that is free."""
     return {
         "Application": {"log_level": "WARN"},
         "ServerApp": {
             "root_dir": str(notebooks),
             "ip": HOST,
-            "port": port or 8888,
+            "port": port or PORT,
             "port_retries": 0 if port else 50,
             "open_browser": False,
             "allow_root": True,

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
-from swarmlab.lab import manage
+from swarmlab.lab import jupyter_config, manage
 from swarmlab.lab.jupyter import JupyterError, Server, serve, surroundings
 
 LAB = {"DOCKER_HOST": "unix:///lab/node-1.sock", "DOCKER_CONFIG": "/lab/docker", "SWARMLAB_LAB": "a-lab"}
@@ -199,6 +199,34 @@ def test_a_port_that_is_taken_is_said_plainly(folder: Path, environ: dict[str, s
             serve(folder / "labs", folder / "jupyter", environ, port),
         ):
             pytest.fail("it started on a port that was taken")
+
+
+#: What a JupyterLab imports as it begins: the first one finds a port free that is taken, as if that were done just now.
+LATE = """
+from pathlib import Path
+from tornado import netutil
+begun, bind = Path(__file__).with_name("begun"), netutil.bind_sockets
+def bind_sockets(*arguments, **named):
+    if begun.exists():
+        return bind(*arguments, **named)
+    begun.touch()
+    return []
+netutil.bind_sockets = bind_sockets
+"""
+
+
+def test_another_program_that_takes_its_port_at_the_last_moment_is_not_taken_for_it(
+    server: Server, docker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(LATE)
+    (tmp_path / "labs").mkdir()
+    taken = urlsplit(server.url).port
+    monkeypatch.setattr(jupyter_config, "PORT", taken)
+    late = surroundings(os.environ, LAB, docker, tmp_path / "jupyter") | {"PYTHONPATH": str(tmp_path)}
+    with serve(tmp_path / "labs", tmp_path / "jupyter", late) as another:
+        assert (tmp_path / "begun").exists()
+        assert urlsplit(another.url).port != taken
+        assert ask(another, "api/contents")["content"] == []
 
 
 @pytest.fixture
