@@ -20,6 +20,7 @@ from swarmlab.images.layer import (
 from swarmlab.images.links import resolved
 from swarmlab.images.reference import Reference, check_reference, parse_reference
 from swarmlab.images.store import ImageStore, chain_ids
+from swarmlab.images.tar import TarHeader, tar_writer
 
 __all__ = [
     "BUNDLED",
@@ -39,6 +40,7 @@ __all__ = [
     "Owner",
     "Reference",
     "Slice",
+    "TarHeader",
     "Tree",
     "beginning",
     "chain_ids",
@@ -52,6 +54,7 @@ __all__ = [
     "parse_reference",
     "read_document",
     "resolved",
+    "tar_writer",
     "uses_busybox",
     "with_parents",
 ]

@@ -20,6 +20,7 @@ from swarmlab.images.document import read
 from swarmlab.images.layer import Bytes, Layer, LayerError, reason_of
 from swarmlab.images.layers import LayerStore, copied, inflated
 from swarmlab.images.reference import check_reference, parse_reference
+from swarmlab.images.tar import TarHeader
 from swarmlab.objects.gojson import loads
 
 _CHUNK = 1 << 20
@@ -226,7 +227,7 @@ def _seekable(source: IO[bytes], store: LayerStore) -> Iterator[IO[bytes]]:
 
 
 def _member(name: str, content: Content, size: int, modified: int) -> Iterator[bytes]:
-    info = tarfile.TarInfo(name)
+    info = TarHeader(name)
     info.size, info.mode, info.mtime = size, 0o644, modified
     info.uname = info.gname = "root"
     yield info.tobuf(tarfile.GNU_FORMAT)

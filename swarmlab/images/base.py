@@ -69,7 +69,8 @@ class Tree(NamedTuple):
     """A root file system, by absolute path: files, the targets of symbolic links, and permission bits of both.
 
     `directories` are those that a layer names, `merged` those of them that several name; others follow from the paths.
-    `owners` are those that are not root.
+    `owners` are those that are not root. `times` is when what is there was last modified, in Unix nanoseconds, where a
+    layer tells it.
     """
 
     files: Mapping[str, Content]
@@ -78,6 +79,7 @@ class Tree(NamedTuple):
     directories: Mapping[str, int]
     owners: Mapping[str, Owner] = MappingProxyType({})
     merged: Mapping[str, bool] = MappingProxyType({})
+    times: Mapping[str, int] = MappingProxyType({})
 
 
 EMPTY_TREE = Tree({}, {}, {}, {})

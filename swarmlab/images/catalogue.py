@@ -244,7 +244,7 @@ def _layer(folder: _Folder, tag: _Tag, size: int, comment: str = "", system: _Fo
         for path, source in system.files.items():
             if path.startswith("/etc/") and path.endswith("-release"):
                 entries.append(Entry(path, "file", 0o644, _content(path, source, system.manifest, first)))
-    entries = with_parents(entries)
+    entries = with_parents(entry._replace(modified=_created(tag)) for entry in entries)
     archive = pack(entries, comment)
     return Layer(
         "sha256:" + hashlib.sha256(archive).hexdigest(), size, entries, _Archive(tuple(entries), comment), len(archive)

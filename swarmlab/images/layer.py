@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 
 from swarmlab.images.base import ROOT, Content, HistoryEntry, Owner, Tree
+from swarmlab.images.tar import TarHeader, tar_writer
 
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
@@ -29,7 +30,8 @@ class LayerError(ValueError):
 class Entry(NamedTuple):
     """What a layer has at a path: `kind` is file, directory, link, whiteout or opaque (hides what is beneath it).
 
-    `owner` is the numbers of its user and group.
+    `owner` is the numbers of its user and group, `modified` Unix nanoseconds, of which archives keep whole seconds;
+    0 is not known.
     """
 
     path: str
@@ -38,10 +40,12 @@ class Entry(NamedTuple):
     content: Content | None = None
     target: str = ""
     owner: Owner = ROOT
+    modified: int = 0
 
 
 class Layer(NamedTuple):
-    """One layer. `id` is `sha256:` and the digest of its tar archive, which `archive` reads; `size` is its files'.
+    """One layer. `id` is `sha256:` and the digest of its tar archive, which `archive` reads; `size` is its files' and
+    that of the targets of its links.
 
     `archive_size` is in bytes as well.
     """
@@ -89,7 +93,7 @@ class Bytes(NamedTuple):
 
 
 def read_entries(path: Path) -> tuple[list[Entry], int]:
-    """What an uncompressed tar archive does, and the bytes of its files. Raises LayerError.
+    """What an uncompressed tar archive does, and the bytes of its files and links' targets. Raises LayerError.
 
     Names are those inside the root file system, however they try to leave it. Devices, sockets and sparse files are
     nothing that a program here could use; they are left out.
@@ -110,6 +114,9 @@ def read_entries(path: Path) -> tuple[list[Entry], int]:
                         # A later member takes the place of an earlier one.
                         entries.pop(entry.path, None)
                         entries[entry.path] = entry
+                    if member.issym():
+                        # That is how large the kernel says a link is, and so Docker (MB: pkg/directory).
+                        size += len(member.linkname.encode("utf-8", "surrogateescape"))
                     size += member.size if member.isreg() and not member.issparse() else 0
                 _check_end(file, tar.offset)
         except tarfile.TarError as error:
@@ -127,7 +134,8 @@ def flatten(layers: Iterable[Layer]) -> Tree:
     directories: dict[str, int] = {}
     owners: dict[str, Owner] = {}
     merged: dict[str, bool] = {}
-    tree = Tree(files, links, modes, directories, owners, merged)
+    times: dict[str, int] = {}
+    tree = Tree(files, links, modes, directories, owners, merged, times)
     for layer in layers:
         for entry in layer.entries:
             if entry.kind in {"whiteout", "opaque"}:
@@ -140,6 +148,9 @@ def flatten(layers: Iterable[Layer]) -> Tree:
             owners.pop(entry.path, None)
             if entry.owner != ROOT:
                 owners[entry.path] = entry.owner
+            times.pop(entry.path, None)
+            if entry.modified:
+                times[entry.path] = entry.modified
             if entry.kind == "directory":
                 files.pop(entry.path, None)
                 links.pop(entry.path, None)
@@ -158,7 +169,7 @@ def flatten(layers: Iterable[Layer]) -> Tree:
 
 
 def pack(entries: Iterable[Entry], comment: str = "") -> bytes:
-    """Entries as a tar archive, the same for the same entries; everything is of 1970.
+    """Entries as a tar archive, the same for the same entries.
 
     A `comment` makes an archive of its own of one that would be like another.
     """
@@ -170,7 +181,7 @@ def pack(entries: Iterable[Entry], comment: str = "") -> bytes:
 def pack_into(target: BinaryIO, entries: Iterable[Entry], comment: str = "") -> None:
     """The same, written to a file."""
     headers = {"comment": comment} if comment else {}
-    with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT, pax_headers=headers) as tar:
+    with tar_writer(target, headers) as tar:
         for entry in entries:
             name = entry.path.lstrip("/")
             content = entry.content.read_bytes() if entry.content is not None else b""
@@ -178,10 +189,10 @@ def pack_into(target: BinaryIO, entries: Iterable[Entry], comment: str = "") -> 
                 name = posixpath.join(posixpath.dirname(name), _WHITEOUT + posixpath.basename(name))
             elif entry.kind == "opaque":
                 name = posixpath.join(name, _OPAQUE)
-            info = tarfile.TarInfo(name)
+            info = TarHeader(name)
             info.uid, info.gid = entry.owner
             info.uname, info.gname = ("" if number else "root" for number in entry.owner)
-            info.mode = entry.mode
+            info.mode, info.mtime = entry.mode, entry.modified // 1_000_000_000
             if entry.kind == "directory":
                 info.type = tarfile.DIRTYPE
             elif entry.kind == "link":
@@ -208,7 +219,7 @@ def with_parents(entries: Iterable[Entry]) -> list[Entry]:
         while above != "/" and above not in found:
             missing.append(above)
             above = posixpath.dirname(above)
-        found.update((path, Entry(path, "directory", 0o755)) for path in reversed(missing))
+        found.update((path, Entry(path, "directory", 0o755, modified=entry.modified)) for path in reversed(missing))
         found[entry.path] = entry
     return list(found.values())
 
@@ -217,7 +228,7 @@ def _entry(archive: Path, member: tarfile.TarInfo, known: dict[str, Entry]) -> E
     """What a member does, None for one that is left out."""
     path = posixpath.normpath(posixpath.join("/", member.name.lstrip("/")))
     folder, name = posixpath.split(path)
-    mode, owner = member.mode & 0o7777, (member.uid, member.gid)
+    mode, owner, modified = member.mode & 0o7777, (member.uid, member.gid), max(int(member.mtime * 1_000_000_000), 0)
     if name == _OPAQUE:
         return Entry(folder, "opaque")
     if name.startswith(_WHITEOUT + _WHITEOUT):
@@ -227,16 +238,17 @@ def _entry(archive: Path, member: tarfile.TarInfo, known: dict[str, Entry]) -> E
     if path == "/":
         return None
     if member.isdir():
-        return Entry(path, "directory", mode, owner=owner)
+        return Entry(path, "directory", mode, owner=owner, modified=modified)
     if member.issym():
-        return Entry(path, "link", 0o777, None, member.linkname, owner)
+        return Entry(path, "link", 0o777, None, member.linkname, owner, modified)
     if member.islnk():
         source = posixpath.normpath(posixpath.join("/", member.linkname.lstrip("/")))
         if source not in known:
             raise LayerError(f"link {source} {path}: no such file or directory")
         return known[source]._replace(path=path)
     if member.isreg() and not member.issparse():
-        return Entry(path, "file", mode, Slice(archive, member.offset_data, member.size), owner=owner)
+        content = Slice(archive, member.offset_data, member.size)
+        return Entry(path, "file", mode, content, owner=owner, modified=modified)
     return None
 
 

@@ -132,6 +132,22 @@ def test_links_lead_where_they_lead_from_the_root() -> None:
         resolved("/loop/x", links.get)
 
 
+def test_a_link_is_as_large_as_its_target_is_long(store: LayerStore) -> None:
+    """As `du` counts it, and so Docker (MB: pkg/directory)."""
+    link = Entry("/l", "link", 0o777, None, "/where/it/leads")
+    assert add(store, pack([Entry("/f", "file", 0o644, Bytes(b"abc")), link])).size == 3 + len("/where/it/leads")
+
+
+def test_times_are_those_of_the_highest_layer_that_tells_one(store: LayerStore) -> None:
+    def layer(*times: tuple[str, int]) -> Layer:
+        return add(store, pack(Entry(path, "file", 0o644, Bytes(b""), modified=when) for path, when in times))
+
+    second = 1_000_000_000
+    lower = layer(("/a", 10 * second), ("/b", 10 * second + 7), ("/c", 10 * second))
+    tree = flatten([lower, layer(("/b", 20 * second), ("/c", 0))])
+    assert tree.times == {"/a": 10 * second, "/b": 20 * second}, "whole seconds; 1970 is not told"
+
+
 def test_owners_are_kept_until_somebody_elses_file_takes_the_place(store: LayerStore) -> None:
     lower = add(
         store,

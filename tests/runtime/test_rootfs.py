@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import stat
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -75,7 +76,7 @@ def test_a_layer_has_what_is_new_what_is_gone_and_the_directories_above(tmp_path
     fs.memory.symlink("/etc", "/made/link")
     found = files(Archive(fs).layer())
     assert list(found) == ["etc", "etc/.wh.alpine-release", "made", "made/empty", "made/link", "tmp", "tmp/new"]
-    assert found["tmp"].mode == 0o1777
+    assert found["tmp"].mode == stat.S_IFDIR | 0o1777
     assert found["made/link"].linkname == "/etc"
 
 
@@ -85,7 +86,7 @@ def test_a_file_with_another_mode_has_changed(tmp_path: Path) -> None:
     fs.memory.chmod("/etc/alpine-release", 0o755)
     found = files(Archive(fs).layer())
     assert list(found) == ["etc", "etc/alpine-release"]
-    assert found["etc/alpine-release"].mode == 0o755
+    assert found["etc/alpine-release"].mode == stat.S_IFREG | 0o755
 
 
 def test_programs_for_a_processor_have_the_shells_in_their_places(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ class Files:
     def of(cls, nodes: Mapping[str, Node], owners: Mapping[str, Owner]) -> "Files":
         """The root file system of an image, and whose what is not root's is."""
         return cls(
-            Entry(path, node.kind, node.mode, node.content, node.target, owners.get(path, ROOT))
+            Entry(path, node.kind, node.mode, node.content, node.target, owners.get(path, ROOT), node.modified)
             for path, node in nodes.items()
         )
 

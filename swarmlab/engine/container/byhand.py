@@ -118,14 +118,14 @@ class ByHand:
         return self._containers.revive(self._containers.find(reference))
 
     def written(self, reference: str) -> int:
-        """How many bytes there are in the files that are not as in its image."""
+        """How many bytes there are in the files that are not as in its image, and in the targets of links."""
         inside = self.inside(reference)
         size = 0
         for change in inside.changes():
             # A program may have taken it away meanwhile; what was deleted is not there anyway.
             with suppress(FileNotFoundError):
                 found = inside.stat(change.path)
-                size += found.size if found.kind == "file" else 0
+                size += found.size if found.kind == "file" else len(found.target.encode())
         return size
 
     def running(self, reference: str) -> Container:

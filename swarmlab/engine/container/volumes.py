@@ -1,10 +1,13 @@
 """The volumes of one engine: their records, and a folder for each (MB: volume/{service,local})."""
 
+import os
 import posixpath
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from swarmlab.engine.container import tmpfs
@@ -53,8 +56,16 @@ class Volumes:
         return [container.id for container in self._store.tables.containers.by("volume", name)]
 
     def size(self, name: str) -> int:
-        """What its files hold, in bytes."""
-        return sum(path.lstat().st_size for path in self.path(name).rglob("*") if path.is_file())
+        """What its files hold, and the targets of its links, in bytes; a file with two names counts once."""
+        sizes: dict[int, int] = {}
+        for folder, folders, files in os.walk(self.path(name)):
+            for each in (*folders, *files):
+                # A program may have taken it away meanwhile.
+                with suppress(FileNotFoundError):
+                    found = os.lstat(os.path.join(folder, each))
+                    if not stat.S_ISDIR(found.st_mode):
+                        sizes[found.st_ino] = found.st_size
+        return sum(sizes.values())
 
     def list(self) -> list[Volume]:
         """Every volume, oldest first."""

@@ -63,12 +63,16 @@ _NAMES = frozenset(" ".join((_PLAIN, *_ALPINE.values())).split())
 
 
 class Node(NamedTuple):
-    """What is at a path: `kind` is directory, file (with its `content`) or link (with its `target`)."""
+    """What is at a path: `kind` is directory, file (with its `content`) or link (with its `target`).
+
+    `modified` is when a file was last, in Unix nanoseconds.
+    """
 
     kind: str
     mode: int = 0o777
     content: Content | None = None
     target: str = ""
+    modified: int = 0
 
 
 def applets(absent: frozenset[str], *, is_busybox: bool, is_alpine: bool) -> Iterator[tuple[str, Node]]:

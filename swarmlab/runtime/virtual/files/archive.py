@@ -8,7 +8,7 @@ from typing import IO
 
 from bashkit import FileSystem
 
-from swarmlab.images import Bytes, Entry, pack, resolved
+from swarmlab.images import Bytes, Entry, TarHeader, pack, resolved, tar_writer
 from swarmlab.runtime.base import Change, PathStat
 from swarmlab.runtime.virtual.files.files import RootFs
 from swarmlab.runtime.virtual.files.roots import NOT_KEPT
@@ -43,7 +43,7 @@ class Archive:
         self._lstat(real)
         name = "." if path.endswith("/.") else posixpath.basename(real) or "."
         data = io.BytesIO()
-        with tarfile.open(fileobj=data, mode="w") as tar:
+        with tar_writer(data) as tar:
             self._add(tar, real, name)
         return data.getvalue()
 
@@ -83,7 +83,7 @@ class Archive:
     def rootfs(self) -> bytes:
         """See `Container.rootfs`."""
         data = io.BytesIO()
-        with tarfile.open(fileobj=data, mode="w") as tar:
+        with tar_writer(data) as tar:
             for name in self._names("/"):
                 self._add(tar, f"/{name}", name, leave_out=self._root.mounted)
         return data.getvalue()
@@ -132,7 +132,7 @@ class Archive:
             kind=kind,
             size=4096 if kind == "directory" else found["size"],
             mode=found["mode"] & 0o7777,
-            modified=int(found["modified"] * 1_000_000_000),
+            modified=int(self._root.modified(path, found) * 1_000_000_000),
             target=self._root.read_link(path) if kind == "link" else "",
         )
 
@@ -158,7 +158,7 @@ class Archive:
         if found is None:
             there = self._lstat(change.path)
             content = Bytes(self._root.read(change.path)) if there.kind == "file" else None
-            found = Entry(change.path, there.kind, there.mode, content, there.target)
+            found = Entry(change.path, there.kind, there.mode, content, there.target, modified=there.modified)
         return None if found.kind == "socket" else found._replace(owner=self._root.owner(change.path))
 
     def _add(self, tar: tarfile.TarFile, path: str, name: str, leave_out: Collection[str] = ()) -> None:
@@ -173,7 +173,7 @@ class Archive:
         if found.kind == "socket":
             # No archive has any (MB: pkg/archive, "archive/tar: sockets not supported").
             return
-        info = tarfile.TarInfo(name)
+        info = TarHeader(name)
         info.uid, info.gid = owner = self._root.owner(path)
         info.uname, info.gname = ("" if number else "root" for number in owner)
         info.mode = found.mode
@@ -207,6 +207,7 @@ class Archive:
         elif member.isfile() or member.islnk():
             source = tar.extractfile(member)
             self._write(path, source.read() if source is not None else b"", member.mode & 0o7777)
+            self._root.touch(path, int(member.mtime * 1_000_000_000), create=False)
 
     def _kind(self, path: str) -> str | None:
         try:

@@ -42,27 +42,48 @@ def contents(image: Image, is_program: Callable[[Content], bool] = runs_on_a_pro
         found[folder] = Node("directory", mode)
     tree = image.tree()
     is_alpine = "/etc/alpine-release" in tree.files
+
+    def put_file(path: str, node: Node) -> None:
+        put(path, node._replace(modified=modified(image, path)))
+
     for path, node in applets(image.absent, is_busybox=uses_busybox(image.absent), is_alpine=is_alpine):
-        put(path, node)
+        if node.kind == "file":
+            put_file(path, node)
+        else:
+            put(path, node)
     for folder, mode in sorted(tree.directories.items()):
         put(folder, Node("directory", mode))
     programs: dict[Content, str] = {}
     for path, source in tree.files.items():
         if not is_program(source):
-            put(path, Node("file", tree.modes.get(path, 0o644), source))
+            put_file(path, Node("file", tree.modes.get(path, 0o644), source))
         elif is_applet(path):
             # A program for a processor cannot run here, but the shell has one of that name.
-            put(path, hand_over(posixpath.basename(path)))
+            put_file(path, hand_over(posixpath.basename(path)))
         elif (first := programs.setdefault(source, path)) != path:
             # One file under hundreds of names, as BusyBox is.
             put(path, Node("link", target=first))
         else:
-            put(path, Node("file", tree.modes.get(path, 0o755), source))
+            put_file(path, Node("file", tree.modes.get(path, 0o755), source))
     for link, target in tree.links.items():
         if (there := found.get(link)) is not None and there.kind == "directory":
             _move(found, link, resolved(link, tree.links.get), make)
-        put(link, hand_over(posixpath.basename(link)) if is_applet(link) else Node("link", target=target))
+        if is_applet(link):
+            put_file(link, hand_over(posixpath.basename(link)))
+        else:
+            put(link, Node("link", target=target))
     return found
+
+
+def modified(image: Image, path: str) -> int:
+    """When what an image has at a path was last modified, in Unix nanoseconds.
+
+    What no layer tells of is as old as the image's first layer: so it is the same in all images that are made of one.
+    """
+    tree = image.tree()
+    if path in tree.times:
+        return tree.times[path]
+    return image.history[0].created if image.history and path not in tree.directories else image.created
 
 
 def _move(found: dict[str, Node], link: str, to: str, make: Callable[[str], None]) -> None:

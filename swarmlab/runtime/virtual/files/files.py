@@ -106,10 +106,7 @@ class RootFs(Kept):
         self.sync()
 
     def touch(self, path: str, moment: int | None, *, create: bool) -> None:
-        """Set the time of a file (Unix nanoseconds, by default now), and make it if it is not there. Raises OSError.
-
-        In memory the time is always now.
-        """
+        """Set the time of a file (Unix nanoseconds, by default now), and make it if it is not there. Raises OSError."""
         path = self.followed(path)
         if self.is_read_only(path):
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
@@ -118,10 +115,13 @@ class RootFs(Kept):
             return
         fs, inner = self.at(path)
         if not fs.exists(inner):
-            if create:
-                self.write(path, b"")
-        elif fs.stat(inner)["file_type"] == "file":
+            if not create:
+                return
+            self.write(path, b"")
+        elif moment is None and fs.stat(inner)["file_type"] == "file":
             fs.write_file(inner, fs.read_file(inner))
+        if moment is not None and place is None:
+            self._times.give(path, fs.stat(inner), moment / 1e9)
 
     def take(self, path: str, source: Path, mode: int) -> None:
         """Move a file of this machine into the container; its directories are made. Raises RuntimeError, OSError."""
@@ -246,6 +246,7 @@ class RootFs(Kept):
                         lambda path: self._place(path) is not None or self.is_socket(path),
                         self._secrets.put,
                         self._outside,
+                        self.modified,
                     )
                     kept.write("/", target)
                 for place in self._places:
@@ -392,4 +393,13 @@ class RootFs(Kept):
             all_known = {*self._image.files, *self._image.links, *self._extra, *self.mounts.files}
             known = (found for found in all_known if found == path or found.startswith(prefix))
         own = [found for found in known if self._place(found) is None]
-        return copy_out(own, path, target, self.read, self._secrets.put)
+        return copy_out(own, path, target, self.read, self._secrets.put, self._time)
+
+    def _time(self, path: str) -> float | None:
+        """When a file was modified that is kept in memory, or nowhere yet; None for one that is not the image's."""
+        path = self.followed(path)
+        if path in self._extra or path in self.mounts.files:
+            return None
+        if self._memory is None:
+            return self._times.in_image(path)
+        return self._times.of(self._memory, path, self._memory.stat(path))

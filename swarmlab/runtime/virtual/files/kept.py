@@ -5,6 +5,7 @@ import posixpath
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from bashkit import Bash, FileSystem
 
@@ -16,6 +17,7 @@ from swarmlab.runtime.virtual.files.foreignfs import file_system
 from swarmlab.runtime.virtual.files.inmemory import build
 from swarmlab.runtime.virtual.files.mounts import Mounts, Place, empty
 from swarmlab.runtime.virtual.files.sockets import SOCKET_GROUP, SocketFile
+from swarmlab.runtime.virtual.files.times import Times
 from swarmlab.runtime.virtual.files.tmpfs import Tmpfs
 
 
@@ -35,6 +37,7 @@ class Kept:
         self._read_only = read_only
         self._memory: FileSystem | None = None
         self._owners = Owners(self._unchanged_owner)
+        self._times = Times(image)
         #: Who the main program runs as: real processes do not tell whose the files are that they make.
         self.main_user: Owner = ROOT
         #: Makes what is at /proc, which is kept nowhere.
@@ -115,6 +118,7 @@ class Kept:
         """The file system in memory, made at the first call."""
         if self._memory is None:
             self._memory = build(self._image, self._extra)
+            self._times.begin(self._memory)
             self.mounts.make_folders(self._memory)
             self.sync()
         return self._memory
@@ -201,6 +205,24 @@ class Kept:
     def given(self) -> list[str]:
         """The paths of what does not belong to whom it does in the image, or did."""
         return self._owners.changed()
+
+    def modified(self, path: str, found: Mapping[str, Any]) -> float:
+        """When what is at a path was last modified, Unix seconds; `found` is what its file system tells of it."""
+        path = self.followed(path, last=False)
+        if path in self._extra or self._place(path) is not None or path == "/proc" or path.startswith("/proc/"):
+            return float(found["modified"])
+        if found["file_type"] == "directory" and path in self._given_something():
+            return self._times.built
+        return self._times.of(self.memory, path, found)
+
+    def _given_something(self) -> Collection[str]:
+        """The directories into which the engine has put files, mount points, or directories for these."""
+        tree, found = self._image.tree(), set()
+        for path in self.mounted:
+            found.add(folder := posixpath.dirname(path))
+            while folder not in DIRECTORIES and folder not in tree.directories and folder != "/":
+                found.add(folder := posixpath.dirname(folder))
+        return found
 
     def tmpfs(self, path: str) -> Tmpfs | None:
         """What is mounted at a path, if it is a tmpfs."""

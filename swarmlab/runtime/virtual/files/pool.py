@@ -45,20 +45,23 @@ class Pool:
                 self._known = {key: stamp for key, stamp in self._known.items() if key[0] != path.name}
                 shutil.rmtree(path, ignore_errors=True)
 
-    def put(self, path: str, content: Content, mode: int, reader: "Reader") -> tuple[str, str, Stamp]:
-        """Have what an image has at a path: the names of its folder and file, and its stamp. Raises OSError."""
+    def put(self, path: str, content: Content, mode: int, modified: int, reader: "Reader") -> tuple[str, str, Stamp]:
+        """Have what an image has at a path: the names of its folder and file, and its stamp. Raises OSError.
+
+        `modified` is in Unix nanoseconds.
+        """
         data = None
         if isinstance(content, Slice):
             folder, name = f"{content.path.stem}{_LAYER}", f"{content.offset}-{mode:o}"
         else:
             data = content.read_bytes()
             digest = hashlib.sha256(f"{path}\0".encode() + data).hexdigest()
-            folder, name = _OTHERS, f"{digest}-{mode:o}"
+            folder, name = _OTHERS, f"{digest}-{mode:o}-{modified}"
         key = folder, name
         stamp = self._known.get(key)
         if stamp is None:
-            stamp = self._known[key] = self._there(key, content, mode, data) or self._write(
-                key, reader.read(content) if data is None else data, mode
+            stamp = self._known[key] = self._there(key, content, mode, modified, data) or self._write(
+                key, reader.read(content) if data is None else data, mode, modified
             )
         return folder, name, stamp
 
@@ -66,7 +69,9 @@ class Pool:
         """Where a file is."""
         return f"{self._folder}/{folder}/{name}"
 
-    def _there(self, key: tuple[str, str], content: Content, mode: int, data: bytes | None) -> Stamp | None:
+    def _there(
+        self, key: tuple[str, str], content: Content, mode: int, modified: int, data: bytes | None
+    ) -> Stamp | None:
         """The stamp of a file that an earlier life left as it should be."""
         real = self.path(*key)
         try:
@@ -75,9 +80,9 @@ class Pool:
             same = content.size == found.st_size if isinstance(content, Slice) else Path(real).read_bytes() == data
         except FileNotFoundError:
             return None
-        return stamp_of(found) if same and found.st_mode & 0o777 == mode else None
+        return stamp_of(found) if same and found.st_mode & 0o777 == mode and found.st_mtime_ns == modified else None
 
-    def _write(self, key: tuple[str, str], data: bytes, mode: int) -> Stamp:
+    def _write(self, key: tuple[str, str], data: bytes, mode: int, modified: int) -> Stamp:
         real = self.path(*key)
         try:
             descriptor = _created(real)
@@ -85,11 +90,12 @@ class Pool:
             os.makedirs(os.path.dirname(real), mode=0o700)
             descriptor = _created(real)
         try:
-            # The bytes come last: a file that has them all is complete.
             os.fchmod(descriptor, mode)
             view = memoryview(data)
             while view:
                 view = view[os.write(descriptor, view) :]
+            # The time comes last: a file that has it is complete.
+            os.utime(descriptor, ns=(modified, modified))
             return stamp_of(os.fstat(descriptor))
         finally:
             os.close(descriptor)

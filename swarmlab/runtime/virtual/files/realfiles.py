@@ -3,10 +3,12 @@
 import posixpath
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from bashkit import FileSystem
 
 from swarmlab.runtime.base import File
+from swarmlab.runtime.virtual.files.times import set_time
 
 #: Puts a secret, told by its path in the container, where a real process sees it; False for a file that is none.
 PutSecret = Callable[[str, Path], bool]
@@ -30,11 +32,16 @@ def write_extra(extra: Mapping[str, File], target: Path, put_secret: PutSecret) 
 
 
 def copy_out(
-    paths: Iterable[str], path: str, target: Path, read: Callable[[str], bytes], put_secret: PutSecret
+    paths: Iterable[str],
+    path: str,
+    target: Path,
+    read: Callable[[str], bytes],
+    put_secret: PutSecret,
+    modified: Callable[[str], float | None],
 ) -> bool:
     """Write files at or below `path` at or below `target`; True when `path` is itself one of them.
 
-    A link becomes the file that it leads to.
+    A link becomes the file that it leads to. `modified` tells when that was, in Unix seconds.
     """
     is_file = False
     for found in paths:
@@ -48,6 +55,8 @@ def copy_out(
         if not put_secret(found, real):
             real.parent.mkdir(parents=True, exist_ok=True)
             real.write_bytes(data)
+            if (moment := modified(found)) is not None:
+                set_time(real, moment)
     return is_file
 
 
@@ -55,13 +64,22 @@ class Unloading:
     """Writes a file system in memory to a directory, with the permissions that files have there."""
 
     def __init__(
-        self, memory: FileSystem, skip: Callable[[str], bool], put_secret: PutSecret, outside: Callable[[str], Path]
+        self,
+        memory: FileSystem,
+        skip: Callable[[str], bool],
+        put_secret: PutSecret,
+        outside: Callable[[str], Path],
+        modified: Callable[[str, Mapping[str, Any]], float],
     ) -> None:
-        """Paths to `skip` are kept elsewhere, `outside` is where a path is."""
+        """Paths to `skip` are kept elsewhere, `outside` is where a path is.
+
+        `modified` tells when that was of a file, in Unix seconds.
+        """
         self._memory = memory
         self._skip = skip
         self._put_secret = put_secret
         self._outside = outside
+        self._modified = modified
 
     def write(self, path: str, target: Path) -> None:
         """Write what is below a path."""
@@ -80,3 +98,4 @@ class Unloading:
             elif not self._put_secret(below, real):
                 write_private(real, bytes(self._memory.read_file(below)))
                 real.chmod(entry["metadata"]["mode"] & 0o777)
+                set_time(real, self._modified(below, entry["metadata"]))

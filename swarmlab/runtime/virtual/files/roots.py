@@ -15,7 +15,7 @@ from typing import NamedTuple
 from swarmlab.images import Content, Entry, Image
 from swarmlab.runtime.base import File
 from swarmlab.runtime.virtual.files.applets import Node
-from swarmlab.runtime.virtual.files.contents import contents
+from swarmlab.runtime.virtual.files.contents import contents, modified
 from swarmlab.runtime.virtual.files.pool import Pool, Reader, Stamp, stamp_of
 
 #: So many images' files are kept for containers to come, and so many layers for the lab's next life.
@@ -30,12 +30,14 @@ NOT_KEPT = frozenset({"/dev", "/proc", "/sys"})
 class _Root(NamedTuple):
     """The files of one image: what they are, and of each regular one the folder, name and stamp in the pool.
 
-    `programs` remembers which contents are programs for a processor.
+    `times` is when each directory was modified, in Unix nanoseconds, and `programs` remembers which contents are
+    programs for a processor.
     """
 
     layers: tuple[str, ...]
     nodes: Mapping[str, Node]
     files: Mapping[str, tuple[str, str, Stamp]]
+    times: Mapping[str, int]
     programs: Mapping[Content, bool]
 
 
@@ -72,16 +74,17 @@ class Copy:
         """What there is at a path now. Its content is to be read before it changes."""
         real = self._folder / path.lstrip("/")
         found = real.lstat()
-        mode = stat.S_IMODE(found.st_mode)
+        mode, modified = stat.S_IMODE(found.st_mode), found.st_mtime_ns
         if stat.S_ISLNK(found.st_mode):
             target = os.readlink(real)
             if target.startswith("/") and not target.startswith(f"{self._folder}/"):
                 # None of the container's: the shim of Python programs keeps sockets elsewhere.
                 return Entry(path, "socket", mode)
-            return Entry(path, "link", 0o777, None, self.inside(target))
+            return Entry(path, "link", 0o777, None, self.inside(target), modified=modified)
         if stat.S_ISDIR(found.st_mode):
-            return Entry(path, "directory", mode)
-        return Entry(path, "file", mode, real) if stat.S_ISREG(found.st_mode) else Entry(path, "socket", mode)
+            return Entry(path, "directory", mode, modified=modified)
+        is_file = stat.S_ISREG(found.st_mode)
+        return Entry(path, "file", mode, real, modified=modified) if is_file else Entry(path, "socket", mode)
 
     def inside(self, target: str) -> str:
         """The target of a link as the container calls it."""
@@ -188,6 +191,7 @@ class Roots:
             elif node.kind == "link" and node.target.startswith("/"):
                 real.unlink()
                 real.symlink_to(_target(node, folder))
+        _set_times(root, folder)
         return True
 
     def _root(self, image: Image) -> _Root:
@@ -213,11 +217,12 @@ class Roots:
 
             nodes = contents(image, is_program)
             files = {
-                path: self._pool.put(path, node.content, node.mode & 0o777, reader)
+                path: self._pool.put(path, node.content, node.mode & 0o777, node.modified, reader)
                 for path, node in nodes.items()
                 if node.content is not None
             }
-        return _Root(image.layers, nodes, files, programs)
+        times = {path: modified(image, path) for path, node in nodes.items() if node.kind == "directory"}
+        return _Root(image.layers, nodes, files, times, programs)
 
     def _fill(self, root: _Root, folder: Path, without: Callable[[str], bool]) -> None:
         for path, node in root.nodes.items():
@@ -236,6 +241,14 @@ class Roots:
                 source = self._pool.path(kept, name)
                 if not (_SHARED.search(path) and _link(source, real)):
                     shutil.copy2(source, real)
+        _set_times(root, folder)
+
+
+def _set_times(root: _Root, folder: Path) -> None:
+    """Let the directories of a copy be as old as the image's, now that everything is in them."""
+    for path, moment in root.times.items():
+        with suppress(FileNotFoundError):
+            os.utime(f"{folder}{path}", ns=(moment, moment), follow_symlinks=False)
 
 
 def _is_same(one: _Root, other: _Root, path: str) -> bool:

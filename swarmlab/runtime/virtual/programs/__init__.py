@@ -122,6 +122,7 @@ PROGRAMS: Mapping[str, Program] = {
     "tail": tail,
     "telnet": telnet,
     "top": top,
+    "touch": touch,
     "ulimit": ulimit,
     "umount": umount,
     "uptime": uptime,
@@ -139,7 +140,7 @@ PROGRAMS: Mapping[str, Program] = {
 }
 
 #: What replaces the shell's own commands in containers with mounts, with files on this machine's disk, or of users.
-MOUNTED: Mapping[str, Program] = {"rm": rm, "rmdir": rmdir, "tee": tee, "touch": touch}
+MOUNTED: Mapping[str, Program] = {"rm": rm, "rmdir": rmdir, "tee": tee}
 
 #: Programs that only those images have in whose file systems they are.
 OWN = frozenset({*CLIENTS, "postgres-server", "python", "python3", "redis-cli", "redis-server", "registry"})

@@ -102,7 +102,7 @@ class _Lister:
             uid=uid,
             gid=gid,
             size=self._size_of(path, fs, inner) if directory else 0 if socket else found["size"],
-            modified=found["modified"],
+            modified=self._root.modified(path, found),
             device=device,
             target=str(fs.read_link(inner)) if kind == "symlink" and not socket else "",
         )

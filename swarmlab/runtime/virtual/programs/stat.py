@@ -85,14 +85,15 @@ def _find(context: Context, name: str, *, follow: bool) -> _Found | None:
             break
         path = context.path(path.rpartition("/")[0] + "/" + target if not target.startswith("/") else target)
     uid, gid = root.owner(path)
+    modified = root.modified(path, found)
     inode = zlib.crc32(path.encode()) | 1
     if path in DEVICES:
-        return _Found(name, modes.S_IFCHR | 0o666, 0, uid, gid, inode, found["modified"], "", DEVICES[path])
+        return _Found(name, modes.S_IFCHR | 0o666, 0, uid, gid, inode, modified, "", DEVICES[path])
     if root.is_socket(path):
-        return _Found(name, modes.S_IFSOCK | SOCKET_MODE, 0, uid, gid, inode, found["modified"], "", (0, 0))
+        return _Found(name, modes.S_IFSOCK | SOCKET_MODE, 0, uid, gid, inode, modified, "", (0, 0))
     mode = _KINDS.get(found["file_type"], modes.S_IFREG) | found["mode"]
     size = _BLOCK if modes.S_ISDIR(mode) else len(target) if target else int(found["size"])
-    return _Found(name, mode, size, uid, gid, inode, found["modified"], target, (0, 0))
+    return _Found(name, mode, size, uid, gid, inode, modified, target, (0, 0))
 
 
 def _filled(context: Context, found: _Found, form: str) -> str:

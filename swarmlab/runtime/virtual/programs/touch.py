@@ -1,4 +1,4 @@
-"""`touch` for containers with files on this machine's disk: bashkit cannot set times there."""
+"""`touch`: the shell's own sets no times."""
 
 import datetime
 import errno
@@ -33,8 +33,9 @@ async def touch(context: Context) -> int:
     failed = False
     try:
         if reference is not None:
-            fs, inner = root.at(context.path(reference))
-            moment = round(fs.stat(inner)["modified"] * 1e9)
+            found = root.followed(context.path(reference))
+            fs, inner = root.at(found)
+            moment = round(root.modified(found, fs.stat(inner)) * 1e9)
     except (RuntimeError, OSError):
         await context.err(f"touch: {reference}: No such file or directory\n")
         return 1
