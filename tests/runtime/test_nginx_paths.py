@@ -9,7 +9,7 @@ import pytest
 from swarmlab.clock import ScaledClock
 from swarmlab.runtime.base import File, Mount
 
-from .support import Lab, fetch, lab, output
+from .support import Lab, fetch, lab, output, run, wait_for_output
 
 _WARNING = (
     b'nginx: [warn] the "user" directive makes sense only if the master process runs with super-user privileges, '
@@ -73,5 +73,28 @@ def test_nginx_serves_when_it_has_places_to_write(tmp_path: Path, changes: dict[
         container = await made.start("nginx:alpine", **changes)
         head, _ = await fetch(container)
         assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+
+    within(tmp_path, test)
+
+
+def test_nginx_makes_folders_for_what_it_cannot_keep_in_memory(tmp_path: Path) -> None:
+    """`docker diff` shows them, and their worker's they are (nginx: ngx_create_paths)."""
+
+    async def test(made: Lab) -> None:
+        container = await made.start("nginx:alpine")
+        await fetch(container)
+        folders = [f"/var/cache/nginx/{name}_temp" for name in ("client", "fastcgi", "proxy", "scgi", "uwsgi")]
+        changed = [change.path for change in container.changes() if change.kind == 1]
+        assert changed == ["/run/nginx.pid", *folders]
+        assert (await run(container, "stat", "-c", "%A %U %G", *folders))[1] == b"drwx------ nginx root\n" * 5
+
+    within(tmp_path, test)
+
+
+def test_another_images_nginx_keeps_them_elsewhere(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        container = await made.start("nginx:alpine", "sh", "-c", "rm -r /var/cache/nginx; exec nginx -g 'daemon off;'")
+        await wait_for_output(container, b"start worker process ")
+        assert "/var/cache/nginx" in [change.path for change in container.changes() if change.kind == 2]
 
     within(tmp_path, test)

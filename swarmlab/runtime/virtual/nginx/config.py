@@ -15,7 +15,7 @@ import crossplane  # type: ignore[import-untyped]
 
 from swarmlab.runtime.virtual.files.files import RootFs
 from swarmlab.runtime.virtual.nginx.own import MAP, adapt, fill_in, mapping, uses_ports
-from swarmlab.runtime.virtual.nginx.paths import FOLDERS, Write, ignored_user, writes
+from swarmlab.runtime.virtual.nginx.paths import FOLDERS, Write, ignored_user, worker, writes
 from swarmlab.runtime.virtual.nginx.upstreams import PASSES, Target, Upstreams, fill
 
 _MAIN = "/etc/nginx/nginx.conf"
@@ -60,8 +60,8 @@ class Plan(NamedTuple):
     `text` has `<N>` where the real port of the container's port N belongs, `<toldN>` for the one where connections
     are announced by the PROXY protocol, and places for `targets`. `ports` are those ports, `exports` the paths that
     must be made real below the container's directory, and `origins` says for each line of `text` where it came from.
-    `daemon` is whether nginx would have gone to the background, `writes` what it makes at its start, and `warnings`
-    what it then tells everybody but root.
+    `daemon` is whether nginx would have gone to the background, `writes` what it makes at its start, `warnings` what it
+    then tells everybody but root, and `worker` who works for root.
     """
 
     text: str
@@ -72,6 +72,7 @@ class Plan(NamedTuple):
     targets: tuple[Target, ...] = ()
     writes: tuple[Write, ...] = ()
     warnings: tuple[str, ...] = ()
+    worker: str = ""
 
     def render(
         self,
@@ -138,6 +139,7 @@ def plan(
         tuple(rewriter.upstreams.targets.values()),
         writes(tree),
         tuple(ignored_user(tree)),
+        worker(tree),
     )
 
 

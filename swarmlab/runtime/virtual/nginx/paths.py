@@ -15,7 +15,7 @@ FOLDERS = {
     "scgi_temp_path": "/var/cache/nginx/scgi_temp",
 }
 _PID_FILE = "/run/nginx.pid"
-_ANYBODY, _OWNER = 0o002, 0o200
+_ANYBODY, _OWNER, _PRIVATE = 0o002, 0o200, 0o700
 
 
 class Write(NamedTuple):
@@ -52,6 +52,24 @@ def refusal(root: RootFs, uid: int, wanted: Iterable[Write]) -> str:
         if uid and not _may_write(root, uid, path):
             return f'{call} "{path}" failed (13: Permission denied)'
     return ""
+
+
+def make_folders(root: RootFs, uid: int, wanted: Iterable[Write]) -> None:
+    """Make the folders that are not there; they are of the user whose worker writes there, and nobody else's.
+
+    Where an image does not have what they would be in, another nginx would keep them elsewhere.
+    """
+    for call, path in wanted:
+        if call == "mkdir()" and not root.is_directory(path) and root.is_directory(posixpath.dirname(path)):
+            fs, inner = root.at(path)
+            fs.mkdir(inner)
+            fs.chmod(inner, _PRIVATE)
+            root.give(path, uid, 0)
+
+
+def worker(tree: Sequence[Mapping[str, Any]]) -> str:
+    """The name of the user that root's worker is, which the official images' nginx was told when it was made."""
+    return _argument(tree, "user", "nginx")
 
 
 def _argument(statements: Iterable[Mapping[str, Any]], directive: str, default: str) -> str:

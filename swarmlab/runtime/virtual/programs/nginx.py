@@ -13,7 +13,7 @@ from swarmlab.runtime.virtual.context import Context
 from swarmlab.runtime.virtual.nginx.binary import NginxBinary, find_nginx
 from swarmlab.runtime.virtual.nginx.config import ConfigError, Plan, plan
 from swarmlab.runtime.virtual.nginx.notices import Notices
-from swarmlab.runtime.virtual.nginx.paths import refusal
+from swarmlab.runtime.virtual.nginx.paths import make_folders, refusal
 from swarmlab.runtime.virtual.nginx.templates import fill_templates
 from swarmlab.runtime.virtual.nginx.ways import Servers, Ways
 from swarmlab.runtime.virtual.processes.process import Child
@@ -129,6 +129,8 @@ class _Server:
         with suppress(OSError, RuntimeError):
             # Without the directory, or where nothing may be written, there is none.
             self._machine.root.write(_PID_FILE, b"1\n")
+        with suppress(OSError, RuntimeError):
+            make_folders(self._machine.root, uid or self._machine.users.name_of(planned.worker) or 0, planned.writes)
         self._context.ready()
         if self._machine.root.mounts.files:
             self._machine.background(self._keep_up())
