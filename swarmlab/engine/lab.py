@@ -1,8 +1,7 @@
 """All engines of a lab and the swarms they form, on one journal."""
 
-import ipaddress
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -12,8 +11,8 @@ from swarmlab.engine.container.containers import Containers
 from swarmlab.engine.engine import CONTAINERS_FOLDER, VOLUMES_FOLDER, DockerEngine, NetworkService
 from swarmlab.engine.hollow import HollowFleet
 from swarmlab.engine.network import gossip
+from swarmlab.engine.reach import Reach
 from swarmlab.engine.settings import NO_SETTINGS, EngineSettings
-from swarmlab.engine.swarm import addresses as addressing
 from swarmlab.engine.swarm.description import describe
 from swarmlab.engine.task.executor import ContainerExecutor
 from swarmlab.engine.task.pace import REAL_PACE, Pace
@@ -77,7 +76,8 @@ class Lab:
         self._stores: dict[str, Store] = {}
         self._recording = True
         self._outside = outside
-        self.fabric = Fabric(self, outside)
+        self.reach = Reach(self.engines, self._meshes)
+        self.fabric = Fabric(self.reach, outside)
         self.roots = Roots(state_dir / "roots")
         self.quota = Quota((state_dir / VOLUMES_FOLDER, state_dir / CONTAINERS_FOLDER))
 
@@ -85,7 +85,7 @@ class Lab:
 
     async def start(self) -> None:
         """Restore everything from the journal and go on; tasks that were running run again, as the same containers."""
-        self.fabric = Fabric(self, self._outside)
+        self.fabric = Fabric(self.reach, self._outside)
         if not self._hollow:
             self._journal.tells_of_ports()
         for name, address in self._addresses.items():
@@ -229,7 +229,7 @@ class Lab:
 
     def at(self, address: str, engine: str) -> Swarm | None:
         """See `Swarms`."""
-        for other in self._reached_by(engine):
+        for other in self.reach.of(engine):
             member = other.cluster.membership
             if member is None:
                 continue
@@ -244,22 +244,11 @@ class Lab:
 
     def refuses(self, address: str, engine: str) -> bool:
         """See `Swarms`."""
-        host, _ = addressing.split(address, "")
-        there = [other for other in self._reached_by(engine) if other.address == host]
-        listening = (other.cluster.membership for other in there)
-        managers = [member for member in listening if member is not None and member.manager]
-        return bool(there) and all(member.advertise_addr != address for member in managers)
+        return self.reach.refuses(address, engine)
 
     def unreached(self, address: str, engine: str) -> str:
         """See `Swarms`."""
-        host, _ = addressing.split(address, "")
-        own = self.engines[engine].address
-        if host == own:
-            return ""
-        if self.at_address(host) is not None:
-            return "connection refused" if self.refuses(address, engine) else ""
-        near = ipaddress.ip_address(host) in ipaddress.ip_network(f"{own}/24", strict=False)
-        return "no route to host" if near else "network is unreachable"
+        return self.reach.unreached(address, engine)
 
     def connect(self, swarm: Swarm) -> None:
         """See `Swarms`."""
@@ -291,7 +280,7 @@ class Lab:
 
     def containers(self, swarm: Swarm, node_id: str, engine: str) -> Containers | None:
         """See `Neighbours`."""
-        for other in self._reached_by(engine):
+        for other in self.reach.of(engine):
             member = other.cluster.membership
             if member is not None and (member.swarm, member.node_id) == (swarm.id, node_id):
                 return other.containers
@@ -299,7 +288,7 @@ class Lab:
 
     def peers(self, network_id: str, engine: str) -> list[tuple[str, str]]:
         """See `Swarms`."""
-        return gossip.peers(network_id, self._reached_by(engine))
+        return gossip.peers(network_id, self.reach.of(engine))
 
     def services(self, network_id: str, engine: str) -> Mapping[str, NetworkService]:
         """See `Neighbours`."""
@@ -308,7 +297,7 @@ class Lab:
             swarm = self._swarms.get(swarm_id)
             return swarm.store.tables.services.get(service_id) if swarm is not None else None
 
-        heard = {other.name: other for other in self._reached_by(engine)}
+        heard = {other.name: other for other in self.reach.of(engine)}
         return gossip.services(network_id, heard, self.fabric.room.present(network_id), service)
 
     async def joined(self, swarm: Swarm, node_id: str, engine: str) -> None:
@@ -335,32 +324,7 @@ class Lab:
             if mesh is not None:
                 await mesh.close()
 
-    # --- what containers meet of the nodes (`Nodes`) ---------------------------------------------------------------
-
-    def reaches(self, node: str, other: str) -> bool:
-        """See `Nodes`."""
-        if node == other:
-            return True
-        engines = self.engines.get(node), self.engines.get(other)
-        sides = {engine.side if engine is not None and engine.power == "on" else None for engine in engines}
-        return len(sides) == 1 and None not in sides
-
-    def at_address(self, address: str) -> str | None:
-        """See `Nodes`."""
-        return next((name for name, engine in self.engines.items() if engine.address == address), None)
-
-    def gateways(self, node: str) -> Mapping[str, str]:
-        """See `Nodes`."""
-        return self.engines[node].routers() if node in self.engines else {}
-
-    def published_at(self, node: str, port: int) -> tuple[str, int] | None:
-        """See `Nodes`."""
-        engine = self.engines[node]
-        member = engine.cluster.membership
-        meshes = [engine.placement.mesh.where(node, port)]
-        if member is not None and member.swarm in self._meshes:
-            meshes.append(self._meshes[member.swarm].where(member.node_id, port))
-        return next((found for found in meshes if found is not None), None)
+    # --- the routing mesh ------------------------------------------------------------------------------------------
 
     def note_connection(self, node_id: str, port: int) -> None:
         """Someone opened a published port: a request like any other, so that a checker can tell."""
@@ -373,11 +337,6 @@ class Lab:
             self._journal.request(self._clock.now(), request)
 
     # --- inside ----------------------------------------------------------------------------------------------------
-
-    def _reached_by(self, engine: str) -> Iterator[DockerEngine]:
-        """The engines that answer the one with this name, itself included."""
-        side = self.engines[engine].side
-        return (other for other in self.engines.values() if other.power == "on" and other.side == side)
 
     def _store(self, scope: str) -> Store:
         store = Store(self._clock, scope, self._append)

@@ -104,7 +104,7 @@ def test_tasks_do_with_what_is_there_when_the_registry_is_not(net: Net) -> None:
     built(engine, "here")
     (registry,) = (service for service in net.control.services() if service.spec.name == "registry")
     net.control.remove_service(registry.id, ACTOR)
-    net.run(net.until(lambda: net.lab.published_at("node-1", 5000) is None))
+    net.run(net.until(lambda: net.lab.reach.published_at("node-1", 5000) is None))
     service = net.service("app", NAME, 1, command=("sleep", "100000"))
     assert net.exec(service, "cat", "/greeting") == "here"
 
