@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from xdist.remote import Producer
 
-from swarmlab.lab import launch
+from swarmlab.lab import daemon, launch
 from tests import distribution
 from tests.official import watch
 
@@ -24,6 +24,12 @@ def problem_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         uninstall = watch.install()
         yield file
         uninstall()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _as_many_files_as_a_lab_has() -> None:
+    """Labs and meshes in the tests' own process open as many files as in the lab's."""
+    daemon.raise_file_limit()
 
 
 @pytest.fixture(autouse=True)

@@ -239,7 +239,7 @@ def url(
     # First, as notebooks take the lines of both streams together.
     typer.echo(address)
     if reason:
-        typer.echo(reason, err=True)
+        typer.echo(f"{reason}; {address} stands in for it", err=True)
 
 
 @app.command()

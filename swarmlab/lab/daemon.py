@@ -49,7 +49,7 @@ def _run(folder: Folder, ready: int, make_parts: Callable[[], "Parts"]) -> None:
     from swarmlab.lab.logs import log_to
 
     log = log_to(folder.log)
-    _raise_file_limit()
+    raise_file_limit()
     calm_collector()
     try:
         parts = make_parts()
@@ -97,7 +97,7 @@ def _report(ready: int, error: str | None) -> None:
         os.write(ready, json.dumps({"error": error}).encode() + b"\n")
 
 
-def _raise_file_limit() -> None:
+def raise_file_limit() -> None:
     """Allow as many open files as the system lets us: containers, connections and sockets are many."""
     import resource
 

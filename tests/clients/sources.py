@@ -34,7 +34,9 @@ def unpacked(source: Source) -> Path:
             raise ValueError(f"{archive} is not what it was: {found}")
         aside = _CACHE / f"{source.stem}.new"
         with tarfile.open(archive) as tar:
-            tar.extractall(aside, filter="data")
+            # Debian 12's Python knows no filters yet.
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)
+            tar.extractall(aside)
         (aside / source.stem).rename(folder)
         aside.rmdir()
     return folder

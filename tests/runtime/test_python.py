@@ -1,4 +1,5 @@
 import asyncio
+import importlib
 import os
 import resource
 import signal
@@ -23,6 +24,9 @@ from swarmlab.runtime.virtual.processes import watch
 from swarmlab.runtime.virtual.processes.leftovers import MARK
 
 from .support import CATALOGUE, Lab, fetch, lab, output, run, wait_for_output
+
+#: The Python of a Linux system, if it has one; its prefix is /usr.
+SYSTEMS = Path("/usr/bin/python3")
 
 
 def within(state: Path, test: Any) -> None:
@@ -415,6 +419,29 @@ def test_commands_that_are_python_scripts(tmp_path: Path) -> None:
         assert await ran(made, "sh", "-c", "tool b && echo well", files=files) == (0, "ran ['b']\nwell\n")
 
     within(tmp_path, test)
+
+
+@pytest.mark.skipif(not SYSTEMS.exists(), reason="no Python in /usr/bin")
+def test_a_python_of_the_system_sees_the_containers_files_beside_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the lab runs on the system's Python, `/usr` is its prefix, and the container has a `/usr`, too."""
+    program = importlib.import_module("swarmlab.runtime.virtual.programs.python")
+    monkeypatch.setattr(program, "interpreter", lambda: SYSTEMS)
+    files = (File("/usr/local/share/motd", b"hello"), File("/usr/lib/motd", b"again"))
+    script = (
+        "import sys, json, email.message, _ssl\n"
+        "print(sys.base_prefix, open('/usr/local/share/motd').read(), open('/usr/lib/motd').read())\n"
+        "open('/usr/made', 'w').write('made')"
+    )
+
+    async def test(made: Lab) -> None:
+        container = await made.start("python", "python", "-c", script, files=files)
+        assert (await container.wait(), await output(container)) == (0, b"/usr hello again\n")
+        assert "/usr/made" in [change.path for change in container.changes()]
+
+    within(tmp_path, test)
+    assert not Path("/usr/made").exists()
 
 
 def test_a_program_that_writes_a_package_writes_its_own(tmp_path: Path) -> None:

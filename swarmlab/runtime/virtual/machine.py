@@ -266,7 +266,9 @@ class Machine:
         """The main program has ended: end the daemons, close the ports and forget the signal handlers."""
         self.running = False
         for task in (daemons := tuple(self._daemons)):
-            task.cancel()
+            # One that cleans up already is left to it.
+            if not task.cancelling():
+                task.cancel()
         await asyncio.gather(*daemons, return_exceptions=True)
         if self.bridge is not None:
             self.bridge.close()

@@ -2,7 +2,8 @@
 
 import re
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 #: Signals without a name of their own (moby/sys/signal, signal_linux.go).
@@ -14,6 +15,8 @@ class Signals:
 
     def __init__(self) -> None:
         self._handlers: dict[str, Callable[[], None]] = {}
+        #: Those of programs that run within this one, the newest last.
+        self._within: list[Signals] = []
 
     def handle(self, names: Sequence[str], handler: Callable[[str], None]) -> None:
         """Call `handler` with the name (`SIGTERM`) of each of these signals."""
@@ -22,10 +25,22 @@ class Signals:
 
     def deliver(self, name: str) -> bool:
         """Call the handler of a signal; False when there is none."""
+        if any(inner.deliver(name) for inner in reversed(self._within)):
+            return True
         if (handler := self._handlers.get(name)) is None:
             return False
         handler()
         return True
+
+    @contextmanager
+    def within(self) -> "Iterator[Signals]":
+        """Those of a program that runs within this one: they come first, and are gone when it has ended."""
+        inner = Signals()
+        self._within.append(inner)
+        try:
+            yield inner
+        finally:
+            self._within.remove(inner)
 
 
 def signal_name(name: str | int) -> str:

@@ -1,9 +1,11 @@
-"""Runs a program as the user `nobody`: `python -I -S unprivileged.py READ WRITE PROGRAM ARGUMENT…`, as root.
+"""Runs a program that must get at little: `python -I -S unprivileged.py READ WRITE PROGRAM ARGUMENT…`.
 
-Some servers refuse to run as root. What they run from, and what they write, may lie in directories that only root may
-enter. Then the right to read and enter all directories is kept (Linux), and Landlock, where the kernel has it, confines
-it: READ and WRITE name, one a line, what else than the system's own programs and libraries may be read at all.
-A program that anybody can tell to read a file, as an SQL database, reads none of root's.
+Landlock, where the kernel has it, confines it: READ and WRITE name, one a line, what else than the system's own
+programs and libraries may be read at all. A program that anybody can tell to read a file, as an SQL database, reads
+none of the user's.
+
+Some servers refuse to run as root: root's run as the user `nobody`. What they run from, and what they write, may lie in
+directories that only root may enter. Then the right to read and enter all directories is kept (Linux).
 """
 
 import ctypes
@@ -71,18 +73,19 @@ def _confinement(libc: ctypes.CDLL, read: list[str], write: list[str]) -> int | 
 
 
 def main(read: list[str], write: list[str], argv: list[str]) -> None:
-    """Become `nobody` and start the program."""
-    nobody = pwd.getpwnam("nobody")
+    """Start the program, as `nobody` in place of root."""
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     ruleset = _confinement(libc, read, write) if libc is not None else None
-    if libc is not None:
-        libc.prctl(_SET_KEEPCAPS, 1, 0, 0, 0)
-    os.setgroups([])
-    os.setgid(nobody.pw_gid)
-    os.setuid(nobody.pw_uid)
-    if libc is not None:
-        if not all(os.access(path, os.R_OK | os.X_OK) for path in (argv[0], *read, *write)):
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        if libc is not None:
+            libc.prctl(_SET_KEEPCAPS, 1, 0, 0, 0)
+        os.setgroups([])
+        os.setgid(nobody.pw_gid)
+        os.setuid(nobody.pw_uid)
+        if libc is not None and not all(os.access(path, os.R_OK | os.X_OK) for path in (argv[0], *read, *write)):
             _keep(libc)
+    if libc is not None:
         libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         if ruleset is not None and libc.syscall(_RESTRICT, ruleset, 0) != 0:
             raise SystemExit("Landlock: the program cannot be confined")

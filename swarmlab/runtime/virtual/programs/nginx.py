@@ -17,6 +17,7 @@ from swarmlab.runtime.virtual.nginx.paths import make_folders, refusal
 from swarmlab.runtime.virtual.nginx.templates import fill_templates
 from swarmlab.runtime.virtual.nginx.ways import Servers, Ways
 from swarmlab.runtime.virtual.processes.process import Child
+from swarmlab.runtime.virtual.signals import Signals
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
 _CONFIG = "nginx.conf"
@@ -78,9 +79,10 @@ async def nginx(context: Context) -> int:
             await context.out(_dump(context, planned))
         return code
     if planned.daemon:
-        context.machine.background(server.run(planned))
+        # Whoever began it ends now; from then on the container's own signals are the ones that it gets.
+        context.machine.background(server.run(planned, context.machine.signals))
         return 0
-    return await server.run(planned)
+    return await server.run(planned, context.signals)
 
 
 class _Server:
@@ -103,8 +105,8 @@ class _Server:
         versions = binary.version, _version(context, binary)
         self._notices = Notices(context.machine, self._ways, self._restored, versions)
 
-    async def run(self, planned: Plan) -> int:
-        """Serve until the process ends; return its exit code."""
+    async def run(self, planned: Plan, signals: Signals) -> int:
+        """Serve until the process ends, or is told to by one of the signals; return its exit code."""
         uid = self._context.user.uid
         await self._context.err("".join(planned.warnings) if uid else "")
         if problem := refusal(self._machine.root, uid, planned.writes):
@@ -124,8 +126,8 @@ class _Server:
         finally:
             for item in sockets:
                 item.close()
-        self._context.signals.handle(("SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1"), child.signal)
-        self._context.signals.handle(("SIGHUP",), lambda _: self._machine.background(self._reload(child)))
+        signals.handle(("SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1"), child.signal)
+        signals.handle(("SIGHUP",), lambda _: self._machine.background(self._reload(child)))
         with suppress(OSError, RuntimeError):
             # Without the directory, or where nothing may be written, there is none.
             self._machine.root.write(_PID_FILE, b"1\n")

@@ -169,7 +169,7 @@ class _Server:
                 "--locale=C.UTF-8", "--encoding=UTF8", "--wal-segsize=1", "--no-sync",
                 *self._env["POSTGRES_INITDB_ARGS"].split(),
             ]  # fmt: skip
-            pairs = [('user "nobody"', 'user "postgres"'), (f"{binaries()}/", ""), *self._paths]
+            pairs = [(f'user "{_server_user()}"', 'user "postgres"'), (f"{binaries()}/", ""), *self._paths]
             command, executable = self._command(argv)
             native = Native(
                 self._context, command, executable=executable, env=_ENV, cwd=self._sockets, rewrite=replacing(pairs),
@@ -263,10 +263,8 @@ class _Server:
         return native
 
     def _command(self, argv: Sequence[str]) -> tuple[list[str], Path]:
-        """A command line, and what it starts: as root a program that gives root's rights away first."""
+        """A command line, and what it starts: a program that gives rights away first."""
         program = binaries() / argv[0]
-        if not hasattr(os, "geteuid") or os.geteuid() != 0:
-            return list(argv), program
         package = binaries().parents[1]
         # A wheel keeps the libraries of its programs beside its package.
         read = "\n".join(map(str, package.parent.glob(f"{package.name}*")))
@@ -327,6 +325,17 @@ def _without_port(arguments: Sequence[str]) -> list[str]:
         elif not re.match(r"-p\d|--(port|listen[_-]addresses)=|-c(port|listen_addresses)=", word):
             kept.append(word)
     return kept
+
+
+def _server_user() -> str:
+    """Who the server is on this machine."""
+    import pwd
+
+    try:
+        return "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        # PostgreSQL itself does not work for somebody without an entry, and says so.
+        return str(os.geteuid())
 
 
 def _give_away(what: Path | int, *, deep: bool = False) -> None:

@@ -64,7 +64,6 @@ async def _surroundings(context: Context, root: Path) -> dict[str, str]:
     settings: dict[str, Any] = {
         "root": str(root),
         "mounts": machine.root.real_mounts(),
-        "keep": [],
         "bridge": str(bridge.path),
         "exchange": machine.exchange(),
         "hostname": machine.hostname,

@@ -83,19 +83,24 @@ class Callbacks:
                 await (inner.stdout if stream == "stdout" else inner.stderr).write(data)
 
             outer = self._context
-            context = Context(
-                outer.machine, (inner.name, *inner.argv), env=inner.env, cwd=inner.cwd, user=outer.user, output=output,
-                stdin=inner.stdin, signals=outer.signals, inside_shell=True,
-            )  # fmt: skip
             # A loop of commands sees what changes outside, and is seen.
             outer.machine.root.sync()
             receiver = Receiver()
-            title = " ".join(context.argv)
-            now = outer.machine.clock.now()
-            with outer.machine.pids.running(outer.user.name, now, title, receiver.deliver, outer.pid) as context.pid:
-                receiver.work = asyncio.ensure_future(program(context))
+            title, now = " ".join((inner.name, *inner.argv)), outer.machine.clock.now()
+            with (
+                outer.signals.within() as signals,
+                outer.machine.pids.running(outer.user.name, now, title, receiver.deliver, outer.pid) as pid,
+            ):
+                context = Context(
+                    outer.machine, (inner.name, *inner.argv), env=inner.env, cwd=inner.cwd, user=outer.user,
+                    output=output, stdin=inner.stdin, signals=signals, inside_shell=True,
+                )  # fmt: skip
+                context.pid = pid
+                receiver.work = work = asyncio.ensure_future(program(context))
+                # Its container's end waits until it has cleaned up, even where the script that called it is gone.
+                outer.machine.adopt(work)
                 try:
-                    code = await receiver.work
+                    code = await work
                 except asyncio.CancelledError:
                     if not receiver.code:
                         raise
@@ -104,7 +109,7 @@ class Callbacks:
                     # Nobody reads any more what it writes: `df | head -1`.
                     code = _BROKEN_PIPE
                 finally:
-                    receiver.work.cancel()
+                    work.cancel()
             await outer.machine.thawed()
             return code
 

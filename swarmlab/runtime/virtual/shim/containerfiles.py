@@ -42,7 +42,7 @@ def install(settings: dict[str, Any], here: str) -> None:
     global _root, _mounts, _kept  # noqa: PLW0603 (one process, one container)
     _root = settings["root"]
     _mounts = [(target, source) for target, source in settings["mounts"]]
-    _kept = (_root, here, sys.base_prefix, sys.prefix, *settings["keep"], *(source for _, source in _mounts), *_NEVER)
+    _kept = (_root, here, *_library(), *(source for _, source in _mounts), *_NEVER)
     _real.update({name: getattr(posix, name) for name in (*_ONE, *_TWO, "getcwd", "symlink") if hasattr(posix, name)})
     for name, function in _real.items():
         wrapper = _wrappers.get(name, _first if name in _ONE else _both)(function)
@@ -65,6 +65,12 @@ def install(settings: dict[str, Any], here: str) -> None:
         setattr(os, name, lambda: settings["uid"])
     for name in ("getgid", "getegid"):
         setattr(os, name, lambda: settings["gid"])
+
+
+def _library() -> tuple[str, ...]:
+    """Where Python has its own modules. What else is below its prefix, such as /usr, may as well be the container's."""
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    return os.path.dirname(os.__file__), f"{sys.base_exec_prefix}/{sys.platlibdir}/{version}"
 
 
 def real_path(path: Any) -> Any:
