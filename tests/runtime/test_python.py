@@ -421,6 +421,52 @@ def test_commands_that_are_python_scripts(tmp_path: Path) -> None:
     within(tmp_path, test)
 
 
+_TRIES = """
+import os, shutil, sqlite3, pathlib
+secret, folder = {secret!r}, {folder!r}
+for attempt in (
+    lambda: open(secret).read(), lambda: open(folder + "/new", "w"), lambda: open(folder + "/new", "ab"),
+    lambda: os.open(folder + "/new", os.O_CREAT), lambda: os.mkdir(folder + "/new"), lambda: os.remove(secret),
+    lambda: os.rename(secret, folder + "/new"), lambda: os.symlink("x", folder + "/new"), lambda: os.listdir(folder),
+    lambda: os.chdir(folder), lambda: os.truncate(secret, 0), lambda: shutil.rmtree(folder),
+    lambda: pathlib.Path(folder, "new").touch(), lambda: os.utime(secret), lambda: os.chmod(secret, 0),
+    lambda: open("../" * 50 + secret).read(), lambda: os.listdir("../" * 50 + folder),
+):
+    try:
+        print("got", attempt())
+    except FileNotFoundError:
+        pass
+print(os.path.exists(folder), os.access(secret, os.R_OK), sorted(os.listdir("../../..")) == sorted(os.listdir("/")))
+try:
+    sqlite3.connect(folder + "/new").execute("create table t (a)")
+except sqlite3.OperationalError as error:
+    print(error)
+"""
+
+
+def test_a_program_neither_sees_nor_changes_what_this_machine_has_elsewhere(tmp_path: Path) -> None:
+    """An absolute path is the container's, whether there is something or not; nothing is above its root directory."""
+    (tmp_path / "mine").mkdir()
+    secret = tmp_path / "mine" / "secret"
+    secret.write_text("mine")
+    script = _TRIES.format(secret=str(secret), folder=str(secret.parent))
+
+    async def test(made: Lab) -> None:
+        assert await ran(made, "python", "-c", script) == (0, "False False True\nunable to open database file\n")
+
+    within(tmp_path / "state", test)
+    assert secret.read_text() == "mine"
+    assert list(secret.parent.iterdir()) == [secret]
+
+
+def test_what_a_container_lacks_of_time_zones_is_this_machines(tmp_path: Path) -> None:
+    async def test(made: Lab) -> None:
+        script = "import zoneinfo; print(zoneinfo.ZoneInfo('Europe/Berlin').key)"
+        assert await ran(made, "python", "-c", script) == (0, "Europe/Berlin\n")
+
+    within(tmp_path, test)
+
+
 @pytest.mark.skipif(not SYSTEMS.exists(), reason="no Python in /usr/bin")
 def test_a_python_of_the_system_sees_the_containers_files_beside_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

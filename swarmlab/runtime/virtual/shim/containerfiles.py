@@ -1,7 +1,7 @@
 """Paths of the container for a Python process: absolute ones lead to where the container's files really are.
 
-The container's root file system is a real directory. A path means one in there when something is there, or could be
-made there; other paths (Python's own library, certificates) are those of this machine.
+The container's root file system is a real directory, and a path means one in there. Only Python's own library, what the
+kernel shows, and certificates and time zones that the container lacks are those of this machine; these are only read.
 """
 
 import _imp
@@ -18,6 +18,9 @@ from collections.abc import Callable
 from typing import Any
 
 _NEVER = ("/dev", "/proc", "/sys")
+#: What a container may lack that Python's library looks for, and functions that only look.
+_SHARED = ("/etc/ssl", "/etc/pki", "/usr/lib/ssl", "/usr/share/ca-certificates", "/usr/share/zoneinfo")
+_LOOK = frozenset({"access", "listdir", "scandir", "stat", "statvfs"})
 _MACHINES_DOCKER = "/var/run/docker.sock"
 
 #: Functions whose first argument is a path, and those whose first two are.
@@ -42,10 +45,12 @@ def install(settings: dict[str, Any], here: str) -> None:
     global _root, _mounts, _kept  # noqa: PLW0603 (one process, one container)
     _root = settings["root"]
     _mounts = [(target, source) for target, source in settings["mounts"]]
-    _kept = (_root, here, *_library(), *(source for _, source in _mounts), *_NEVER)
+    own = (here, settings["bin"], os.path.dirname(settings["bridge"]))
+    _kept = (_root, *own, *_library(), *(source for _, source in _mounts), *_NEVER)
     _real.update({name: getattr(posix, name) for name in (*_ONE, *_TWO, "getcwd", "symlink") if hasattr(posix, name)})
     for name, function in _real.items():
-        wrapper = _wrappers.get(name, _first if name in _ONE else _both)(function)
+        plain = _looking if name in _LOOK else _first if name in _ONE else _both
+        wrapper = _wrappers.get(name, plain)(function)
         for module in (posix, os):
             setattr(module, name, wrapper)
     # So that a directory can still be asked whether functions take descriptors.
@@ -54,7 +59,7 @@ def install(settings: dict[str, Any], here: str) -> None:
         found |= {getattr(os, name) for name in _real if _real[name] in found}
     for module, name in ((io, "open"), (builtins, "open")):
         setattr(module, name, _opening(getattr(module, name)))
-    io.open_code = _first(io.open_code)
+    io.open_code = _looking(io.open_code)
     sys.modules["_io"].open = io.open  # type: ignore[attr-defined]
     sys.modules["_io"].open_code = io.open_code  # type: ignore[attr-defined]
     _patch_file_io()
@@ -74,18 +79,45 @@ def _library() -> tuple[str, ...]:
 
 
 def real_path(path: Any) -> Any:
-    """Where a path of the container is on this machine; what is no absolute path stays as it is."""
+    """Where a path of the container is on this machine; a relative one stays as it is."""
     if isinstance(path, int) or path is None:
         return path
     text = os.fspath(path)
-    is_bytes = isinstance(text, bytes)
     name = os.fsdecode(text)
-    if not name.startswith("/") or _below(name, _kept):
+    if not name.startswith("/"):
+        if not name.startswith("..") or not (name := _beyond(name)):
+            return path
+    elif _below(name, _kept):
         return path
-    found = _root + name
-    if not _there(found) and not _there(found.rstrip("/").rpartition("/")[0]):
+    return os.fsencode(_root + name) if isinstance(text, bytes) else _root + name
+
+
+def _visible_path(path: Any) -> Any:
+    """The same for who only looks."""
+    found = real_path(path)
+    if found is not path and _below(os.fsdecode(path), _SHARED) and not _there(os.fsdecode(found)):
         return path
-    return os.fsencode(found) if is_bytes else found
+    return found
+
+
+def _loaded_path(path: Any) -> Any:
+    """The same for libraries: those of this machine are what there is beside the container's."""
+    found = real_path(path)
+    return found if found is not path and _there(os.fsdecode(found)) else path
+
+
+def _beyond(name: str) -> str:
+    """The absolute path that a relative one means which would lead out of the root directory; empty for any other."""
+    here = _real["getcwd"]()
+    if not _below(here, (_root, *(source for _, source in _mounts))):
+        return ""
+    path, depth = f"{container_path(here)}/{name}", 0
+    for part in path.split("/"):
+        depth += 0 if part in {"", "."} else -1 if part == ".." else 1
+        if depth < 0:
+            # There is nothing above it.
+            return os.path.normpath(path)
+    return ""
 
 
 def is_inside(path: str) -> bool:
@@ -125,29 +157,35 @@ def _below(path: str, prefixes: tuple[str, ...]) -> bool:
     return any(path == prefix or path.startswith(prefix + "/") for prefix in prefixes)
 
 
-def _first(function: Callable[..., Any]) -> Callable[..., Any]:
+def _first(function: Callable[..., Any], lead: Callable[[Any], Any] = real_path) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if args:
-            args = (real_path(args[0]), *args[1:])
+            args = (lead(args[0]), *args[1:])
         for name in ("path", "file", "database"):
             if name in kwargs:
-                kwargs[name] = real_path(kwargs[name])
+                kwargs[name] = lead(kwargs[name])
         return _named(function, *args, **kwargs)
 
     return call
 
 
+def _looking(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that only looks at a path."""
+    return _first(function, _visible_path)
+
+
 def _opening(function: Callable[..., Any]) -> Callable[..., Any]:
     """`open`, with a mode or flags that may mean to write."""
-    call = _first(function)
+    read, write = _looking(function), _first(function)
 
     @functools.wraps(function)
     def opening(file: Any, *args: Any, **kwargs: Any) -> Any:
         how = args[0] if args else kwargs.get("mode", kwargs.get("flags", "r"))
         if not _WRITES.isdisjoint(how) if isinstance(how, str) else how & _WRITE_FLAGS:
             _make_own(file)
-        return call(file, *args, **kwargs)
+            return write(file, *args, **kwargs)
+        return read(file, *args, **kwargs)
 
     return opening
 
@@ -198,7 +236,7 @@ def _symlink(function: Callable[..., Any]) -> Callable[..., Any]:
 def _readlink(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(path: Any, **kwargs: Any) -> Any:
-        real = real_path(path)
+        real = _visible_path(path)
         target = _named(function, real, **kwargs)
         # Where a mount is, this machine has a link; the container has a directory.
         if isinstance(target, str) and _is_mount_point(os.fspath(real)):
@@ -211,7 +249,7 @@ def _readlink(function: Callable[..., Any]) -> Callable[..., Any]:
 def _lstat(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(path: Any, **kwargs: Any) -> Any:
-        real = real_path(path)
+        real = _visible_path(path)
         if isinstance(real, (str, os.PathLike)) and _is_mount_point(os.fspath(real)):
             return _named(_real["stat"], real, **kwargs)
         return _named(function, real, **kwargs)
@@ -254,7 +292,8 @@ def _patch_file_io() -> None:
         def __init__(self, file: Any, *args: Any, **kwargs: Any) -> None:
             if not _WRITES.isdisjoint(args[0] if args else kwargs.get("mode", "r")):
                 _make_own(file)
-            super().__init__(real_path(file), *args, **kwargs)
+                file = real_path(file)
+            super().__init__(_visible_path(file), *args, **kwargs)
 
     io.FileIO = FileIO  # type: ignore[misc]
 
@@ -275,7 +314,7 @@ def _patch_libraries() -> None:
     with contextlib.suppress(ImportError):
         import ctypes
 
-        ctypes._dlopen = _first(ctypes._dlopen)  # type: ignore[attr-defined]
+        ctypes._dlopen = _first(ctypes._dlopen, _loaded_path)  # type: ignore[attr-defined]
 
 
 def _then_sqlite(function: Callable[[Any], int]) -> Callable[[Any], int]:

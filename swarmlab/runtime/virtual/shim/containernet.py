@@ -187,7 +187,7 @@ def _unix(address: Any, *, make: bool = False) -> Any:
     if not make and (real := _mounted(containerfiles.container_path(shown))):
         return real
     path = containerfiles.real_path(shown)
-    if not make and not containerfiles.is_inside(path):
+    if not make and not (os.path.lexists(path) and containerfiles.is_inside(path)):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     if path == shown:
         return address
