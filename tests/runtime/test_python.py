@@ -22,6 +22,7 @@ from swarmlab.runtime.virtual.files.quota import Quota, used
 from swarmlab.runtime.virtual.logs import MAX_BYTES
 from swarmlab.runtime.virtual.processes import watch
 from swarmlab.runtime.virtual.processes.leftovers import MARK
+from swarmlab.runtime.virtual.shim import landlock
 
 from .support import CATALOGUE, Lab, fetch, lab, output, run, wait_for_output
 
@@ -457,6 +458,33 @@ def test_a_program_neither_sees_nor_changes_what_this_machine_has_elsewhere(tmp_
     within(tmp_path / "state", test)
     assert secret.read_text() == "mine"
     assert list(secret.parent.iterdir()) == [secret]
+
+
+@pytest.mark.skipif(not landlock.rights(), reason="no Landlock in this kernel")
+def test_programs_of_this_machine_that_python_starts_change_nothing_outside_of_the_lab(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    mine = tmp_path / "mine" / "file"
+    mine.write_text("mine")
+    bound = tmp_path / "bound"
+    bound.mkdir()
+    script = (
+        "import os, subprocess, sys\n"
+        f"print([subprocess.run(['/bin/sh', '-c', line], stderr=subprocess.DEVNULL).returncode != 0 for line in "
+        f"('rm {mine}', 'echo x >> {mine}', 'mkdir {mine}s', 'mv {mine} /data/got')], flush=True)\n"
+        "os.system('echo made > /dev/null && echo made > made')\n"
+        "print(open('/data/made').read())"
+    )
+
+    async def test(made: Lab) -> None:
+        mounts = (Mount("/data", bound),)
+        assert await ran(made, "python", "-c", script, mounts=mounts, working_dir="/data") == (
+            0,
+            "[True, True, True, True]\nmade\n\n",
+        )
+
+    within(tmp_path / "state", test)
+    assert mine.read_text() == "mine"
+    assert [path.name for path in bound.iterdir()] == ["made"]
 
 
 def test_what_a_container_lacks_of_time_zones_is_this_machines(tmp_path: Path) -> None:

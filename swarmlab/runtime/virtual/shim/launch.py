@@ -20,6 +20,9 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 #: The variable that names the file with what a process must know of its container.
 VARIABLE = "SWARMLAB_SHIM"
 
+#: What belongs to the kernel, terminals among it.
+_SYSTEMS = ("/dev", "/proc")
+
 #: The largest file that a program may write, in bytes.
 _LARGEST_FILE = 1 << 30
 
@@ -116,7 +119,13 @@ def _prepare(settings: dict[str, Any]) -> None:
     # Python puts a script's directory first; the program's own takes its place later.
     import containerfiles  # type: ignore[import-not-found]
     import containernet  # type: ignore[import-not-found]
+    import landlock  # type: ignore[import-not-found]
 
+    # Programs of this machine that it starts do not see the container, and change nothing outside of it either.
+    handled = landlock.rights() & ~landlock.READING
+    ruleset = landlock.prepare(handled, ((path, handled) for path in (*_SYSTEMS, *settings["writable"])))
+    if ruleset is not None:
+        landlock.enforce(ruleset)
     containerfiles.install(settings, _HERE)
     containernet.install(settings)
     sys.path.remove(_HERE)

@@ -9,25 +9,17 @@ directories that only root may enter. Then the right to read and enter all direc
 """
 
 import ctypes
-import errno
 import os
 import pwd
-import stat
-import struct
 import sys
 
-_SET_KEEPCAPS, _SET_NO_NEW_PRIVS, _AMBIENT, _RAISE = 8, 38, 47, 2
+# Alone as it is run, it finds its neighbour only so.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import landlock  # type: ignore[import-not-found]
+
+_SET_KEEPCAPS, _AMBIENT, _RAISE = 8, 47, 2
 _DAC_READ_SEARCH = 2
 _VERSION_3 = 0x20080522
-
-#: Landlock (linux/landlock.h): system calls, the same on all processors, and kinds of access.
-_CREATE, _ADD, _RESTRICT = 444, 445, 446
-_ASK_VERSION, _PATH_BENEATH = 1, 1
-_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
-_BASE = (1 << 13) - 1
-_REFER, _TRUNCATE = 1 << 13, 1 << 14
-#: What a rule about a single file may name.
-_OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
 
 #: What programs need of the machine, and who they are told they are.
 _SYSTEM = (
@@ -48,34 +40,12 @@ def _keep(libc: ctypes.CDLL) -> None:
         libc.prctl(_AMBIENT, _RAISE, _DAC_READ_SEARCH, 0, 0)
 
 
-def _confinement(libc: ctypes.CDLL, read: list[str], write: list[str]) -> int | None:
-    """A Landlock ruleset that leaves these paths; None where the kernel has no Landlock."""
-    version = libc.syscall(_CREATE, None, 0, _ASK_VERSION)
-    if version < 1:
-        return None
-    handled = _BASE | (_REFER if version >= 2 else 0) | (_TRUNCATE if version >= 3 else 0)
-    ruleset = libc.syscall(_CREATE, struct.pack("=Q", handled), 8, 0)
-    if ruleset < 0:
-        return None
-    reading = _EXECUTE | _READ_FILE | _READ_DIR
-    rules = [*((path, reading) for path in (*_SYSTEM, *read)), *((path, handled) for path in (*_DEVICES, *write))]
-    for path, access in rules:
-        try:
-            descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        except OSError as error:
-            if error.errno == errno.ENOENT:
-                continue
-            raise
-        fits = handled if stat.S_ISDIR(os.fstat(descriptor).st_mode) else _OF_FILES
-        libc.syscall(_ADD, ruleset, _PATH_BENEATH, struct.pack("=Qi", access & handled & fits, descriptor), 0)
-        os.close(descriptor)
-    return int(ruleset)
-
-
 def main(read: list[str], write: list[str], argv: list[str]) -> None:
     """Start the program, as `nobody` in place of root."""
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-    ruleset = _confinement(libc, read, write) if libc is not None else None
+    handled = landlock.rights()
+    rules = [(path, landlock.READING) for path in (*_SYSTEM, *read)]
+    ruleset = landlock.prepare(handled, [*rules, *((path, handled) for path in (*_DEVICES, *write))])
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
         if libc is not None:
@@ -85,10 +55,8 @@ def main(read: list[str], write: list[str], argv: list[str]) -> None:
         os.setuid(nobody.pw_uid)
         if libc is not None and not all(os.access(path, os.R_OK | os.X_OK) for path in (argv[0], *read, *write)):
             _keep(libc)
-    if libc is not None:
-        libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        if ruleset is not None and libc.syscall(_RESTRICT, ruleset, 0) != 0:
-            raise SystemExit("Landlock: the program cannot be confined")
+    if ruleset is not None and not landlock.enforce(ruleset):
+        raise SystemExit("Landlock: the program cannot be confined")
     os.execv(argv[0], argv)  # noqa: S606 (that is what it is for)
 
 
