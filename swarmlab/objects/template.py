@@ -16,6 +16,12 @@ from swarmlab.objects.node import NodeDescription
 from swarmlab.objects.task import Task
 
 _ACTION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_OPENED = re.compile(r".*?\{\{(?:- )?\s*(.*)", re.DOTALL)
+#: What Go's parser knows without being told (text/template: keywords and builtins), and SwarmKit's own function.
+_WORDS = frozenset(
+    """and block break call continue define else end eq false ge gt html if index join js le len lt ne nil not or print
+    printf println range slice template true urlquery with""".split()
+)
 _FIELD = re.compile(r"(?:\.\w+)+")
 _FIELDS: dict[str, Callable[[Task, NodeDescription], str]] = {
     ".Service.ID": lambda task, node: task.service_id,
@@ -147,9 +153,18 @@ def _expand(text: str, task: Task, node: NodeDescription, functions: Mapping[str
         raise TemplateError(_problem(text, position, action, context))
 
     result = _ACTION.sub(replace, text)
-    if "{{" in _ACTION.sub("", text):
-        raise TemplateError("template: expansion:1: unclosed action")
+    if (opened := _OPENED.match(text, text.rfind("}}") + 1)) is not None:
+        raise TemplateError(_unclosed(text, opened.start(1), opened[1], functions or {}))
     return result
+
+
+def _unclosed(text: str, position: int, action: str, functions: Mapping[str, Function]) -> str:
+    """What is said of an action without an end: Go's parser knows the names in it before it finds the end missing."""
+    line = text.count("\n", 0, position) + 1
+    name = re.match(r"[A-Za-z_]\w*", action)
+    if name and name[0] not in {*_WORDS, *functions}:
+        return f'template: expansion:{line}: function "{name[0]}" not defined'
+    return f"template: expansion:{line + action.count(chr(10))}: unclosed action"
 
 
 def _problem(text: str, position: int, action: str, context: str) -> str:

@@ -76,6 +76,8 @@ def test_the_values_of_variables_and_the_ends_of_mounts_are_templates() -> None:
         ("{{bogus}}", '1: function "bogus" not defined'),
         ("{{}}", "1: missing value for command"),
         ("{{.Task.ID", "1: unclosed action"),
+        ("{{.Task.ID}}{{ join", "1: unclosed action"),
+        ("{{bad", '1: function "bad" not defined'),
         ("{{.Service.Labels}}", "1: swarmlab cannot expand {{.Service.Labels}}"),
     ],
 )

@@ -192,7 +192,7 @@ class HandPlacement:
             endpoints.append(self.endpoint(network, complete, container))
             outward |= network.outward
         self._check_shared(container)
-        ports = tuple(self._publish(container)) if outward else ()
+        ports = tuple(self._publish(container, asked_ports(container))) if outward else ()
         for endpoint in endpoints:
             self.tell("connect", endpoint.network_id, container)
         if ports:
@@ -248,9 +248,10 @@ class HandPlacement:
         bridge = self._networks(_DEFAULT)
         before = container.endpoints or (ContainerNetwork(network_id=bridge.id),)
         endpoints = tuple(self._task_endpoint(each, container) for each in before)
+        ports = () if container.wanted.network_mode == "host" else tuple(self._publish(container, task_ports(container)))
         for endpoint in endpoints:
             self.tell("connect", endpoint.network_id, container)
-        return msgspec.structs.replace(container, endpoints=endpoints)
+        return msgspec.structs.replace(container, endpoints=endpoints, ports=ports)
 
     def _task_endpoint(self, given: ContainerNetwork, container: Container) -> ContainerNetwork:
         """A task's place: the swarm has given the address, unless the engine gives addresses on that network."""
@@ -293,9 +294,8 @@ class HandPlacement:
         if not other.state.runs:
             raise conflict(f"cannot join network of a non running container: {other.id}")
 
-    def _publish(self, container: Container) -> Iterable[PortConfig]:
-        """The container's ports, those without a number given one. Raises EngineError (500) when one is taken."""
-        assert container.host is not None
+    def _publish(self, container: Container, asked: Iterable[PortConfig]) -> Iterable[PortConfig]:
+        """The ports asked for, those without a number given one. Raises EngineError (500) when one is taken."""
         used = {
             (p.published_port, p.protocol)
             for other in self._containers()
@@ -303,7 +303,7 @@ class HandPlacement:
             for p in other.ports
         }
         used |= {(port, "tcp") for port in self._taken()}
-        for port in asked_ports(container):
+        for port in asked:
             number = port.published_port
             if not number:
                 number = next(n for n in range(_FIRST_PORT, _LAST_PORT) if (n, port.protocol) not in used)
@@ -385,6 +385,13 @@ def asked_ports(container: Container) -> Iterable[PortConfig]:
             yield _port(key, int(binding.host_port.partition("-")[0] or 0))
         if host.publish_all_ports and not bindings:
             yield _port(key, 0)
+
+
+def task_ports(container: Container) -> Iterable[PortConfig]:
+    """The ports that a task wants published in host mode; number 0 is any."""
+    for key, bindings in container.wanted.port_bindings.items():
+        for binding in bindings:
+            yield _port(key, int(binding.host_port or 0))
 
 
 def _port(key: str, published: int) -> PortConfig:

@@ -306,12 +306,14 @@ class ContainerController:
         """Let connections through: the task runs and is healthy."""
         self._executor.fabric.bind(binding(self._task, self._container_id))
         endpoint, record = self._task.endpoint, self._record()
+        assert record is not None
         # Programs that have the node's own network listen there themselves.
-        on_host = record is not None and record.wanted.network_mode == "host"
+        on_host = record.wanted.network_mode == "host"
+        meshed = endpoint.ports if endpoint is not None and not on_host else ()
         ports = tuple(
             PortBinding(protocol=p.protocol, published=p.published_port, target=p.target_port, mode=p.publish_mode)
-            for p in (endpoint.ports if endpoint is not None else ())
-            if p.published_port and not on_host
+            for p in (*(p for p in meshed if p.publish_mode != "host"), *record.ports)
+            if p.published_port
         )
         if ports:
             self._executor.mesh.activate(
