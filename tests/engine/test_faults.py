@@ -7,7 +7,7 @@ import pytest
 
 from swarmlab.clock import SECOND
 from swarmlab.engine import EngineError
-from swarmlab.manager import LOST_LEADERSHIP
+from swarmlab.manager import LOST_LEADERSHIP, StatusError
 from swarmlab.manager.swarm import NO_LEADER
 from swarmlab.network import Mesh
 from swarmlab.objects import ContainerSpec, NodeSpec, Task, TaskState
@@ -347,6 +347,28 @@ def test_a_node_that_is_demoted_soon_after_its_promotion_stays_a_worker(make: Ma
         lab.advance(0.3)
         assert lab.ask(1)[1] == ("ready", "")
         assert not lab.engine(2).cluster.info().control_available
+
+
+def test_a_node_that_is_promoted_again_before_it_was_a_worker_joins_the_quorum_half_a_minute_later(make: Make) -> None:
+    """SK: node/node.go, superviseManager: twice roleChangeTimeout after its manager was removed from the quorum."""
+    lab = make(2)
+    lab.swarm(2)
+    role(lab, 2, "worker")
+    lab.advance(0.5)
+    role(lab, 2, "manager")
+    lab.advance(31)
+    assert lab.ask(1)[1] == ("ready", "")
+    assert not lab.engine(2).cluster.info().control_available
+    with pytest.raises(StatusError, match="can't find manager in raft memberlist"):
+        role(lab, 2, "worker")
+    lab.advance(2)
+    assert lab.ask(2)[1] == ("ready", "reachable")
+    # Once it has a worker's certificate, it is a manager as soon as anybody is.
+    role(lab, 2, "worker")
+    lab.advance(6.5)
+    role(lab, 2, "manager")
+    lab.advance(2)
+    assert lab.ask(2)[1] == ("ready", "reachable")
 
 
 def test_a_node_that_was_promoted_while_away_joins_the_quorum_when_it_returns(make: Make) -> None:
