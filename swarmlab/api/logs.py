@@ -13,7 +13,7 @@ from swarmlab.api.errors import ApiError, bad_request, internal
 from swarmlab.api.query import parse_instant
 from swarmlab.api.resolve import find_service, find_task
 from swarmlab.engine import IncompleteLogsError, Selector, TaskLine
-from swarmlab.engine.container.logdrivers import readable
+from swarmlab.engine.container.logdrivers import details, readable
 from swarmlab.objects import TaskSpec
 from swarmlab.runtime.base import LogLine
 
@@ -47,7 +47,7 @@ def container_logs(call: Call) -> Stream:
     if source is None:
         return writer.stream(_nothing())
     lines = source.logs(since=since, until=until, tail=_tail(call.param("tail")), follow=call.flag("follow"))
-    return writer.stream(writer.lines(lines))
+    return writer.stream(writer.lines(lines, details(container)))
 
 
 def service_logs(call: Call) -> Stream:
@@ -136,21 +136,22 @@ class _Writer:
         """The response."""
         return Stream(parts, self._media_type)
 
-    async def lines(self, lines: AsyncIterator[LogLine]) -> AsyncIterator[bytes]:
-        """A part for each line of the streams that were asked for."""
+    async def lines(self, lines: AsyncIterator[LogLine], kept: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """A part for each line of the streams that were asked for; `kept` is what the log driver keeps with them."""
         async with aclosing(cast(Any, lines)) as source:
             async for line in source:
                 if line.stream in self._streams:
-                    yield self._part(line, {})
+                    yield self._part(line, kept)
 
     async def task_lines(self, lines: AsyncIterator[TaskLine]) -> AsyncIterator[bytes]:
         """The same for lines of tasks, whose details say where they come from."""
         async with aclosing(cast(Any, lines)) as source:
             try:
-                async for line, task in source:
+                async for line, task, kept in source:
                     if line.stream in self._streams:
-                        details = {"node": task.node_id, "service": task.service_id, "task": task.id}
-                        yield self._part(line, {f"com.docker.swarm.{key}.id": value for key, value in details.items()})
+                        ids = {"node": task.node_id, "service": task.service_id, "task": task.id}
+                        where = {f"com.docker.swarm.{key}.id": value for key, value in ids.items()}
+                        yield self._part(line, {**kept, **where})
             except IncompleteLogsError as error:
                 data = f"Error grabbing logs: rpc error: code = Unknown desc = {error}\n".encode()
                 yield _HEADER.pack(_SYSTEM, len(data)) + data if self._framed else data

@@ -18,10 +18,11 @@ from swarmlab.objects.task import Task
 _ACTION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _OPENED = re.compile(r".*?\{\{(?:- )?\s*(.*)", re.DOTALL)
 #: What Go's parser knows without being told (text/template: keywords and builtins), and SwarmKit's own function.
-_WORDS = frozenset(
-    """and block break call continue define else end eq false ge gt html if index join js le len lt ne nil not or print
-    printf println range slice template true urlquery with""".split()
-)
+_WORDS = frozenset({
+    "and", "block", "break", "call", "continue", "define", "else", "end", "eq", "false", "ge", "gt", "html", "if",
+    "index", "join", "js", "le", "len", "lt", "ne", "nil", "not", "or", "print", "printf", "println", "range",
+    "slice", "template", "true", "urlquery", "with",
+})  # fmt: skip
 _FIELD = re.compile(r"(?:\.\w+)+")
 _FIELDS: dict[str, Callable[[Task, NodeDescription], str]] = {
     ".Service.ID": lambda task, node: task.service_id,

@@ -143,6 +143,8 @@ class HandPlacement:
         self._attachments = attachments
         self._overlays = overlays
         self.mesh = Mesh()
+        #: The ports in use here, by container.
+        self._published: dict[str, tuple[PortConfig, ...]] = {}
         self._on_host = HostListeners(node, self.mesh, sandbox, interfaces)
 
     async def open(self, address: str) -> None:
@@ -152,6 +154,7 @@ class HandPlacement:
     async def close(self) -> None:
         """The node's address answers no more."""
         self._on_host.clear()
+        self._published.clear()
         await self.mesh.leave(self._node)
 
     async def reserve(self, container: Container) -> None:
@@ -192,7 +195,7 @@ class HandPlacement:
             endpoints.append(self.endpoint(network, complete, container))
             outward |= network.outward
         self._check_shared(container)
-        ports = tuple(self._publish(container, asked_ports(container))) if outward else ()
+        ports = self._publish(container, asked_ports(container)) if outward else ()
         for endpoint in endpoints:
             self.tell("connect", endpoint.network_id, container)
         if ports:
@@ -237,6 +240,7 @@ class HandPlacement:
     def displace(self, container: Container) -> None:
         """See `Placement`."""
         self._on_host.forget(container.id)
+        self._published.pop(container.id, None)
         self.mesh.deactivate(container.id)
         self.release(container.id)
         for endpoint in container.endpoints:
@@ -248,7 +252,8 @@ class HandPlacement:
         bridge = self._networks(_DEFAULT)
         before = container.endpoints or (ContainerNetwork(network_id=bridge.id),)
         endpoints = tuple(self._task_endpoint(each, container) for each in before)
-        ports = () if container.wanted.network_mode == "host" else tuple(self._publish(container, task_ports(container)))
+        on_host = container.wanted.network_mode == "host"
+        ports = () if on_host else self._publish(container, task_ports(container))
         for endpoint in endpoints:
             self.tell("connect", endpoint.network_id, container)
         return msgspec.structs.replace(container, endpoints=endpoints, ports=ports)
@@ -294,15 +299,12 @@ class HandPlacement:
         if not other.state.runs:
             raise conflict(f"cannot join network of a non running container: {other.id}")
 
-    def _publish(self, container: Container, asked: Iterable[PortConfig]) -> Iterable[PortConfig]:
+    def _publish(self, container: Container, asked: Iterable[PortConfig]) -> tuple[PortConfig, ...]:
         """The ports asked for, those without a number given one. Raises EngineError (500) when one is taken."""
-        used = {
-            (p.published_port, p.protocol)
-            for other in self._containers()
-            if other.id != container.id
-            for p in other.ports
-        }
+        self._published.pop(container.id, None)
+        used = {(p.published_port, p.protocol) for ports in self._published.values() for p in ports}
         used |= {(port, "tcp") for port in self._taken()}
+        found = []
         for port in asked:
             number = port.published_port
             if not number:
@@ -313,7 +315,9 @@ class HandPlacement:
                     f"Bind for 0.0.0.0:{number} failed: port is already allocated"
                 )
             used.add((number, port.protocol))
-            yield msgspec.structs.replace(port, published_port=number)
+            found.append(msgspec.structs.replace(port, published_port=number))
+        self._published[container.id] = tuple(found)
+        return self._published[container.id]
 
     def tell(self, action: str, network_id: str, container: Container) -> None:
         """A container was put on a network (`connect`) or taken off it (`disconnect`)."""

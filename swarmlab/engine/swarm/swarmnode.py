@@ -55,8 +55,8 @@ NO_SOCKET = (
     'connection error: desc = "transport: Error while dialing dial unix /var/run/docker/swarm/control.sock: '
     'connect: no such file or directory"'
 )
-#: A manager that becomes a worker asks for another certificate then. That is still a manager's, so it asks again after at
-#: most so many seconds (SK: ca/renewer.go, the back-off of a forced renewal).
+#: A manager that becomes a worker asks for another certificate then. That is still a manager's, so it asks again after
+#: at most so many seconds (SK: ca/renewer.go, the back-off of a forced renewal).
 WRONG_ROLE = 5.0
 #: A renewal that failed is tried again after at most so many seconds (SK: ca/certificates.go).
 RENEWAL_RETRY = 300.0

@@ -61,9 +61,7 @@ def build(
     health = spec.healthcheck if spec.healthcheck is not None and spec.healthcheck.test else config.healthcheck
     ports = tuple(p for p in (task.endpoint.ports if task.endpoint is not None else ()) if p.publish_mode == "host")
     # The engine publishes them when the container starts, and finds numbers for those that have none.
-    bindings = {
-        f"{p.target_port}/{p.protocol}": (HostPort(host_port=str(p.published_port or "")),) for p in ports
-    }
+    bindings = {f"{p.target_port}/{p.protocol}": (HostPort(host_port=str(p.published_port or "")),) for p in ports}
     asked = msgspec.structs.replace(_asked(task, spec, node), network_mode=networks.mode, port_bindings=bindings)
     hostname = node.hostname if networks.mode == "host" else container_id[:12]
     return Container(

@@ -59,9 +59,7 @@ def test_a_host_port_that_a_container_by_hand_has_fails_the_task(make: Callable[
     lab.swarm(1)
     host = HostConfig(port_bindings={"80/tcp": (HostPort(host_port="8090"),)})
     engine = lab.engine(1)
-    made = engine.by_hand.create(
-        ContainerRequest(image="nginx:alpine", host_config=host), "hand"
-    )
+    made = engine.by_hand.create(ContainerRequest(image="nginx:alpine", host_config=host), "hand")
     lab.run(engine.by_hand.start(made.id))
     (task,) = tasks_with(lab, PORT)
     assert task.state.text == "failed"
