@@ -14,7 +14,7 @@ from swarmlab.objects import ContainerSpec, NodeSpec, Task, TaskState
 from swarmlab.objects.container import HealthConfig
 from swarmlab.objects.requests import JoinRequest
 from swarmlab.objects.service import GlobalService, ReplicatedService, ServiceMode
-from swarmlab.store import Actor
+from swarmlab.store import Actor, Kind
 from tests.support.specs import ingress, service_spec
 
 from .conftest import LabOfEngines
@@ -395,8 +395,15 @@ def ended_on_node_2(lab: LabOfEngines, away: float) -> list[Task]:
     lab.advance(5)
     [task] = [t for t in cluster.control().tasks() if t.node_id == lab.node_id(2)]
     assert len(running(lab)) == 2
+    ended = lab.engine(2).containers.of_task(task.id)
+    assert ended is not None
+    with_ended = replace(
+        ended, id="e" * 64, name="ended", task_id="e" * 25, state=replace(ended.state, status="exited")
+    )
+    with lab.engine(2)._store.transaction(ACTOR) as tx:
+        tx.create(Kind.CONTAINER, with_ended)
     lab.power(2, "stop")
-    assert lab.engine(2).containers.list(all=True) == [], "containers of tasks are removed"
+    assert lab.engine(2).containers.list(all=True) == [], "containers of tasks are removed, also those that have ended"
     assert cluster.control().task(task.id).state == TaskState.RUNNING, "the agent says nothing"
     lab.advance(away)
     lab.power(2, "start")

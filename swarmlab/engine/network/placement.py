@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
+from itertools import chain
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -145,6 +146,8 @@ class HandPlacement:
         self.mesh = Mesh()
         #: The ports in use here, by container.
         self._published: dict[str, tuple[PortConfig, ...]] = {}
+        #: The last port that was given to one without a number, by protocol.
+        self._last: dict[str, int] = {}
         self._on_host = HostListeners(node, self.mesh, sandbox, interfaces)
 
     async def open(self, address: str) -> None:
@@ -155,6 +158,7 @@ class HandPlacement:
         """The node's address answers no more."""
         self._on_host.clear()
         self._published.clear()
+        self._last.clear()
         await self.mesh.leave(self._node)
 
     async def reserve(self, container: Container) -> None:
@@ -308,7 +312,7 @@ class HandPlacement:
         for port in asked:
             number = port.published_port
             if not number:
-                number = next(n for n in range(_FIRST_PORT, _LAST_PORT) if (n, port.protocol) not in used)
+                number = self._next(port.protocol, used)
             elif (number, port.protocol) in used:
                 raise internal(
                     f"driver failed programming external connectivity on endpoint {container.name} ({container.id}): "
@@ -318,6 +322,13 @@ class HandPlacement:
             found.append(msgspec.structs.replace(port, published_port=number))
         self._published[container.id] = tuple(found)
         return self._published[container.id]
+
+    def _next(self, protocol: str, used: Collection[tuple[int, str]]) -> int:
+        """The free port that follows the last one given (MB: libnetwork/portallocator, findPort)."""
+        last = self._last.get(protocol, _LAST_PORT)
+        around = chain(range(last + 1, _LAST_PORT), range(_FIRST_PORT, last + 1))
+        number = self._last[protocol] = next(n for n in around if (n, protocol) not in used)
+        return number
 
     def tell(self, action: str, network_id: str, container: Container) -> None:
         """A container was put on a network (`connect`) or taken off it (`disconnect`)."""

@@ -179,11 +179,15 @@ class ContainerController:
     def ports(self) -> tuple[PortConfig, ...]:
         """See `Controller`."""
         container = self._record()
-        if container is None or not container.state.runs:
+        if container is None:
             return ()
-        served = {(p.port, p.protocol) for p in self._executor.mesh.published() if p.node_id == self._task.node_id}
+        shown = container.ports
+        if container.state.runs:
+            # Of one that ended with its machine all that there was is told.
+            served = {(p.port, p.protocol) for p in self._executor.mesh.published() if p.node_id == self._task.node_id}
+            shown = tuple(p for p in shown if (p.published_port, p.protocol) in served)
         # Once for IPv4 and once for IPv6, as engines report it.
-        return tuple(p for p in container.ports for _ in range(2) if (p.published_port, p.protocol) in served)
+        return tuple(p for p in shown for _ in range(2))
 
     # --- inside ----------------------------------------------------------------------------------------------------
 

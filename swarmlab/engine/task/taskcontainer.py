@@ -83,7 +83,7 @@ def build(
         tty=spec.tty,
         open_stdin=spec.open_stdin,
         healthcheck=health,
-        exposed_ports=tuple(config.exposed_ports),
+        exposed_ports=tuple(dict.fromkeys((*config.exposed_ports, *bindings))),
         attachments=networks.attachments(container_id),
         endpoints=networks.endpoints,
         mounts=_mounts(spec, config.volumes),

@@ -1,5 +1,7 @@
 from collections.abc import Callable
 
+import msgspec
+
 from swarmlab.objects import (
     ContainerSpec,
     EndpointSpec,
@@ -10,7 +12,7 @@ from swarmlab.objects import (
     TaskSpec,
 )
 from swarmlab.objects.run import ContainerRequest, HostConfig, HostPort
-from swarmlab.objects.service import ReplicatedService, RestartPolicy
+from swarmlab.objects.service import Placement, ReplicatedService, RestartPolicy
 from swarmlab.store import Actor
 from tests.engine.conftest import LabOfEngines
 
@@ -18,13 +20,15 @@ PORT = PortConfig(protocol="tcp", target_port=80, published_port=8090, publish_m
 ANY = PortConfig(protocol="tcp", target_port=80, publish_mode="host")
 
 
-def tasks_with(lab: LabOfEngines, port: PortConfig, replicas: int = 1) -> list[Task]:
+def tasks_with(lab: LabOfEngines, port: PortConfig, replicas: int = 1, name: str = "web", node: int = 1) -> list[Task]:
     """The tasks of a new service, five seconds later."""
     control = lab.engine(1).cluster.control()
     spec = ServiceSpec(
-        name="web",
+        name=name,
         task_template=TaskSpec(
-            container_spec=ContainerSpec(image="nginx:alpine"), restart_policy=RestartPolicy(condition="none")
+            container_spec=ContainerSpec(image="traefik/whoami"),
+            restart_policy=RestartPolicy(condition="none"),
+            placement=Placement(constraints=(f"node.hostname==node-{node}",)),
         ),
         mode=ServiceMode(replicated=ReplicatedService(replicas=replicas)),
         endpoint_spec=EndpointSpec(mode="vip", ports=(port,)),
@@ -65,3 +69,45 @@ def test_a_host_port_that_a_container_by_hand_has_fails_the_task(make: Callable[
     assert task.state.text == "failed"
     assert task.status.err.startswith("starting container failed: driver failed programming external connectivity on")
     assert task.status.err.endswith("Bind for 0.0.0.0:8090 failed: port is already allocated")
+
+
+def test_numbers_of_host_ports_go_on_where_they_were_and_wrap(make: Callable[[int], LabOfEngines]) -> None:
+    """MB: libnetwork/portallocator, findPort: a number that is free again comes again only after the last one."""
+    lab = make(1)
+    lab.swarm(1)
+    control = lab.engine(1).cluster.control()
+    (task,) = tasks_with(lab, ANY)
+    control.remove_service(task.service_id, Actor(engine="node-1"))
+    lab.advance(5)
+    (task,) = tasks_with(lab, ANY)
+    assert {port.published_port for port in task.status.ports} == {32769}
+
+
+def test_what_a_task_publishes_on_its_host_is_exposed(make: Callable[[int], LabOfEngines]) -> None:
+    """MB: daemon/cluster/executor/container/container.go, exposedPorts."""
+    lab = make(1)
+    lab.swarm(1)
+    (task,) = tasks_with(lab, msgspec.structs.replace(PORT, target_port=81))
+    container = lab.engine(1).containers.of_task(task.id)
+    assert container is not None
+    assert container.exposed_ports == ("80/tcp", "81/tcp")
+    assert container.wanted.port_bindings == {"81/tcp": (HostPort(host_port="8090"),)}
+
+
+def test_a_task_that_ended_with_its_machine_keeps_its_ports(make: Callable[[int], LabOfEngines]) -> None:
+    """The engine clears them at a container's end, and a power cut gives it no time for that."""
+    lab = make(2)
+    lab.swarm(1, workers=1)
+    (task,) = tasks_with(lab, PORT, node=2)
+    lab.power(2, "kill")
+    lab.power(2, "start")
+    lab.advance(10)
+    control = lab.engine(1).cluster.control()
+    ended = control.task(task.id)
+    assert (ended.state.text, ended.status.ports) == ("failed", (PORT, PORT))
+    (task,) = tasks_with(lab, ANY, name="other", node=2)
+    container = lab.engine(2).containers.of_task(task.id)
+    assert container is not None
+    lab.run(lab.engine(2).containers.stop(container.id, 1))
+    lab.advance(3)
+    assert control.task(task.id).status.ports == ()
