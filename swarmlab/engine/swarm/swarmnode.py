@@ -157,6 +157,11 @@ class SwarmNode:
         self._member = member
         self._remember(member)
 
+    def end_manager(self) -> None:
+        """Stop as a manager, and with it as an agent, to begin anew with the same tasks."""
+        self.swarm.raft.offline(self.node_id)
+        self._agent.give_up_tasks()
+
     def turned_away(self) -> None:
         """The swarm does not want this node any more."""
         self._agent.dismiss()
