@@ -83,7 +83,7 @@ class Containers:
         self._check_name(container.name)
         if container.stop_signal:
             signal_number(container.stop_signal)
-        self._volumes.ensure(container.mounts)
+        self._volumes.ensure(container.mounts, of_task=bool(container.task_id))
         try:
             made = self._materialise(container, files)
             made.populate()
@@ -161,9 +161,23 @@ class Containers:
         if grace < 0:
             running.kill(name)
         else:
-            await running.stop(grace, name)
+            await self._stop_in_time(running, container, grace, name)
         await self.wait(container_id)
         self._publish("stop", self._record(container_id))
+
+    async def _stop_in_time(self, running: base.Container, container: Container, grace: float, name: str) -> None:
+        """Stop a container, and tell of the second signal when it needs that."""
+
+        def told() -> None:
+            self._publish("kill", container, signal=str(signal_number("SIGKILL")))
+
+        if not grace:
+            told()
+            await running.stop(grace, name)
+            return
+        second = self._clock.call_later(grace, told)
+        await running.stop(grace, name)
+        second.cancel()
 
     def kill(self, container_id: str, name: str) -> None:
         """Send a signal to a running container. Raises EngineError (409)."""
