@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from itertools import chain
+from secrets import token_hex
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -314,8 +315,9 @@ class HandPlacement:
             if not number:
                 number = self._next(port.protocol, used)
             elif (number, port.protocol) in used:
+                # The id is the endpoint's, which nobody has seen before and nobody will see again.
                 raise internal(
-                    f"driver failed programming external connectivity on endpoint {container.name} ({container.id}): "
+                    f"driver failed programming external connectivity on endpoint {container.name} ({token_hex(32)}): "
                     f"Bind for 0.0.0.0:{number} failed: port is already allocated"
                 )
             used.add((number, port.protocol))
