@@ -16,6 +16,7 @@ from swarmlab.runtime.virtual.programs.diff import diff
 from swarmlab.runtime.virtual.programs.kill import kill
 from swarmlab.runtime.virtual.shell.jobs import with_live_jobs
 from swarmlab.runtime.virtual.shell.marks import MARK, Marks
+from swarmlab.runtime.virtual.shell.runaways import Run
 from swarmlab.runtime.virtual.shell.scripts import missing, prepared
 
 _NOT_FOUND = re.compile(rb"^(?:bash|sh): (?:line \d+: )+([^\n]*?): command not found(?:\. [^\n]*)?$", re.MULTILINE)
@@ -47,6 +48,7 @@ class Callbacks:
         self.read: Reader | None = None
         self.directory = context.cwd
         self.has_prompt = False
+        self.run = Run()
         self.marks = {"stdout": Marks(), "stderr": Marks()}
 
     def called(self, file: str) -> str:
@@ -100,7 +102,8 @@ class Callbacks:
                 # Its container's end waits until it has cleaned up, even where the script that called it is gone.
                 outer.machine.adopt(work)
                 try:
-                    code = await work
+                    with self.run.waiting():
+                        code = await work
                 except asyncio.CancelledError:
                     if not receiver.code:
                         raise
@@ -174,7 +177,8 @@ class Callbacks:
         """The next script of a shell that is talked to."""
         assert self.read is not None
         self.directory = inner.cwd
-        script, self.step = await self.read(self.step or 0)
+        with self.run.waiting():
+            script, self.step = await self.read(self.step or 0)
         leaves = None if script is None else _EXIT.fullmatch(script)
         if script is None or leaves is not None:
             if leaves is not None and leaves[1]:

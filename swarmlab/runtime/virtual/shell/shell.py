@@ -6,7 +6,7 @@ import re
 from functools import partial
 from typing import Any
 
-from bashkit import Bash, ExecutionProfile
+from bashkit import Bash, ExecResult, ExecutionProfile
 
 from swarmlab.runtime.streams import no_input
 from swarmlab.runtime.virtual.context import Context
@@ -23,6 +23,7 @@ from swarmlab.runtime.virtual.shell.echo import echo
 from swarmlab.runtime.virtual.shell.jobs import with_live_jobs
 from swarmlab.runtime.virtual.shell.names import is_no_script
 from swarmlab.runtime.virtual.shell.nesting import may_nest
+from swarmlab.runtime.virtual.shell.runaways import RUNAWAYS
 from swarmlab.runtime.virtual.shell.scripts import JOBS_ENDED, has_traps, prelude
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
@@ -44,6 +45,8 @@ _LAST_WORDS = 0.1
 #: Seconds of swarm time for which what jobs write is still shown when the script of an exec has ended
 #: (MB: daemon/monitor.go).
 _LAST_OUTPUT = 2.0
+#: The exit code of a shell whose stack is full: SIGSEGV ends it.
+_OVERFLOWN = 139
 #: For ever, as the shell counts seconds and commands; a container's life has no such limits.
 _NO_LIMIT = 10**12
 
@@ -165,7 +168,11 @@ class Shell:
                 self._ended = self._ended or NOT_READ in data
             await self._commands.output("stderr", data)
 
-        work = asyncio.ensure_future(self._bash.execute(script, capture=0, stdout=stdout, stderr=stderr))
+        async def watched() -> ExecResult:
+            with RUNAWAYS.watched(self._commands.run, self._bash.cancel):
+                return await self._bash.execute(script, capture=0, stdout=stdout, stderr=stderr)
+
+        work = asyncio.ensure_future(watched())
         ended = asyncio.ensure_future(self._commands.ended.wait())
         try:
             await asyncio.wait((work, ended) if leaves else (work,), return_when=asyncio.FIRST_COMPLETED)
@@ -179,6 +186,8 @@ class Shell:
         finally:
             ended.cancel()
             machine.root.sync()
+        if self._commands.run.is_ended:
+            return _OVERFLOWN
         if result.error:
             await self._context.err(f"sh: {complaint(result.error)}\n")
             return MISUSE if is_syntax_error(result.error) else result.exit_code
