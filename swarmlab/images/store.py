@@ -96,7 +96,9 @@ class ImageStore:
                 self._write(_replace(record, removed=False))
             else:
                 is_ours = self.catalogue.find(image.id) is None
-                self._write(LocalImage(id=image.id, document=document.decode() if is_ours else "", parent=parent))
+                release = self.catalogue.point_releases.get(image.id, "")
+                document = b"" if not is_ours else document
+                self._write(LocalImage(id=image.id, document=document.decode(), parent=parent, release=release))
         found = self.find(image.id)
         assert found is not None
         return found
@@ -143,6 +145,10 @@ class ImageStore:
         if self._present is None:
             ids: dict[str, Image] = {}
             records = self._store.tables.images
+            for record in records:
+                if record.release:
+                    # A new process has not heard of it.
+                    self.catalogue.find(record.release)
             for record in records:
                 # The catalogue of an older swarmlab may have had images that this one has not.
                 found = None if record.removed else self.by_id(record.id)
