@@ -223,7 +223,9 @@ def _built(folders: _Folders, path: Path, tag: _Tag) -> tuple[Image, tuple[Layer
     # What lies beneath is counted once.
     beneath = sum(layer.size for layer in bases)
     # Siblings have the same files: what sets their layers apart is their name.
-    comment = f"{manifest.repository}:{tag.names[0]}" if len(manifest.tag) > 1 else ""
+    at_first = [one for one in manifest.tag if not one.on_demand]
+    is_alone = len(manifest.tag) == 1 or (at_first == [tag])
+    comment = "" if is_alone else f"{manifest.repository}:{tag.names[0]}"
     system = tag.system or manifest.system
     release = folders[path.parent / system] if system else None
     layers = (*bases, _layer(folder, tag, max(tag.size - beneath, 0), comment, release))
