@@ -12,7 +12,7 @@ _PASSED = frozenset({"--no-deps", "--pre", "-q", "--quiet", "-v", "--verbose"})
 _SOURCES = frozenset({"-i", "--index-url", "--extra-index-url", "--trusted-host", "--timeout", "--retries"})
 #: Options that change nothing here.
 _IGNORED = frozenset(
-    {"--no-cache-dir", "--user", "--break-system-packages", "--disable-pip-version-check", "--no-input", "--no-compile",
+    {"--no-cache-dir", "--break-system-packages", "--disable-pip-version-check", "--no-input", "--no-compile",
      "--no-warn-script-location", "--prefer-binary", "--require-virtualenv", "-I", "--ignore-installed", "-U",
      "--upgrade", "--force-reinstall"}
 )  # fmt: skip
@@ -21,6 +21,8 @@ _IGNORED_WITH_VALUE = frozenset(
 )
 _REQUIREMENTS, _CONSTRAINTS = frozenset({"-r", "--requirement"}), frozenset({"-c", "--constraint"})
 _BY_NAME = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?\s*(?:\[[^\]]*\])?\s*(?:[(<>=!~;].*)?", re.ASCII)
+#: Options for where packages go; the first is without a value.
+_PLACES = frozenset({"--user", "--prefix", "--target", "-t"})
 _DEPTH = 20
 #: Packages that are published as source only, and those with the same modules that are published as wheels.
 _AS_WHEELS = {"psycopg2": "psycopg2-binary"}
@@ -31,7 +33,10 @@ class PipError(Exception):
 
 
 class Asked(NamedTuple):
-    """Options for the real pip, packages by name, the lines of files, those of constraints, and what to tell."""
+    """Options for the real pip, packages by name, the lines of files, those of constraints, and what to tell.
+
+    `place` is where packages are to go, as an option and its value; empty when nothing was said of it.
+    """
 
     sources: list[str]
     flags: list[str]
@@ -39,6 +44,7 @@ class Asked(NamedTuple):
     lines: list[str]
     constraints: list[str]
     notes: list[str]
+    place: tuple[str, str] = ("", "")
 
 
 def parse(context: Context, arguments: Sequence[str]) -> Asked:
@@ -51,6 +57,11 @@ def parse(context: Context, arguments: Sequence[str]) -> Asked:
             if not words:
                 raise PipError(f"{word} option requires 1 argument")
             _with_value(context, word, words.pop(0), context.cwd, asked, asked.lines, 0)
+        elif word in _PLACES:
+            if word != "--user" and not words:
+                raise PipError(f"{word} option requires 1 argument")
+            option = "--target" if word == "-t" else word
+            asked = asked._replace(place=(option, "" if word == "--user" else words.pop(0)))
         elif word in _PASSED:
             asked.flags.append(word)
         elif word.startswith("-") and word not in _IGNORED:

@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from swarmlab.runtime.virtual.context import Context
+from swarmlab.runtime.virtual.programs.venv import environment, packages
 from swarmlab.runtime.virtual.requirements import Asked, PipError, parse
 from swarmlab.runtime.virtual.wheels import add_installed
 
-#: Where a container's Python looks for packages, and where their commands are.
+#: Where a container's Python looks for packages.
 SITE_PACKAGES = "/usr/local/lib/python3/site-packages"
-_BIN = "/usr/local/bin"
 _ITSELF = "/usr/local/bin/pip"
-_PYTHON = f"#!{_BIN}/python3\n".encode()
 
 #: Variables of the lab's own environment that lead pip to its index.
 _INHERITED = re.compile(
@@ -83,6 +82,29 @@ async def _install(context: Context, arguments: Sequence[str]) -> int:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class Place(NamedTuple):
+    """Where packages go and where their commands do, and the interpreter that these name."""
+
+    packages: str
+    commands: str
+    python: str = "/usr/local/bin/python3"
+
+
+def _place(context: Context, asked: Asked) -> Place:
+    """Where something is to be installed."""
+    option, where = asked.place
+    if option == "--target":
+        return Place(context.path(where), context.path(f"{where}/bin"))
+    if option == "--user":
+        where = context.env.get("PYTHONUSERBASE") or f"{context.user.home.rstrip('/')}/.local"
+    elif not option and (own := environment(context)):
+        return Place(packages(own), f"{own}/bin", f"{own}/bin/python3")
+    if option:
+        where = context.path(where)
+        return Place(packages(where), posixpath.join(where, "bin"))
+    return Place(SITE_PACKAGES, "/usr/local/bin")
+
+
 class _Installation:
     """One call of the real pip that fetches wheels, and another that installs them."""
 
@@ -91,6 +113,7 @@ class _Installation:
         self._context = context
         self._folder = folder
         self._asked = asked
+        self._place = _place(context, asked)
         kept = context.machine.processes.state / "pip"
         self._wheels, self._cache = kept / "wheels", kept / "cache"
         for path in (folder, self._wheels):
@@ -181,15 +204,16 @@ class _Installation:
 
     def _put_all(self, target: Path) -> None:
         root = self._context.machine.root
+        first = f"#!{self._place.python}\n".encode()
         for top in sorted(target.iterdir()):
             if top.name == "bin":
                 for path in _files(top):
-                    path.write_bytes(re.sub(rb"\A#![^\n]*\n", _PYTHON, path.read_bytes()))
-                    root.take(posixpath.join(_BIN, *path.relative_to(top).parts), path, 0o755)
-            elif not root.take_whole(posixpath.join(SITE_PACKAGES, top.name), top):
+                    path.write_bytes(re.sub(rb"\A#![^\n]*\n", lambda _: first, path.read_bytes()))
+                    root.take(posixpath.join(self._place.commands, *path.relative_to(top).parts), path, 0o755)
+            elif not root.take_whole(posixpath.join(self._place.packages, top.name), top):
                 # Something of that name is there: what is in both is the new one's.
                 for path in _files(top):
-                    root.take(posixpath.join(SITE_PACKAGES, *path.relative_to(target).parts), path, 0o644)
+                    root.take(posixpath.join(self._place.packages, *path.relative_to(target).parts), path, 0o644)
 
 
 def _files(top: Path) -> list[Path]:
@@ -211,10 +235,12 @@ def _installed(context: Context) -> list[tuple[str, str]]:
     """Names and versions."""
     root = context.machine.root
     found = []
-    fs, inner = root.at(SITE_PACKAGES)
+    own = environment(context)
+    folder = packages(own) if own else SITE_PACKAGES
+    fs, inner = root.at(folder)
     for entry in fs.read_dir(inner) if fs.exists(inner) else ():
         if entry["name"].endswith(".dist-info"):
-            text = root.read(posixpath.join(SITE_PACKAGES, entry["name"], "METADATA")).decode("utf-8", "replace")
+            text = root.read(posixpath.join(folder, entry["name"], "METADATA")).decode("utf-8", "replace")
             fields = dict(line.partition(": ")[::2] for line in text.partition("\n\n")[0].splitlines())
             found.append((fields.get("Name", "?"), fields.get("Version", "?")))
     return found

@@ -20,6 +20,8 @@ from swarmlab.runtime.virtual.shell.runaways import Run
 from swarmlab.runtime.virtual.shell.scripts import missing, prepared
 
 _NOT_FOUND = re.compile(rb"^(?:bash|sh): (?:line \d+: )+([^\n]*?): command not found(?:\. [^\n]*)?$", re.MULTILINE)
+#: What brings further commands, as Python's modules pip and venv do, too.
+_BRINGERS = frozenset({"pip", "pip3"})
 #: The status of a command that a broken pipe has ended.
 _BROKEN_PIPE = 141
 #: What is typed to leave a shell.
@@ -49,6 +51,8 @@ class Callbacks:
         self.directory = context.cwd
         self.has_prompt = False
         self.run = Run()
+        #: Makes the shell know the commands in these directories (`PATH`).
+        self.learn: Callable[[str], None] = lambda search: None
         self.marks = {"stdout": Marks(), "stderr": Marks()}
 
     def called(self, file: str) -> str:
@@ -114,6 +118,8 @@ class Callbacks:
                 finally:
                     work.cancel()
             await outer.machine.thawed()
+            if posixpath.basename(inner.name) in _BRINGERS or inner.argv[:1] == ["-m"]:
+                self.learn(inner.env.get("PATH", ""))
             return code
 
         return call

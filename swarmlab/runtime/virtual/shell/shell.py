@@ -3,6 +3,8 @@
 import asyncio
 import posixpath
 import re
+import weakref
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +18,7 @@ from swarmlab.runtime.virtual.files.stackguard import GUARD
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.programs import MOUNTED, OWN, PROGRAMS
 from swarmlab.runtime.virtual.programs.python import is_script, script
+from swarmlab.runtime.virtual.programs.venv import environment_of
 from swarmlab.runtime.virtual.shell.callbacks import Callbacks, Reader, found_out
 from swarmlab.runtime.virtual.shell.complaints import MISUSE, complaint, is_syntax_error
 from swarmlab.runtime.virtual.shell.dialect import NOT_READ, about_exec, busybox, ends_script, plain
@@ -47,6 +50,8 @@ _LAST_WORDS = 0.1
 _LAST_OUTPUT = 2.0
 #: The exit code of a shell whose stack is full: SIGSEGV ends it.
 _OVERFLOWN = 139
+#: Directories of commands that a script names, and whether they seem to come into PATH.
+_FOLDERS = re.compile(r"(:)?((?:/[\w.+-]+)+/bin)\b(:|/activate)?")
 #: For ever, as the shell counts seconds and commands; a container's life has no such limits.
 _NO_LIMIT = 10**12
 
@@ -63,6 +68,9 @@ class Shell:
         nests = script is None or may_nest(script, partial(is_no_script, context.machine))
         shell = cls(context, watched=nests)
         shell._commands.has_prompt = has_prompt
+        # Environments are called by their paths, and come into PATH later.
+        shell._named = _named(script or "", context.user.home)
+        shell._learn(context.env.get("PATH", ""))
         return shell
 
     def __init__(self, context: Context, *, watched: bool) -> None:
@@ -91,16 +99,40 @@ class Shell:
             self._bash.add_command(name, commands.command(program))
         for name in filter(machine.lacks, {*machine.absent, *PROGRAMS}):
             self._bash.add_command(name, commands.missing)
-        for path in machine.root.glob(f"{BIN[1]}/*") if "python" in own else ():
-            # Commands that packages have brought; the shell would read them as scripts of its own.
-            if is_script(machine.root.read(path)):
-                self._bash.add_command(posixpath.basename(path), commands.command(script(path)))
+        self._has_python = "python" in own
+        #: Directories of commands that the script names, and whether they come into PATH.
+        self._named: Sequence[tuple[str, bool]] = ()
+        # An interpreter is never collected in a circle.
+        itself = weakref.ref(self)
+        commands.learn = lambda search: None if (shell := itself()) is None else shell._learn(search)
         self._bash.add_command("sudo", commands.missing)
         for name, callback in commands.own().items():
             self._bash.add_command(name, callback)
         #: Whether an error has ended the script, and not a command that failed.
         self._ended = False
         self._has_begun = False
+
+    def _learn(self, search: str) -> None:
+        """Know the commands that packages have brought: the interpreter would read them as scripts of its own.
+
+        `search` are directories (`PATH`), the first of which has a command if several have it.
+        """
+        machine = self._context.machine
+        root = machine.root
+        learned: set[str] = set()
+        folders = [*((folder, True) for folder in (BIN[1], *search.split(":"))), *self._named]
+        for folder, is_searched in folders if self._has_python else ():
+            usual = folder in BIN and folder != BIN[1]
+            for path in root.glob(f"{folder}/*") if folder.startswith("/") and not usual else ():
+                name, data = posixpath.basename(path), root.read(path)
+                if is_script(data):
+                    command = self._commands.command(script(path))
+                    names = {path, name} if is_searched else {path}
+                    for known in names - learned:
+                        self._bash.add_command(known, command)
+                    learned |= names
+                elif name in PROGRAMS and environment_of(machine, path):
+                    self._bash.add_command(path, self._commands.command(PROGRAMS[name]))
 
     @property
     def directory(self) -> str:
@@ -226,6 +258,12 @@ class Shell:
         self._commands.script = self._commands.prepared(self._bash.shell_state().traps.get(name, ""))
         self._commands.ended.clear()
         return await self._execute(f"( {JOBS_ENDED}; {self._commands.script}\n)\n.done $?", "", leaves=True)
+
+
+def _named(script: str, home: str) -> list[tuple[str, bool]]:
+    """The directories of commands that a script names, and whether it puts them into PATH."""
+    text = re.sub(r"~(?=/)|\$HOME\b|\$\{HOME\}", lambda _: home.rstrip("/"), script)
+    return [(found[2], bool(found[1] or found[3])) for found in _FOLDERS.finditer(text)]
 
 
 def _own(machine: Machine) -> list[str]:
