@@ -153,3 +153,14 @@ def test_images_without_pip_have_none(tmp_path: Path) -> None:
             return await run(await made.start("alpine", "sleep", "1000"), "sh", "-c", "pip list")
 
     assert asyncio.run(work()) == (127, b"sh: pip: not found\n")
+
+
+def test_pip_stays_itself_when_it_is_upgraded(tmp_path: Path) -> None:
+    wheel(tmp_path, "pip", "99.0")
+    wheel(tmp_path, "demo", "1.2")
+    upgraded, again, installed = scenario(
+        tmp_path, "pip install --upgrade pip", "cat /usr/local/bin/pip", "pip install -q demo && pip list"
+    )
+    assert upgraded[1].endswith("Successfully installed pip-99.0\n")
+    assert again == (0, PIP.decode())
+    assert installed == (0, "Package Version\n------- -------\ndemo    1.2\npip     99.0\n")

@@ -39,6 +39,8 @@ _ADVICE = (
     "Packages come as wheels from where the pip of your own machine gets them; "
     "this lab has nothing kept that would do.\n"
 )
+#: What pip's own package brings.
+_PIP = re.compile(r"pip[\d.]*")
 #: Lines that tell why wheels could not be fetched.
 _REASON = re.compile(r"ERROR: |Could not fetch URL ")
 
@@ -207,7 +209,8 @@ class _Installation:
         first = f"#!{self._place.python}\n".encode()
         for top in sorted(target.iterdir()):
             if top.name == "bin":
-                for path in _files(top):
+                # `pip install --upgrade pip`: the command stays the one that is played.
+                for path in (found for found in _files(top) if not _PIP.fullmatch(found.name)):
                     path.write_bytes(re.sub(rb"\A#![^\n]*\n", lambda _: first, path.read_bytes()))
                     root.take(posixpath.join(self._place.commands, *path.relative_to(top).parts), path, 0o755)
             elif not root.take_whole(posixpath.join(self._place.packages, top.name), top):
