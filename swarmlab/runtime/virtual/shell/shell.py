@@ -38,7 +38,9 @@ _LINE = re.compile(rb"^bash: line (\d+): ", re.MULTILINE)
 
 #: A script that calls itself, as it is found missing in the end.
 _MISSING = re.compile(rb"^(\S+: line \d+): \S+: No such file or directory$", re.MULTILINE)
-_NOT_CREATED = re.compile(rb"^bash: line \d+: ([^\n]*?): filesystem is read-only$", re.MULTILINE)
+_NOT_CREATED = re.compile(
+    rb"^bash: line \d+: ([^\n]*?): (?:filesystem is read-only|Read-only file system)$", re.MULTILINE
+)
 _READ_ONLY = re.compile(rb"(?:io error: )?filesystem is read-only")
 
 #: What a shell does that is talked to. The outer loop goes on when `break` is typed.
@@ -92,7 +94,7 @@ class Shell:
         machine.root.mount_in(self._bash, context.user, watched=watched)
         self._bash.mount("/proc", machine.root.proc)
         root = machine.root
-        careful = watched or root.mounts or root.is_all_real or root.is_personal(context.user)
+        careful = watched or root.mounts or root.fixed or root.is_all_real or root.is_personal(context.user)
         for name, program in {**PROGRAMS, **(MOUNTED if careful else {})}.items():
             if name in OWN and name not in own:
                 continue
