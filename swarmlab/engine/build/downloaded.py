@@ -29,13 +29,13 @@ async def download(
             await say(Downloading(current, total))
 
     try:
-        name = await downloads.fetch(url, file, progress)
+        name, modified = await downloads.fetch(url, file, progress)
         await say(Said("\n"))
         if not name and dest.endswith("/"):
             raise internal(f"cannot determine filename for source {url}")
     except EngineError as error:
         raise internal(f"ADD failed: {error}") from None
-    entry = Entry(f"/{name or _UNNAMED}", "file", 0o600, _Kept(file))
+    entry = Entry(f"/{name or _UNNAMED}", "file", 0o600, _Kept(file), modified=modified)
     files = Files([entry])
     return Source(files, entry.path, entry.path[1:], files.digest(entry), is_plain=True)
 

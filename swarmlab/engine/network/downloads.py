@@ -5,6 +5,7 @@ import os
 import ssl
 from collections.abc import Awaitable, Callable
 from email.message import Message
+from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import IO, Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
@@ -38,8 +39,11 @@ class Downloads:
         self._connect = connect
         self._lookup = lookup
 
-    async def fetch(self, url: str, target: IO[bytes], progress: Progress) -> str:
-        """Write a file, which is at its beginning then; its name, empty if it has none. Raises EngineError."""
+    async def fetch(self, url: str, target: IO[bytes], progress: Progress) -> tuple[str, int]:
+        """Write a file, which is at its beginning then. Raises EngineError.
+
+        Returns its name, empty if it has none, and when it was modified (Unix nanoseconds), 0 if that is not said.
+        """
         for _ in range(_REDIRECTS):
             there = urlsplit(url)
             host, port, address = await self._found(url, there)
@@ -56,7 +60,7 @@ class Downloads:
                 raise internal(f'Get "{url}": EOF') from None
             if not onwards.url:
                 target.seek(0)
-                return onwards.name
+                return onwards.name, onwards.modified
             url = onwards.url
         raise internal(f'Get "{url}": stopped after {_REDIRECTS} redirects')
 
@@ -107,13 +111,14 @@ class Downloads:
                     raise internal(f"write {_name(there, response) or '__unnamed__'}: no space left on device")
                 target.write(chunk)
                 await progress(written, total or 0)
-            return _Got(name=_name(there, response))
+            return _Got(_name(there, response), _modified(response))
 
 
 class _Got(NamedTuple):
-    """What came: a file of this name, or where else it is."""
+    """What came: a file of this name and time, or where else it is."""
 
     name: str = ""
+    modified: int = 0
     url: str = ""
 
 
@@ -126,6 +131,13 @@ def _name(there: SplitResult, response: aiohttp.ClientResponse) -> str:
         path = header.get_filename("") or ""
     name = path.rpartition("/")[2]
     return "" if name in {".", ".."} else name
+
+
+def _modified(response: aiohttp.ClientResponse) -> int:
+    try:
+        return int(parsedate_to_datetime(response.headers.get("Last-Modified", "")).timestamp()) * 1_000_000_000
+    except (TypeError, ValueError, OverflowError):
+        return 0
 
 
 def _trusted() -> ssl.SSLContext:

@@ -24,7 +24,8 @@ async def _answer(request: web.Request) -> web.StreamResponse:
     if request.path == "/":
         return web.Response(body=b"page")
     if request.path == "/disposed/":
-        return web.Response(body=b"d", headers={"Content-Disposition": 'attachment; filename="a/named.bin"'})
+        dated = {"Last-Modified": "Thu, 01 Jan 1970 00:01:00 GMT"}
+        return web.Response(body=b"d", headers={"Content-Disposition": 'attachment; filename="a/named.bin"', **dated})
     if request.path.startswith("/deep/"):
         return web.Response(body=f"{request.path_qs} {request.headers['Host'].partition(':')[0]}".encode())
     return web.Response(status=404, text=" nothing here \n")
@@ -44,7 +45,7 @@ async def _server(secure: ssl.SSLContext | None = None) -> AsyncIterator[int]:
         await runner.cleanup()
 
 
-async def _fetch(url: str, known: Sequence[str] = ()) -> tuple[str, bytes, list[tuple[int, int]]]:
+async def _fetch(url: str, known: Sequence[str] = ()) -> tuple[tuple[str, int], bytes, list[tuple[int, int]]]:
     """What `example.org` and whoever is `known` has; all of them are at 127.0.0.1."""
 
     @asynccontextmanager
@@ -76,7 +77,9 @@ async def _fetch(url: str, known: Sequence[str] = ()) -> tuple[str, bytes, list[
 def test_a_file_has_the_name_of_its_url_or_of_the_answer(path: str, name: str, content: bytes) -> None:
     async def test() -> None:
         async with _server() as port:
-            assert await _fetch(f"http://example.org:{port}/{path}") == (name, content, [(len(content),) * 2])
+            modified = 60_000_000_000 if path == "disposed/" else 0
+            told = [(len(content),) * 2]
+            assert await _fetch(f"http://example.org:{port}/{path}") == ((name, modified), content, told)
 
     asyncio.run(test())
 
@@ -120,7 +123,7 @@ def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             with pytest.raises(EngineError, match=r"x509: certificate signed by unknown authority$"):
                 await _fetch(url)
             monkeypatch.setattr(downloads, "_trusted", lambda: ssl.create_default_context(cafile=tmp_path / "ca.pem"))
-            assert await _fetch(url) == ("x", b"/deep/x example.org", [(19, 19)])
+            assert await _fetch(url) == (("x", 0), b"/deep/x example.org", [(19, 19)])
             with pytest.raises(EngineError, match=r"wanted to match other\.org$"):
                 await _fetch(f"https://other.org:{port}/deep/x", ["other.org"])
 
