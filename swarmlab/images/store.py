@@ -34,6 +34,10 @@ class ImageStore:
         #: What there is, by id, and by name; made anew after a change.
         self._present: tuple[dict[str, Image], dict[str, Image]] | None = None
         self._read = cache(self._from_document)
+        for record in store.tables.images:
+            if record.release:
+                # A new process has not heard of it, and others may be made of it.
+                catalogue.find(record.release)
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
@@ -145,10 +149,6 @@ class ImageStore:
         if self._present is None:
             ids: dict[str, Image] = {}
             records = self._store.tables.images
-            for record in records:
-                if record.release:
-                    # A new process has not heard of it.
-                    self.catalogue.find(record.release)
             for record in records:
                 # The catalogue of an older swarmlab may have had images that this one has not.
                 found = None if record.removed else self.by_id(record.id)

@@ -178,6 +178,9 @@ def test_a_point_release_outlives_the_process_also_under_another_name(engine: En
     engine.images.tag(image.id, "mine:1")
     above = engine.make(tar(("a", b"a")), engine.find("mine:1"))
     later = ImageStore("node-1", Catalogue(), engine.records, engine.folder)
+    child = later.by_id(above.id)
+    assert child is not None
+    assert child.absent == found.absent
     for again, expected in ((later.find("mine:1"), found), (later.find(above.id), above)):
         assert again is not None
         assert again.config.env == expected.config.env
