@@ -13,6 +13,7 @@ import msgspec
 from swarmlab.engine.build.arguments import BuildArguments
 from swarmlab.engine.build.cache import BuildCache
 from swarmlab.engine.build.copying import Copier, absolute, find_sources, new_directory, source_digest
+from swarmlab.engine.build.downloaded import download
 from swarmlab.engine.build.files import Files
 from swarmlab.engine.build.options import BuildOptions, Message, Said, StageBuilt
 from swarmlab.engine.build.owners import owner_of
@@ -21,6 +22,8 @@ from swarmlab.engine.container.signals import signal_number
 from swarmlab.engine.errors import EngineError, bad_request, internal
 from swarmlab.engine.image.images import LocalImages
 from swarmlab.engine.image.transfers import fetch
+from swarmlab.engine.network.downloads import Downloads
+from swarmlab.engine.offline import is_url
 from swarmlab.images import Entry, HistoryEntry, Image, ImageConfig, check_reference, pack_into
 from swarmlab.images.dockerfile import (
     DEFAULT_SHELL,
@@ -53,6 +56,7 @@ class Build:
         containers: StepContainers,
         say: Callable[[Message], Awaitable[None]],
         prepare: Callable[[Image], None],
+        downloads: Downloads,
     ) -> None:
         self._options = options
         self._dockerfile = dockerfile
@@ -61,6 +65,7 @@ class Build:
         self._containers = containers
         self._say = say
         self._prepare = prepare
+        self._downloads = downloads
         self._arguments = BuildArguments(options.arguments)
         self._cache = BuildCache(images, off=options.no_cache, sources=options.cache_from)
         #: The images of the stages so far, None for one that is still `scratch`; and those that have a name.
@@ -196,14 +201,21 @@ class Build:
             raise internal(_NEEDS_BUILDKIT.format("chmod"))
         origin = instruction.flags.get("from", "")
         files = await self._from(origin) if origin else self._context
-        sources = await asyncio.to_thread(find_sources, word, paths, dest, files, is_context=not origin)
-        owner = instruction.flags.get("chown", "")
-        noted = self._noted(f"#(nop) {word} {owner and f'--chown={owner}'}{source_digest(sources)} in {dest} ")
-        if await self._is_cached(noted):
-            return
-        target = self._target()
-        unpack = self._images.store.layers.unpacked if word == "ADD" else None
-        with Copier(target, unpack, owner_of(owner, target)) as copier:
+        with ExitStack() as stack:
+            fetched = {}
+            for url in filter(is_url, paths if word == "ADD" else ()):
+                file = stack.enter_context(self._images.store.layers.spool())
+                fetched[url] = await download(url, dest, file, self._downloads, self._say)
+            sources = await asyncio.to_thread(
+                find_sources, word, paths, dest, files, is_context=not origin, fetched=fetched
+            )
+            owner = instruction.flags.get("chown", "")
+            noted = self._noted(f"#(nop) {word} {owner and f'--chown={owner}'}{source_digest(sources)} in {dest} ")
+            if await self._is_cached(noted):
+                return
+            target = self._target()
+            unpack = self._images.store.layers.unpacked if word == "ADD" else None
+            copier = stack.enter_context(Copier(target, unpack, owner_of(owner, target)))
             entries = copier.entries(sources, absolute(dest, self._state.config.working_dir))
             await self._commit(noted, "", entries)
 

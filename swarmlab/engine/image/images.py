@@ -278,6 +278,8 @@ class LocalImages:
 
     def _in_registry(self, reference: Reference) -> Image:
         catalogue = self.store.catalogue
+        # Point releases are known once somebody has asked for them.
+        catalogue.find(f"{reference.name}:{reference.tag}")
         named = [
             image for image in catalogue.images() if any(t.rpartition(":")[0] == reference.name for t in image.tags)
         ]

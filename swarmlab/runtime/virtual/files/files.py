@@ -53,6 +53,7 @@ class RootFs(Kept):
         self._quota = quota or Quota((directory,))
         extra = {posixpath.normpath(file.path): file for file in (*identity, *files)}
         super().__init__(image, extra, mounts, directory, read_only=read_only)
+        self.fixed = frozenset(posixpath.normpath(file.path) for file in files)
         self._files = files
         self._roots = roots
         self._secrets = SecretFiles(self._extra, directory, private, self._quota)

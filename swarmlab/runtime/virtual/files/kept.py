@@ -13,6 +13,7 @@ from swarmlab.images import ROOT, Image, Owner, resolved
 from swarmlab.runtime.base import File, Mount
 from swarmlab.runtime.virtual.files.access import Owners, Personal, User
 from swarmlab.runtime.virtual.files.contents import DIRECTORIES
+from swarmlab.runtime.virtual.files.fixedfile import FixedFile
 from swarmlab.runtime.virtual.files.foreignfs import file_system
 from swarmlab.runtime.virtual.files.inmemory import build
 from swarmlab.runtime.virtual.files.mounts import Mounts, Place, empty
@@ -38,6 +39,8 @@ class Kept:
         self._memory: FileSystem | None = None
         self._owners = Owners(self._unchanged_owner)
         self._times = Times(image)
+        #: The paths of configs and secrets, each of which is mounted read-only.
+        self.fixed: frozenset[str] = frozenset()
         #: Who the main program runs as: real processes do not tell whose the files are that they make.
         self.main_user: Owner = ROOT
         #: Makes what is at /proc, which is kept nowhere.
@@ -69,6 +72,8 @@ class Kept:
             shell.mount(place.target, self._seen_by(user, place.fs, own), read_only=place.read_only)
         for path in self.mounts.sockets:
             shell.mount(self.followed(path, last=False), self._socket)
+        for path in self.fixed:
+            shell.mount(self.followed(path, last=False), file_system(FixedFile(self._extra[path], user)))
 
     def is_personal(self, user: User) -> bool:
         """Whether it matters who somebody is: not to root, where everything is root's."""
@@ -108,6 +113,8 @@ class Kept:
 
     def is_read_only(self, path: str) -> bool:
         """Whether nothing may be written at a path."""
+        if path in self.fixed:
+            return True
         if (bound := self.mounts.files.get(path)) is not None:
             return bound.read_only
         place = self._place(path)
