@@ -14,6 +14,7 @@ from swarmlab.api.query import parse_instant
 from swarmlab.api.resolve import find_service, find_task
 from swarmlab.engine import IncompleteLogsError, Selector, TaskLine
 from swarmlab.engine.container.logdrivers import readable
+from swarmlab.engine.container.logstart import log_details
 from swarmlab.objects import TaskSpec
 from swarmlab.runtime.base import LogLine
 
@@ -47,7 +48,7 @@ def container_logs(call: Call) -> Stream:
     if source is None:
         return writer.stream(_nothing())
     lines = source.logs(since=since, until=until, tail=_tail(call.param("tail")), follow=call.flag("follow"))
-    return writer.stream(writer.lines(lines))
+    return writer.stream(writer.lines(lines, log_details(container)))
 
 
 def service_logs(call: Call) -> Stream:
@@ -136,12 +137,12 @@ class _Writer:
         """The response."""
         return Stream(parts, self._media_type)
 
-    async def lines(self, lines: AsyncIterator[LogLine]) -> AsyncIterator[bytes]:
+    async def lines(self, lines: AsyncIterator[LogLine], details: Mapping[str, str]) -> AsyncIterator[bytes]:
         """A part for each line of the streams that were asked for."""
         async with aclosing(cast(Any, lines)) as source:
             async for line in source:
                 if line.stream in self._streams:
-                    yield self._part(line, {})
+                    yield self._part(line, details)
 
     async def task_lines(self, lines: AsyncIterator[TaskLine]) -> AsyncIterator[bytes]:
         """The same for lines of tasks, whose details say where they come from."""

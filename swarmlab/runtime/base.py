@@ -262,6 +262,9 @@ class Container(Protocol):
     def stat(self, path: str) -> PathStat:
         """What is at a path. Raises FileNotFoundError."""
 
+    def misfits(self) -> Sequence[Mount]:
+        """Mounted directories where the image or the engine has a file, and mounted files where it has a directory."""
+
     def has_file(self, path: str) -> bool:
         """Whether a file or a socket is at a path; tells sooner than `stat`, which takes a look at the whole image."""
 

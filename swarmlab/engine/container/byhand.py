@@ -7,9 +7,10 @@ import msgspec
 from swarmlab.engine.container.containers import Containers
 from swarmlab.engine.container.create import build, checked_name
 from swarmlab.engine.container.hostchecks import check_host, check_policy, check_resources
-from swarmlab.engine.container.signals import signal_name
+from swarmlab.engine.container.initchecks import refused_shares
+from swarmlab.engine.container.signals import check_signal, signal_name
 from swarmlab.engine.container.updates import updated
-from swarmlab.engine.errors import EngineError, bad_request, conflict
+from swarmlab.engine.errors import EngineError, bad_request, conflict, internal
 from swarmlab.engine.image.images import LocalImages
 from swarmlab.engine.swarm.description import cpu_count
 from swarmlab.objects.local import Container
@@ -43,6 +44,12 @@ class ByHand:
         asked = HostConfig(**msgspec.structs.asdict(request))
         check_policy(asked.restart_policy)
         warnings = check_resources(asked, cpu_count(), update=True)
+        if container.state.active and (refused := refused_shares(asked)):
+            # The kernel is asked at once.
+            raise internal(
+                f"Cannot update container {container.id}: runc did not terminate successfully: exit status 1: "
+                f"{refused}\n: unknown"
+            )
         self._containers.update(container.id, updated(container, request))
         return warnings
 
@@ -76,6 +83,7 @@ class ByHand:
         name = signal_name(signal or "SIGKILL")
         try:
             container = self._containers.find(reference)
+            check_signal(signal or "SIGKILL")
             self._containers.kill(container.id, name)
         except EngineError as error:
             raise EngineError(error.status, f"Cannot kill container: {reference}: {error}") from None
@@ -144,7 +152,9 @@ class ByHand:
         try:
             await self._containers.start(container_id)
         except base.StartError as error:
-            raise bad_request(str(error)) from None
+            # A program that is not there, or is none, is the request's fault (MB: daemon/errors.go).
+            wrong = error.exit_code in {base.NOT_THERE, base.CANNOT_RUN}
+            raise (bad_request if wrong else internal)(str(error)) from None
 
     async def _stop(self, container: Container, grace: int | None, signal: str) -> None:
         seconds = container.grace if grace is None else grace

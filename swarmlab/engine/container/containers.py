@@ -8,11 +8,11 @@ import msgspec
 
 from swarmlab.clock import Clock
 from swarmlab.engine.container.ends import Condition, Ends
-from swarmlab.engine.container.hostchecks import check_devices, check_working_directory
+from swarmlab.engine.container.hostchecks import check_devices, check_files
+from swarmlab.engine.container.initchecks import check_init
 from swarmlab.engine.container.restarts import Restarts, wants_restart, wants_start
 from swarmlab.engine.container.runtimeconfig import DEFAULT_SIGNAL, runtime_config
 from swarmlab.engine.container.signals import signal_number
-from swarmlab.engine.container.sysctls import check_sysctls
 from swarmlab.engine.container.volumes import Volumes
 from swarmlab.engine.errors import EngineError, conflict, internal, not_found
 from swarmlab.engine.events import Events
@@ -86,8 +86,8 @@ class Containers:
         self._volumes.ensure(container.mounts)
         try:
             made = self._materialise(container, files)
+            check_files(container, made)
             made.populate()
-            check_working_directory(container.working_dir, made)
         except EngineError:
             if (unwanted := self._running.pop(container.id, None)) is not None:
                 self._later(unwanted.remove())
@@ -120,7 +120,7 @@ class Containers:
         container = self._change(container_id, **fields)
         self._volumes.tell("mount", container)
         try:
-            check_sysctls(container.wanted)
+            check_init(container, running.misfits())
             await running.start()
         except base.StartError as error:
             self.placement.displace(placed)

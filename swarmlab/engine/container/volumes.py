@@ -117,6 +117,9 @@ class Volumes:
                 f'create {name}: "{name}" includes invalid characters for a local volume name, only '
                 '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
             )
+        if name in self._store.tables.volumes:
+            # It stays as it is, whatever else is asked of it.
+            return
         for option in sorted(options):
             if option not in _OPTIONS:
                 raise bad_request(f'create {name}: invalid option: "{option}"')

@@ -19,7 +19,7 @@ from swarmlab.engine.swarm.addresses import is_address
 from swarmlab.network import Door, Endpoint, Mesh, NodeAddress, Place, PortBinding, Sandbox
 from swarmlab.objects import PortConfig
 from swarmlab.objects.local import Container, ContainerNetwork, LocalNetwork, LocalPool
-from swarmlab.objects.run import EndpointIPAMConfig, EndpointSettings
+from swarmlab.objects.run import EndpointIPAMConfig, EndpointSettings, HostConfig
 from swarmlab.runtime import base
 
 #: Where the engine looks for a port that nobody has asked for by number.
@@ -310,7 +310,7 @@ class HandPlacement:
             elif (number, port.protocol) in used:
                 raise internal(
                     f"driver failed programming external connectivity on endpoint {container.name} ({container.id}): "
-                    f"Bind for 0.0.0.0:{number} failed: port is already allocated"
+                    f"Bind for {_asked_address(container.host, port)}:{number} failed: port is already allocated"
                 )
             used.add((number, port.protocol))
             yield msgspec.structs.replace(port, published_port=number)
@@ -385,6 +385,14 @@ def asked_ports(container: Container) -> Iterable[PortConfig]:
             yield _port(key, int(binding.host_port.partition("-")[0] or 0))
         if host.publish_all_ports and not bindings:
             yield _port(key, 0)
+
+
+def _asked_address(host: HostConfig, port: PortConfig) -> str:
+    """The address of the machine at which a port was to be published."""
+    target = f"{port.target_port}/{port.protocol}"
+    bindings = host.port_bindings.get(target) or host.port_bindings.get(str(port.target_port), ())
+    asked = (binding.host_ip for binding in bindings if binding.host_port == str(port.published_port))
+    return next(asked, "") or "0.0.0.0"  # noqa: S104 (a text)
 
 
 def _port(key: str, published: int) -> PortConfig:

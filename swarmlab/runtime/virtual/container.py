@@ -14,6 +14,7 @@ from swarmlab.runtime.base import (
     ContainerConfig,
     File,
     LogLine,
+    Mount,
     Output,
     PathStat,
     ProbeResult,
@@ -287,6 +288,10 @@ class VirtualContainer:
         """See `Container.stat`."""
         return self._archive.stat(path)
 
+    def misfits(self) -> Sequence[Mount]:
+        """See `Container.misfits`."""
+        return self._machine.root.misfits()
+
     def has_file(self, path: str) -> bool:
         """See `Container.has_file`."""
         root = self._machine.root
@@ -333,6 +338,10 @@ class VirtualContainer:
             raise StartError(str(error), CANNOT_START) from None
         except StartError as error:
             raise StartError(_EXEC_FAILED + str(error), error.exit_code) from None
+        if working_dir and not working_dir.startswith("/"):
+            raise StartError(
+                "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown", CANNOT_START
+            )
         if working_dir and not self._archive.is_directory(working_dir):
             reason = f'chdir to cwd ("{working_dir}") set in config.json failed: no such file or directory: unknown'
             raise StartError(_EXEC_FAILED + reason, CANNOT_START)

@@ -293,6 +293,10 @@ class RootFs(Kept):
             elif self._memory is not None:
                 self._memory.write_file(file.path, file.data)
 
+    def misfits(self) -> list[Mount]:
+        """See `Container.misfits`."""
+        return self.mounts.misfits(self._image, self._extra)
+
     def populate(self) -> None:
         """See `Container.populate`."""
         self.mounts.populate(self._image)

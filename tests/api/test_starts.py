@@ -1,0 +1,135 @@
+"""What containers made by hand are refused for when they are made, started and asked (MB: daemon)."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swarmlab.images.overlay2 import layer_name
+
+from .live import Live, frames
+
+INIT = (
+    "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
+    "error during container init: "
+)
+TRYING = (
+    "not a directory: unknown: Are you trying to mount a directory onto a file (or vice-versa)? "
+    "Check if the specified host path exists and is the expected type"
+)
+
+
+def started(live: Live, *command: str, **body: Any) -> tuple[int, str]:
+    assert live.create(*command, **body).status == 201
+    reply = live.client("POST", "/containers/box/start")
+    return reply.status, reply.message if reply.body else ""
+
+
+def test_each_line_of_a_log_goes_with_the_labels_and_variables_that_were_asked_for(live: Live) -> None:
+    options = {"labels": "x,none", "labels-regex": "^y", "env": "FOO", "tag": "{{.Name}}/{{ .ImageName }}"}
+    live.run(
+        "sh", "-c", "echo 1; echo 2", Env=["FOO=a b", "BAR=c"], Labels={"x": "1", "y2": "2", "z": "3"},
+        HostConfig={"LogConfig": {"Type": "json-file", "Config": options}},
+    )  # fmt: skip
+    live.pass_until("die", 5)
+    said = frames(live.client("GET", "/v1.41/containers/box/logs?stdout=1&details=1").body)
+    assert b"".join(data for _, data in said).splitlines() == [
+        b"FOO=a+b,tag=box%2Falpine,x=1,y2=2 1",
+        b"FOO=a+b,tag=box%2Falpine,x=1,y2=2 2",
+    ]
+
+
+def test_a_log_that_cannot_begin_is_an_error_of_the_engine(live: Live) -> None:
+    config = {"LogConfig": {"Type": "", "Config": {"max-size": "x"}}}
+    reason = "failed to initialize logging driver: invalid size: 'x'"
+    assert started(live, "true", HostConfig=config) == (500, reason)
+    state = live.inspect()["State"]
+    assert (state["Status"], state["ExitCode"], state["Error"]) == ("created", 128, reason)
+
+
+def test_a_directory_is_not_mounted_on_a_file_of_the_image(live: Live, tmp_path: Path) -> None:
+    """runc: libcontainer/rootfs_linux.go."""
+    text = (
+        f'{INIT}error mounting "{tmp_path}" to rootfs at "/etc/passwd": mount {tmp_path}:/etc/passwd '
+        f"(via /proc/self/fd/6), flags: 0x5000: {TRYING}"
+    )
+    assert started(live, "true", HostConfig={"Binds": [f"{tmp_path}:/etc/passwd"]}) == (400, text)
+    assert live.status() == ("created", 127)
+
+
+@pytest.mark.parametrize("target", ["/etc", "/bin"])
+def test_a_file_is_not_mounted_on_a_directory_of_the_image(live: Live, tmp_path: Path, target: str) -> None:
+    (tmp_path / "file").write_text("x")
+    status, text = started(live, "true", HostConfig={"Binds": [f"{tmp_path}/file:{target}:ro"]})
+    assert (status, text.endswith(f"flags: 0x5001: {TRYING}")) == (400, True)
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "/etc/hosts", "/new", "/etc/new/deep"])
+def test_a_file_is_mounted_on_a_file_or_where_nothing_is(live: Live, tmp_path: Path, target: str) -> None:
+    (tmp_path / "file").write_text("x")
+    assert started(live, "true", HostConfig={"Binds": [f"{tmp_path}/file:{target}"]})[0] == 204
+
+
+def test_an_empty_volume_cannot_have_what_a_file_holds(live: Live) -> None:
+    """MB: daemon/create_unix.go, which copies it when the container is made."""
+    reply = live.create("true", HostConfig={"Binds": ["data:/etc/passwd"]})
+    assert (reply.status, reply.message.startswith("source /var/lib/docker/overlay2/")) == (500, True)
+    assert reply.message.endswith("/merged/etc/passwd is not directory")
+    status, text = started(live, "true", HostConfig={"Binds": ["data:/etc/passwd:nocopy"]})
+    assert (status, text.endswith(f"flags: 0x5000: {TRYING}")) == (400, True)
+
+
+def test_a_working_directory_cannot_be_in_a_file(live: Live) -> None:
+    reply = live.create("true", WorkingDir="/etc/passwd/x")
+    assert reply.status == 500
+    assert reply.message.startswith("lstat /var/lib/docker/overlay2/")
+    assert reply.message.endswith("/merged/etc/passwd/x: not a directory")
+    assert len(layer_name("any")) == len(reply.message.split("/")[5])
+
+
+@pytest.mark.parametrize("user", ["2147483648", "-1", "1:2147483648", "root:-1"])
+def test_a_number_that_nobody_can_have(live: Live, user: str) -> None:
+    """runc: libcontainer/user/user.go."""
+    assert started(live, "true", User=user) == (500, "uids and gids must be in range 0-2147483647")
+
+
+def test_a_tmpfs_with_an_unknown_option_is_refused_at_the_start(live: Live) -> None:
+    """MB: mount.MergeTmpfsOptions."""
+    config = {"Tmpfs": {"/x": "size=1m,foo=1"}}
+    assert started(live, "true", HostConfig=config) == (500, 'invalid tmpfs option ["foo" "1"]')
+
+
+def test_a_port_that_is_taken_is_told_with_the_address_that_was_asked_for(live: Live) -> None:
+    binding = {"PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18080"}]}}
+    live.run("sleep", "9", name="first", ExposedPorts={"80/tcp": {}}, HostConfig=binding)
+    status, text = started(live, "true", ExposedPorts={"80/tcp": {}}, HostConfig=binding)
+    assert (status, text.endswith("Bind for 127.0.0.1:18080 failed: port is already allocated")) == (500, True)
+
+
+def test_a_signal_that_linux_does_not_have(live: Live) -> None:
+    """MB: daemon/kill.go. One may be named as the signal that stops a container: it does nothing then."""
+    live.run("sleep", "99", StopSignal="99")
+    reply = live.client("POST", "/containers/box/kill?signal=99")
+    text = "Cannot kill container: box: The linux daemon does not support signal 99"
+    assert (reply.status, reply.message) == (400, text)
+
+
+def test_shares_of_the_processor_that_a_running_container_cannot_have(live: Live) -> None:
+    made = live.run("sleep", "99")
+    reply = live.client("POST", "/containers/box/update", {"CpuShares": 1})
+    assert (reply.status, reply.message) == (
+        500,
+        f"Cannot update container {made}: runc did not terminate successfully: exit status 1: "
+        "the minimum allowed cpu-shares is 2\n: unknown",
+    )
+    assert live.inspect()["HostConfig"]["CpuShares"] == 0
+
+
+def test_a_command_does_not_work_in_a_relative_directory(live: Live) -> None:
+    """runc: libcontainer/specconv. The keys that leave a command are called escape keys (MB: daemon/exec.go)."""
+    live.run("sleep", "99")
+    made = live.client("POST", "/containers/box/exec", {"Cmd": ["true"], "WorkingDir": "rel", "AttachStdout": True})
+    reply = live.client("POST", f"/exec/{made.json['Id']}/start", {})
+    assert b"OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown" in reply.body
+    refused = live.client("POST", "/containers/box/exec", {"Cmd": ["true"], "DetachKeys": "foo"})
+    assert refused.message == "Invalid escape keys (foo) provided"
