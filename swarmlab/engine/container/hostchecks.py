@@ -6,6 +6,7 @@ The texts are those of engine 20.10. What depends on the kernel is as on one tha
 import os
 import posixpath
 import re
+import stat
 from collections.abc import Iterable
 
 import msgspec
@@ -112,12 +113,25 @@ def check_devices(host: HostConfig) -> None:
     """What is found out only when a container starts. Raises EngineError (500) with Docker's words."""
     for device in host.devices:
         path = device.path_on_host
-        if os.path.isfile(path) or not os.path.exists(path):
-            reason = "not a device node" if os.path.isfile(path) else "no such file or directory"
+        if not (known := os.path.exists(path)) or not _has_device(path):
+            reason = "not a device node" if known else "no such file or directory"
             raise internal(f'error gathering device information while adding custom device "{path}": {reason}')
     for request in host.device_requests:
         wanted = " ".join(f"[{' '.join(each)}]" for each in request.capabilities)
         raise internal(f'could not select device driver "{request.driver}" with capabilities: [{wanted}]')
+
+
+def _has_device(path: str) -> bool:
+    """Whether something is a device, or a directory with one in it."""
+    try:
+        if os.path.isdir(path):
+            with os.scandir(path) as entries:
+                return any(_has_device(entry.path) for entry in entries if not entry.is_symlink())
+        mode = os.stat(path).st_mode
+    except OSError:
+        # What may not be looked at is none for us.
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
 
 
 def check_policy(policy: RestartPolicy) -> None:
