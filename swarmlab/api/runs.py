@@ -10,10 +10,13 @@ from swarmlab.api.errors import bad_request, internal
 from swarmlab.api.execs import sizes
 from swarmlab.api.query import parse_int
 from swarmlab.engine.container.ends import Condition
+from swarmlab.engine.image import platforms
 from swarmlab.objects.run import ContainerRequest, UpdateRequest
 
 #: The API with which a container may begin on several networks, each with a hardware address of its own.
 _SEVERAL_NETWORKS = ApiVersion(1, 44)
+#: The API with which a container may be asked for that is for another processor.
+_PLATFORMS = ApiVersion(1, 41)
 _MAC_ADDRESS = (
     "The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead."
 )
@@ -29,7 +32,8 @@ def create(call: Call) -> Answer:
     asked = request.networking_config.endpoints_config
     if len(asked) > 1 and call.version < _SEVERAL_NETWORKS:
         raise bad_request(f"Container cannot be connected to network endpoints: {', '.join(asked)}")
-    made = call.engine.by_hand.create(request, call.param("name"))
+    wanted = platforms.parse(call.param("platform") if call.version >= _PLATFORMS else "")
+    made = call.engine.by_hand.create(request, call.param("name"), wanted)
     warnings = call.engine.by_hand.warnings(request) + creationgates.warnings(request, call.version)
     if request.mac_address and call.version >= _SEVERAL_NETWORKS:
         warnings.append(_MAC_ADDRESS)

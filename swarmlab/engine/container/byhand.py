@@ -12,6 +12,7 @@ from swarmlab.engine.container.signals import check_signal, signal_name
 from swarmlab.engine.container.updates import updated
 from swarmlab.engine.errors import EngineError, bad_request, conflict, internal
 from swarmlab.engine.image.images import LocalImages
+from swarmlab.engine.image.platforms import Platform, check
 from swarmlab.engine.swarm.description import cpu_count
 from swarmlab.objects.local import Container
 from swarmlab.objects.run import ContainerRequest, HostConfig, UpdateRequest
@@ -26,8 +27,10 @@ class ByHand:
         self._containers = containers
         self._images = images
 
-    def create(self, request: ContainerRequest, name: str) -> Container:
-        """Make a container."""
+    def create(self, request: ContainerRequest, name: str, platform: Platform | None = None) -> Container:
+        """Make a container; 404 when its image is for another platform than is wanted."""
+        if platform is not None and (image := self._images.find(request.image)) is not None:
+            check(image, request.image, platform)
         container = self._build(request, name)
         while not name and self._containers.has_name(container.name):
             container = self._build(request, name)
