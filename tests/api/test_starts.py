@@ -133,3 +133,41 @@ def test_a_command_does_not_work_in_a_relative_directory(live: Live) -> None:
     assert b"OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown" in reply.body
     refused = live.client("POST", "/containers/box/exec", {"Cmd": ["true"], "DetachKeys": "foo"})
     assert refused.message == "Invalid escape keys (foo) provided"
+
+
+def test_another_container_s_memory_is_joined_if_that_container_shares_it(live: Live) -> None:
+    """MB: daemon/container_operations_unix.go."""
+    donor = live.run("sleep", "99", name="donor")
+    status, text = started(live, "true", HostConfig={"IpcMode": "container:donor"})
+    assert (status, text) == (
+        500,
+        f"can't join IPC of container {donor}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)",
+    )
+    assert live.inspect()["HostConfig"]["IpcMode"] == f"container:{donor}"
+    sharing = live.run("sleep", "99", name="sharing", HostConfig={"IpcMode": "shareable"})
+    live.run("sleep", "99", name="guest", HostConfig={"IpcMode": "container:sharing"})
+    live.run("true", name="other", HostConfig={"IpcMode": "container:guest"})
+    live.client("DELETE", "/containers/sharing?force=1")
+    live.client("POST", "/containers/guest/kill")
+    reply = live.client("POST", "/containers/guest/start")
+    gone = f"can't join IPC of container {sharing}: No such container: {sharing}"
+    assert (reply.status, reply.message) == (500, gone)
+
+
+def test_processes_of_a_container_that_does_not_run_are_not_joined(live: Live) -> None:
+    other = live.create("true", name="other").json["Id"]
+    assert started(live, "true", HostConfig={"PidMode": "container:other"}) == (
+        500,
+        f"container {other} is not running",
+    )
+    assert live.inspect()["HostConfig"]["PidMode"] == f"container:{other}"
+
+
+def test_nothing_is_hidden_from_a_privileged_container(live: Live) -> None:
+    """MB: daemon/create_unix.go. A limit of 0 is told as such (docker/go-units, `Ulimit`)."""
+    live.create("true", HostConfig={"Privileged": True, "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}]})
+    host = live.inspect()["HostConfig"]
+    assert (host["MaskedPaths"], host["ReadonlyPaths"]) == (None, None)
+    assert host["Ulimits"] == [{"Name": "core", "Hard": 0, "Soft": 0}]
+    live.create("true", name="plain")
+    assert "/proc/kcore" in live.inspect("plain")["HostConfig"]["MaskedPaths"]

@@ -12,6 +12,7 @@ from swarmlab.engine.container.hostchecks import check_devices, check_files
 from swarmlab.engine.container.initchecks import check_init
 from swarmlab.engine.container.restarts import Restarts, wants_restart, wants_start
 from swarmlab.engine.container.runtimeconfig import DEFAULT_SIGNAL, runtime_config
+from swarmlab.engine.container.sharing import check_shared
 from swarmlab.engine.container.signals import signal_number
 from swarmlab.engine.container.volumes import Volumes
 from swarmlab.engine.errors import EngineError, conflict, internal, not_found
@@ -109,6 +110,7 @@ class Containers:
         self._restarts.cancel(container_id)
         try:
             check_devices(container.wanted)
+            check_shared(container, self.find)
             self._volumes.prepare(container)
             await self.placement.reserve(container)
             placed = self.placement.place(self._record(container_id), running)

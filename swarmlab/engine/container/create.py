@@ -54,7 +54,7 @@ def build(
     image = images.get(request.image)
     _check(request, cpus)
     host = request.host_config
-    _check_shared(host, find)
+    host = _shared(host, find)
     entrypoint, cmd = _command(request, image.config)
     process = (*entrypoint, *cmd)
     if not process:
@@ -142,8 +142,8 @@ def _check_network_mode(request: ContainerRequest) -> None:
             raise bad_request(f"conflicting options: {text}")
 
 
-def _check_shared(host: HostConfig, find: Callable[[str], Container]) -> None:
-    """Raises EngineError (400) when a container is not there that this one is to share something with."""
+def _shared(host: HostConfig, find: Callable[[str], Container]) -> HostConfig:
+    """The same, with the ids of the containers that it shares something with. Raises EngineError (400)."""
     if host.links and host.network_mode == "host":
         raise bad_request(
             "conflicting options: host type networking can't be used with links. "
@@ -155,10 +155,12 @@ def _check_shared(host: HostConfig, find: Callable[[str], Container]) -> None:
             find(name)
         except EngineError as error:
             raise bad_request(f"could not get container for {name}: {error}") from None
-    for mode in (host.ipc_mode, host.pid_mode):
-        kind, _, reference = mode.partition(":")
-        if kind == "container":
-            _found(reference, find)
+    return msgspec.structs.replace(host, ipc_mode=_by_id(host.ipc_mode, find), pid_mode=_by_id(host.pid_mode, find))
+
+
+def _by_id(mode: str, find: Callable[[str], Container]) -> str:
+    kind, _, reference = mode.partition(":")
+    return f"container:{_found(reference, find).id}" if kind == "container" else mode
 
 
 def _found(reference: str, find: Callable[[str], Container]) -> Container:

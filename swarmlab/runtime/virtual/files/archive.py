@@ -72,6 +72,8 @@ class Archive:
             now = dict(self._now("/"))
             found = dict.fromkeys(now.keys() - before.keys(), 1) | dict.fromkeys(before.keys() - now.keys(), 2)
             found |= {path: 0 for path in now.keys() & before.keys() if now[path] != before[path]}
+            if not self._root.has_begun:
+                found = {path: kind for path, kind in found.items() if kind != 1 or not mounts.are_below(path)}
         for path in self._root.given():
             if self._kind(path) is not None and not self._root.mounts.hold(path):
                 found.setdefault(path, 0)
