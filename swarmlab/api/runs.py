@@ -6,7 +6,7 @@ from http import HTTPStatus
 from swarmlab.api import creationgates
 from swarmlab.api.call import DONE, NO_CONTENT, Answer, ApiVersion, Call, Route, Stream, document
 from swarmlab.api.duration import parse_until
-from swarmlab.api.errors import bad_request, internal
+from swarmlab.api.errors import bad_request
 from swarmlab.api.execs import sizes
 from swarmlab.api.query import parse_int
 from swarmlab.engine.container.ends import Condition
@@ -78,8 +78,8 @@ def unpause(call: Call) -> Answer:
 async def remove(call: Call) -> Answer:
     """`DELETE /containers/{id}`."""
     if call.flag("link"):
-        call.engine.containers.find(call.name)
-        raise internal("Conflict, cannot remove the default link name of the container")
+        call.engine.by_hand.unlink(call.name)
+        return NO_CONTENT
     await call.engine.by_hand.remove(call.name, force=call.flag("force"), volumes=call.flag("v"))
     return NO_CONTENT
 

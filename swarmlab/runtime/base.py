@@ -197,6 +197,9 @@ class Container(Protocol):
     def populate(self) -> None:
         """Give empty volumes what the image has in their place; for a container that has just been made."""
 
+    def surround(self, variables: Sequence[str]) -> None:
+        """Give its program and its commands these variables (`NAME=value`), from its next start; its own come first."""
+
     async def start(self) -> None:
         """Start the main program; return when it runs. Raises StartError. A stopped container can be started again."""
 

@@ -31,7 +31,7 @@ def test_each_line_of_a_log_goes_with_the_labels_and_variables_that_were_asked_f
         "sh", "-c", "echo 1; echo 2", Env=["FOO=a b", "BAR=c"], Labels={"x": "1", "y2": "2", "z": "3"},
         HostConfig={"LogConfig": {"Type": "json-file", "Config": options}},
     )  # fmt: skip
-    live.pass_until("die", 5)
+    live.pass_until("die", 3600)
     said = frames(live.client("GET", "/v1.41/containers/box/logs?stdout=1&details=1").body)
     assert b"".join(data for _, data in said).splitlines() == [
         b"FOO=a+b,tag=box%2Falpine,x=1,y2=2 1",
@@ -171,3 +171,47 @@ def test_nothing_is_hidden_from_a_privileged_container(live: Live) -> None:
     assert host["Ulimits"] == [{"Name": "core", "Hard": 0, "Soft": 0}]
     live.create("true", name="plain")
     assert "/proc/kcore" in live.inspect("plain")["HostConfig"]["MaskedPaths"]
+
+
+def test_a_container_is_told_of_those_that_it_is_linked_to(live: Live) -> None:
+    """MB: daemon/links/links.go; recorded from engine 20.10."""
+    live.create("sleep", "99", name="db", Env=["X=y", "PATH=/bin"], ExposedPorts={
+        "80/tcp": {}, "53/udp": {}, "90/tcp": {}, "91/tcp": {}, "92/tcp": {}
+    })  # fmt: skip
+    host = {"Links": ["db:my-db"]}
+    reason = "Cannot link to a non running container: /db AS /box/my-db"
+    assert started(live, "sleep", "99", HostConfig=host) == (500, reason)
+    assert live.status() == ("created", 128)
+    live.client("POST", "/containers/db/start")
+    at = live.inspect("db")["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
+    live.client("POST", "/containers/box/start")
+    made = live.client("POST", "/containers/box/exec", {"Cmd": ["env"], "AttachStdout": True}).json["Id"]
+    said = b"".join(data for _, data in frames(live.client("POST", f"/exec/{made}/start", {}).body))
+    lines = [line[6:] for line in said.decode().splitlines() if line.startswith("MY_DB_")]
+    told = dict(line.split("=", 1) for line in lines)
+    each = {
+        f"PORT_{port}_{kind.upper()}{end}": value
+        for port, kind in ((53, "udp"), (80, "tcp"), (90, "tcp"), (91, "tcp"), (92, "tcp"))
+        for end, value in (
+            ("", f"{kind}://{at}:{port}"), ("_ADDR", at), ("_PORT", str(port)), ("_PROTO", kind)
+        )
+    }  # fmt: skip
+    assert told == {
+        **each, "PORT": f"udp://{at}:53", "NAME": "/box/my-db", "ENV_X": "y",
+        "PORT_90_TCP_START": f"tcp://{at}:90", "PORT_90_TCP_PORT_START": "90",
+        "PORT_90_TCP_END": f"tcp://{at}:92", "PORT_90_TCP_PORT_END": "92",
+    }  # fmt: skip
+
+
+def test_a_link_is_a_name_that_can_be_removed(live: Live) -> None:
+    """MB: daemon/delete.go, rmLink."""
+    db = live.run("sleep", "99", name="db")
+    live.run("sleep", "99", HostConfig={"Links": ["db", "db:other"]})
+    [row] = [row for row in live.client("GET", "/containers/json").json if row["Id"] == db]
+    assert row["Names"] == ["/db", "/box/db", "/box/other"]
+    assert live.inspect("box/other")["Id"] == db
+    assert live.client("DELETE", "/containers/box/other?link=1").status == 204
+    assert live.inspect()["HostConfig"]["Links"] == ["/db:/box/db"]
+    assert live.client("DELETE", "/containers/box/other?link=1").message == "No such container: box/other"
+    refused = live.client("DELETE", "/containers/box?link=1")
+    assert refused.message == "Conflict, cannot remove the default link name of the container"

@@ -112,6 +112,14 @@ class ByHand:
             )
         await self._containers.remove(container.id, volumes=volumes)
 
+    def unlink(self, name: str) -> None:
+        """Remove a link by its name, `CONTAINER/ALIAS` (MB: daemon/delete.go, rmLink)."""
+        self._containers.find(name)
+        owner, slash, alias = name.removeprefix("/").partition("/")
+        if not slash:
+            raise internal("Conflict, cannot remove the default link name of the container")
+        self._containers.unlink(self._containers.find(owner).id, alias)
+
     def rename(self, reference: str, name: str) -> None:
         """Give it another name."""
         if not reference or not name:

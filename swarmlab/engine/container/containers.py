@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from swarmlab.clock import Clock
 from swarmlab.engine.container.ends import Condition, Ends
 from swarmlab.engine.container.hostchecks import check_devices, check_files
 from swarmlab.engine.container.initchecks import check_init
+from swarmlab.engine.container.legacylinks import link_variables, links_of, unlinked
 from swarmlab.engine.container.restarts import Restarts, wants_restart, wants_start
 from swarmlab.engine.container.runtimeconfig import DEFAULT_SIGNAL, runtime_config
 from swarmlab.engine.container.sharing import check_shared
@@ -57,11 +59,17 @@ class Containers:
         return [c for c in self._store.tables.containers if all or c.state.active]
 
     def find(self, reference: str) -> Container:
-        """A container by id, name, or a prefix of its id that fits no other. Raises EngineError (404, 400)."""
+        """A container by id, name, or a prefix of its id that fits no other; or by that of a link, `CONTAINER/ALIAS`.
+
+        Raises EngineError (404, 400).
+        """
         table = self._store.tables.containers
-        exact = table.get(reference) or next(iter(table.by("name", reference.removeprefix("/"))), None)
+        name = reference.removeprefix("/")
+        exact = table.get(reference) or next(iter(table.by("name", name)), None)
         if exact is not None:
             return exact
+        if "/" in name and (linked := self._linked_by(*name.split("/", 1))) is not None:
+            return linked
         matches = [c for c in table if reference and c.id.startswith(reference)]
         if len(matches) > 1:
             raise EngineError(400, f"multiple IDs found with provided prefix: {reference}")
@@ -122,6 +130,7 @@ class Containers:
         container = self._change(container_id, **fields)
         self._volumes.tell("mount", container)
         try:
+            running.surround(self._linked(container))
             check_init(container, running.misfits())
             await running.start()
         except base.StartError as error:
@@ -136,6 +145,20 @@ class Containers:
         self._change(container_id, state=state, stopped=False)
         self._publish("start", container)
         self._watchers[container_id] = asyncio.ensure_future(self._follow(container_id, running))
+
+    def _linked_by(self, name: str, alias: str) -> Container | None:
+        for owner in self._store.tables.containers.by("name", name):
+            for reference, known in links_of(owner):
+                if known == alias:
+                    return self.find(reference)
+        return None
+
+    def _linked(self, container: Container) -> Sequence[str]:
+        """Variables about what a container is linked to. Raises StartError."""
+        try:
+            return link_variables(container, self.find)
+        except EngineError as error:
+            raise base.StartError(str(error), base.CANNOT_START) from None
 
     async def wait(self, container_id: str) -> int:
         """The exit code, once the container has ended and its record says so. Raises EngineError when it is gone."""
@@ -216,6 +239,14 @@ class Containers:
         renamed = self._change(container_id, name=name)
         self.placement.moved(renamed)
         self._publish("rename", renamed, oldName=f"/{container.name}")
+
+    def unlink(self, container_id: str, alias: str) -> None:
+        """Take a link away from the container that has it."""
+        container = self._change(container_id, host=unlinked(self._record(container_id), alias).host)
+        self.placement.moved(container)
+        if (running := self._running.get(container_id)) is not None:
+            with suppress(base.StartError):
+                running.surround(self._linked(container))
 
     def update(self, container_id: str, host: HostConfig) -> None:
         """Change what a container, be it a task's or not, asks of its machine."""

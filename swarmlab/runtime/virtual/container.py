@@ -131,6 +131,10 @@ class VirtualContainer:
         """See `Container.populate`."""
         self._machine.root.populate()
 
+    def surround(self, variables: Sequence[str]) -> None:
+        """See `Container.surround`."""
+        self._surroundings.around = tuple(variables)
+
     async def start(self) -> None:
         """See `Container.start`."""
         if self._running or self._removed:
