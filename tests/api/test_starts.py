@@ -39,6 +39,18 @@ def test_each_line_of_a_log_goes_with_the_labels_and_variables_that_were_asked_f
     ]
 
 
+def test_what_is_no_text_is_replaced_in_a_log_of_json(live: Live) -> None:
+    """Go: encoding/json; other drivers keep bytes."""
+    for name, driver, said in (
+        ("json", "json-file", b"a\xef\xbf\xbd\xef\xbf\xbdb\n"),
+        ("bytes", "local", b"a\xff\xfeb\n"),
+    ):
+        live.run("printf", r"a\377\376b\n", name=name, HostConfig={"LogConfig": {"Type": driver, "Config": {}}})
+        live.client("POST", f"/containers/{name}/wait")
+        found = frames(live.client("GET", f"/containers/{name}/logs?stdout=1").body)
+        assert found == [(1, said)]
+
+
 def test_a_log_that_cannot_begin_is_an_error_of_the_engine(live: Live) -> None:
     config = {"LogConfig": {"Type": "", "Config": {"max-size": "x"}}}
     reason = "failed to initialize logging driver: invalid size: 'x'"

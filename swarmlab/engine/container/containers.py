@@ -112,7 +112,16 @@ class Containers:
         return self._running.get(container.id) or self._materialise(container, files)
 
     async def start(self, container_id: str) -> None:
-        """Start a container. Raises base.StartError or EngineError with what the daemon would say."""
+        """Start a container, whose policy begins to count anew.
+
+        Raises base.StartError or EngineError with what the daemon would say.
+        """
+        self._restarts.forget(container_id)
+        if self._record(container_id).restart_count:
+            self._change(container_id, restart_count=0)
+        await self._begin(container_id)
+
+    async def _begin(self, container_id: str) -> None:
         container = self._record(container_id)
         running = self.revive(container)
         self._restarts.cancel(container_id)
@@ -392,7 +401,7 @@ class Containers:
             return
         self._change(container_id, restart_count=count)
         try:
-            await self.start(container_id)
+            await self._begin(container_id)
         except (base.StartError, EngineError):
             self._ends.over(container_id, self._record(container_id).state.exit_code)
 
