@@ -218,8 +218,10 @@ class Container(Protocol):
     async def wait_unhealthy(self) -> None:
         """Return once the health check has failed for good. Never returns without a health check."""
 
-    async def stop(self, grace: float, signal: str | None = None) -> None:
+    async def stop(self, grace: float, signal: str | None = None, killing: Callable[[], None] = lambda: None) -> None:
         """Send the stop signal, wait at most `grace` seconds of swarm time, then kill; return when it has ended.
+
+        `killing` is called before it is killed.
 
         As in a real PID 1, a program that installs no handler ignores SIGTERM and so lasts for the whole grace period.
         """

@@ -1,5 +1,6 @@
 """What containers made by hand are refused for when they are made, started and asked (MB: daemon)."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,40 @@ def test_an_empty_volume_cannot_have_what_a_file_holds(live: Live) -> None:
     assert reply.message.endswith("/merged/etc/passwd is not directory")
     status, text = started(live, "true", HostConfig={"Binds": ["data:/etc/passwd:nocopy"]})
     assert (status, text.endswith(f"flags: 0x5000: {TRYING}")) == (400, True)
+
+
+def test_a_volume_without_a_name_is_not_put_on_a_file(live: Live) -> None:
+    """MB: daemon/create_unix.go. What could not be made was there for a moment: it is told of when it goes."""
+    reply = live.create("true", Volumes={"/etc/passwd": {}})
+    assert reply.status == 500
+    assert reply.message.startswith("cannot mount volume over existing file, file exists /var/lib/docker/overlay2/")
+    assert [(e.type, e.action) for e in live.events.past() if e.type == "container"] == [("container", "destroy")]
+    assert live.client("GET", "/volumes").json["Volumes"] == []
+
+
+def test_who_does_not_stop_in_time_is_killed_and_that_is_told(live: Live) -> None:
+    """MB: daemon/stop.go."""
+    live.run("sleep", "99")
+    box = live.engine.containers.find("box").id
+
+    async def stop() -> None:
+        stopping = asyncio.ensure_future(live.engine.containers.stop(box, 5))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        live.clock.advance(5)
+        await stopping
+
+    live.client.run(stop())
+    told = [(e.action, e.attributes.get("signal")) for e in live.events.past() if e.type == "container"]
+    assert told[-4:] == [("kill", "15"), ("kill", "9"), ("die", None), ("stop", None)]
+
+
+def test_who_gets_no_port_leaves_its_network(live: Live) -> None:
+    binding = {"PortBindings": {"80/tcp": [{"HostPort": "18080"}]}}
+    live.run("sleep", "9", name="first", ExposedPorts={"80/tcp": {}}, HostConfig=binding)
+    assert started(live, "true", ExposedPorts={"80/tcp": {}}, HostConfig=binding)[0] == 500
+    told = [(e.type, e.action) for e in live.events.past()]
+    assert told[-2:] == [("container", "create"), ("network", "disconnect")]
 
 
 def test_a_working_directory_cannot_be_in_a_file(live: Live) -> None:

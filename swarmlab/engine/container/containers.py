@@ -28,6 +28,7 @@ from swarmlab.store import Actor, Kind, Store
 _replace = msgspec.structs.replace
 #: What a container shows that was running when its engine lost power.
 EXIT_LOST = 255
+_SIGKILL = str(signal_number("SIGKILL"))
 
 
 class Containers:
@@ -92,8 +93,8 @@ class Containers:
         self._check_name(container.name)
         if container.stop_signal:
             signal_number(container.stop_signal)
-        self._volumes.ensure(container.mounts)
         try:
+            self._volumes.ensure(container.mounts)
             made = self._materialise(container, files)
             check_files(container, made)
             made.populate()
@@ -101,6 +102,8 @@ class Containers:
             if (unwanted := self._running.pop(container.id, None)) is not None:
                 self._later(unwanted.remove())
             self._volumes.release(container)
+            # It has been there for a moment (MB: daemon/create.go, cleanupContainer).
+            self._publish("destroy", container)
             raise
         with self._store.transaction(self._actor) as tx:
             created = tx.create(Kind.CONTAINER, container)
@@ -195,7 +198,7 @@ class Containers:
         if grace < 0:
             running.kill(name)
         else:
-            await running.stop(grace, name)
+            await running.stop(grace, name, lambda: self._publish("kill", container, signal=_SIGKILL))
         await self.wait(container_id)
         self._publish("stop", self._record(container_id))
 
@@ -271,7 +274,7 @@ class Containers:
         running = self._running.pop(container_id, None)
         if running is not None:
             if container_id in self._watchers:
-                self._publish("kill", self._record(container_id), signal=str(signal_number("SIGKILL")))
+                self._publish("kill", self._record(container_id), signal=_SIGKILL)
             await running.remove()
         if container_id in self._watchers:
             await self.wait(container_id)

@@ -157,6 +157,8 @@ def check_files(container: Container, made: base.Container) -> None:
     """
     merged = f"{ROOT}/{layer_name(container.id)}/merged"
     for mount in made.misfits():
+        if mount.target in container.volumes:
+            raise internal(f"cannot mount volume over existing file, file exists {merged}{mount.target}")
         # Only a volume with nothing in it would be given what is there.
         if mount.copy and mount.source is not None and not any(mount.source.iterdir()):
             raise internal(f"source {merged}{mount.target} is not directory")

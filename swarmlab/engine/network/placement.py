@@ -189,7 +189,12 @@ class HandPlacement:
             endpoints.append(self.endpoint(network, complete, container))
             outward |= network.outward
         self._check_shared(container)
-        ports = self._ports.publish(container) if outward else ()
+        try:
+            ports = self._ports.publish(container) if outward else ()
+        except EngineError:
+            for endpoint in endpoints:
+                self.tell("disconnect", endpoint.network_id, container)
+            raise
         for endpoint in endpoints:
             self.tell("connect", endpoint.network_id, container)
         if ports:

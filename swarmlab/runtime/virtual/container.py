@@ -201,7 +201,7 @@ class VirtualContainer:
         while self._monitor is None or not self._monitor.failed:
             await self._next_change()
 
-    async def stop(self, grace: float, signal: str | None = None) -> None:
+    async def stop(self, grace: float, signal: str | None = None, killing: Callable[[], None] = lambda: None) -> None:
         """See `Container.stop`."""
         if not self._running or self._exit is None:
             return
@@ -210,6 +210,7 @@ class VirtualContainer:
             await self._monitor.stop()
         self.kill(signal or self.config.stop_signal)
         if not await wait_at_most(self._clock, exited, grace):
+            killing()
             self.kill()
             await asyncio.shield(exited)
 
