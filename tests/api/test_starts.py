@@ -126,6 +126,15 @@ def test_who_gets_no_port_leaves_its_network(live: Live) -> None:
     assert told[-2:] == [("container", "create"), ("network", "disconnect")]
 
 
+def test_who_cannot_have_a_device_has_been_on_its_network(live: Live) -> None:
+    """MB: daemon/start.go: networks come before what is asked of the machine."""
+    device = {"PathOnHost": "/dev/nope", "PathInContainer": "/dev/nope", "CgroupPermissions": "rwm"}
+    assert started(live, "true", HostConfig={"Devices": [device]})[0] == 500
+    told = [(e.type, e.action) for e in live.events.past()]
+    assert told == [("container", "create"), ("network", "connect"), ("network", "disconnect")]
+    assert live.status() == ("created", 128)
+
+
 def test_a_working_directory_cannot_be_in_a_file(live: Live) -> None:
     reply = live.create("true", WorkingDir="/etc/passwd/x")
     assert reply.status == 500

@@ -129,8 +129,6 @@ class Containers:
         running = self.revive(container)
         self._restarts.cancel(container_id)
         try:
-            check_devices(container.wanted)
-            check_shared(container, self.find)
             self._volumes.prepare(container)
             await self.placement.reserve(container)
             placed = self.placement.place(self._record(container_id), running)
@@ -142,13 +140,16 @@ class Containers:
         container = self._change(container_id, **fields)
         self._volumes.tell("mount", container)
         try:
-            running.surround(self._linked(container))
+            check_devices(container.wanted)
+            check_shared(container, self.find)
+            running.surround(link_variables(container, self.find))
             check_init(container, running.misfits())
             await running.start()
-        except base.StartError as error:
+        except (base.StartError, EngineError) as error:
             self.placement.displace(placed)
             self._volumes.tell("unmount", container)
-            self._not_started(container, str(error), error.exit_code)
+            code = error.exit_code if isinstance(error, base.StartError) else base.CANNOT_START
+            self._not_started(container, str(error), code)
             raise
         state = ContainerState(
             status="running", pid=running.pid, started_at=self._clock.now(), finished_at=container.state.finished_at
@@ -164,13 +165,6 @@ class Containers:
                 if known == alias:
                     return self.find(reference)
         return None
-
-    def _linked(self, container: Container) -> Sequence[str]:
-        """Variables about what a container is linked to. Raises StartError."""
-        try:
-            return link_variables(container, self.find)
-        except EngineError as error:
-            raise base.StartError(str(error), base.CANNOT_START) from None
 
     async def wait(self, container_id: str) -> int:
         """The exit code, once the container has ended and its record says so. Raises EngineError when it is gone."""
@@ -257,8 +251,8 @@ class Containers:
         container = self._change(container_id, host=unlinked(self._record(container_id), alias).host)
         self.placement.moved(container)
         if (running := self._running.get(container_id)) is not None:
-            with suppress(base.StartError):
-                running.surround(self._linked(container))
+            with suppress(EngineError):
+                running.surround(link_variables(container, self.find))
 
     def update(self, container_id: str, host: HostConfig) -> None:
         """Change what a container, be it a task's or not, asks of its machine."""

@@ -86,7 +86,7 @@ def matches(image: Image, wanted: Platform) -> bool:
 
 def made_for(image: Image, wanted: Platform | None) -> bytes:
     """The configuration of a registry's image for a platform: programs here run on any. Raises EngineError (404)."""
-    if wanted is None or wanted.architecture == image.architecture:
+    if wanted is None or (wanted.os, wanted.architecture) == (image.os, image.architecture):
         return image.document
     if wanted.os != "linux" or wanted.architecture not in _PUBLISHED:
         raise not_found(f"no matching manifest for {wanted} in the manifest list entries")

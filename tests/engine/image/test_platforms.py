@@ -78,5 +78,6 @@ def test_a_registry_has_an_image_for_each_platform() -> None:
     assert made_for(image, None) == made_for(image, parse("linux/amd64")) == image.document
     other = read_document(made_for(image, parse("linux/arm64")))
     assert (other.architecture, other.os, other.id != image.id) == ("arm64", "linux", True)
-    with pytest.raises(EngineError, match="no matching manifest for linux/foo in the manifest list entries"):
-        made_for(image, parse("linux/foo"))
+    for wanted in ("linux/foo", "windows/amd64"):
+        with pytest.raises(EngineError, match=f"no matching manifest for {wanted} in the manifest list entries"):
+            made_for(image, parse(wanted))
