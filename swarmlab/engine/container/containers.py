@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from swarmlab.clock import Clock
+from swarmlab.engine.container import lookup
 from swarmlab.engine.container.ends import Condition, Ends
 from swarmlab.engine.container.hostchecks import check_devices, check_files
 from swarmlab.engine.container.initchecks import check_init
-from swarmlab.engine.container.legacylinks import link_variables, links_of, unlinked
+from swarmlab.engine.container.legacylinks import link_variables, unlinked
 from swarmlab.engine.container.restarts import Restarts, wants_restart, wants_start
 from swarmlab.engine.container.runtimeconfig import DEFAULT_SIGNAL, runtime_config
 from swarmlab.engine.container.sharing import check_shared
@@ -60,23 +61,8 @@ class Containers:
         return [c for c in self._store.tables.containers if all or c.state.active]
 
     def find(self, reference: str) -> Container:
-        """A container by id, name, or a prefix of its id that fits no other; or by that of a link, `CONTAINER/ALIAS`.
-
-        Raises EngineError (404, 400).
-        """
-        table = self._store.tables.containers
-        name = reference.removeprefix("/")
-        exact = table.get(reference) or next(iter(table.by("name", name)), None)
-        if exact is not None:
-            return exact
-        if "/" in name and (linked := self._linked_by(*name.split("/", 1))) is not None:
-            return linked
-        matches = [c for c in table if reference and c.id.startswith(reference)]
-        if len(matches) > 1:
-            raise EngineError(400, f"multiple IDs found with provided prefix: {reference}")
-        if not matches:
-            raise not_found(f"No such container: {reference}")
-        return matches[0]
+        """See `lookup.find`."""
+        return lookup.find(self._store.tables.containers, reference)
 
     def runtime_container(self, container_id: str) -> base.Container | None:
         """What runs, or ran, behind a record; None when the lab has restarted since it ended."""
@@ -158,13 +144,6 @@ class Containers:
         self._change(container_id, state=state, stopped=False)
         self._publish("start", container)
         self._watchers[container_id] = asyncio.ensure_future(self._follow(container_id, running))
-
-    def _linked_by(self, name: str, alias: str) -> Container | None:
-        for owner in self._store.tables.containers.by("name", name):
-            for reference, known in links_of(owner):
-                if known == alias:
-                    return self.find(reference)
-        return None
 
     async def wait(self, container_id: str) -> int:
         """The exit code, once the container has ended and its record says so. Raises EngineError when it is gone."""
