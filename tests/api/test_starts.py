@@ -271,3 +271,23 @@ def test_a_link_is_a_name_that_can_be_removed(live: Live) -> None:
     assert live.client("DELETE", "/containers/box/other?link=1").message == "No such container: box/other"
     refused = live.client("DELETE", "/containers/box?link=1")
     assert refused.message == "Conflict, cannot remove the default link name of the container"
+
+
+@pytest.mark.parametrize(
+    ("host", "status", "text"),
+    [
+        ({"Links": [""]}, 500, "empty string specified for links"),
+        ({"Links": ["a:b:c"]}, 500, "bad format for links: a:b:c"),
+        ({"Links": [":x"]}, 400, 'could not get container for : invalid name or ID supplied: ""'),
+        ({"PortBindings": {"80/tcp": [{"HostPort": "90-80"}]}}, 400, 'invalid port specification: "90-80"'),
+        ({"PortBindings": {"80-82/tcp": [{"HostPort": "80"}]}}, 400, 'invalid port specification: "80-82"'),
+    ],
+)
+def test_what_cannot_be_made(live: Live, host: dict[str, Any], status: int, text: str) -> None:
+    reply = live.create("true", HostConfig=host)
+    assert (reply.status, reply.message) == (status, text)
+
+
+def test_what_is_taken_as_it_is(live: Live) -> None:
+    """A policy without a name may count (MB: api/types/container); runc reads no more than a user and a group."""
+    live.run("true", User="0:0:0", HostConfig={"RestartPolicy": {"Name": "", "MaximumRetryCount": 3}})

@@ -266,6 +266,7 @@ def test_mounts_are_shown_and_found(live: Live, tmp_path: Path) -> None:
         ),
         ({"Mounts": [{"Type": "foo", "Target": "/x"}]}, 'invalid mount config for type "foo": mount type unknown'),
         ({"VolumesFrom": ["nope"]}, "No such container: nope"),
+        ({"VolumesFrom": [""]}, "volumes-from specification cannot be an empty string"),
         ({"VolumesFrom": ["nope:zz"]}, "invalid mode: zz"),
         (
             {"Binds": ["fine:/y"], "Mounts": [{"Type": "volume", "Source": "x", "Target": "/x"}]},

@@ -138,9 +138,10 @@ def check_policy(policy: RestartPolicy) -> None:
     """Raises EngineError (400) for a restart policy that is none."""
     if policy.name not in _RESTARTS:
         raise bad_request(f"invalid restart policy '{policy.name}'")
-    if policy.maximum_retry_count < 0:
+    if policy.name and policy.maximum_retry_count < 0:
         raise bad_request("maximum retry count cannot be negative")
-    if policy.maximum_retry_count and policy.name != "on-failure":
+    # Without a name there may be any count: clients of old engines send that (MB: api/types/container).
+    if policy.maximum_retry_count and policy.name not in {"", "on-failure"}:
         raise bad_request(f"maximum retry count cannot be used with restart policy '{policy.name}'")
 
 

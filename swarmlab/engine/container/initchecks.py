@@ -3,6 +3,8 @@
 MB: daemon/oci_linux.go, pkg/mount; runc: libcontainer/{standard_init,rootfs}_linux.go, libcontainer/cgroups/fs/cpu.go.
 """
 
+import os
+import re
 from collections.abc import Sequence
 
 from swarmlab.engine.container.logstart import check_log_driver
@@ -12,6 +14,13 @@ from swarmlab.objects.local import Container
 from swarmlab.objects.run import HostConfig
 from swarmlab.runtime import base
 
+_CREATE_FAILED = "failed to create shim task: OCI runtime create failed: runc create failed: "
+_DEVICE_RULE = re.compile(r"[abc] (?:\d+|\*):(?:\d+|\*) [rwm]{1,3}")
+#: By their numbers (getrlimit(2)).
+_LIMITS = (
+    "cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as", "locks", "sigpending",
+    "msgqueue", "nice", "rtprio", "rttime",
+)  # fmt: skip
 #: Flags of mount(2): MS_NOSUID, MS_NODEV and MS_NOEXEC; MS_BIND and MS_REC. MS_RDONLY is 1.
 _TMPFS, _BIND = 0xE, 0x5000
 _CPU_SHARES = range(2, 262_145)
@@ -28,11 +37,27 @@ def check_init(container: Container, misfits: Sequence[base.Mount] = ()) -> None
     host = container.wanted
     if host.cpu_shares < 0:
         raise base.StartError("shares: invalid argument", base.CANNOT_START)
+    for device in (
+        *host.blkio_device_read_bps,
+        *host.blkio_device_write_bps,
+        *host.blkio_device_read_iops,
+        *host.blkio_device_write_iops,
+    ):
+        if not os.path.exists(device.path):
+            raise base.StartError(f"stat {device.path}: no such file or directory", base.CANNOT_START)
+    for rule in host.device_cgroup_rules:
+        if not _DEVICE_RULE.fullmatch(rule):
+            raise base.StartError(f"invalid device cgroup rule format: '{rule}'", base.CANNOT_START)
     for options in container.tmpfs.values():
         if unknown := unknown_option(options):
             raise base.StartError(f"invalid tmpfs option [{unknown}]", base.CANNOT_START)
     check_log_driver(container)
     check_sysctls(host)
+    for limit in host.ulimits:
+        if limit.name.lower() not in _LIMITS:
+            raise base.StartError(
+                f"{_CREATE_FAILED}wrong rlimit value: RLIMIT_{limit.name.upper()}: unknown", base.CANNOT_START
+            )
     if shares := refused_shares(host):
         raise _refused(f"error setting cgroup config for procHooks process: {shares}")
     for target, options in sorted(container.tmpfs.items()):
@@ -44,6 +69,13 @@ def check_init(container: Container, misfits: Sequence[base.Mount] = ()) -> None
         raise _refused("sethostname: invalid argument")
     if problem := refused_value(host.sysctls):
         raise _refused(problem)
+    for limit in host.ulimits:
+        # -1 is no limit.
+        if limit.hard != -1 and not 0 <= limit.soft <= limit.hard:
+            number = _LIMITS.index(limit.name.lower())
+            raise _refused(
+                f"error setting rlimits for ready process: error setting rlimit type {number}: invalid argument"
+            )
 
 
 def refused_shares(host: HostConfig) -> str:
@@ -77,7 +109,6 @@ def _mounting(what: str, target: str, flags: int, data: str = "") -> str:
 
 def _refused(reason: str) -> base.StartError:
     return base.StartError(
-        "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
-        f"error during container init: {reason}: unknown",
+        f"{_CREATE_FAILED}unable to start container process: error during container init: {reason}: unknown",
         base.CANNOT_START,
     )

@@ -69,6 +69,8 @@ def _named(point: MountPoint) -> MountPoint:
 
 def _from_container(text: str, find: Callable[[str], Container]) -> dict[str, MountPoint]:
     reference, _, mode = text.partition(":")
+    if not text:
+        raise bad_request("volumes-from specification cannot be an empty string")
     if not reference:
         raise bad_request(f"invalid volumes-from specification: '{text}'")
     if not _valid_mode(mode):

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from swarmlab.engine.container.initchecks import check_init
+from swarmlab.objects.container import Ulimit
 from swarmlab.objects.local import Container
+from swarmlab.objects.resources import ThrottleDevice
 from swarmlab.objects.run import HostConfig, LogConfig
 from swarmlab.runtime.base import Mount, StartError
 
@@ -89,6 +91,29 @@ def test_what_the_kernel_does_not_take() -> None:
     assert refused({"cpu_shares": -1}) == ("shares: invalid argument", 128)
 
 
+MACHINE = [
+    (
+        {"ulimits": (Ulimit(name="x", soft=1, hard=1),)},
+        "failed to create shim task: OCI runtime create failed: runc create failed: "
+        "wrong rlimit value: RLIMIT_X: unknown",
+    ),
+    (
+        {"ulimits": (Ulimit(name="nofile", soft=5, hard=1),)},
+        f"{INIT}error setting rlimits for ready process: error setting rlimit type 7: invalid argument: unknown",
+    ),
+    ({"device_cgroup_rules": ("x",)}, "invalid device cgroup rule format: 'x'"),
+    (
+        {"blkio_device_read_bps": (ThrottleDevice(path="/dev/nope", rate=1),)},
+        "stat /dev/nope: no such file or directory",
+    ),
+]
+
+
+@pytest.mark.parametrize(("host", "text"), MACHINE)
+def test_limits_that_cannot_be(host: dict[str, Any], text: str) -> None:
+    assert refused(host) == (text, 128)
+
+
 @pytest.mark.parametrize(
     ("mount", "text"),
     [
@@ -122,6 +147,8 @@ def test_what_can_be() -> None:
         log_config=LogConfig(config={"max-size": "1.5 MB", "max-file": "2", "compress": "true", "tag": "{{.Name}}"}),
         sysctls={"kernel.sem": "1 2 3 4", "kernel.shmmax": "", "net.ipv4.tcp_congestion_control": "cubic"},
         cpu_shares=2,
+        ulimits=(Ulimit(name="nofile", soft=5, hard=9), Ulimit(name="CORE", soft=-1, hard=-1)),
+        device_cgroup_rules=("c 1:3 rwm", "a *:* r"),
     )
     tmpfs = {"/t": "noexec,nosuid,size=1m,uid=5,gid=6,nr_inodes=1k,mode=700", "/u": "size=10%", "/v": ""}
     check_init(Container(id="a" * 64, name="box", image="x", host=host, tmpfs=tmpfs, hostname="a" * 64))

@@ -21,7 +21,7 @@ class Users:
 
         Raises LookupError with runc's text when a name is unknown, or a number none that may be.
         """
-        who, _, group = spec.partition(":")
+        who, group, *_ = (*spec.split(":"), "")
         user = User("root", 0, 0, "/root")
         if who:
             for fields in self._table("/etc/passwd", 7):
