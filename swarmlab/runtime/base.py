@@ -265,7 +265,7 @@ class Container(Protocol):
         """What it uses now; nothing when it does not run."""
 
     def stat(self, path: str) -> PathStat:
-        """What is at a path. Raises FileNotFoundError."""
+        """What is at a path; `link/` is what the link leads to. Raises FileNotFoundError, NotADirectoryError."""
 
     def misfits(self) -> Sequence[Mount]:
         """Mounted directories where the image or the engine has a file, and mounted files where it has a directory."""
@@ -274,14 +274,14 @@ class Container(Protocol):
         """Whether a file or a socket is at a path; tells sooner than `stat`, which takes a look at the whole image."""
 
     def pack(self, path: str) -> bytes:
-        """A file or a directory with everything in it, as a tar archive. Raises FileNotFoundError."""
+        """A file or a directory with everything in it, as a tar archive. Raises what `stat` raises."""
 
     def unpack(self, path: str, archive: IO[bytes], *, replace: bool) -> None:
         """Extract a tar archive (compressed or not) into a directory.
 
         Without `replace` a directory takes no file's place, nor a file a directory's. Raises FileNotFoundError,
-        NotADirectoryError, FileExistsError, PermissionError for what is read-only, and tarfile.TarError for what is no
-        archive.
+        NotADirectoryError, FileExistsError, PermissionError for what is read-only, OSError (EBUSY) for a file that is
+        mounted, and tarfile.TarError for what is no archive.
         """
 
     def rootfs(self) -> bytes:

@@ -63,6 +63,11 @@ class Kept:
         return self.mounts.targets | self._extra.keys()
 
     @property
+    def bound_files(self) -> Collection[str]:
+        """The paths of single files that are mounted, those that every container has among them."""
+        return self.mounts.files.keys() | (self._extra.keys() - {"/.dockerenv"})
+
+    @property
     def is_all_real(self) -> bool:
         """Whether the whole root file system is real."""
         return any(place.target == "/" for place in self._places)
