@@ -5,7 +5,6 @@ import io
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
-from http import HTTPStatus
 from typing import IO, BinaryIO
 
 import msgspec
@@ -33,6 +32,7 @@ from swarmlab.images.dockerfile import (
     Instruction,
     Stage,
     expand,
+    parse_trigger,
 )
 from swarmlab.runtime.virtual import contents
 
@@ -104,14 +104,7 @@ class Build:
         await self._conclude()
         for instruction in stage.instructions:
             await self._announce(instruction.original)
-            done = False
-            try:
-                await self._carry_out(instruction)
-                done = True
-            finally:
-                if self._options.force_remove or (self._options.remove and done):
-                    for container_id in await self._containers.remove_all():
-                        await self._tell(f"Removing intermediate container {container_id[:12]}\n")
+            await self._dispatch(instruction)
             await self._conclude()
         if self._image is not None:
             await self._say(StageBuilt(self._image.id))
@@ -128,11 +121,23 @@ class Build:
             raise internal(f"base name ({base}) should not be blank")
         self._image = await self._base(name)
         config = self._image.config if self._image is not None else ImageConfig()
-        if config.on_build:
-            raise no_triggers()
         if not any(variable.startswith("PATH=") for variable in config.env):
             config = _replace(config, env=(*config.env, f"PATH={_PATH}"))
-        self._state = Configuration(_replace(config, open_stdin=False, stdin_once=False))
+        self._state = Configuration(_replace(config, open_stdin=False, stdin_once=False, on_build=()))
+        if config.on_build:
+            await self._pull(config.on_build)
+
+    async def _pull(self, triggers: Sequence[str]) -> None:
+        """Carry out what the image's ONBUILDs ask for, before anything else of the stage."""
+        count = len(triggers)
+        await self._tell(f"# Executing {count} build trigger{'s' if count > 1 else ''}\n")
+        for trigger in triggers:
+            self._refer()
+            try:
+                instruction = parse_trigger(trigger)
+            except DockerfileError as error:
+                raise internal(str(error)) from None
+            await self._dispatch(instruction)
 
     async def _base(self, name: str) -> Image | None:
         """The image of a FROM, pulled if it must be; None for `scratch`."""
@@ -154,11 +159,25 @@ class Build:
 
     async def _conclude(self) -> None:
         """A step is done."""
-        image_id = self._image.id if self._image is not None else ""
-        self._state.config = _replace(self._state.config, image=image_id)
-        await self._tell(f" ---> {_short(image_id)}\n")
+        self._refer()
+        await self._tell(f" ---> {_short(self._state.config.image)}\n")
+
+    def _refer(self) -> None:
+        """The configuration says which image it has come to."""
+        self._state.config = _replace(self._state.config, image=self._image.id if self._image is not None else "")
 
     # --- instructions ----------------------------------------------------------------------------------------------
+
+    async def _dispatch(self, instruction: Instruction) -> None:
+        """Carry it out, and remove the containers that were made for it."""
+        done = False
+        try:
+            await self._carry_out(instruction)
+            done = True
+        finally:
+            if self._options.force_remove or (self._options.remove and done):
+                for container_id in await self._containers.remove_all():
+                    await self._tell(f"Removing intermediate container {container_id[:12]}\n")
 
     async def _carry_out(self, instruction: Instruction) -> None:
         env = self._state.config.env
@@ -345,8 +364,3 @@ def _write(entries: Sequence[Entry], layer: BinaryIO) -> None:
 
 def _short(object_id: str) -> str:
     return object_id.removeprefix("sha256:")[:12]
-
-
-def no_triggers() -> EngineError:
-    """ONBUILD is refused (501), in a Dockerfile as well as in an image that is built on."""
-    return EngineError(HTTPStatus.NOT_IMPLEMENTED, "ONBUILD is not available in swarmlab yet")

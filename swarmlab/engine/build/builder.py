@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import IO
 
-from swarmlab.engine.build.build import Build, no_triggers
+from swarmlab.engine.build.build import Build
 from swarmlab.engine.build.context import open_context
 from swarmlab.engine.build.options import BuildOptions, Message, Said
 from swarmlab.engine.build.remote import refusal
@@ -91,8 +91,6 @@ class Builder:
                 dockerfile = dockerfile.up_to(options.target) if options.target else dockerfile
             except DockerfileError as error:
                 raise bad_request(str(error)) from None
-            if any(i.name == "onbuild" for stage in dockerfile.stages for i in stage.instructions):
-                raise no_triggers()
             containers = StepContainers(self._by_hand, self._containers, options.host)
             dockerfile = dockerfile.labelled(options.labels)
             build = Build(

@@ -15,18 +15,15 @@ from swarmlab.engine.network.localipam import contains, free_address, prefix_len
 from swarmlab.engine.network.localnetworks import PREDEFINED
 from swarmlab.engine.network.overlays import Overlays
 from swarmlab.engine.network.parentlinks import routed
+from swarmlab.engine.network.publishedports import PublishedPorts
 from swarmlab.engine.swarm.addresses import is_address
 from swarmlab.network import Door, Endpoint, Mesh, NodeAddress, Place, PortBinding, Sandbox
-from swarmlab.objects import PortConfig
 from swarmlab.objects.local import Container, ContainerNetwork, LocalNetwork, LocalPool
 from swarmlab.objects.run import EndpointIPAMConfig, EndpointSettings
 from swarmlab.runtime import base
 
-#: Where the engine looks for a port that nobody has asked for by number.
-_FIRST_PORT, _LAST_PORT = 32768, 60999
 #: Where a container is that was not told where to be.
 _DEFAULT = "bridge"
-_SHARED = frozenset({"host", "none"})
 
 
 class Placement(Protocol):
@@ -138,7 +135,7 @@ class HandPlacement:
         self._events = events
         self._containers = containers
         self._networks = networks
-        self._taken = taken
+        self._ports = PublishedPorts(containers, taken)
         self._find = find
         self._attachments = attachments
         self._overlays = overlays
@@ -192,7 +189,12 @@ class HandPlacement:
             endpoints.append(self.endpoint(network, complete, container))
             outward |= network.outward
         self._check_shared(container)
-        ports = tuple(self._publish(container)) if outward else ()
+        try:
+            ports = self._ports.publish(container) if outward else ()
+        except EngineError:
+            for endpoint in endpoints:
+                self.tell("disconnect", endpoint.network_id, container)
+            raise
         for endpoint in endpoints:
             self.tell("connect", endpoint.network_id, container)
         if ports:
@@ -293,28 +295,6 @@ class HandPlacement:
         if not other.state.runs:
             raise conflict(f"cannot join network of a non running container: {other.id}")
 
-    def _publish(self, container: Container) -> Iterable[PortConfig]:
-        """The container's ports, those without a number given one. Raises EngineError (500) when one is taken."""
-        assert container.host is not None
-        used = {
-            (p.published_port, p.protocol)
-            for other in self._containers()
-            if other.id != container.id
-            for p in other.ports
-        }
-        used |= {(port, "tcp") for port in self._taken()}
-        for port in asked_ports(container):
-            number = port.published_port
-            if not number:
-                number = next(n for n in range(_FIRST_PORT, _LAST_PORT) if (n, port.protocol) not in used)
-            elif (number, port.protocol) in used:
-                raise internal(
-                    f"driver failed programming external connectivity on endpoint {container.name} ({container.id}): "
-                    f"Bind for 0.0.0.0:{number} failed: port is already allocated"
-                )
-            used.add((number, port.protocol))
-            yield msgspec.structs.replace(port, published_port=number)
-
     def tell(self, action: str, network_id: str, container: Container) -> None:
         """A container was put on a network (`connect`) or taken off it (`disconnect`)."""
         overlay = self._overlays.find(network_id)
@@ -370,25 +350,3 @@ def attached(network: HandNetwork, settings: EndpointSettings, container: Contai
         if not any(contains(pool, address) for pool in network.pools):
             raise internal(f"Invalid address {address}: It does not belong to any of this network's subnets")
     return msgspec.structs.replace(settings, aliases=aliases, network_id=network.id)
-
-
-def asked_ports(container: Container) -> Iterable[PortConfig]:
-    """The ports that a container wants published; number 0 is any. What it does not expose is not published either."""
-    assert container.host is not None
-    host = container.host
-    if host.network_mode in _SHARED or host.network_mode.startswith("container:"):
-        return
-    wanted = {key if "/" in key else f"{key}/tcp": bindings for key, bindings in host.port_bindings.items()}
-    for key in container.exposed_ports:
-        bindings = wanted.get(key, ())
-        for binding in bindings:
-            yield _port(key, int(binding.host_port.partition("-")[0] or 0))
-        if host.publish_all_ports and not bindings:
-            yield _port(key, 0)
-
-
-def _port(key: str, published: int) -> PortConfig:
-    target, _, protocol = key.partition("/")
-    return PortConfig(
-        protocol=protocol or "tcp", target_port=int(target), published_port=published, publish_mode="host"
-    )

@@ -32,7 +32,7 @@ class Node:
 
     def of_task(self, task_id: str) -> Any:
         asked = HostConfig(log_config=LogConfig(type=self.driver))
-        return SimpleNamespace(id=task_id, host=None, asked=asked) if task_id in self.buffers else None
+        return SimpleNamespace(id=task_id, wanted=asked) if task_id in self.buffers else None
 
     def runtime_container(self, container_id: str) -> Any:
         return SimpleNamespace(logs=self.buffers[container_id].read)

@@ -26,16 +26,24 @@ class Kept:
     """A container's paths: in memory once somebody looks, in a directory of this machine, or in a tmpfs."""
 
     def __init__(
-        self, image: Image, extra: Mapping[str, File], mounts: Sequence[Mount], directory: Path, *, read_only: bool
+        self,
+        image: Image,
+        extra: Mapping[str, File],
+        mounts: Sequence[Mount],
+        directory: Path,
+        *,
+        read_only: bool,
+        working_dir: str = "",
     ) -> None:
         """`extra` is what the engine puts in, by path; with `read_only` only mounts are written.
 
-        `directory` is where files are that real processes see.
+        `directory` is where files are that real processes see, and `working_dir` a directory that is made.
         """
         self._image = image
         self._extra = dict(extra)
         self._directory = directory
         self._read_only = read_only
+        self._working_dir = posixpath.normpath(working_dir) if working_dir else "/"
         self._memory: FileSystem | None = None
         self._owners = Owners(self._unchanged_owner)
         self._times = Times(image)
@@ -43,6 +51,8 @@ class Kept:
         self.fixed: frozenset[str] = frozenset()
         #: Who the main program runs as: real processes do not tell whose the files are that they make.
         self.main_user: Owner = ROOT
+        #: Whether the container has ever been started: nothing is mounted before.
+        self.has_begun = False
         #: Makes what is at /proc, which is kept nowhere.
         self.make_proc: Callable[[], FileSystem] = empty
         self._proc: FileSystem | None = None
@@ -54,6 +64,11 @@ class Kept:
     def mounted(self) -> Collection[str]:
         """The paths of what the engine puts in or mounts: none of it is the container's own."""
         return self.mounts.targets | self._extra.keys()
+
+    @property
+    def bound_files(self) -> Collection[str]:
+        """The paths of single files that are mounted, those that every container has among them."""
+        return self.mounts.files.keys() | (self._extra.keys() - {"/.dockerenv"})
 
     @property
     def is_all_real(self) -> bool:
@@ -127,6 +142,7 @@ class Kept:
             self._memory = build(self._image, self._extra)
             self._times.begin(self._memory)
             self.mounts.make_folders(self._memory)
+            self._memory.mkdir(self.followed(self._working_dir), recursive=True)
             self.sync()
         return self._memory
 
