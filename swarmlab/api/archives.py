@@ -1,6 +1,8 @@
 """`/containers/{id}/archive`, `/changes` and `/export`: a container's files (MB: daemon/archive.go)."""
 
 import base64
+import errno
+import posixpath
 import tarfile
 from http import HTTPStatus
 from typing import Any
@@ -10,6 +12,9 @@ import msgspec
 from swarmlab.api.call import DONE, Answer, Call, Route, document
 from swarmlab.api.encode import instant
 from swarmlab.api.errors import ApiError, bad_request, internal, not_found
+from swarmlab.images import LayerError
+from swarmlab.images.layer import reason_of
+from swarmlab.images.overlay2 import ROOT, layer_name
 from swarmlab.runtime.base import PathStat
 
 _HEADER = "X-Docker-Container-Path-Stat"
@@ -47,7 +52,11 @@ async def put(call: Call) -> Answer:
     except FileExistsError as error:
         raise bad_request(str(error)) from None
     except tarfile.TarError as error:
-        raise internal(f"Error processing tar file: {error}") from None
+        raise internal(str(LayerError(reason_of(error)))) from None
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        raise internal(str(LayerError(f"unlinkat {error.filename}: device or resource busy"))) from None
     call.engine.containers.publish("extract-to-dir", call.engine.containers.find(call.name).id)
     return DONE
 
@@ -77,6 +86,10 @@ def _stat(call: Call, path: str) -> PathStat:
         return call.engine.by_hand.inside(call.name).stat(path)
     except FileNotFoundError:
         raise _no_file(call, path) from None
+    except NotADirectoryError:
+        container = call.engine.containers.find(call.name)
+        merged = f"{ROOT}/{layer_name(container.id)}/merged"
+        raise internal(f"lstat {posixpath.join(merged, path.lstrip('/'))}: not a directory") from None
 
 
 def _no_file(call: Call, path: str) -> ApiError:

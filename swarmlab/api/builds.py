@@ -8,10 +8,19 @@ from typing import Any, cast
 
 from swarmlab.api.call import Answer, Call, Route, Stream, document
 from swarmlab.api.errors import ApiError, bad_request, internal, not_available
-from swarmlab.api.progress import Message, failure, messages
+from swarmlab.api.progress import Message, bar, failure, human_size, messages
 from swarmlab.api.pulls import pull_steps
 from swarmlab.api.query import parse_int, truthy
-from swarmlab.engine import BuildMessage, BuildOptions, CommandFailedError, EngineError, Pulled, Said, StageBuilt
+from swarmlab.engine import (
+    BuildMessage,
+    BuildOptions,
+    CommandFailedError,
+    Downloading,
+    EngineError,
+    Pulled,
+    Said,
+    StageBuilt,
+)
 from swarmlab.objects.gojson import GoSyntaxError, loads
 from swarmlab.objects.run import HostConfig
 
@@ -143,6 +152,11 @@ def _encoded(message: BuildMessage) -> list[Message]:
         return [{"stream": f"{_RED}{message.text}{_PLAIN}" if message.error else message.text}]
     if isinstance(message, StageBuilt):
         return [{"aux": {"ID": message.image_id}}]
+    if isinstance(message, Downloading):
+        if not message.total:
+            shown = f"{human_size(message.current):>8}"
+            return [{"status": "Downloading", "progressDetail": {"current": message.current}, "progress": shown}]
+        return [bar("Downloading", "", message.current, message.total)]
     assert isinstance(message, Pulled)
     return list(pull_steps(message))
 

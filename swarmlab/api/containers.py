@@ -21,6 +21,7 @@ from swarmlab.api.encode import instant, sorted_map
 from swarmlab.api.errors import ApiError, bad_request, internal
 from swarmlab.api.query import Filters, parse_int
 from swarmlab.engine import DockerEngine
+from swarmlab.engine.container.legacylinks import link_names
 from swarmlab.engine.errors import EngineError
 from swarmlab.objects.local import Container, MountPoint
 
@@ -66,16 +67,16 @@ def list_containers(call: Call) -> Answer:
         and view.matches(filters)
     ]
     with_size = call.flag("size")
-    return document([view.summary(with_size) for view in (found[:limit] if limit > 0 else found)])
+    links = link_names(every)
+    return document([view.summary(with_size, links) for view in (found[:limit] if limit > 0 else found)])
 
 
 def summaries(call: Call) -> list[dict[str, Any]]:
     """The rows of `docker ps --all --size`, in no order that means anything."""
     known = known_networks(call)
-    return [
-        _View(call.engine, c, known, call.version).summary(with_size=True)
-        for c in call.engine.containers.list(all=True)
-    ]
+    every = call.engine.containers.list(all=True)
+    links = link_names(every)
+    return [_View(call.engine, c, known, call.version).summary(True, links) for c in every]
 
 
 def _limit(text: str) -> int:
@@ -239,13 +240,13 @@ class _View:
                 found.extend({"IP": a, **private, "PublicPort": port, "Type": protocol} for a in at)
         return found
 
-    def summary(self, with_size: bool) -> dict[str, Any]:
-        """A row of `docker ps`."""
+    def summary(self, with_size: bool, links: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        """A row of `docker ps`; for `links` see `link_names`."""
         container = self.container
         words = [f"'{arg}'" if " " in arg else arg for arg in container.args]
         return {
             "Id": container.id,
-            "Names": [f"/{container.name}"],
+            "Names": [f"/{container.name}", *sorted({*links.get(container.name, ()), *links.get(container.id, ())})],
             "Image": self._image_name(),
             "ImageID": container.image_id,
             "Command": " ".join([container.path, *words]),

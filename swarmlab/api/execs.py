@@ -20,7 +20,7 @@ def create(call: Call) -> Answer:
     if not request.cmd:
         raise bad_request("No exec command specified")
     if request.detach_keys:
-        detach_keys(request.detach_keys)
+        detach_keys(request.detach_keys, called="escape")
     made = call.engine.execs.create(
         call.name,
         Exec(

@@ -158,7 +158,7 @@ MISSING = {
     "docker pull": "images of the catalogue, and of registries that run in the lab",
     "docker system prune": "build cache has nothing to give back",
     "docker save, load": "programs for a processor are kept, not run; the shell's own commands take their places",
-    "docker build": "by the classic builder; no ONBUILD, no BuildKit, nothing from the network",
+    "docker build": "by the classic builder; no BuildKit, nothing from the network",
     "docker import": "from standard input only: there is no network",
     "docker push": f"to registries that run in the lab; {_NO_HUB}",
     "docker search": _NO_HUB,

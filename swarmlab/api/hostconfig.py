@@ -71,6 +71,9 @@ _OMITTED = frozenset({"Mounts", "Tmpfs", "Sysctls", "StorageOpt", "Annotations",
 def _by_hand(host: HostConfig) -> dict[str, Any]:
     """What was asked for, over what a container gets that asks for nothing. A list is null unless it was given."""
     asked = msgspec.to_builtins(host)
+    if host.privileged:
+        # Nothing is hidden from it (MB: daemon/create_unix.go).
+        asked = {"MaskedPaths": None, "ReadonlyPaths": None, **asked}
     empty = set(asked.pop("GivenEmpty", ())) - _OMITTED
     return {
         "Binds": None,

@@ -1,5 +1,6 @@
 """`/containers/{id}/logs`, `/services/{id}/logs`, `/tasks/{id}/logs` (MB: daemon/server/httputils/logstream)."""
 
+import re
 import struct
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
@@ -13,13 +14,15 @@ from swarmlab.api.errors import ApiError, bad_request, internal
 from swarmlab.api.query import parse_instant
 from swarmlab.api.resolve import find_service, find_task
 from swarmlab.engine import IncompleteLogsError, Selector, TaskLine
-from swarmlab.engine.container.logdrivers import details, readable
+from swarmlab.engine.container.logdrivers import DEFAULT_DRIVER, log_config, readable
+from swarmlab.engine.container.logstart import log_details
 from swarmlab.objects import TaskSpec
 from swarmlab.runtime.base import LogLine
 
 _STREAMS = {"stdout": 1, "stderr": 2}
 #: The stream of messages about the stream itself.
 _SYSTEM = 3
+_NO_TEXT = re.compile("[\udc80-\udcff]")
 _HEADER = struct.Struct(">BxxxL")
 RAW = "application/vnd.docker.raw-stream"
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
@@ -47,7 +50,7 @@ def container_logs(call: Call) -> Stream:
     if source is None:
         return writer.stream(_nothing())
     lines = source.logs(since=since, until=until, tail=_tail(call.param("tail")), follow=call.flag("follow"))
-    return writer.stream(writer.lines(lines, details(container)))
+    return writer.stream(writer.lines(lines, log_config(container).type, log_details(container)))
 
 
 def service_logs(call: Call) -> Stream:
@@ -111,6 +114,18 @@ def _positive_tail(text: str) -> int | None:
     return number
 
 
+def _kept(line: LogLine, driver: str) -> LogLine:
+    """A line as a driver keeps it: JSON has no bytes that are no text (Go: encoding/json)."""
+    if driver != DEFAULT_DRIVER:
+        return line
+    try:
+        line.data.decode()
+    except UnicodeDecodeError:
+        text = line.data.decode(errors="surrogateescape")
+        return line._replace(data=_NO_TEXT.sub("\N{REPLACEMENT CHARACTER}", text).encode())
+    return line
+
+
 async def _nothing() -> AsyncIterator[bytes]:
     return
     yield
@@ -136,12 +151,14 @@ class _Writer:
         """The response."""
         return Stream(parts, self._media_type)
 
-    async def lines(self, lines: AsyncIterator[LogLine], kept: Mapping[str, str]) -> AsyncIterator[bytes]:
-        """A part for each line of the streams that were asked for; `kept` is what the log driver keeps with them."""
+    async def lines(
+        self, lines: AsyncIterator[LogLine], driver: str, details: Mapping[str, str]
+    ) -> AsyncIterator[bytes]:
+        """A part for each line of the streams that were asked for, as the `driver` of the logs has kept it."""
         async with aclosing(cast(Any, lines)) as source:
             async for line in source:
                 if line.stream in self._streams:
-                    yield self._part(line, kept)
+                    yield self._part(_kept(line, driver), details)
 
     async def task_lines(self, lines: AsyncIterator[TaskLine]) -> AsyncIterator[bytes]:
         """The same for lines of tasks, whose details say where they come from."""
@@ -149,9 +166,10 @@ class _Writer:
             try:
                 async for line, task, kept in source:
                     if line.stream in self._streams:
-                        ids = {"node": task.node_id, "service": task.service_id, "task": task.id}
-                        where = {f"com.docker.swarm.{key}.id": value for key, value in ids.items()}
-                        yield self._part(line, {**kept, **where})
+                        details = {"node": task.node_id, "service": task.service_id, "task": task.id}
+                        driver = task.spec.log_driver.name if task.spec.log_driver is not None else ""
+                        shown = {f"com.docker.swarm.{key}.id": value for key, value in details.items()}
+                        yield self._part(_kept(line, driver or DEFAULT_DRIVER), {**kept, **shown})
             except IncompleteLogsError as error:
                 data = f"Error grabbing logs: rpc error: code = Unknown desc = {error}\n".encode()
                 yield _HEADER.pack(_SYSTEM, len(data)) + data if self._framed else data

@@ -31,15 +31,15 @@ def failure(text: str) -> Message:
 
 
 def bar(status: str, part: str, current: int, total: int) -> Message:
-    """How far something has come, in bytes."""
+    """How far something has come, in bytes; `part` is empty when it is the only one."""
     filled = min(current * 100 // total // 2, _WIDTH) if total else _WIDTH
     numbers = f"{human_size(current):>8}/{human_size(total)}"
-    return {
+    found = {
         "status": status,
         "progressDetail": {"current": current, "total": total},
         "progress": f"[{'=' * filled}>{' ' * (_WIDTH - filled)}] {numbers}",
-        "id": part,
     }
+    return {**found, "id": part} if part else found
 
 
 def step(status: str, part: str) -> Message:

@@ -3,12 +3,15 @@
 from collections.abc import Awaitable, Iterator
 
 from swarmlab.api import imports
-from swarmlab.api.call import Call, Response, Route
+from swarmlab.api.call import ApiVersion, Call, Response, Route
 from swarmlab.api.distribution import check_reference
 from swarmlab.api.errors import internal
 from swarmlab.api.progress import Message, bar, listed, messages, step
 from swarmlab.engine import Pulled, unreachable
-from swarmlab.engine.image import transfers
+from swarmlab.engine.image import platforms, transfers
+
+#: The API that knows of platforms.
+_PLATFORMS = ApiVersion(1, 32)
 
 
 def create(call: Call) -> Awaitable[Response]:
@@ -24,8 +27,9 @@ def create(call: Call) -> Awaitable[Response]:
 async def pull(call: Call, name: str, tag: str) -> Response:
     """Fetch what the catalogue, or a registry of the lab, has; else what Docker says of an image that is nowhere."""
     text = f"{name}{'@' if ':' in tag else ':'}{tag}" if tag else name
+    wanted = platforms.parse(call.param("platform") if call.version >= _PLATFORMS else "")
     check_reference(text)
-    return messages(listed(pull_steps(await transfers.fetch(call.engine.images, text))))
+    return messages(listed(pull_steps(await transfers.fetch(call.engine.images, text, wanted))))
 
 
 def pull_steps(pulled: Pulled) -> Iterator[Message]:

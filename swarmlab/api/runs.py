@@ -6,14 +6,17 @@ from http import HTTPStatus
 from swarmlab.api import creationgates
 from swarmlab.api.call import DONE, NO_CONTENT, Answer, ApiVersion, Call, Route, Stream, document
 from swarmlab.api.duration import parse_until
-from swarmlab.api.errors import bad_request, internal
+from swarmlab.api.errors import bad_request
 from swarmlab.api.execs import sizes
 from swarmlab.api.query import parse_int
 from swarmlab.engine.container.ends import Condition
+from swarmlab.engine.image import platforms
 from swarmlab.objects.run import ContainerRequest, UpdateRequest
 
 #: The API with which a container may begin on several networks, each with a hardware address of its own.
 _SEVERAL_NETWORKS = ApiVersion(1, 44)
+#: The API with which a container may be asked for that is for another processor.
+_PLATFORMS = ApiVersion(1, 41)
 _MAC_ADDRESS = (
     "The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead."
 )
@@ -29,7 +32,8 @@ def create(call: Call) -> Answer:
     asked = request.networking_config.endpoints_config
     if len(asked) > 1 and call.version < _SEVERAL_NETWORKS:
         raise bad_request(f"Container cannot be connected to network endpoints: {', '.join(asked)}")
-    made = call.engine.by_hand.create(request, call.param("name"))
+    wanted = platforms.parse(call.param("platform") if call.version >= _PLATFORMS else "")
+    made = call.engine.by_hand.create(request, call.param("name"), wanted)
     warnings = call.engine.by_hand.warnings(request) + creationgates.warnings(request, call.version)
     if request.mac_address and call.version >= _SEVERAL_NETWORKS:
         warnings.append(_MAC_ADDRESS)
@@ -74,8 +78,8 @@ def unpause(call: Call) -> Answer:
 async def remove(call: Call) -> Answer:
     """`DELETE /containers/{id}`."""
     if call.flag("link"):
-        call.engine.containers.find(call.name)
-        raise internal("Conflict, cannot remove the default link name of the container")
+        call.engine.by_hand.unlink(call.name)
+        return NO_CONTENT
     await call.engine.by_hand.remove(call.name, force=call.flag("force"), volumes=call.flag("v"))
     return NO_CONTENT
 

@@ -12,8 +12,8 @@ _CONTROL = "abcdefghijklmnopqrstuvwxyz"
 _SPECIAL = {"@": 0, "[": 27, "\\": 28, "]": 29, "^": 30, "_": 31}
 
 
-def detach_keys(text: str) -> bytes:
-    """The keys that detach, `ctrl-p,ctrl-q` when empty. Raises ApiError (400)."""
+def detach_keys(text: str, called: str = "detach") -> bytes:
+    """The keys that detach, `ctrl-p,ctrl-q` when empty. Raises ApiError (400), which calls them `called` keys."""
     keys = bytearray()
     for key in (text or _DEFAULT_KEYS).split(","):
         control = key.removeprefix("ctrl-")
@@ -24,7 +24,7 @@ def detach_keys(text: str) -> bytes:
         elif control != key and control in _SPECIAL:
             keys.append(_SPECIAL[control])
         else:
-            raise bad_request(f"Invalid detach keys ({text}) provided")
+            raise bad_request(f"Invalid {called} keys ({text}) provided")
     return bytes(keys)
 
 

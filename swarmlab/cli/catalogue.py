@@ -18,6 +18,7 @@ def listed(repository: str | None = None) -> list[dict[str, Any]]:
                 "repository": names[0][0],
                 "about": about.text,
                 "settings": dict(about.settings),
+                "earlier_releases": about.has_releases,
                 "ports": list(image.config.exposed_ports),
                 "volumes": list(image.config.volumes),
                 "images": [],

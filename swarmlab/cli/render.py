@@ -91,6 +91,8 @@ def images(found: Sequence[Mapping[str, Any]]) -> None:
         console.print(f"  {entry['about']}", highlight=False)
         for title, on_demand in (("Tags", False), ("Pulled when needed", True)):
             tags = [tag for image in entry["images"] if image["on_demand"] is on_demand for tag in image["tags"]]
+            if on_demand and entry["earlier_releases"]:
+                tags.append("and earlier releases of all of these")
             if tags:
                 console.print(f"  {title}: {', '.join(tags)}", highlight=False)
         for variable, meaning in entry["settings"].items():

@@ -1,6 +1,6 @@
 """Docker engines: their identity, containers and networks, and their membership in swarms."""
 
-from swarmlab.engine.build import BuildOptions, CommandFailedError, Said, StageBuilt
+from swarmlab.engine.build import BuildOptions, CommandFailedError, Downloading, Said, StageBuilt
 from swarmlab.engine.build import Message as BuildMessage
 from swarmlab.engine.container.containers import Containers
 from swarmlab.engine.container.execs import Exec, Execs
@@ -29,6 +29,7 @@ __all__ = [
     "CommitRequest",
     "Containers",
     "DockerEngine",
+    "Downloading",
     "EngineError",
     "Exec",
     "Execs",

@@ -21,6 +21,7 @@ from swarmlab.engine.image.imageremoval import ImageRemoval
 from swarmlab.engine.image.images import LocalImages
 from swarmlab.engine.network.attachments import Attachments
 from swarmlab.engine.network.connections import Connections
+from swarmlab.engine.network.downloads import Downloads
 from swarmlab.engine.network.hostmode import machine_interfaces
 from swarmlab.engine.network.localipam import prefix_length
 from swarmlab.engine.network.localnetworks import GATEWAY_BRIDGE, PREDEFINED, LocalNetworks
@@ -106,7 +107,8 @@ class DockerEngine:
         self.clock = clock
         self.events = Events(clock)
         kept = ImageStore(name, catalogue, store, state / "images" / name)
-        self.images = LocalImages(kept, clock, self.events, Outgoing(name, swarms.fabric).connection)
+        outgoing = Outgoing(name, swarms.fabric)
+        self.images = LocalImages(kept, clock, self.events, outgoing.connection)
         self._store = store
         self._swarms = swarms
         if not len(store.tables.engines):
@@ -130,7 +132,8 @@ class DockerEngine:
         self.removal = ImageRemoval(self.images, lambda: self.containers.list(all=True), self.events)
         kept.sweep({container.image_id for container in self.containers.list(all=True)})
         self.by_hand = ByHand(name, self.containers, self.images)
-        self.builder = Builder(self.images, self.containers, self.by_hand, self.runtime.prepare)
+        downloads = Downloads(outgoing.further, swarms.fabric.outside.lookup)
+        self.builder = Builder(self.images, self.containers, self.by_hand, self.runtime.prepare, downloads)
         self.answers = AnswerLog(clock, store)
         self.attachments = Attachments(name, clock, lambda: self.cluster.node, self.overlays.need)
         self.placement = HandPlacement(

@@ -15,6 +15,7 @@ from swarmlab.images.base import Content, HistoryEntry, Image, ImageConfig
 from swarmlab.images.document import compose, read
 from swarmlab.images.layer import Bytes, Entry, Layer, flatten, measured, pack, with_parents
 from swarmlab.images.reference import parse_reference
+from swarmlab.images.releases import point_release
 
 #: The folders that come with swarmlab.
 BUNDLED = Path(__file__).parent / "data"
@@ -22,6 +23,8 @@ BUNDLED = Path(__file__).parent / "data"
 #: A value of the tag in a file.
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 
+#: A version without what Debian's packages put behind it.
+_VERSION = re.compile(r"\d+(?:\.\d+)*")
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
 
 
@@ -40,12 +43,28 @@ class _Tag(msgspec.Struct, forbid_unknown_fields=True):
     values: dict[str, str] = {}
     on_demand: bool = False
 
+    def version(self, manifest: "_Manifest") -> str:
+        """The full version that a manifest's `version` names: one of the values, or a variable."""
+        env = [*manifest.config.get("env", ()), *self.config.get("env", ())]
+        variables = dict(line.split("=", 1) for line in env)
+        found = _VERSION.match(self.values.get(manifest.version) or variables.get(manifest.version, ""))
+        return found[0] if found else ""
+
+    def as_release(self, name: str, version: str, manifest: "_Manifest") -> "_Tag":
+        """The same with another name, and another version wherever its own one stands."""
+        own = self.version(manifest)
+        env = [line.replace(own, version) for line in self.config.get("env", manifest.config.get("env", ()))]
+        values = {key: value.replace(own, version) for key, value in self.values.items()}
+        config = {**self.config, "env": env}
+        return msgspec.structs.replace(self, names=[name], values=values, config=config, on_demand=True)
+
 
 class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
     """An `image.toml`; docs/images.md describes it."""
 
     repository: str
     tag: list[_Tag]
+    version: str = ""
     base: str = ""
     system: str = ""
     config: dict[str, Any] = {}
@@ -75,14 +94,18 @@ class _Folders(dict[Path, _Folder]):
 
 
 class About(NamedTuple):
-    """What people are told of an image: a sentence, and what each variable does that it looks at."""
+    """What people are told of an image: a sentence, and what each variable does that it looks at.
+
+    `has_releases` tells whether there are earlier releases of its tags, too, when they are asked for.
+    """
 
     text: str
     settings: Mapping[str, str]
+    has_releases: bool
 
 
 class Catalogue:
-    """All images that a lab's engines have at first, or can pull. Read once, then immutable."""
+    """All images that a lab's engines have at first, or can pull. Read once; then point releases may be added."""
 
     def __init__(self, folders: Iterable[Path] | None = None) -> None:
         """Read the image folders, by default the bundled ones. Raises ValueError when a manifest is wrong."""
@@ -92,20 +115,31 @@ class Catalogue:
         self._by_id: dict[str, Image] = {}
         self._layers: dict[str, Layer] = {}
         self._about: dict[str, About] = {}
-        on_demand: set[str] = set()
+        #: The ids of images that an engine has only after it has pulled them.
+        self.on_demand: set[str] = set()
+        #: The names of those that are no tags of their folders, by id.
+        self.point_releases: dict[str, str] = {}
+        self._folders = folders_read
+        self._paths: dict[str, Path] = {}
         for path in paths:
             if not (path / "image.toml").is_file():
                 continue
             manifest = folders_read[path].manifest
-            for tag, image, layers in _images(folders_read, path):
-                if tag.on_demand:
-                    on_demand.add(image.id)
-                self._layers.update((layer.id, layer) for layer in layers)
-                self._by_id[image.id] = image
-                self._by_name.update(dict.fromkeys(image.tags, image))
-                self._about[image.id] = About(manifest.about, manifest.settings)
-        #: The ids of images that an engine has only after it has pulled them.
-        self.on_demand = frozenset(on_demand)
+            self._paths[manifest.repository] = path
+            for tag in manifest.tag:
+                self._add(path, tag)
+
+    def _add(self, path: Path, tag: _Tag) -> Image:
+        """Make the image of a tag known."""
+        image, layers = _built(self._folders, path, tag)
+        manifest = self._folders[path].manifest
+        if tag.on_demand:
+            self.on_demand.add(image.id)
+        self._layers.update((layer.id, layer) for layer in layers)
+        self._by_id[image.id] = image
+        self._by_name.update(dict.fromkeys(image.tags, image))
+        self._about[image.id] = About(manifest.about, manifest.settings, bool(manifest.version))
+        return image
 
     @classmethod
     @cache
@@ -126,7 +160,26 @@ class Catalogue:
 
         As in Docker a name wins over an id prefix. None when there is no such image, and for a pinned digest.
         """
-        return look_up(reference, self._by_name, self._by_id)
+        return look_up(reference, self._by_name, self._by_id) or self._point_release(reference)
+
+    def _point_release(self, reference: str) -> Image | None:
+        """The image of a tag that is no folder's own, but a release of one of them before its last (`nginx:1.19.7`)."""
+        try:
+            name, _, wanted = parse_reference(reference).key.rpartition(":")
+        except ValueError:
+            return None
+        path = self._paths.get(name)
+        manifest = self._folders[path].manifest if path is not None else None
+        if path is None or manifest is None or not manifest.version:
+            return None
+        found = point_release(wanted, {tag: one.version(manifest) for one in manifest.tag for tag in one.names})
+        if found is None:
+            return None
+        known, version = found
+        like = next(tag for tag in manifest.tag if known in tag.names)
+        image = self._add(path, like.as_release(wanted, version, manifest))
+        self.point_releases[image.id] = f"{name}:{wanted}"
+        return image
 
     def about(self, image: Image) -> About:
         """What the folder of one of the images says about it."""
@@ -159,8 +212,8 @@ def _read(folder: Path) -> _Manifest:
         raise ValueError(f"{folder.name}/image.toml: {error}") from error
 
 
-def _images(folders: _Folders, path: Path) -> list[tuple[_Tag, Image, tuple[Layer, ...]]]:
-    """The images of one folder, a `[[tag]]` each, and their layers."""
+def _built(folders: _Folders, path: Path, tag: _Tag) -> tuple[Image, tuple[Layer, ...]]:
+    """The image of a `[[tag]]` of a folder, and its layers."""
     folder = folders[path]
     manifest = folder.manifest
     chain = [folder]
@@ -169,17 +222,15 @@ def _images(folders: _Folders, path: Path) -> list[tuple[_Tag, Image, tuple[Laye
     bases = [_layer(part, part.manifest.tag[0], part.manifest.tag[0].size) for part in chain[:-1]]
     # What lies beneath is counted once.
     beneath = sum(layer.size for layer in bases)
-    found = []
-    for tag in manifest.tag:
-        # Siblings have the same files: what sets their layers apart is their name.
-        comment = f"{manifest.repository}:{tag.names[0]}" if len(manifest.tag) > 1 else ""
-        system = tag.system or manifest.system
-        release = folders[path.parent / system] if system else None
-        own = _layer(folder, tag, max(tag.size - beneath, 0), comment, release)
-        layers = (*bases, own)
-        history = (*(_base_row(part.manifest) for part in chain[:-1]), *_history(manifest, tag))
-        found.append((tag, _image(path, manifest, tag, layers, history), layers))
-    return found
+    # Siblings have the same files: what sets their layers apart is their name.
+    at_first = [one for one in manifest.tag if not one.on_demand]
+    is_alone = len(manifest.tag) == 1 or (at_first == [tag])
+    comment = "" if is_alone else f"{manifest.repository}:{tag.names[0]}"
+    system = tag.system or manifest.system
+    release = folders[path.parent / system] if system else None
+    layers = (*bases, _layer(folder, tag, max(tag.size - beneath, 0), comment, release))
+    history = (*(_base_row(part.manifest) for part in chain[:-1]), *_history(manifest, tag))
+    return _image(path, manifest, tag, layers, history), layers
 
 
 def _image(

@@ -34,6 +34,10 @@ class ImageStore:
         #: What there is, by id, and by name; made anew after a change.
         self._present: tuple[dict[str, Image], dict[str, Image]] | None = None
         self._read = cache(self._from_document)
+        for record in store.tables.images:
+            if record.release:
+                # A new process has not heard of it, and others may be made of it.
+                catalogue.find(record.release)
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
@@ -96,7 +100,9 @@ class ImageStore:
                 self._write(_replace(record, removed=False))
             else:
                 is_ours = self.catalogue.find(image.id) is None
-                self._write(LocalImage(id=image.id, document=document.decode() if is_ours else "", parent=parent))
+                release = self.catalogue.point_releases.get(image.id, "")
+                document = b"" if not is_ours else document
+                self._write(LocalImage(id=image.id, document=document.decode(), parent=parent, release=release))
         found = self.find(image.id)
         assert found is not None
         return found

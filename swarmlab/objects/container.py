@@ -150,9 +150,9 @@ class Privileges(Spec, frozen=True):
 class Ulimit(Spec, frozen=True):
     """One resource limit of a container."""
 
-    name: str = ""
-    hard: int = 0
-    soft: int = 0
+    name: str = msgspec.field(default_factory=always_empty)
+    hard: int = msgspec.field(default_factory=always_zero)
+    soft: int = msgspec.field(default_factory=always_zero)
 
 
 class ContainerSpec(Spec, frozen=True):

@@ -86,6 +86,7 @@ class LocalImage(Object, frozen=True):
     digests: Strings = ()
     tagged_at: int = 0
     removed: bool = False
+    release: str = ""
 
 
 #: Label of volumes that nobody has named (MB: volume/service/service.go).

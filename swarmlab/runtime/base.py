@@ -197,6 +197,9 @@ class Container(Protocol):
     def populate(self) -> None:
         """Give empty volumes what the image has in their place; for a container that has just been made."""
 
+    def surround(self, variables: Sequence[str]) -> None:
+        """Give its program and its commands these variables (`NAME=value`), from its next start; its own come first."""
+
     async def start(self) -> None:
         """Start the main program; return when it runs. Raises StartError. A stopped container can be started again."""
 
@@ -215,8 +218,10 @@ class Container(Protocol):
     async def wait_unhealthy(self) -> None:
         """Return once the health check has failed for good. Never returns without a health check."""
 
-    async def stop(self, grace: float, signal: str | None = None) -> None:
+    async def stop(self, grace: float, signal: str | None = None, killing: Callable[[], None] = lambda: None) -> None:
         """Send the stop signal, wait at most `grace` seconds of swarm time, then kill; return when it has ended.
+
+        `killing` is called before it is killed.
 
         As in a real PID 1, a program that installs no handler ignores SIGTERM and so lasts for the whole grace period.
         """
@@ -260,20 +265,23 @@ class Container(Protocol):
         """What it uses now; nothing when it does not run."""
 
     def stat(self, path: str) -> PathStat:
-        """What is at a path. Raises FileNotFoundError."""
+        """What is at a path; `link/` is what the link leads to. Raises FileNotFoundError, NotADirectoryError."""
+
+    def misfits(self) -> Sequence[Mount]:
+        """Mounted directories where the image or the engine has a file, and mounted files where it has a directory."""
 
     def has_file(self, path: str) -> bool:
         """Whether a file or a socket is at a path; tells sooner than `stat`, which takes a look at the whole image."""
 
     def pack(self, path: str) -> bytes:
-        """A file or a directory with everything in it, as a tar archive. Raises FileNotFoundError."""
+        """A file or a directory with everything in it, as a tar archive. Raises what `stat` raises."""
 
     def unpack(self, path: str, archive: IO[bytes], *, replace: bool) -> None:
         """Extract a tar archive (compressed or not) into a directory.
 
         Without `replace` a directory takes no file's place, nor a file a directory's. Raises FileNotFoundError,
-        NotADirectoryError, FileExistsError, PermissionError for what is read-only, and tarfile.TarError for what is no
-        archive.
+        NotADirectoryError, FileExistsError, PermissionError for what is read-only, OSError (EBUSY) for a file that is
+        mounted, and tarfile.TarError for what is no archive.
         """
 
     def rootfs(self) -> bytes:

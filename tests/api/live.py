@@ -15,7 +15,9 @@ from swarmlab.engine.events import Event, Events
 from swarmlab.engine.image.imageremoval import ImageRemoval
 from swarmlab.engine.image.images import LocalImages
 from swarmlab.engine.network.connections import Connections
+from swarmlab.engine.network.downloads import Downloads
 from swarmlab.engine.network.hostmode import machine_interfaces
+from swarmlab.engine.network.outgoing import Outgoing
 from swarmlab.engine.network.placement import HandNetwork, HandPlacement, hand_network
 from swarmlab.network import Fabric
 from swarmlab.objects.local import Container
@@ -68,7 +70,8 @@ class Live:
         engine.removal = ImageRemoval(engine.images, lambda: engine.containers.list(all=True), self.events)
         engine.execs = Execs(engine.containers)
         engine.by_hand = ByHand("node-1", engine.containers, engine.images)
-        engine.builder = Builder(engine.images, engine.containers, engine.by_hand, self.runtime.prepare)
+        downloads = Downloads(Outgoing("node-1", engine.fabric).further, engine.fabric.outside.lookup)
+        engine.builder = Builder(engine.images, engine.containers, engine.by_hand, self.runtime.prepare, downloads)
         self.placement = engine.containers.placement = HandPlacement(
             "node-1",
             self.events,

@@ -65,13 +65,68 @@ def test_what_is_put_in_comes_out(live: Live) -> None:
 
 def test_changes_and_export(live: Live) -> None:
     assert live.client("GET", "/containers/box/changes").json is None
-    put(live, "/etc", packed(new=b"x", hosts=b"changed"))
+    put(live, "/etc", packed(new=b"x", group=b"changed"))
     assert live.client("GET", "/containers/box/changes").json == [
-        {"Path": "/etc", "Kind": 0}, {"Path": "/etc/hosts", "Kind": 0}, {"Path": "/etc/new", "Kind": 1}
+        {"Path": "/etc", "Kind": 0}, {"Path": "/etc/group", "Kind": 0}, {"Path": "/etc/new", "Kind": 1}
     ]  # fmt: skip
     live.client("POST", "/containers/box/start")
     with tarfile.open(fileobj=io.BytesIO(live.client("GET", "/containers/box/export").body)) as tar:
         assert "etc/new" in tar.getnames()
+
+
+def linked(live: Live) -> None:
+    """A directory with a file and a link, and links to the directory and to nothing."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        for name, target in (("d/a", ""), ("d/link", "a"), ("dlink", "/tmp/d"), ("broken", "/nowhere"), ("me", "me")):
+            info = tarfile.TarInfo(name)
+            if target:
+                info.type, info.linkname = tarfile.SYMTYPE, target
+            tar.addfile(info, io.BytesIO())
+    assert put(live, "/tmp", data.getvalue()).status == 200
+
+
+def test_a_slash_at_the_end_means_what_a_link_leads_to(live: Live) -> None:
+    """MB: daemon/archive_unix.go, container.ResolvePath; recorded from engine 20.10."""
+    linked(live)
+    for path, names in (
+        ("dlink", ["dlink"]), ("dlink/", ["dlink", "dlink/a", "dlink/link"]), ("dlink/.", [".", "./a", "./link"])
+    ):  # fmt: skip
+        body = live.client("GET", f"/containers/box/archive?path=/tmp/{path}").body
+        with tarfile.open(fileobj=io.BytesIO(body)) as tar:
+            assert tar.getnames() == names
+    head = "/containers/box/archive?path=/tmp"
+    for path, name, target in (
+        ("dlink", "dlink", "/tmp/d"), ("dlink/", "dlink", ""), ("dlink/.", ".", ""), ("d/", "d", ""),
+        ("d/link", "link", "/tmp/d/a"), ("broken", "broken", "/nowhere"), ("me", "me", "me"), ("../tmp/d", "d", ""),
+    ):  # fmt: skip
+        found = stat(live.client("HEAD", f"{head}/{path}"))
+        assert (found["name"], found["linkTarget"], bool(found["mode"] >> 31)) == (name, target, not target)
+    assert stat(live.client("HEAD", "/containers/box/archive?path=/"))["name"] == "/"
+    assert live.client("HEAD", f"{head}/broken/").status == 404
+
+
+@pytest.mark.parametrize("path", ["/tmp/d/a/", "/tmp/d/a/.", "/tmp/d/link/", "/tmp/d/a/x"])
+def test_nothing_is_in_a_file(live: Live, path: str) -> None:
+    linked(live)
+    reply = live.client("GET", f"/containers/box/archive?path={path}")
+    assert reply.status == 500
+    assert reply.message.startswith("lstat /var/lib/docker/overlay2/")
+    assert reply.message.endswith(f"/merged{path}: not a directory")
+
+
+@pytest.mark.parametrize("name", ["hosts", "hostname", "resolv.conf"])
+def test_a_file_that_is_mounted_is_not_replaced(live: Live, name: str) -> None:
+    reply = put(live, "/etc", packed(**{name: b"x"}))
+    assert (reply.status, reply.message) == (
+        500,
+        f"Error processing tar file(exit status 1): unlinkat /etc/{name}: device or resource busy",
+    )
+
+
+def test_what_is_no_archive(live: Live) -> None:
+    reply = put(live, "/tmp", b"garbage\n")
+    assert (reply.status, reply.message) == (500, "Error processing tar file(exit status 1): unexpected EOF")
 
 
 def test_what_is_not_there_is_not_found(live: Live) -> None:

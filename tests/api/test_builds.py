@@ -274,7 +274,6 @@ def test_the_code_of_a_command_that_fails(live: Live) -> None:
             "FROM alpine", "securityopt=x", 400,
             "The daemon on this platform does not support setting security options on build",
         ),
-        ("FROM alpine\nONBUILD RUN x", "", 501, "ONBUILD is not available in swarmlab yet"),
     ],
 )  # fmt: skip
 def test_requests_that_make_no_sense(live: Live, dockerfile: str, query: str, status: int, message: str) -> None:
@@ -282,10 +281,62 @@ def test_requests_that_make_no_sense(live: Live, dockerfile: str, query: str, st
     assert (reply.status, reply.message) == (status, message)
 
 
-def test_triggers_of_an_image_are_not_passed_over(live: Live) -> None:
+TRIGGERS = "FROM alpine\nONBUILD RUN echo made\nONBUILD  copy   a.txt /z/\nONBUILD ENV a=b\n"
+
+
+def test_what_an_image_asks_of_those_that_are_built_on_it_is_done_first(live: Live) -> None:
+    """MB: builder/dockerfile/dispatchers.go, `dispatchTriggeredOnBuild`; recorded from engine 20.10."""
+    build(live, TRIGGERS, "t=parent")
+    parent = image(live, "parent")
+    assert parent["Config"]["OnBuild"] == ["RUN echo made", "copy   a.txt /z/", "ENV a=b"]
+    said = build(live, "FROM parent\nRUN cat /z/a.txt; echo $a\nFROM parent\n", "t=child")
+    assert said == [
+        "Step 1/3 : FROM parent",
+        "# Executing 3 build triggers",
+        " ---> Running in ID",
+        "made",
+        "Removing intermediate container ID",
+        " ---> Running in ID",
+        "Removing intermediate container ID",
+        " ---> ID",
+        "Step 2/3 : RUN cat /z/a.txt; echo $a",
+        " ---> Running in ID",
+        "a",
+        "b",
+        "Removing intermediate container ID",
+        " ---> ID",
+        "aux",
+        "Step 3/3 : FROM parent",
+        "# Executing 3 build triggers",
+        " ---> Using cache",
+        " ---> Using cache",
+        " ---> Using cache",
+        " ---> ID",
+        "aux",
+        "Successfully built ID",
+        "Successfully tagged child:latest",
+    ]
+    child = image(live, "child")
+    assert (child["Config"]["OnBuild"], "a=b" in child["Config"]["Env"]) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "said"),
+    [
+        ("RUN exit 3", [" ---> Running in ID", "The command '/bin/sh -c exit 3' returned a non-zero code: 3"]),
+        ("FOO x", ["unknown instruction: FOO"]),
+        ("EXPOSE x", ["Invalid containerPort: x"]),
+    ],
+)
+def test_a_trigger_that_fails(live: Live, trigger: str, said: list[str]) -> None:
+    build(live, f"FROM alpine\nONBUILD {trigger}\n", "t=parent")
+    assert build(live, "FROM parent\n") == ["Step 1/1 : FROM parent", "# Executing 1 build trigger", *said]
+
+
+def test_a_trigger_of_a_commit_is_one(live: Live) -> None:
     live.run("true", name="box")
-    live.client("POST", "/commit?container=box&repo=t&tag=1&changes=ONBUILD%20RUN%20x")
-    assert build(live, "FROM t:1\n")[-1] == "ONBUILD is not available in swarmlab yet"
+    live.client("POST", "/commit?container=box&repo=t&tag=1&changes=ONBUILD%20RUN%20echo%20x")
+    assert build(live, "FROM t:1\n")[1:4] == ["# Executing 1 build trigger", " ---> Running in ID", "x"]
 
 
 def test_a_run_without_a_command_is_the_image_s(live: Live) -> None:

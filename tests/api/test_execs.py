@@ -206,7 +206,7 @@ def test_what_cannot_be_run_is_refused(live: Live) -> None:
     assert post("POST", "/containers/nosuch/exec", {"Cmd": ["true"]}).status == 404
     assert post("POST", f"/containers/{BOX}/exec", {"Cmd": []}).message == "No exec command specified"
     keys = post("POST", f"/containers/{BOX}/exec", {"Cmd": ["true"], "DetachKeys": "ctrl-"})
-    assert (keys.status, keys.message) == (400, "Invalid detach keys (ctrl-) provided")
+    assert (keys.status, keys.message) == (400, "Invalid escape keys (ctrl-) provided")
     assert post("POST", "/exec/nosuch/start", {}).message == "No such exec instance: nosuch"
     assert post("GET", "/exec/nosuch/json").status == 404
     exec_id = create(live, "true")

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from .conftest import Client
+from .live import Live
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,32 @@ def test_what_was_removed_is_downloaded_again(client: Client) -> None:
     assert client.engine.events.past[-1].actor_id == f"nginx@{digest}"
     assert json.loads(by_digest.body.splitlines()[0])["id"] == f"docker.io/library/nginx@{digest}"
     assert client("GET", f"/images/nginx@{digest}/json").json["Id"] == before["Id"]
+
+
+def test_an_image_for_another_processor_is_one_of_its_own(live: Live) -> None:
+    """MB: daemon/images/image.go; the docker command pulls what is missing for the platform and asks again."""
+    client = live.client
+    client("POST", "/images/create?fromImage=alpine&tag=latest")
+    before = client("GET", "/images/alpine/json").json
+    made = client("POST", "/containers/create?platform=linux%2Farm64", {"Image": "alpine", "Cmd": ["true"]})
+    assert (made.status, made.message) == (
+        404,
+        "image with reference alpine was found but does not match the specified platform: wanted linux/arm64, "
+        "actual: linux/amd64",
+    )
+    reply = client("POST", "/images/create?fromImage=alpine&tag=latest&platform=linux%2Farm64")
+    assert json.loads(reply.body.splitlines()[-1]) == {"status": "Status: Downloaded newer image for alpine:latest"}
+    after = client("GET", "/images/alpine/json").json
+    assert (after["Architecture"], after["Id"] != before["Id"]) == ("arm64", True)
+    assert (after["RepoDigests"], after["RootFS"]) == (before["RepoDigests"], before["RootFS"])
+    assert client("POST", "/containers/create?platform=linux%2Farm64", {"Image": "alpine"}).status == 201
+    # An older client means nothing by it.
+    assert client("POST", "/v1.40/containers/create?platform=foo", {"Image": "alpine"}).status == 201
+    for path in ("/containers/create?platform=foo", "/images/create?fromImage=alpine&platform=foo"):
+        refused = client("POST", path, {"Image": "alpine"})
+        assert (refused.status, refused.message) == (
+            400,
+            '"foo": unknown operating system or architecture: invalid argument',
+        )
+    missing = client("POST", "/images/create?fromImage=alpine&tag=latest&platform=linux%2Ffoo")
+    assert (missing.status, missing.message) == (404, "no matching manifest for linux/foo in the manifest list entries")

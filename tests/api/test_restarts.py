@@ -51,6 +51,30 @@ def test_on_failure_starts_it_so_many_times_again(live: Live) -> None:
     assert (found["RestartCount"], found["State"]["Status"], found["State"]["Running"]) == (2, "exited", False)
 
 
+def test_who_starts_a_container_by_hand_begins_its_policy_anew(live: Live) -> None:
+    """MB: daemon/start.go, ResetRestartManager."""
+    policy = {"Name": "on-failure", "MaximumRetryCount": 1}
+    live.run("sh", "-c", "sleep 1; exit 3", HostConfig={"RestartPolicy": policy})
+
+    async def ended() -> None:
+        while live.engine.containers.find("box").state.status != "exited":
+            for _ in range(50):
+                await asyncio.sleep(0)
+            due = live.clock.next_due()
+            if due is not None and live.engine.containers.find("box").state.status != "exited":
+                live.clock.advance(due)
+
+    live.client.run(ended())
+    assert live.inspect()["RestartCount"] == 1
+    start = live.clock.now()
+    live.client("POST", "/containers/box/start")
+    assert live.inspect()["RestartCount"] == 0
+    live.client.run(ended())
+    # Two runs of a second again, and the first pause between them.
+    assert (live.clock.now() - start) / 1_000_000_000 == pytest.approx(2.1)
+    assert live.inspect()["RestartCount"] == 1
+
+
 def test_success_is_no_failure(live: Live) -> None:
     live.run("true", HostConfig={"RestartPolicy": {"Name": "on-failure"}})
     live.pass_until("die", 0)

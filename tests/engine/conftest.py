@@ -12,6 +12,7 @@ from swarmlab.engine import DockerEngine, Lab
 from swarmlab.engine.settings import EngineSettings
 from swarmlab.journal import Journal, Seal
 from swarmlab.manager import StatusError
+from swarmlab.network import Outside
 from swarmlab.objects import Node
 from swarmlab.objects.requests import InitRequest, JoinRequest
 
@@ -24,12 +25,19 @@ _STEP = 0.05
 class LabOfEngines:
     """node-1, node-2, …, none in a swarm at first. Time passes while something is awaited, and only then."""
 
-    def __init__(self, folder: Path, nodes: int, settings: dict[str, EngineSettings] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        nodes: int,
+        settings: dict[str, EngineSettings] | None = None,
+        outside: Outside | None = None,
+    ) -> None:
         self.clock = VirtualClock()
         self._runner = asyncio.Runner()
         self.folder = folder
         self._nodes = nodes
         self._settings = settings
+        self._outside = outside
         self.lab = self._open()
 
     def _open(self) -> Lab:
@@ -42,6 +50,7 @@ class LabOfEngines:
             state_dir=self.folder,
             addresses=[f"127.0.0.{number}" for number in range(1, self._nodes + 1)],
             settings=self._settings,
+            outside=self._outside,
         )
         self._runner.run(lab.start())
         return lab
@@ -152,8 +161,10 @@ class LabOfEngines:
 def make(tmp_path: Path) -> Iterator[Callable[..., LabOfEngines]]:
     labs: list[LabOfEngines] = []
 
-    def start(nodes: int, settings: dict[str, EngineSettings] | None = None) -> LabOfEngines:
-        labs.append(LabOfEngines(tmp_path, nodes, settings))
+    def start(
+        nodes: int, settings: dict[str, EngineSettings] | None = None, outside: Outside | None = None
+    ) -> LabOfEngines:
+        labs.append(LabOfEngines(tmp_path, nodes, settings, outside))
         return labs[-1]
 
     yield start

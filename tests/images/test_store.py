@@ -169,3 +169,27 @@ def test_what_is_on_demand_is_here_once_it_was_pulled(engine: Engine) -> None:
     engine.images.remove(there.id, ())
     assert engine.again().find("python:3.8-slim") is None
     assert there.id not in {image.id for image in engine.again().images()}
+
+
+def test_a_point_release_outlives_the_process_also_under_another_name(engine: Engine) -> None:
+    found = engine.images.catalogue.find("nginx:1.19.7")
+    assert found is not None
+    image = engine.images.add(found.document)
+    engine.images.tag(image.id, "mine:1")
+    above = engine.make(tar(("a", b"a")), engine.find("mine:1"))
+    later = ImageStore("node-1", Catalogue(), engine.records, engine.folder)
+    child = later.by_id(above.id)
+    assert child is not None
+    assert child.absent == found.absent
+    for again, expected in ((later.find("mine:1"), found), (later.find(above.id), above)):
+        assert again is not None
+        assert again.config.env == expected.config.env
+        assert again.absent == found.absent
+        assert len(later.layers_of(again)) == len(expected.layers)
+    assert later.find("nginx:1.19.7") is None
+    later.remove(image.id, ())
+    last = ImageStore("node-1", Catalogue(), engine.records, engine.folder)
+    assert last.find(image.id) is None
+    again = last.find(above.id)
+    assert again is not None
+    assert len(last.layers_of(again)) == len(above.layers)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbval.plugin import get_sanitize_patterns
 
 from checker.exercise import BOOK, load
 from checker.labs import (
@@ -264,6 +265,12 @@ def played(
 
 
 @pytest.mark.timeout(600)
+def test_every_rule_for_outputs_is_one_to_nbval() -> None:
+    """It reads them line by line, and passes over a replacement that is empty."""
+    text = (SOLUTIONS / "sanitize.cfg").read_text("utf-8")
+    assert len(get_sanitize_patterns(text)) == text.count("\nregex: ") == text.count("\n[")
+
+
 @pytest.mark.parametrize(
     ("name", "seed"),
     [

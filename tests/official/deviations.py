@@ -13,7 +13,7 @@ _NULLS = {
     "containers": "Aliases DNSNames Entrypoint Links Volumes",
     "host configs": "Binds BlkioDeviceReadBps BlkioDeviceReadIOps BlkioDeviceWriteBps BlkioDeviceWriteIOps "
     "BlkioWeightDevice CapAdd CapDrop DeviceCgroupRules DeviceRequests Devices Dns DnsOptions DnsSearch ExtraHosts "
-    "GroupAdd Links MemorySwappiness PortBindings SecurityOpt Ulimits VolumesFrom",
+    "GroupAdd Links MaskedPaths MemorySwappiness PortBindings ReadonlyPaths SecurityOpt Ulimits VolumesFrom",
     "images": "Cmd Env Labels RepoDigests Tags",
     "images without layers": r"GraphDriver\.Data",
     "info": "Authorization DefaultAddrPool GenericResources Warnings",

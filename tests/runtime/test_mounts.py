@@ -267,3 +267,35 @@ def test_what_a_volume_hides_is_not_gone(tmp_path: Path) -> None:
             assert [change.path for change in container.changes()] == ["/new"]
 
     asyncio.run(play())
+
+
+def test_a_container_s_working_directory_is_made(state: Path, folder: Path) -> None:
+    """MB: container/container.go, `SetupWorkingDirectory`; in what is mounted over it by runc (rootfs_linux.go)."""
+
+    async def test(made: Lab) -> None:
+        box = await made.start("busybox", "sleep", "infinity", working_dir="/work/deep")
+        assert await run(box, "sh", "-c", "pwd; touch x; ls /work/deep") == (0, b"/work/deep\nx\n")
+        over = await made.start(
+            "busybox", "sleep", "infinity", working_dir="/data/sub", mounts=(Mount("/data", folder),)
+        )
+        assert await run(over, "sh", "-c", "pwd; ls /data") == (0, b"/data/sub\nsub\nthere\n")
+        assert (folder / "sub").is_dir()
+
+    within(state, test)
+
+
+def test_what_is_mounted_is_there_once_the_container_was_started(state: Path, folder: Path) -> None:
+    """As `docker diff` of a real engine has it; the working directory is there before."""
+
+    async def test(made: Lab) -> None:
+        box = made.create(
+            "busybox", "true", working_dir="/work", mounts=(Mount("/data/deep", folder), Mount("/etc/own"))
+        )
+        assert [(change.kind, change.path) for change in box.changes()] == [(1, "/work")]
+        await box.start()
+        await box.wait()
+        assert [(change.kind, change.path) for change in box.changes()] == [
+            (1, "/data"), (1, "/data/deep"), (0, "/etc"), (1, "/etc/own"), (1, "/work")
+        ]  # fmt: skip
+
+    within(state, test)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from swarmlab.clock import VirtualClock
 from swarmlab.network import Member, Place
+from swarmlab.runtime.base import File
 
 from .support import Lab, advance, lab, run
 
@@ -97,5 +98,22 @@ def test_who_does_not_answer_is_lost_after_a_while(tmp_path: Path) -> None:
             assert not get.done()
             await advance(clock, 0.2)
             assert await get == (1, b"wget: can't connect to remote host (10.0.0.77): No route to host\n")
+
+    asyncio.run(test())
+
+
+def test_a_host_s_domain_is_what_the_hosts_file_says(tmp_path: Path) -> None:
+    """As BusyBox asks the C library for its canonical name."""
+
+    async def test() -> None:
+        async with lab(tmp_path, VirtualClock()) as here:
+            hosts = File("/etc/hosts", b"127.0.0.1 localhost\n10.0.0.2 box.ex.com box # here\n")
+            named = await here.start("alpine", "sleep", "1000", hostname="box", files=(hosts,))
+            assert await run(named, "sh", "-c", "hostname; hostname -f; hostname -d; hostname -s") == (
+                0,
+                b"box\nbox.ex.com\nex.com\nbox\n",
+            )
+            plain = await here.start("alpine", "sleep", "1000", hostname="other")
+            assert await run(plain, "hostname", "-f") == (0, b"other\n")
 
     asyncio.run(test())

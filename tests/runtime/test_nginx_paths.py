@@ -8,6 +8,7 @@ import pytest
 
 from swarmlab.clock import ScaledClock
 from swarmlab.runtime.base import File, Mount
+from swarmlab.runtime.virtual.nginx.paths import Write, refusal
 
 from .support import Lab, fetch, lab, output, run, wait_for_output
 
@@ -96,5 +97,20 @@ def test_another_images_nginx_keeps_them_elsewhere(tmp_path: Path) -> None:
         container = await made.start("nginx:alpine", "sh", "-c", "rm -r /var/cache/nginx; exec nginx -g 'daemon off;'")
         await wait_for_output(container, b"start worker process ")
         assert "/var/cache/nginx" in [change.path for change in container.changes() if change.kind == 2]
+
+    within(tmp_path, test)
+
+
+def test_a_pid_file_that_is_its_users_own_may_be_in_anybodys_directory(tmp_path: Path) -> None:
+    """Images made for `USER nginx` have one."""
+
+    async def test(made: Lab) -> None:
+        box = await made.start("nginx:alpine", "sleep", "1000", stop_signal="SIGKILL")
+        await run(box, "sh", "-c", "touch /var/run/own.pid /var/run/other.pid; chown nginx /var/run/own.pid")
+        own, other, new = (Write("open()", f"/var/run/{name}.pid") for name in ("own", "other", "new"))
+        root = box._machine.root
+        assert refusal(root, 101, [own]) == ""
+        assert refusal(root, 101, [own, other]) == 'open() "/var/run/other.pid" failed (13: Permission denied)'
+        assert refusal(root, 101, [new]) == 'open() "/var/run/new.pid" failed (13: Permission denied)'
 
     within(tmp_path, test)

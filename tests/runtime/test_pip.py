@@ -136,8 +136,9 @@ def test_packages_of_the_lab_itself_need_no_index(tmp_path: Path) -> None:
             "install 'x @ file:///etc/passwd'",
             "x @ file:///etc/passwd is not available in swarmlab: packages are installed by name, from wheels",
         ),
-        ("install --target /x y", "--target is not available in swarmlab: packages are installed by name, from wheels"),
-        ("uninstall x", '"pip uninstall" is not available in swarmlab: there are install, list and freeze'),
+        ("install --root /x y", "--root is not available in swarmlab: packages are installed by name, from wheels"),
+        ("install y -t", "-t option requires 1 argument"),
+        ("uninstall x", '"pip uninstall" is not available in swarmlab: there are install, wheel, list and freeze'),
         ("install -r /loop.txt", "/loop.txt includes itself"),
     ],
 )
@@ -152,3 +153,39 @@ def test_images_without_pip_have_none(tmp_path: Path) -> None:
             return await run(await made.start("alpine", "sleep", "1000"), "sh", "-c", "pip list")
 
     assert asyncio.run(work()) == (127, b"sh: pip: not found\n")
+
+
+def test_pip_stays_itself_when_it_is_upgraded(tmp_path: Path) -> None:
+    wheel(tmp_path, "pip", "99.0")
+    wheel(tmp_path, "demo", "1.2")
+    upgraded, again, installed = scenario(
+        tmp_path, "pip install --upgrade pip", "cat /usr/local/bin/pip", "pip install -q demo && pip list"
+    )
+    assert upgraded[1].endswith("Successfully installed pip-99.0\n")
+    assert again == (0, PIP.decode())
+    assert installed == (0, "Package Version\n------- -------\ndemo    1.2\npip     99.0\n")
+
+
+def test_wheels_are_built_in_one_place_and_installed_from_there(tmp_path: Path) -> None:
+    """Images of several stages carry them from one to the next."""
+    wheel(tmp_path, "demo", "1.2", needs="helper>=1")
+    wheel(tmp_path, "helper", "2.0")
+    built, there, installed, listed, linked, missing = scenario(
+        tmp_path,
+        "pip wheel -q --no-cache-dir --wheel-dir /w demo",
+        "ls /w",
+        "pip install --no-cache /w/*",
+        "pip list",
+        "pip install --no-index --find-links=/w --target /t demo && ls /t",
+        "pip install /w/none.whl",
+    )
+    assert built == (0, "")
+    assert there == (0, "demo-1.2-py3-none-any.whl\nhelper-2.0-py3-none-any.whl\n")
+    assert installed[0] == 0
+    assert installed[1].endswith("Successfully installed demo-1.2 helper-2.0\n")
+    assert str(tmp_path) not in installed[1]
+    assert listed == (0, "Package Version\n------- -------\ndemo    1.2\nhelper  2.0\n")
+    assert linked[0] == 0
+    assert "demo.py\n" in linked[1]
+    reason = "Could not install packages due to an OSError: [Errno 2] No such file or directory: '/w/none.whl'"
+    assert missing == (1, f"ERROR: {reason}\n")

@@ -5,7 +5,6 @@ import io
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
-from http import HTTPStatus
 from typing import IO, BinaryIO
 
 import msgspec
@@ -13,6 +12,7 @@ import msgspec
 from swarmlab.engine.build.arguments import BuildArguments
 from swarmlab.engine.build.cache import BuildCache
 from swarmlab.engine.build.copying import Copier, absolute, find_sources, new_directory, source_digest
+from swarmlab.engine.build.downloaded import download
 from swarmlab.engine.build.files import Files
 from swarmlab.engine.build.options import BuildOptions, Message, Said, StageBuilt
 from swarmlab.engine.build.owners import owner_of
@@ -21,6 +21,8 @@ from swarmlab.engine.container.signals import signal_number
 from swarmlab.engine.errors import EngineError, bad_request, internal
 from swarmlab.engine.image.images import LocalImages
 from swarmlab.engine.image.transfers import fetch
+from swarmlab.engine.network.downloads import Downloads
+from swarmlab.engine.offline import is_url
 from swarmlab.images import Entry, HistoryEntry, Image, ImageConfig, check_reference, pack_into
 from swarmlab.images.dockerfile import (
     DEFAULT_SHELL,
@@ -30,6 +32,7 @@ from swarmlab.images.dockerfile import (
     Instruction,
     Stage,
     expand,
+    parse_trigger,
 )
 from swarmlab.runtime.virtual import contents
 
@@ -53,6 +56,7 @@ class Build:
         containers: StepContainers,
         say: Callable[[Message], Awaitable[None]],
         prepare: Callable[[Image], None],
+        downloads: Downloads,
     ) -> None:
         self._options = options
         self._dockerfile = dockerfile
@@ -61,6 +65,7 @@ class Build:
         self._containers = containers
         self._say = say
         self._prepare = prepare
+        self._downloads = downloads
         self._arguments = BuildArguments(options.arguments)
         self._cache = BuildCache(images, off=options.no_cache, sources=options.cache_from)
         #: The images of the stages so far, None for one that is still `scratch`; and those that have a name.
@@ -99,14 +104,7 @@ class Build:
         await self._conclude()
         for instruction in stage.instructions:
             await self._announce(instruction.original)
-            done = False
-            try:
-                await self._carry_out(instruction)
-                done = True
-            finally:
-                if self._options.force_remove or (self._options.remove and done):
-                    for container_id in await self._containers.remove_all():
-                        await self._tell(f"Removing intermediate container {container_id[:12]}\n")
+            await self._dispatch(instruction)
             await self._conclude()
         if self._image is not None:
             await self._say(StageBuilt(self._image.id))
@@ -123,11 +121,23 @@ class Build:
             raise internal(f"base name ({base}) should not be blank")
         self._image = await self._base(name)
         config = self._image.config if self._image is not None else ImageConfig()
-        if config.on_build:
-            raise no_triggers()
         if not any(variable.startswith("PATH=") for variable in config.env):
             config = _replace(config, env=(*config.env, f"PATH={_PATH}"))
-        self._state = Configuration(_replace(config, open_stdin=False, stdin_once=False))
+        self._state = Configuration(_replace(config, open_stdin=False, stdin_once=False, on_build=()))
+        if config.on_build:
+            await self._pull(config.on_build)
+
+    async def _pull(self, triggers: Sequence[str]) -> None:
+        """Carry out what the image's ONBUILDs ask for, before anything else of the stage."""
+        count = len(triggers)
+        await self._tell(f"# Executing {count} build trigger{'s' if count > 1 else ''}\n")
+        for trigger in triggers:
+            self._refer()
+            try:
+                instruction = parse_trigger(trigger)
+            except DockerfileError as error:
+                raise internal(str(error)) from None
+            await self._dispatch(instruction)
 
     async def _base(self, name: str) -> Image | None:
         """The image of a FROM, pulled if it must be; None for `scratch`."""
@@ -149,11 +159,25 @@ class Build:
 
     async def _conclude(self) -> None:
         """A step is done."""
-        image_id = self._image.id if self._image is not None else ""
-        self._state.config = _replace(self._state.config, image=image_id)
-        await self._tell(f" ---> {_short(image_id)}\n")
+        self._refer()
+        await self._tell(f" ---> {_short(self._state.config.image)}\n")
+
+    def _refer(self) -> None:
+        """The configuration says which image it has come to."""
+        self._state.config = _replace(self._state.config, image=self._image.id if self._image is not None else "")
 
     # --- instructions ----------------------------------------------------------------------------------------------
+
+    async def _dispatch(self, instruction: Instruction) -> None:
+        """Carry it out, and remove the containers that were made for it."""
+        done = False
+        try:
+            await self._carry_out(instruction)
+            done = True
+        finally:
+            if self._options.force_remove or (self._options.remove and done):
+                for container_id in await self._containers.remove_all():
+                    await self._tell(f"Removing intermediate container {container_id[:12]}\n")
 
     async def _carry_out(self, instruction: Instruction) -> None:
         env = self._state.config.env
@@ -196,14 +220,21 @@ class Build:
             raise internal(_NEEDS_BUILDKIT.format("chmod"))
         origin = instruction.flags.get("from", "")
         files = await self._from(origin) if origin else self._context
-        sources = await asyncio.to_thread(find_sources, word, paths, dest, files, is_context=not origin)
-        owner = instruction.flags.get("chown", "")
-        noted = self._noted(f"#(nop) {word} {owner and f'--chown={owner}'}{source_digest(sources)} in {dest} ")
-        if await self._is_cached(noted):
-            return
-        target = self._target()
-        unpack = self._images.store.layers.unpacked if word == "ADD" else None
-        with Copier(target, unpack, owner_of(owner, target)) as copier:
+        with ExitStack() as stack:
+            fetched = {}
+            for url in filter(is_url, paths if word == "ADD" else ()):
+                file = stack.enter_context(self._images.store.layers.spool())
+                fetched[url] = await download(url, dest, file, self._downloads, self._say)
+            sources = await asyncio.to_thread(
+                find_sources, word, paths, dest, files, is_context=not origin, fetched=fetched
+            )
+            owner = instruction.flags.get("chown", "")
+            noted = self._noted(f"#(nop) {word} {owner and f'--chown={owner}'}{source_digest(sources)} in {dest} ")
+            if await self._is_cached(noted):
+                return
+            target = self._target()
+            unpack = self._images.store.layers.unpacked if word == "ADD" else None
+            copier = stack.enter_context(Copier(target, unpack, owner_of(owner, target)))
             entries = copier.entries(sources, absolute(dest, self._state.config.working_dir))
             await self._commit(noted, "", entries)
 
@@ -333,8 +364,3 @@ def _write(entries: Sequence[Entry], layer: BinaryIO) -> None:
 
 def _short(object_id: str) -> str:
     return object_id.removeprefix("sha256:")[:12]
-
-
-def no_triggers() -> EngineError:
-    """ONBUILD is refused (501), in a Dockerfile as well as in an image that is built on."""
-    return EngineError(HTTPStatus.NOT_IMPLEMENTED, "ONBUILD is not available in swarmlab yet")

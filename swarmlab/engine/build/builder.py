@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import IO
 
-from swarmlab.engine.build.build import Build, no_triggers
+from swarmlab.engine.build.build import Build
 from swarmlab.engine.build.context import open_context
 from swarmlab.engine.build.options import BuildOptions, Message, Said
 from swarmlab.engine.build.remote import refusal
@@ -14,6 +14,7 @@ from swarmlab.engine.container.byhand import ByHand
 from swarmlab.engine.container.containers import Containers
 from swarmlab.engine.errors import bad_request, internal
 from swarmlab.engine.image.images import LocalImages
+from swarmlab.engine.network.downloads import Downloads
 from swarmlab.images import Image, LayerError, Reference, check_reference
 from swarmlab.images.dockerfile import DockerfileError
 
@@ -25,10 +26,16 @@ class Builder:
     """Builds images from Dockerfiles."""
 
     def __init__(
-        self, images: LocalImages, containers: Containers, by_hand: ByHand, prepare: Callable[[Image], None]
+        self,
+        images: LocalImages,
+        containers: Containers,
+        by_hand: ByHand,
+        prepare: Callable[[Image], None],
+        downloads: Downloads,
     ) -> None:
         """`prepare` is told of what was built, so that containers of it start soon."""
         self._prepare = prepare
+        self._downloads = downloads
         self._images = images
         self._containers = containers
         self._by_hand = by_hand
@@ -84,11 +91,10 @@ class Builder:
                 dockerfile = dockerfile.up_to(options.target) if options.target else dockerfile
             except DockerfileError as error:
                 raise bad_request(str(error)) from None
-            if any(i.name == "onbuild" for stage in dockerfile.stages for i in stage.instructions):
-                raise no_triggers()
             containers = StepContainers(self._by_hand, self._containers, options.host)
+            dockerfile = dockerfile.labelled(options.labels)
             build = Build(
-                options, dockerfile.labelled(options.labels), files, self._images, containers, said.put, self._prepare
+                options, dockerfile, files, self._images, containers, said.put, self._prepare, self._downloads
             )
             image = await build.run()
         self._prepare(image)

@@ -4,31 +4,46 @@ import hashlib
 import io
 import posixpath
 import tarfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from types import MappingProxyType
 from typing import IO, NamedTuple
 
 from swarmlab.engine.build.files import Files, has_wildcards
 from swarmlab.engine.errors import EngineError, internal
-from swarmlab.engine.offline import is_url, unreachable
+from swarmlab.engine.offline import is_url
 from swarmlab.images import ROOT, Entry, LayerError, Owner
 
 Unpack = Callable[[IO[bytes]], AbstractContextManager[Sequence[Entry]]]
 
 
 class Source(NamedTuple):
-    """One thing that is copied: `path` is where it is, `name` what it is called there. `digest` is for the cache."""
+    """One thing that is copied: `path` is where it is, `name` what it is called there. `digest` is for the cache.
+
+    One that `is_plain` is copied as it is, also when it is an archive.
+    """
 
     files: Files
     path: str
     name: str
     digest: str
+    is_plain: bool = False
 
 
-def find_sources(word: str, paths: Sequence[str], dest: str, files: Files, *, is_context: bool) -> list[Source]:
-    """What COPY or ADD (the `word`) means by its sources. Raises EngineError."""
+def find_sources(
+    word: str,
+    paths: Sequence[str],
+    dest: str,
+    files: Files,
+    *,
+    is_context: bool,
+    fetched: Mapping[str, Source] = MappingProxyType({}),
+) -> list[Source]:
+    """What COPY or ADD (the `word`) means by its sources; `fetched` has those that are URLs. Raises EngineError."""
     try:
-        found = [source for path in paths for source in _find(word, path, files, is_context=is_context)]
+        found = []
+        for path in paths:
+            found += [fetched[path]] if path in fetched else _find(word, path, files, is_context=is_context)
         if not found:
             raise internal("no source files were specified")
     except EngineError as error:
@@ -94,7 +109,7 @@ class Copier:
             for below in source.files.below(source.path):
                 self._add(below, posixpath.join(path, below.path[len(source.path.rstrip("/")) + 1 :]))
             return
-        inside = self._extracted(entry)
+        inside = None if source.is_plain else self._extracted(entry)
         if inside is not None:
             self._directories(path, ROOT)
             for member in inside:
@@ -170,7 +185,7 @@ def absolute(dest: str, working_dir: str) -> str:
 
 def _find(word: str, path: str, files: Files, *, is_context: bool) -> list[Source]:
     if is_url(path):
-        raise internal("source can't be a URL for COPY" if word == "COPY" else unreachable(path))
+        raise internal("source can't be a URL for COPY")
     relative = path.removeprefix("/").removeprefix("./")
     if has_wildcards(relative):
         return [_source(files, match) for match in files.matching(relative)]

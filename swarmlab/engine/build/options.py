@@ -43,7 +43,14 @@ class StageBuilt(NamedTuple):
     image_id: str
 
 
-Message = Said | StageBuilt | Pulled
+class Downloading(NamedTuple):
+    """How far a file has come that is added by its URL, in bytes; `total` is 0 when that is not known."""
+
+    current: int
+    total: int
+
+
+Message = Said | StageBuilt | Pulled | Downloading
 
 
 class CommandFailedError(EngineError):

@@ -7,10 +7,12 @@ import msgspec
 from swarmlab.engine.container.containers import Containers
 from swarmlab.engine.container.create import build, checked_name
 from swarmlab.engine.container.hostchecks import check_host, check_policy, check_resources
-from swarmlab.engine.container.signals import signal_name
+from swarmlab.engine.container.initchecks import refused_shares
+from swarmlab.engine.container.signals import check_signal, signal_name
 from swarmlab.engine.container.updates import updated
-from swarmlab.engine.errors import EngineError, bad_request, conflict
+from swarmlab.engine.errors import EngineError, bad_request, conflict, internal
 from swarmlab.engine.image.images import LocalImages
+from swarmlab.engine.image.platforms import Platform, check
 from swarmlab.engine.swarm.description import cpu_count
 from swarmlab.objects.local import Container
 from swarmlab.objects.run import ContainerRequest, HostConfig, UpdateRequest
@@ -25,8 +27,10 @@ class ByHand:
         self._containers = containers
         self._images = images
 
-    def create(self, request: ContainerRequest, name: str) -> Container:
-        """Make a container."""
+    def create(self, request: ContainerRequest, name: str, platform: Platform | None = None) -> Container:
+        """Make a container; 404 when its image is for another platform than is wanted."""
+        if platform is not None and (image := self._images.find(request.image)) is not None:
+            check(image, request.image, platform)
         container = self._build(request, name)
         while not name and self._containers.has_name(container.name):
             container = self._build(request, name)
@@ -43,6 +47,12 @@ class ByHand:
         asked = HostConfig(**msgspec.structs.asdict(request))
         check_policy(asked.restart_policy)
         warnings = check_resources(asked, cpu_count(), update=True)
+        if container.state.active and (refused := refused_shares(asked)):
+            # The kernel is asked at once.
+            raise internal(
+                f"Cannot update container {container.id}: runc did not terminate successfully: exit status 1: "
+                f"{refused}\n: unknown"
+            )
         self._containers.update(container.id, updated(container, request))
         return warnings
 
@@ -76,6 +86,7 @@ class ByHand:
         name = signal_name(signal or "SIGKILL")
         try:
             container = self._containers.find(reference)
+            check_signal(signal or "SIGKILL")
             self._containers.kill(container.id, name)
         except EngineError as error:
             raise EngineError(error.status, f"Cannot kill container: {reference}: {error}") from None
@@ -100,6 +111,14 @@ class ByHand:
                 f"{before} the container before attempting removal or force remove"
             )
         await self._containers.remove(container.id, volumes=volumes)
+
+    def unlink(self, name: str) -> None:
+        """Remove a link by its name, `CONTAINER/ALIAS` (MB: daemon/delete.go, rmLink)."""
+        self._containers.find(name)
+        owner, slash, alias = name.removeprefix("/").partition("/")
+        if not slash:
+            raise internal("Conflict, cannot remove the default link name of the container")
+        self._containers.unlink(self._containers.find(owner).id, alias)
 
     def rename(self, reference: str, name: str) -> None:
         """Give it another name."""
@@ -144,7 +163,9 @@ class ByHand:
         try:
             await self._containers.start(container_id)
         except base.StartError as error:
-            raise bad_request(str(error)) from None
+            # A program that is not there, or is none, is the request's fault (MB: daemon/errors.go).
+            wrong = error.exit_code in {base.NOT_THERE, base.CANNOT_RUN}
+            raise (bad_request if wrong else internal)(str(error)) from None
 
     async def _stop(self, container: Container, grace: int | None, signal: str) -> None:
         seconds = container.grace if grace is None else grace

@@ -2,17 +2,21 @@
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from swarmlab.clock import Clock
+from swarmlab.engine.container import lookup
 from swarmlab.engine.container.ends import Condition, Ends
-from swarmlab.engine.container.hostchecks import check_devices, check_working_directory
+from swarmlab.engine.container.hostchecks import check_devices, check_files
+from swarmlab.engine.container.initchecks import check_init
+from swarmlab.engine.container.legacylinks import link_variables, unlinked
 from swarmlab.engine.container.restarts import Restarts, wants_restart, wants_start
 from swarmlab.engine.container.runtimeconfig import DEFAULT_SIGNAL, runtime_config
+from swarmlab.engine.container.sharing import check_shared
 from swarmlab.engine.container.signals import signal_number
-from swarmlab.engine.container.sysctls import check_sysctls
 from swarmlab.engine.container.volumes import Volumes
 from swarmlab.engine.errors import EngineError, conflict, internal, not_found
 from swarmlab.engine.events import Events
@@ -25,6 +29,7 @@ from swarmlab.store import Actor, Kind, Store
 _replace = msgspec.structs.replace
 #: What a container shows that was running when its engine lost power.
 EXIT_LOST = 255
+_SIGKILL = str(signal_number("SIGKILL"))
 
 
 class Containers:
@@ -56,17 +61,8 @@ class Containers:
         return [c for c in self._store.tables.containers if all or c.state.active]
 
     def find(self, reference: str) -> Container:
-        """A container by id, name, or a prefix of its id that fits no other. Raises EngineError (404, 400)."""
-        table = self._store.tables.containers
-        exact = table.get(reference) or next(iter(table.by("name", reference.removeprefix("/"))), None)
-        if exact is not None:
-            return exact
-        matches = [c for c in table if reference and c.id.startswith(reference)]
-        if len(matches) > 1:
-            raise EngineError(400, f"multiple IDs found with provided prefix: {reference}")
-        if not matches:
-            raise not_found(f"No such container: {reference}")
-        return matches[0]
+        """See `lookup.find`."""
+        return lookup.find(self._store.tables.containers, reference)
 
     def runtime_container(self, container_id: str) -> base.Container | None:
         """What runs, or ran, behind a record; None when the lab has restarted since it ended."""
@@ -83,15 +79,17 @@ class Containers:
         self._check_name(container.name)
         if container.stop_signal:
             signal_number(container.stop_signal)
-        self._volumes.ensure(container.mounts, of_task=bool(container.task_id))
         try:
+            self._volumes.ensure(container.mounts, of_task=bool(container.task_id))
             made = self._materialise(container, files)
+            check_files(container, made)
             made.populate()
-            check_working_directory(container.working_dir, made)
         except EngineError:
             if (unwanted := self._running.pop(container.id, None)) is not None:
                 self._later(unwanted.remove())
             self._volumes.release(container)
+            # It has been there for a moment (MB: daemon/create.go, cleanupContainer).
+            self._publish("destroy", container)
             raise
         with self._store.transaction(self._actor) as tx:
             created = tx.create(Kind.CONTAINER, container)
@@ -103,12 +101,20 @@ class Containers:
         return self._running.get(container.id) or self._materialise(container, files)
 
     async def start(self, container_id: str) -> None:
-        """Start a container. Raises base.StartError or EngineError with what the daemon would say."""
+        """Start a container, whose policy begins to count anew.
+
+        Raises base.StartError or EngineError with what the daemon would say.
+        """
+        self._restarts.forget(container_id)
+        if self._record(container_id).restart_count:
+            self._change(container_id, restart_count=0)
+        await self._begin(container_id)
+
+    async def _begin(self, container_id: str) -> None:
         container = self._record(container_id)
         running = self.revive(container)
         self._restarts.cancel(container_id)
         try:
-            check_devices(container.wanted)
             self._volumes.prepare(container)
             await self.placement.reserve(container)
             placed = self.placement.place(self._record(container_id), running)
@@ -120,12 +126,16 @@ class Containers:
         container = self._change(container_id, **fields)
         self._volumes.tell("mount", container)
         try:
-            check_sysctls(container.wanted)
+            check_devices(container.wanted)
+            check_shared(container, self.find)
+            running.surround(link_variables(container, self.find))
+            check_init(container, running.misfits())
             await running.start()
-        except base.StartError as error:
+        except (base.StartError, EngineError) as error:
             self.placement.displace(placed)
             self._volumes.tell("unmount", container)
-            self._not_started(container, str(error), error.exit_code)
+            code = error.exit_code if isinstance(error, base.StartError) else base.CANNOT_START
+            self._not_started(container, str(error), code)
             raise
         state = ContainerState(
             status="running", pid=running.pid, started_at=self._clock.now(), finished_at=container.state.finished_at
@@ -161,23 +171,9 @@ class Containers:
         if grace < 0:
             running.kill(name)
         else:
-            await self._stop_in_time(running, container, grace, name)
+            await running.stop(grace, name, lambda: self._publish("kill", container, signal=_SIGKILL))
         await self.wait(container_id)
         self._publish("stop", self._record(container_id))
-
-    async def _stop_in_time(self, running: base.Container, container: Container, grace: float, name: str) -> None:
-        """Stop a container, and tell of the second signal when it needs that."""
-
-        def told() -> None:
-            self._publish("kill", container, signal=str(signal_number("SIGKILL")))
-
-        if not grace:
-            told()
-            await running.stop(grace, name)
-            return
-        second = self._clock.call_later(grace, told)
-        await running.stop(grace, name)
-        second.cancel()
 
     def kill(self, container_id: str, name: str) -> None:
         """Send a signal to a running container. Raises EngineError (409)."""
@@ -229,6 +225,14 @@ class Containers:
         self.placement.moved(renamed)
         self._publish("rename", renamed, oldName=f"/{container.name}")
 
+    def unlink(self, container_id: str, alias: str) -> None:
+        """Take a link away from the container that has it."""
+        container = self._change(container_id, host=unlinked(self._record(container_id), alias).host)
+        self.placement.moved(container)
+        if (running := self._running.get(container_id)) is not None:
+            with suppress(EngineError):
+                running.surround(link_variables(container, self.find))
+
     def update(self, container_id: str, host: HostConfig) -> None:
         """Change what a container, be it a task's or not, asks of its machine."""
         field = "asked" if self._record(container_id).host is None else "host"
@@ -243,7 +247,7 @@ class Containers:
         running = self._running.pop(container_id, None)
         if running is not None:
             if container_id in self._watchers:
-                self._publish("kill", self._record(container_id), signal=str(signal_number("SIGKILL")))
+                self._publish("kill", self._record(container_id), signal=_SIGKILL)
             await running.remove()
         if container_id in self._watchers:
             await self.wait(container_id)
@@ -376,7 +380,7 @@ class Containers:
             return
         self._change(container_id, restart_count=count)
         try:
-            await self.start(container_id)
+            await self._begin(container_id)
         except (base.StartError, EngineError):
             self._ends.over(container_id, self._record(container_id).state.exit_code)
 

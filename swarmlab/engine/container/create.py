@@ -12,7 +12,7 @@ from swarmlab.engine.container.logdrivers import DEFAULT_DRIVER
 from swarmlab.engine.container.mounts import mount_points
 from swarmlab.engine.container.names import random_name
 from swarmlab.engine.container.signals import signal_number
-from swarmlab.engine.errors import EngineError, bad_request
+from swarmlab.engine.errors import EngineError, bad_request, internal
 from swarmlab.engine.image.images import LocalImages
 from swarmlab.engine.swarm.addresses import is_address
 from swarmlab.images import ImageConfig
@@ -54,7 +54,7 @@ def build(
     image = images.get(request.image)
     _check(request, cpus)
     host = request.host_config
-    _check_shared(host, find)
+    host = _shared(host, find)
     entrypoint, cmd = _command(request, image.config)
     process = (*entrypoint, *cmd)
     if not process:
@@ -142,8 +142,8 @@ def _check_network_mode(request: ContainerRequest) -> None:
             raise bad_request(f"conflicting options: {text}")
 
 
-def _check_shared(host: HostConfig, find: Callable[[str], Container]) -> None:
-    """Raises EngineError (400) when a container is not there that this one is to share something with."""
+def _shared(host: HostConfig, find: Callable[[str], Container]) -> HostConfig:
+    """The same, with the ids of the containers that it shares something with. Raises EngineError (400)."""
     if host.links and host.network_mode == "host":
         raise bad_request(
             "conflicting options: host type networking can't be used with links. "
@@ -151,14 +151,22 @@ def _check_shared(host: HostConfig, find: Callable[[str], Container]) -> None:
         )
     for link in host.links:
         name = link.partition(":")[0]
+        if not link:
+            raise internal("empty string specified for links")
+        if link.count(":") > 1:
+            raise internal(f"bad format for links: {link}")
+        if not name:
+            raise bad_request('could not get container for : invalid name or ID supplied: ""')
         try:
             find(name)
         except EngineError as error:
             raise bad_request(f"could not get container for {name}: {error}") from None
-    for mode in (host.ipc_mode, host.pid_mode):
-        kind, _, reference = mode.partition(":")
-        if kind == "container":
-            _found(reference, find)
+    return msgspec.structs.replace(host, ipc_mode=_by_id(host.ipc_mode, find), pid_mode=_by_id(host.pid_mode, find))
+
+
+def _by_id(mode: str, find: Callable[[str], Container]) -> str:
+    kind, _, reference = mode.partition(":")
+    return f"container:{_found(reference, find).id}" if kind == "container" else mode
 
 
 def _found(reference: str, find: Callable[[str], Container]) -> Container:
@@ -232,11 +240,15 @@ def _check_ports(host: HostConfig, exposed: Mapping[str, object]) -> None:
     for key in (*exposed, *host.port_bindings):
         match = _PORT.fullmatch(key)
         if match is None or not 0 < int(match[1]) < 1 << 16:
-            raise bad_request(f'invalid port specification: "{key}"')
+            # One that is none is told without its protocol, a wrong protocol with the port.
+            number = key.partition("/")[0]
+            is_port = number.isdecimal() and int(number) < 1 << 16
+            raise bad_request(f'invalid port specification: "{key if is_port else number}"')
     for bindings in host.port_bindings.values():
         for binding in bindings:
             match = _HOST_PORT.fullmatch(binding.host_port)
-            if match is None or int(match[1] or 0) >= 1 << 16:
+            first, last = (int(match[1] or 0), int(match[2] or match[1] or 0)) if match else (1, 0)
+            if not first <= last < 1 << 16:
                 raise bad_request(f'invalid port specification: "{binding.host_port}"')
 
 

@@ -4,7 +4,9 @@ The texts are those of engine 20.10. What depends on the kernel is as on one tha
 """
 
 import os
+import posixpath
 import re
+import stat
 from collections.abc import Iterable
 
 import msgspec
@@ -13,7 +15,9 @@ from swarmlab.engine.container.logdrivers import check_log_config
 from swarmlab.engine.container.securityopts import check_security_options
 from swarmlab.engine.errors import bad_request, internal
 from swarmlab.engine.swarm.addresses import is_address
+from swarmlab.images.overlay2 import ROOT, layer_name
 from swarmlab.objects.container import HealthConfig
+from swarmlab.objects.local import Container
 from swarmlab.objects.run import HostConfig, RestartPolicy
 from swarmlab.runtime import base
 
@@ -71,6 +75,9 @@ def check_host(host: HostConfig, cpus: int) -> list[str]:
     check_log_config(host.log_config)
     check_security_options(host.security_opt)
     if host.storage_opt:
+        # Whatever is not the size is looked at by the driver first.
+        if unknown := sorted({*host.storage_opt} - {"size"}):
+            raise internal(f"Unknown option {unknown[0]}")
         raise internal("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
     return warnings
 
@@ -105,29 +112,36 @@ def check_resources(host: HostConfig, cpus: int, *, update: bool = False) -> lis
 def check_devices(host: HostConfig) -> None:
     """What is found out only when a container starts. Raises EngineError (500) with Docker's words."""
     for device in host.devices:
-        if not os.path.exists(device.path_on_host):
-            raise internal(
-                f'error gathering device information while adding custom device "{device.path_on_host}": '
-                "no such file or directory"
-            )
+        path = device.path_on_host
+        if not (known := os.path.exists(path)) or not _has_device(path):
+            reason = "not a device node" if known else "no such file or directory"
+            raise internal(f'error gathering device information while adding custom device "{path}": {reason}')
     for request in host.device_requests:
         wanted = " ".join(f"[{' '.join(each)}]" for each in request.capabilities)
         raise internal(f'could not select device driver "{request.driver}" with capabilities: [{wanted}]')
-    if host.cpu_shares == 1:
-        raise internal(
-            "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container "
-            "process: error during container init: error setting cgroup config for procHooks process: "
-            "the minimum allowed cpu-shares is 2: unknown"
-        )
+
+
+def _has_device(path: str) -> bool:
+    """Whether something is a device, or a directory with one in it."""
+    try:
+        if os.path.isdir(path):
+            with os.scandir(path) as entries:
+                return any(_has_device(entry.path) for entry in entries if not entry.is_symlink())
+        mode = os.stat(path).st_mode
+    except OSError:
+        # What may not be looked at is none for us.
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
 
 
 def check_policy(policy: RestartPolicy) -> None:
     """Raises EngineError (400) for a restart policy that is none."""
     if policy.name not in _RESTARTS:
         raise bad_request(f"invalid restart policy '{policy.name}'")
-    if policy.maximum_retry_count < 0:
+    if policy.name and policy.maximum_retry_count < 0:
         raise bad_request("maximum retry count cannot be negative")
-    if policy.maximum_retry_count and policy.name != "on-failure":
+    # Without a name there may be any count: clients of old engines send that (MB: api/types/container).
+    if policy.maximum_retry_count and policy.name not in {"", "on-failure"}:
         raise bad_request(f"maximum retry count cannot be used with restart policy '{policy.name}'")
 
 
@@ -137,10 +151,25 @@ def check_directory(path: str) -> None:
         raise bad_request(f"the working directory '{path}' is invalid, it needs to be an absolute path")
 
 
-def check_working_directory(path: str, made: base.Container) -> None:
-    """Raises EngineError (500) if another thing is where a new container works (MB: daemon/container, container.go)."""
+def check_files(container: Container, made: base.Container) -> None:
+    """Raises EngineError (500) for a volume, or a working directory, where a new container has a file.
+
+    (MB: daemon/create_unix.go, container/container.go.)
+    """
+    merged = f"{ROOT}/{layer_name(container.id)}/merged"
+    for mount in made.misfits():
+        if mount.target in container.volumes:
+            raise internal(f"cannot mount volume over existing file, file exists {merged}{mount.target}")
+        # Only a volume with nothing in it would be given what is there.
+        if mount.copy and mount.source is not None and not any(mount.source.iterdir()):
+            raise internal(f"source {merged}{mount.target} is not directory")
+    path = container.working_dir
     if path and made.has_file(path):
         raise internal(f"Cannot mkdir: {path} is not a directory")
+    above = path
+    while (above := posixpath.dirname(above)) not in {"", "/"}:
+        if made.has_file(above):
+            raise internal(f"lstat {merged}{path}: not a directory")
 
 
 def check_health(health: HealthConfig | None) -> None:

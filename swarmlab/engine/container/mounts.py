@@ -26,14 +26,8 @@ _MODES = (
     frozenset({"nocopy"}),
     frozenset({"consistent", "cached", "delegated"}),
 )
-_TMPFS_FLAGS = frozenset(
-    {"ro", "rw", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "async", "sync", "atime", "noatime", "diratime",
-     "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "mand", "nomand", "defaults", "remount",
-     "bind", "rbind", "unbindable", "runbindable", *_PROPAGATION}
-)  # fmt: skip
 #: Where every engine's socket is on its own machine (/var/run is a link).
 _ENGINE_SOCKETS = frozenset({"/var/run/docker.sock", "/run/docker.sock"})
-_TMPFS_VALUES = frozenset({"mode", "uid", "gid", "nr_inodes", "nr_blocks", "size", "mpol"})
 
 
 def mount_points(host: HostConfig, volumes: Iterable[str], find: Callable[[str], Container]) -> tuple[MountPoint, ...]:
@@ -43,8 +37,9 @@ def mount_points(host: HostConfig, volumes: Iterable[str], find: Callable[[str],
     """
     for mount in host.mounts:
         _validate(mount, source_exists=True)
-    for target, options in host.tmpfs.items():
-        check_tmpfs(target, options)
+    for target in host.tmpfs:
+        if wrong := _wrong_target(target):
+            raise bad_request(wrong)
     found: dict[str, MountPoint] = {}
     for text in host.volumes_from:
         found.update(_from_container(text, find))
@@ -74,6 +69,8 @@ def _named(point: MountPoint) -> MountPoint:
 
 def _from_container(text: str, find: Callable[[str], Container]) -> dict[str, MountPoint]:
     reference, _, mode = text.partition(":")
+    if not text:
+        raise bad_request("volumes-from specification cannot be an empty string")
     if not reference:
         raise bad_request(f"invalid volumes-from specification: '{text}'")
     if not _valid_mode(mode):
@@ -171,16 +168,6 @@ def _wrong_bind(mount: Mount, *, source_exists: bool) -> str:
 
 def _relative(path: str) -> str:
     return f"invalid mount path: '{path}' mount path must be absolute"
-
-
-def check_tmpfs(target: str, options: str) -> None:
-    """Raise EngineError (400) when no tmpfs can be mounted so."""
-    if wrong := _wrong_target(target):
-        raise bad_request(wrong)
-    for option in filter(None, options.split(",")):
-        name, equals, _ = option.partition("=")
-        if option not in _TMPFS_FLAGS and not (equals and name in _TMPFS_VALUES):
-            raise bad_request(f'invalid tmpfs option ["{option}"]')
 
 
 def _point(mount: Mount) -> MountPoint:

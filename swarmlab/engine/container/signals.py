@@ -15,3 +15,10 @@ def signal_number(name: str) -> int:
 def signal_name(name: str) -> str:
     """The same as `SIGTERM`."""
     return signals.signal_name(signal_number(name))
+
+
+def check_signal(name: str) -> None:
+    """Raises EngineError (400) for a signal that Linux does not have (MB: daemon/kill.go)."""
+    number = signal_number(name)
+    if not signals.is_known(number):
+        raise bad_request(f"The linux daemon does not support signal {number}")

@@ -1,4 +1,7 @@
-"""Which kernel parameters a container may set (runc's rules: libcontainer/configs/validate)."""
+"""Which kernel parameters a container may set (runc's rules: libcontainer/configs/validate), and to what (Linux)."""
+
+import re
+from collections.abc import Mapping
 
 from swarmlab.objects.run import HostConfig
 from swarmlab.runtime import base
@@ -15,6 +18,27 @@ _OF_IPC = frozenset(
         "kernel.shm_rmid_forced",
     }
 )
+
+#: Those that are words; all others are numbers.
+_WORDS = frozenset(
+    {
+        "kernel.domainname",
+        "net.core.default_qdisc",
+        "net.ipv4.tcp_allowed_congestion_control",
+        "net.ipv4.tcp_congestion_control",
+        "net.ipv4.tcp_fastopen_key",
+    }
+)
+_NUMBERS = re.compile(r"\s*(-?(?:0[xX][0-9a-fA-F]+|\d+)\s*)*")
+
+
+def refused_value(sysctls: Mapping[str, str]) -> str:
+    """What the kernel says to the first value that is no number and has to be one; nothing if there is none."""
+    for name, value in sorted(sysctls.items()):
+        dotted = name.replace("/", ".")
+        if dotted not in _WORDS and not _NUMBERS.fullmatch(value):
+            return f"write /proc/sys/{dotted.replace('.', '/')}: invalid argument"
+    return ""
 
 
 def check_sysctls(host: HostConfig) -> None:

@@ -20,6 +20,7 @@ from swarmlab.store import Actor, Kind, Store
 
 DEFAULT_DRIVER = "local"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_MODE = re.compile(r"[0-7]{1,4}")
 _OPTIONS = frozenset({"type", "o", "device", "size"})
 #: Options that make no sense without others.
 _NEEDS = {"type": ("device",), "device": ("type",), "o": ("device", "type")}
@@ -117,6 +118,9 @@ class Volumes:
                 f'create {name}: "{name}" includes invalid characters for a local volume name, only '
                 '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
             )
+        if name in self._store.tables.volumes:
+            # It stays as it is, whatever else is asked of it.
+            return
         for option in sorted(options):
             if option not in _OPTIONS:
                 raise bad_request(f'create {name}: invalid option: "{option}"')
@@ -170,7 +174,7 @@ class Volumes:
             base.Mount(
                 target=posixpath.join("/", mount.destination),
                 source=self._source(mount),
-                read_only=not mount.rw,
+                read_only=not mount.rw or self._is_read_only(mount),
                 copy=mount.copy_data,
                 options=tmpfs.of_mount(mount.spec.tmpfs_options) if mount.type == "tmpfs" else (),
                 socket=is_engine_socket(mount),
@@ -188,7 +192,7 @@ class Volumes:
         """A container is about to start: make what it mounts and is not there. Raises EngineError (500)."""
         for mount in container.mounts:
             if mount.type == "volume":
-                self._make(mount.name)
+                self._begin(self.find(mount.name), self._make(mount.name))
             if mount.type != "bind" or is_engine_socket(mount) or Path(mount.source).exists():
                 continue
             try:
@@ -211,8 +215,27 @@ class Volumes:
                 "read/write": str(mount.rw).lower(),
             }
             self._publish(action, volume, container=container.id, **(details if action == "mount" else {}))
+            if action == "unmount" and _is_tmpfs(volume) and not self._is_mounted(volume.id, container):
+                _clear(self.path(volume.id))
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _is_read_only(self, mount: MountPoint) -> bool:
+        """Whether nobody writes to a volume, for so it was made."""
+        volume = self._store.tables.volumes.get(mount.name) if mount.type == "volume" else None
+        return volume is not None and "ro" in volume.options.get("o", "").split(",")
+
+    def _is_mounted(self, name: str, but: Container) -> bool:
+        """Whether another container that runs has a volume."""
+        users = self._store.tables.containers.by("volume", name)
+        return any(user.state.runs for user in users if user.id != but.id)
+
+    def _begin(self, volume: Volume, folder: Path) -> None:
+        """A tmpfs has the mode that it was made with, or everybody may write to it."""
+        if _is_tmpfs(volume):
+            words = dict(word.partition("=")[::2] for word in volume.options.get("o", "").split(","))
+            mode = words.get("mode", "")
+            folder.chmod((int(mode, 8) if _MODE.fullmatch(mode) else 0o1777) | 0o700)
 
     def _source(self, mount: MountPoint) -> Path | None:
         if mount.type == "tmpfs":
@@ -256,8 +279,23 @@ def _device(volume: Volume, folder: Path) -> Path:
             raise _unmounted(folder, f"mount {device}:{folder}, flags: 0x1000: no such file or directory")
         return Path(device)
     if kind != "tmpfs":
+        if device.startswith("/") and not Path(device).exists():
+            raise _unmounted(folder, f"mount {device}:{folder}: no such file or directory")
         raise _unmounted(folder, f'a file system of type "{kind}" is not available in swarmlab')
     return folder
+
+
+def _is_tmpfs(volume: Volume) -> bool:
+    return volume.options.get("type") == "tmpfs" and "bind" not in volume.options.get("o", "").split(",")
+
+
+def _clear(folder: Path) -> None:
+    """What was in a tmpfs goes when nobody has it any more."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
 
 
 def _unmounted(folder: Path, reason: str) -> EngineError:

@@ -13,6 +13,7 @@ import msgspec
 from swarmlab.clock import Clock
 from swarmlab.engine.errors import EngineError, bad_request, internal, not_found
 from swarmlab.engine.events import Events
+from swarmlab.engine.image.platforms import Platform, made_for
 from swarmlab.engine.network.outgoing import Connect
 from swarmlab.engine.version import VERSION
 from swarmlab.images import (
@@ -193,17 +194,19 @@ class LocalImages:
 
     # --- from and to elsewhere -------------------------------------------------------------------------------------
 
-    def pull(self, text: str) -> Pulled:
-        """Fetch an image of the catalogue, as from a registry; 404 when it has none of that name."""
+    def pull(self, text: str, platform: Platform | None = None) -> Pulled:
+        """Fetch an image of the catalogue, as from a registry; 404 when it has none of that name, or platform."""
         reference = parse_reference(text)
         image = self._in_registry(reference)
+        document = made_for(image, platform)
         layers = [layer for layer in map(self.store.catalogue.layer, image.layers) if layer is not None]
         digest = archives.repository_digest(image, layers)
         here = {chain for other in self.images() for chain in chain_ids(other.layers)}
         missing = {layer.id for layer, chain in zip(layers, chain_ids(image.layers), strict=True) if chain not in here}
         known = self.store.find(reference.key)
-        was_here = self.store.find(image.id) is not None
-        self.store.add(image.document)
+        known_ids = {other.id for other in self.images()}
+        image = self.store.add(document)
+        was_here = image.id in known_ids
         for name in {f"{reference.name}@{digest}", reference.key}:
             self.store.tag(image.id, name)
         self.tell("pull", reference, image)
@@ -278,6 +281,8 @@ class LocalImages:
 
     def _in_registry(self, reference: Reference) -> Image:
         catalogue = self.store.catalogue
+        # Point releases are known once somebody has asked for them.
+        catalogue.find(f"{reference.name}:{reference.tag}")
         named = [
             image for image in catalogue.images() if any(t.rpartition(":")[0] == reference.name for t in image.tags)
         ]

@@ -13,6 +13,7 @@ import msgspec
 
 from swarmlab.engine.errors import EngineError, internal, not_found
 from swarmlab.engine.image.images import LocalImages, Pulled
+from swarmlab.engine.image.platforms import Platform
 from swarmlab.engine.image.registryclient import CONFIGURATION, LAYER, MANIFEST, Described, Registry, host_of, registry
 from swarmlab.images import Image, Layer, LayerError, Reference, chain_ids, parse_reference, read_document
 
@@ -43,9 +44,12 @@ def is_elsewhere(text: str) -> bool:
     return bool(host_of(parse_reference(text)))
 
 
-async def fetch(images: LocalImages, text: str) -> Pulled:
-    """Pull an image from wherever its name leads. Raises EngineError with Docker's words, ValueError for no name."""
-    return await _pull(images, parse_reference(text)) if is_elsewhere(text) else images.pull(text)
+async def fetch(images: LocalImages, text: str, platform: Platform | None = None) -> Pulled:
+    """Pull an image from wherever its name leads. Raises EngineError with Docker's words, ValueError for no name.
+
+    A registry of the lab has each image for one platform, and gives it to whoever asks.
+    """
+    return await _pull(images, parse_reference(text)) if is_elsewhere(text) else images.pull(text, platform)
 
 
 async def _pull(images: LocalImages, reference: Reference) -> Pulled:

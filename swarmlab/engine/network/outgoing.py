@@ -1,4 +1,4 @@
-"""Connections that an engine itself makes, from its node's own network: to registries."""
+"""Connections that an engine itself makes, from its node's own network: to registries, and for downloads."""
 
 import errno
 import itertools
@@ -12,7 +12,7 @@ Connect = Callable[[str, int], AbstractAsyncContextManager[tuple[str, int]]]
 
 
 class Outgoing:
-    """The node's ways to whatever is published in the lab, and nowhere else, also where containers may go further."""
+    """The node's ways to whatever is published in the lab."""
 
     def __init__(self, node: str, fabric: Fabric) -> None:
         self._node = node
@@ -21,14 +21,28 @@ class Outgoing:
 
     @asynccontextmanager
     async def connection(self, address: str, port: int) -> AsyncIterator[tuple[str, int]]:
-        """See `Connect`."""
+        """See `Connect`. It stays in the lab, also where containers may go further."""
+        async with self._connection(address, port, beyond=False) as real:
+            yield real
+
+    @asynccontextmanager
+    async def further(self, address: str, port: int) -> AsyncIterator[tuple[str, int]]:
+        """See `Connect`. It goes wherever containers may go."""
+        async with self._connection(address, port, beyond=True) as real:
+            yield real
+
+    @asynccontextmanager
+    async def _connection(self, address: str, port: int, *, beyond: bool) -> AsyncIterator[tuple[str, int]]:
         name = f"{self._node}/engine/{next(self._numbers)}"
         self._fabric.join(Member(name, self._node, "", (), announced=False, on_host=True))
         try:
             # An engine gives up long before the kernel does.
             route = self._fabric.sandbox(name).route(address, port)
-            if route.outside:
+            if route.outside and not beyond:
                 raise UnreachableError(errno.ENETUNREACH)
+            if route.outside and route.real is not None:
+                yield route.real
+                return
             way = passage(route.door())
             try:
                 yield way.address

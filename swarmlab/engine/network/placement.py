@@ -3,8 +3,6 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
-from itertools import chain
-from secrets import token_hex
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -17,18 +15,15 @@ from swarmlab.engine.network.localipam import contains, free_address, prefix_len
 from swarmlab.engine.network.localnetworks import PREDEFINED
 from swarmlab.engine.network.overlays import Overlays
 from swarmlab.engine.network.parentlinks import routed
+from swarmlab.engine.network.publishedports import PublishedPorts
 from swarmlab.engine.swarm.addresses import is_address
 from swarmlab.network import Door, Endpoint, Mesh, NodeAddress, Place, PortBinding, Sandbox
-from swarmlab.objects import PortConfig
 from swarmlab.objects.local import Container, ContainerNetwork, LocalNetwork, LocalPool
 from swarmlab.objects.run import EndpointIPAMConfig, EndpointSettings
 from swarmlab.runtime import base
 
-#: Where the engine looks for a port that nobody has asked for by number.
-_FIRST_PORT, _LAST_PORT = 32768, 60999
 #: Where a container is that was not told where to be.
 _DEFAULT = "bridge"
-_SHARED = frozenset({"host", "none"})
 
 
 class Placement(Protocol):
@@ -140,15 +135,11 @@ class HandPlacement:
         self._events = events
         self._containers = containers
         self._networks = networks
-        self._taken = taken
+        self._ports = PublishedPorts(taken)
         self._find = find
         self._attachments = attachments
         self._overlays = overlays
         self.mesh = Mesh()
-        #: The ports in use here, by container.
-        self._published: dict[str, tuple[PortConfig, ...]] = {}
-        #: The last port that was given to one without a number, by protocol.
-        self._last: dict[str, int] = {}
         self._on_host = HostListeners(node, self.mesh, sandbox, interfaces)
 
     async def open(self, address: str) -> None:
@@ -158,8 +149,7 @@ class HandPlacement:
     async def close(self) -> None:
         """The node's address answers no more."""
         self._on_host.clear()
-        self._published.clear()
-        self._last.clear()
+        self._ports.clear()
         await self.mesh.leave(self._node)
 
     async def reserve(self, container: Container) -> None:
@@ -200,7 +190,12 @@ class HandPlacement:
             endpoints.append(self.endpoint(network, complete, container))
             outward |= network.outward
         self._check_shared(container)
-        ports = self._publish(container, asked_ports(container)) if outward else ()
+        try:
+            ports = self._ports.publish(container) if outward else ()
+        except EngineError:
+            for endpoint in endpoints:
+                self.tell("disconnect", endpoint.network_id, container)
+            raise
         for endpoint in endpoints:
             self.tell("connect", endpoint.network_id, container)
         if ports:
@@ -245,7 +240,7 @@ class HandPlacement:
     def displace(self, container: Container) -> None:
         """See `Placement`."""
         self._on_host.forget(container.id)
-        self._published.pop(container.id, None)
+        self._ports.give_back(container.id)
         self.mesh.deactivate(container.id)
         self.release(container.id)
         for endpoint in container.endpoints:
@@ -257,8 +252,7 @@ class HandPlacement:
         bridge = self._networks(_DEFAULT)
         before = container.endpoints or (ContainerNetwork(network_id=bridge.id),)
         endpoints = tuple(self._task_endpoint(each, container) for each in before)
-        on_host = container.wanted.network_mode == "host"
-        ports = () if on_host else self._publish(container, task_ports(container))
+        ports = self._ports.publish(container)
         for endpoint in endpoints:
             self.tell("connect", endpoint.network_id, container)
         return msgspec.structs.replace(container, endpoints=endpoints, ports=ports)
@@ -303,34 +297,6 @@ class HandPlacement:
         other = self._find(reference)
         if not other.state.runs:
             raise conflict(f"cannot join network of a non running container: {other.id}")
-
-    def _publish(self, container: Container, asked: Iterable[PortConfig]) -> tuple[PortConfig, ...]:
-        """The ports asked for, those without a number given one. Raises EngineError (500) when one is taken."""
-        self._published.pop(container.id, None)
-        used = {(p.published_port, p.protocol) for ports in self._published.values() for p in ports}
-        used |= {(port, "tcp") for port in self._taken()}
-        found = []
-        for port in asked:
-            number = port.published_port
-            if not number:
-                number = self._next(port.protocol, used)
-            elif (number, port.protocol) in used:
-                # The id is the endpoint's, which nobody has seen before and nobody will see again.
-                raise internal(
-                    f"driver failed programming external connectivity on endpoint {container.name} ({token_hex(32)}): "
-                    f"Bind for 0.0.0.0:{number} failed: port is already allocated"
-                )
-            used.add((number, port.protocol))
-            found.append(msgspec.structs.replace(port, published_port=number))
-        self._published[container.id] = tuple(found)
-        return self._published[container.id]
-
-    def _next(self, protocol: str, used: Collection[tuple[int, str]]) -> int:
-        """The free port that follows the last one given (MB: libnetwork/portallocator, findPort)."""
-        last = self._last.get(protocol, _LAST_PORT)
-        around = chain(range(last + 1, _LAST_PORT), range(_FIRST_PORT, last + 1))
-        number = self._last[protocol] = next(n for n in around if (n, protocol) not in used)
-        return number
 
     def tell(self, action: str, network_id: str, container: Container) -> None:
         """A container was put on a network (`connect`) or taken off it (`disconnect`)."""
@@ -387,32 +353,3 @@ def attached(network: HandNetwork, settings: EndpointSettings, container: Contai
         if not any(contains(pool, address) for pool in network.pools):
             raise internal(f"Invalid address {address}: It does not belong to any of this network's subnets")
     return msgspec.structs.replace(settings, aliases=aliases, network_id=network.id)
-
-
-def asked_ports(container: Container) -> Iterable[PortConfig]:
-    """The ports that a container wants published; number 0 is any. What it does not expose is not published either."""
-    assert container.host is not None
-    host = container.host
-    if host.network_mode in _SHARED or host.network_mode.startswith("container:"):
-        return
-    wanted = {key if "/" in key else f"{key}/tcp": bindings for key, bindings in host.port_bindings.items()}
-    for key in container.exposed_ports:
-        bindings = wanted.get(key, ())
-        for binding in bindings:
-            yield _port(key, int(binding.host_port.partition("-")[0] or 0))
-        if host.publish_all_ports and not bindings:
-            yield _port(key, 0)
-
-
-def task_ports(container: Container) -> Iterable[PortConfig]:
-    """The ports that a task wants published in host mode; number 0 is any."""
-    for key, bindings in container.wanted.port_bindings.items():
-        for binding in bindings:
-            yield _port(key, int(binding.host_port or 0))
-
-
-def _port(key: str, published: int) -> PortConfig:
-    target, _, protocol = key.partition("/")
-    return PortConfig(
-        protocol=protocol or "tcp", target_port=int(target), published_port=published, publish_mode="host"
-    )

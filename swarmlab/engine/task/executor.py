@@ -199,7 +199,7 @@ class ContainerController:
         return f"No such container: {self._task.name}"
 
     def _files(self) -> tuple[base.File, ...]:
-        return taskcontainer.files(self._task, self._secrets, self._configs)
+        return taskcontainer.files(self._task, self._executor.describe(), self._secrets, self._configs)
 
     def _revived(self) -> base.Container:
         """The runtime container; after a restart of the lab a new one for the old record."""

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import NamedTuple, Protocol, cast
 
-from swarmlab.engine.container.logdrivers import details, readable
+from swarmlab.engine.container.logdrivers import readable
+from swarmlab.engine.container.logstart import log_details
 from swarmlab.objects import Task, TaskState
 from swarmlab.objects.local import Container
 from swarmlab.runtime import base
@@ -96,7 +97,7 @@ class LogBroker:
         if runs is None:
             return None
         lines = runs.logs(since=selector.since, tail=selector.tail, follow=follow)
-        return _Source(task, lines, details(container))
+        return _Source(task, lines, log_details(container))
 
     async def _collect(self, selector: Selector) -> AsyncIterator[TaskLine]:
         tasks = self._tasks(selector)

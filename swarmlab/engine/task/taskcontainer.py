@@ -140,13 +140,15 @@ def _extra_hosts(spec: ContainerSpec) -> Iterable[str]:
         yield from (f"{name}:{address}" for name in names)
 
 
-def files(task: Task, secrets: Mapping[str, Secret], configs: Mapping[str, Config]) -> tuple[base.File, ...]:
-    """The task's secrets and configs as files, their templates expanded.
+def files(
+    task: Task, node: NodeDescription, secrets: Mapping[str, Secret], configs: Mapping[str, Config]
+) -> tuple[base.File, ...]:
+    """The task's secrets and configs as files on a node, their templates expanded.
 
     Raises TaskError when one of them is gone, TemplateError with the engine's text when a template cannot be expanded.
     """
     spec = container_spec(task)
-    functions = _functions(spec, secrets, configs)
+    functions = _functions(expand_container(spec, task, node), secrets, configs)
     # Engines keep one file for an object, however often it is referred to: the last reference says whose it is.
     last = {ref.secret_id: ref.file for ref in spec.secrets if ref.file is not None}
     last |= {ref.config_id: ref.file for ref in spec.configs if ref.file is not None}

@@ -2,7 +2,7 @@
 
 from swarmlab.images.dockerfile.configuration import DEFAULT_SHELL, Configuration
 from swarmlab.images.dockerfile.errors import DockerfileError
-from swarmlab.images.dockerfile.instructions import Dockerfile, Instruction, Stage, parse, parse_changes
+from swarmlab.images.dockerfile.instructions import Dockerfile, Instruction, Stage, parse, parse_changes, parse_trigger
 from swarmlab.images.dockerfile.words import expand, expand_words
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "expand_words",
     "parse",
     "parse_changes",
+    "parse_trigger",
 ]

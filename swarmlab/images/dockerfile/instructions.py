@@ -106,6 +106,14 @@ def parse(data: bytes, name: str) -> Dockerfile:
     return Dockerfile(arguments, [_stage(*stage) for stage in stages], lines.escape, lines.warnings)
 
 
+def parse_trigger(text: str) -> Instruction:
+    """What an image's ONBUILD asks for. Raises DockerfileError."""
+    lines = read_lines(text).lines
+    if len(lines) != 1:
+        raise DockerfileError("onbuild trigger should be a single expression")
+    return _instruction(lines[0], *_arguments(lines[0], "\\"))
+
+
 def parse_changes(text: str, valid: Container[str]) -> list[Instruction]:
     """Instructions outside of a Dockerfile, if they are valid there. Raises DockerfileError."""
     lines = read_lines(text)

@@ -14,6 +14,7 @@ from swarmlab.runtime.base import (
     ContainerConfig,
     File,
     LogLine,
+    Mount,
     Output,
     PathStat,
     ProbeResult,
@@ -130,6 +131,10 @@ class VirtualContainer:
         """See `Container.populate`."""
         self._machine.root.populate()
 
+    def surround(self, variables: Sequence[str]) -> None:
+        """See `Container.surround`."""
+        self._surroundings.around = tuple(variables)
+
     async def start(self) -> None:
         """See `Container.start`."""
         if self._running or self._removed:
@@ -196,7 +201,7 @@ class VirtualContainer:
         while self._monitor is None or not self._monitor.failed:
             await self._next_change()
 
-    async def stop(self, grace: float, signal: str | None = None) -> None:
+    async def stop(self, grace: float, signal: str | None = None, killing: Callable[[], None] = lambda: None) -> None:
         """See `Container.stop`."""
         if not self._running or self._exit is None:
             return
@@ -205,6 +210,7 @@ class VirtualContainer:
             await self._monitor.stop()
         self.kill(signal or self.config.stop_signal)
         if not await wait_at_most(self._clock, exited, grace):
+            killing()
             self.kill()
             await asyncio.shield(exited)
 
@@ -287,6 +293,10 @@ class VirtualContainer:
         """See `Container.stat`."""
         return self._archive.stat(path)
 
+    def misfits(self) -> Sequence[Mount]:
+        """See `Container.misfits`."""
+        return self._machine.root.misfits()
+
     def has_file(self, path: str) -> bool:
         """See `Container.has_file`."""
         root = self._machine.root
@@ -333,6 +343,10 @@ class VirtualContainer:
             raise StartError(str(error), CANNOT_START) from None
         except StartError as error:
             raise StartError(_EXEC_FAILED + str(error), error.exit_code) from None
+        if working_dir and not working_dir.startswith("/"):
+            raise StartError(
+                "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown", CANNOT_START
+            )
         if working_dir and not self._archive.is_directory(working_dir):
             reason = f'chdir to cwd ("{working_dir}") set in config.json failed: no such file or directory: unknown'
             raise StartError(_EXEC_FAILED + reason, CANNOT_START)

@@ -12,15 +12,19 @@ _PASSED = frozenset({"--no-deps", "--pre", "-q", "--quiet", "-v", "--verbose"})
 _SOURCES = frozenset({"-i", "--index-url", "--extra-index-url", "--trusted-host", "--timeout", "--retries"})
 #: Options that change nothing here.
 _IGNORED = frozenset(
-    {"--no-cache-dir", "--user", "--break-system-packages", "--disable-pip-version-check", "--no-input", "--no-compile",
+    {"--no-cache-dir", "--break-system-packages", "--disable-pip-version-check", "--no-input", "--no-compile",
      "--no-warn-script-location", "--prefer-binary", "--require-virtualenv", "-I", "--ignore-installed", "-U",
-     "--upgrade", "--force-reinstall"}
+     "--upgrade", "--force-reinstall", "--no-index", "--no-cache"}
 )  # fmt: skip
 _IGNORED_WITH_VALUE = frozenset(
     {"--root-user-action", "--progress-bar", "--cache-dir", "--log", "--exists-action", "--only-binary", "--no-binary"}
 )
 _REQUIREMENTS, _CONSTRAINTS = frozenset({"-r", "--requirement"}), frozenset({"-c", "--constraint"})
 _BY_NAME = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?\s*(?:\[[^\]]*\])?\s*(?:[(<>=!~;].*)?", re.ASCII)
+#: Options for where packages go; the first is without a value.
+_PLACES = frozenset({"--user", "--prefix", "--target", "-t", "--wheel-dir", "-w"})
+#: For directories of the container with wheels.
+_LINKS = frozenset({"-f", "--find-links"})
 _DEPTH = 20
 #: Packages that are published as source only, and those with the same modules that are published as wheels.
 _AS_WHEELS = {"psycopg2": "psycopg2-binary"}
@@ -31,7 +35,11 @@ class PipError(Exception):
 
 
 class Asked(NamedTuple):
-    """Options for the real pip, packages by name, the lines of files, those of constraints, and what to tell."""
+    """Options for the real pip, packages by name, the lines of files, those of constraints, and what to tell.
+
+    `place` is where packages are to go, as an option and its value; empty when nothing was said of it. `wheels` are the
+    container's files that are to be installed, `found` those among which packages may be.
+    """
 
     sources: list[str]
     flags: list[str]
@@ -39,22 +47,32 @@ class Asked(NamedTuple):
     lines: list[str]
     constraints: list[str]
     notes: list[str]
+    wheels: list[str]
+    found: list[str]
+    place: tuple[str, str] = ("", "")
 
 
 def parse(context: Context, arguments: Sequence[str]) -> Asked:
     """Read a command line and the files that it names. Raises PipError."""
-    asked = Asked([], [], [], [], [], [])
+    asked = Asked([], [], [], [], [], [], [], [])
     words = [part for word in arguments for part in _split(word)]
     while words:
         word = words.pop(0)
-        if word in _REQUIREMENTS | _CONSTRAINTS | _SOURCES | _IGNORED_WITH_VALUE:
+        if word in _REQUIREMENTS | _CONSTRAINTS | _SOURCES | _IGNORED_WITH_VALUE | _LINKS:
             if not words:
                 raise PipError(f"{word} option requires 1 argument")
             _with_value(context, word, words.pop(0), context.cwd, asked, asked.lines, 0)
+        elif word in _PLACES:
+            if word != "--user" and not words:
+                raise PipError(f"{word} option requires 1 argument")
+            option = {"-t": "--target", "-w": "--wheel-dir"}.get(word, word)
+            asked = asked._replace(place=(option, "" if word == "--user" else words.pop(0)))
         elif word in _PASSED:
             asked.flags.append(word)
         elif word.startswith("-") and word not in _IGNORED:
             raise _unavailable(word)
+        elif word.endswith(".whl") and "://" not in word:
+            asked.wheels.append(_wheel(context, word))
         elif not word.startswith("-"):
             asked.names.append(_checked(word))
     _as_wheels(asked.constraints)
@@ -74,6 +92,8 @@ def _with_value(
     """An option with its value; what files say goes to `lines`, unless it is constraints."""
     if word in _SOURCES:
         asked.sources.extend((word, value))
+    elif word in _LINKS:
+        asked.found.extend(context.machine.root.glob(posixpath.join(folder, value, "*.whl")))
     elif word in _REQUIREMENTS:
         _read(context, folder, value, asked, lines, depth)
     elif word in _CONSTRAINTS:
@@ -102,6 +122,14 @@ def _read(context: Context, folder: str, name: str, asked: Asked, lines: list[st
             asked.flags.append(line)
         elif line not in _IGNORED:
             raise _unavailable(parts[0])
+
+
+def _wheel(context: Context, name: str) -> str:
+    """A wheel among the container's files. Raises PipError."""
+    path = context.path(name)
+    if not context.machine.root.exists(path):
+        raise PipError(f"Could not install packages due to an OSError: [Errno 2] No such file or directory: '{path}'")
+    return path
 
 
 def _checked(requirement: str) -> str:

@@ -89,6 +89,7 @@ class VirtualRuntime:
                 identity=identity,
                 mounts=config.mounts,
                 read_only=config.read_only,
+                working_dir=config.working_dir,
                 quota=self._quota,
             ),
             directory=directory,

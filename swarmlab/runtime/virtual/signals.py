@@ -9,6 +9,8 @@ from functools import partial
 #: Signals without a name of their own (moby/sys/signal, signal_linux.go).
 _REAL_TIME = re.compile(r"RTMIN\+([1-9]|1[0-5])|RTMAX-([1-9]|1[0-4])")
 
+_NUMBER = re.compile(r"[+-]?[0-9]+")
+
 
 class Signals:
     """Which signals the program handles. Without a handler PID 1 ignores a signal, as the kernel does."""
@@ -49,21 +51,28 @@ def signal_name(name: str | int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
-        least = signal.SIGRTMIN
-        return f"SIGRTMIN+{number - least}" if number < least + 16 else f"SIGRTMAX-{signal.SIGRTMAX - number}"
+        least, most = signal.SIGRTMIN, signal.SIGRTMAX
+        if not least < number < most:
+            return f"SIG{number}"
+        return f"SIGRTMIN+{number - least}" if number < least + 16 else f"SIGRTMAX-{most - number}"
 
 
 def signal_number(name: str | int) -> int:
-    """15 for the same names, and 37 for `RTMIN+3`. Raises ValueError with Docker's text for anything else."""
+    """15 for the same names, and 37 for `RTMIN+3`. Raises ValueError with Docker's text for anything else.
+
+    Any number but 0 is one, be there such a signal or not (moby/sys/signal, `ParseSignal`).
+    """
     text = str(name).upper().removeprefix("SIG")
     try:
-        if text.isdigit():
-            number = int(text)
-            if signal.SIGRTMIN < number < signal.SIGRTMAX:
-                return number
-            return signal.Signals(number).value
+        if _NUMBER.fullmatch(text) and int(text):
+            return int(text)
         if (found := _REAL_TIME.fullmatch(text)) is not None:
             return signal.SIGRTMIN + int(found[1]) if found[1] else signal.SIGRTMAX - int(found[2])
         return signal.Signals[f"SIG{text}"].value
-    except (KeyError, ValueError):
+    except KeyError:
         raise ValueError(f"Invalid signal: {name}") from None
+
+
+def is_known(number: int) -> bool:
+    """Whether Linux has such a signal."""
+    return number in set(signal.Signals) or signal.SIGRTMIN < number < signal.SIGRTMAX

@@ -11,6 +11,7 @@ from engine.conftest import LabOfEngines
 from swarmlab.engine import DockerEngine, EngineError
 from swarmlab.engine.build import BuildOptions, Said, StageBuilt
 from swarmlab.engine.build.builder import tag_names
+from swarmlab.network import Shut
 from swarmlab.runtime.virtual import contents
 
 Make = Callable[..., LabOfEngines]
@@ -137,3 +138,44 @@ def test_names_for_an_image() -> None:
     assert [str(name) for name in tag_names(["a", "", "a:latest", "x.org/b:1"])] == ["a:latest", "x.org/b:1"]
     with pytest.raises(EngineError, match="build tag cannot contain a digest"):
         tag_names([f"a@sha256:{'0' * 64}"])
+
+
+class ThisMachine(Shut):
+    """An outside where example.org is this machine."""
+
+    async def lookup(self, name: str) -> list[str]:
+        return ["192.0.2.1"] if name == "example.org" else []
+
+    def real(self, address: str, port: int) -> tuple[str, int] | None:
+        return ("127.0.0.1", port) if address == "192.0.2.1" else None
+
+
+def test_a_file_is_added_by_its_url(make: Make) -> None:
+    """An archive stays one, and the cache is used when the same comes again."""
+    lab = make(1, outside=ThisMachine())
+    archive = tar(("inside", b"i"))
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(archive) + archive)
+        await writer.drain()
+        writer.close()
+
+    async def build() -> tuple[list[str], list[str]]:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            url = f"http://example.org:{server.sockets[0].getsockname()[1]}/a.tar"
+            dockerfile = f"FROM alpine\nADD --chown=5:6 {url} /x/\nRUN stat -c '%u %g %a %s' /x/a.tar"
+            return await said(lab.engine(1), dockerfile), await said(lab.engine(1), dockerfile)
+
+    first, again = lab.run(build(), limit=1e7)
+    assert f"5 6 600 {len(archive)}\n" in first
+    assert again.count(" ---> Using cache\n") == 2
+
+
+def test_a_url_is_not_fetched_from_outside_of_the_lab(make: Make) -> None:
+    lab = make(1)
+    with pytest.raises(EngineError) as error:
+        lab.run(said(lab.engine(1), "FROM alpine\nADD http://nosuch.invalid/x /x"), limit=1e7)
+    assert (
+        str(error.value) == 'ADD failed: Get "http://nosuch.invalid/x": dial tcp: lookup nosuch.invalid: no such host'
+    )

@@ -90,14 +90,6 @@ def test_what_cannot_be_copied(paths: list[str], dest: str, reason: str) -> None
     assert str(error.value) == reason
 
 
-def test_a_url_is_not_fetched() -> None:
-    with pytest.raises(EngineError) as error:
-        find_sources("ADD", ["http://nosuch.invalid/x"], "/x", CONTEXT, is_context=True)
-    assert (
-        str(error.value) == 'ADD failed: Get "http://nosuch.invalid/x": dial tcp: lookup nosuch.invalid: no such host'
-    )
-
-
 def test_other_images_have_no_dockerignore() -> None:
     with pytest.raises(EngineError, match=r"^COPY failed: stat no: file does not exist$"):
         find_sources("COPY", ["/no"], "/x", TARGET, is_context=False)

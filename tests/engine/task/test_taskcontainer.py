@@ -1,13 +1,26 @@
 """What a task's spec asks of its machine: in its container's record, or the reason why the task is rejected."""
 
+import base64
 from collections.abc import Callable
 
 import pytest
 
 from swarmlab.engine.task.taskcontainer import files
-from swarmlab.objects import BlobSpec, ContainerSpec, Secret, ServiceMode, ServiceSpec, Task, TaskSpec
+from swarmlab.objects import (
+    BlobSpec,
+    Config,
+    ContainerSpec,
+    Driver,
+    NodeDescription,
+    Secret,
+    ServiceMode,
+    ServiceSpec,
+    Task,
+    TaskSpec,
+)
 from swarmlab.objects.container import (
     AppArmorOpts,
+    ConfigReference,
     CredentialSpec,
     DNSConfig,
     FileTarget,
@@ -172,6 +185,18 @@ def test_a_secret_that_is_asked_for_twice_belongs_to_whom_the_last_reference_say
         for name, uid, mode in (("one", "1", 0o444), ("/two", "2", 0o400))
     )
     spec = ContainerSpec(image="alpine", secrets=references)
-    found = files(Task(id="t", spec=TaskSpec(container_spec=spec)), {"s": Secret(id="s", spec=BlobSpec())}, {})
+    task = Task(id="t", spec=TaskSpec(container_spec=spec))
+    found = files(task, NodeDescription(), {"s": Secret(id="s", spec=BlobSpec())}, {})
     assert [(f.path, f.uid, f.gid, f.mode) for f in found] == [("/run/secrets/one", 2, 2, 0o400), ("/two", 2, 2, 0o400)]
     assert all(f.secret for f in found)
+
+
+def test_a_template_sees_the_variables_of_the_container() -> None:
+    """Those are expanded before."""
+    reference = ConfigReference(config_id="c", config_name="conf", file=FileTarget(name="/conf"))
+    spec = ContainerSpec(image="alpine", env=("A={{.Service.Name}}-{{.Task.Slot}}",), configs=(reference,))
+    task = Task(id="t", spec=TaskSpec(container_spec=spec), service_name="web", slot=2)
+    data = base64.b64encode(b'{{env "A"}}{{env "none"}}').decode()
+    config = Config(id="c", spec=BlobSpec(data=data, templating=Driver(name="golang")))
+    [found] = files(task, NodeDescription(), {}, {"c": config})
+    assert found.data == b"web-2"

@@ -1,9 +1,11 @@
 """Copying files into and out of a container as tar archives, and what has changed in it."""
 
+import errno
 import io
 import posixpath
 import tarfile
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from typing import IO
 
 from bashkit import FileSystem
@@ -28,7 +30,14 @@ class Archive:
 
     def stat(self, path: str) -> PathStat:
         """See `Container.stat`."""
-        return self._lstat(self._resolved(path))
+        real = self._named(path)
+        found = self._lstat(real)._replace(name=_name(path, real) or "/")
+        # The target is told as what it comes to in the end, be there anything or not.
+        if found.kind == "link":
+            # One that leads to itself is told as it is.
+            with suppress(OSError):
+                return found._replace(target=resolved(real, self._link_at))
+        return found
 
     def is_directory(self, path: str) -> bool:
         """Whether there is a directory, links followed."""
@@ -39,9 +48,9 @@ class Archive:
 
     def pack(self, path: str) -> bytes:
         """See `Container.pack`."""
-        real = self._resolved(path)
+        real = self._named(path)
         self._lstat(real)
-        name = "." if path.endswith("/.") else posixpath.basename(real) or "."
+        name = _name(path, real)
         data = io.BytesIO()
         with tar_writer(data) as tar:
             self._add(tar, real, name)
@@ -72,6 +81,8 @@ class Archive:
             now = dict(self._now("/"))
             found = dict.fromkeys(now.keys() - before.keys(), 1) | dict.fromkeys(before.keys() - now.keys(), 2)
             found |= {path: 0 for path in now.keys() & before.keys() if now[path] != before[path]}
+            if not self._root.has_begun:
+                found = {path: kind for path, kind in found.items() if kind != 1 or not mounts.are_below(path)}
         for path in self._root.given():
             if self._kind(path) is not None and not self._root.mounts.hold(path):
                 found.setdefault(path, 0)
@@ -140,6 +151,18 @@ class Archive:
         fs, inner = self._fs(path)
         return sorted(entry["name"] for entry in fs.read_dir(inner))
 
+    def _named(self, path: str) -> str:
+        """What a path means, a link at its end followed if more than the link is meant: `link/`, `link/.`.
+
+        Raises FileNotFoundError, and NotADirectoryError when a file stands where a directory has to be.
+        """
+        inside = path.endswith(("/", "/."))
+        real = self._resolved(path, last=inside)
+        folders = [real, *_parents(real)] if inside else _parents(real)
+        if any(self._kind(folder) not in {None, "directory"} for folder in folders):
+            raise NotADirectoryError(path)
+        return real
+
     def _resolved(self, path: str, *, last: bool = False) -> str:
         """The path with the links of its directories followed, and with `last` its own. Raises FileNotFoundError."""
         try:
@@ -149,6 +172,10 @@ class Archive:
 
     def _target_of(self, path: str) -> str | None:
         return self._lstat(path).target or None
+
+    def _link_at(self, path: str) -> str | None:
+        """The same; None where nothing is."""
+        return self._target_of(path) if self._kind(path) == "link" else None
 
     def _entry(self, change: Change) -> Entry | None:
         """A change as a layer has it; None for a socket, which no layer has."""
@@ -193,6 +220,8 @@ class Archive:
     def _extract(self, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str, *, replace: bool) -> None:
         """Write one member; whatever is neither file, directory nor link is left out."""
         there = self._kind(path)
+        if there == "file" and path in self._root.bound_files:
+            raise OSError(errno.EBUSY, "device or resource busy", path)
         if there is not None and (there == "directory") != member.isdir():
             if not replace:
                 old, new = ("directory", "non-directory") if there == "directory" else ("non-directory", "directory")
@@ -247,6 +276,13 @@ def _parents(path: str) -> Iterator[str]:
     """The directories that a path is in, the nearest first."""
     while (path := posixpath.dirname(path)) != "/":
         yield path
+
+
+def _name(path: str, real: str) -> str:
+    """How an archive calls what is at a path, and all in it."""
+    if path.endswith("/."):
+        return "."
+    return posixpath.basename(path.rstrip("/")) or posixpath.basename(real)
 
 
 def _contents(fs: FileSystem, path: str) -> Iterator[tuple[str, _State]]:

@@ -10,8 +10,9 @@ from swarmlab.runtime.virtual.files.applets import Node, applets, hand_over, is_
 DIRECTORIES: Mapping[str, int] = dict.fromkeys(
     (
         "/bin", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/run",
-        "/sbin", "/srv", "/sys", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin", "/usr/sbin", "/var",
-        "/var/cache", "/var/lib", "/var/log",
+        "/sbin", "/srv", "/sys", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/local/bin", "/usr/local/lib",
+        "/usr/local/sbin", "/usr/local/share", "/usr/sbin", "/usr/share", "/var",
+        "/var/cache", "/var/lib", "/var/log", "/var/run", "/var/spool",
     ),
     0o755,
 ) | {"/root": 0o700} | dict.fromkeys(("/tmp", "/var/tmp"), 0o1777)  # noqa: S108 (inside the container)  # fmt: skip

@@ -8,6 +8,7 @@ import posixpath
 import shutil
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -42,17 +43,20 @@ class RootFs(Kept):
         identity: Sequence[File] = (),
         mounts: Sequence[Mount] = (),
         read_only: bool = False,
+        working_dir: str = "",
         quota: Quota | None = None,
     ) -> None:
         """`files` are configs and secrets, `identity` is what only this container has, such as its /etc/hostname.
 
         `directory` is where `export` puts files that a real process must see, and `roots` has those of images for
         them. `private` gives a folder for secrets of all containers. With `read_only` only mounts are written.
+        `working_dir` is a directory that is there from the beginning, though the image may not have it.
         `quota` is how much may be written to the disk, by default by this container alone.
         """
         self._quota = quota or Quota((directory,))
         extra = {posixpath.normpath(file.path): file for file in (*identity, *files)}
-        super().__init__(image, extra, mounts, directory, read_only=read_only)
+        super().__init__(image, extra, mounts, directory, read_only=read_only, working_dir=working_dir)
+        self.fixed = frozenset(posixpath.normpath(file.path) for file in files)
         self._files = files
         self._roots = roots
         self._secrets = SecretFiles(self._extra, directory, private, self._quota)
@@ -240,6 +244,7 @@ class RootFs(Kept):
                     write_extra(own, target, self._secrets.put)
                     for path in self.mounts.files:
                         (target / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+                    self._outside(self.followed(self._working_dir)).mkdir(parents=True, exist_ok=True)
                 else:
                     kept = Unloading(
                         self.memory,
@@ -293,14 +298,24 @@ class RootFs(Kept):
             elif self._memory is not None:
                 self._memory.write_file(file.path, file.data)
 
+    def misfits(self) -> list[Mount]:
+        """See `Container.misfits`."""
+        return self.mounts.misfits(self._image, self._extra)
+
     def populate(self) -> None:
         """See `Container.populate`."""
         self.mounts.populate(self._image)
 
     def start(self) -> None:
         """The container starts: what was in a tmpfs is gone, secrets are there (again)."""
+        self.has_begun = True
         for place in self._places:
             place.clear()
+        over = self._place(self._working_dir)
+        if over is not None and not over.read_only:
+            # What hides the one in the image gets one, too (runc: libcontainer/rootfs_linux.go).
+            with suppress(RuntimeError, OSError):
+                over.fs.mkdir(over.inner(self._working_dir), recursive=True)
         if self._secrets.shown:
             self._secrets.shown = False
             self._show_secrets()

@@ -13,6 +13,7 @@ from swarmlab.images import ROOT, Image, Owner, resolved
 from swarmlab.runtime.base import File, Mount
 from swarmlab.runtime.virtual.files.access import Owners, Personal, User
 from swarmlab.runtime.virtual.files.contents import DIRECTORIES
+from swarmlab.runtime.virtual.files.fixedfile import FixedFile
 from swarmlab.runtime.virtual.files.foreignfs import file_system
 from swarmlab.runtime.virtual.files.inmemory import build
 from swarmlab.runtime.virtual.files.mounts import Mounts, Place, empty
@@ -25,21 +26,33 @@ class Kept:
     """A container's paths: in memory once somebody looks, in a directory of this machine, or in a tmpfs."""
 
     def __init__(
-        self, image: Image, extra: Mapping[str, File], mounts: Sequence[Mount], directory: Path, *, read_only: bool
+        self,
+        image: Image,
+        extra: Mapping[str, File],
+        mounts: Sequence[Mount],
+        directory: Path,
+        *,
+        read_only: bool,
+        working_dir: str = "",
     ) -> None:
         """`extra` is what the engine puts in, by path; with `read_only` only mounts are written.
 
-        `directory` is where files are that real processes see.
+        `directory` is where files are that real processes see, and `working_dir` a directory that is made.
         """
         self._image = image
         self._extra = dict(extra)
         self._directory = directory
         self._read_only = read_only
+        self._working_dir = posixpath.normpath(working_dir) if working_dir else "/"
         self._memory: FileSystem | None = None
         self._owners = Owners(self._unchanged_owner)
         self._times = Times(image)
+        #: The paths of configs and secrets, each of which is mounted read-only.
+        self.fixed: frozenset[str] = frozenset()
         #: Who the main program runs as: real processes do not tell whose the files are that they make.
         self.main_user: Owner = ROOT
+        #: Whether the container has ever been started: nothing is mounted before.
+        self.has_begun = False
         #: Makes what is at /proc, which is kept nowhere.
         self.make_proc: Callable[[], FileSystem] = empty
         self._proc: FileSystem | None = None
@@ -51,6 +64,11 @@ class Kept:
     def mounted(self) -> Collection[str]:
         """The paths of what the engine puts in or mounts: none of it is the container's own."""
         return self.mounts.targets | self._extra.keys()
+
+    @property
+    def bound_files(self) -> Collection[str]:
+        """The paths of single files that are mounted, those that every container has among them."""
+        return self.mounts.files.keys() | (self._extra.keys() - {"/.dockerenv"})
 
     @property
     def is_all_real(self) -> bool:
@@ -69,6 +87,8 @@ class Kept:
             shell.mount(place.target, self._seen_by(user, place.fs, own), read_only=place.read_only)
         for path in self.mounts.sockets:
             shell.mount(self.followed(path, last=False), self._socket)
+        for path in self.fixed:
+            shell.mount(self.followed(path, last=False), file_system(FixedFile(self._extra[path], user)))
 
     def is_personal(self, user: User) -> bool:
         """Whether it matters who somebody is: not to root, where everything is root's."""
@@ -108,6 +128,8 @@ class Kept:
 
     def is_read_only(self, path: str) -> bool:
         """Whether nothing may be written at a path."""
+        if path in self.fixed:
+            return True
         if (bound := self.mounts.files.get(path)) is not None:
             return bound.read_only
         place = self._place(path)
@@ -120,6 +142,7 @@ class Kept:
             self._memory = build(self._image, self._extra)
             self._times.begin(self._memory)
             self.mounts.make_folders(self._memory)
+            self._memory.mkdir(self.followed(self._working_dir), recursive=True)
             self.sync()
         return self._memory
 

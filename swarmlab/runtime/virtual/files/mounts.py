@@ -2,7 +2,7 @@
 
 import os
 import posixpath
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from bashkit import FileSystem
 
 from swarmlab.images import Image, resolved
 from swarmlab.runtime.base import Mount
+from swarmlab.runtime.virtual.files.contents import DIRECTORIES
 from swarmlab.runtime.virtual.files.foreignfs import file_system
 from swarmlab.runtime.virtual.files.quota import Quota
 from swarmlab.runtime.virtual.files.realtree import RealTree
@@ -180,6 +181,18 @@ class Mounts:
             # So that its directory has the name; `Kept` knows what is there.
             fs.write_file(target, b"")
 
+    def misfits(self, image: Image, extra: Collection[str]) -> list[Mount]:
+        """Directories whose target is a file of the image, or one of `extra`, and files whose target is a directory."""
+        found = []
+        for mount in self._mounts:
+            target = resolved(mount.target, image.links.get)
+            if mount.target not in self.files and not mount.socket:
+                if target in image.files or target in extra:
+                    found.append(mount)
+            elif target in DIRECTORIES or target in image.tree().directories or _has_below(image, target):
+                found.append(mount)
+        return found
+
     def populate(self, image: Image) -> None:
         """Give empty volumes what the image has in their place (MB: daemon/create_unix.go). Raises OSError."""
         for mount in self._mounts:
@@ -204,6 +217,10 @@ class Mounts:
                     real = mount.source / path[len(prefix) :]
                     real.parent.mkdir(parents=True, exist_ok=True)
                     real.symlink_to(target)
+
+
+def _has_below(image: Image, path: str) -> bool:
+    return any(known.startswith(f"{path}/") for part in (image.files, image.links) for known in part)
 
 
 def _copy(source: FileSystem, target: FileSystem, path: str) -> None:

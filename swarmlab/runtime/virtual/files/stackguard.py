@@ -10,10 +10,10 @@ import os
 import sys
 import threading
 
-#: The part of a stack that scripts may use.
-_SHARE = 0.5
+#: The part of a stack that scripts may use to begin others.
+SHARE = 1 / 16
 #: What the interpreter's threads get, in bytes: a level takes about 23,000. Read when the first of them starts.
-VARIABLE, STACK = "RUST_MIN_STACK", 16 << 20
+VARIABLE, STACK = "RUST_MIN_STACK", 128 << 20
 #: More than a pthread_attr_t takes on any system.
 _ATTRIBUTES = 256
 
@@ -21,6 +21,12 @@ _ATTRIBUTES = 256
 def prepare() -> None:
     """Let the interpreter's threads have larger stacks than the usual 2 MB; to be called before the first one."""
     os.environ.setdefault(VARIABLE, str(STACK))
+
+
+def size() -> int:
+    """How large the stacks of the interpreter's threads are, in bytes."""
+    given = os.environ.get(VARIABLE, "")
+    return int(given) if given.isdecimal() else STACK
 
 
 class StackGuard:
@@ -40,7 +46,7 @@ class StackGuard:
             low, high = self._bounds.known
         except AttributeError:
             low, high = self._bounds.known = _stack()
-        if not low <= address < high or high - address <= (high - low) * _SHARE:
+        if not low <= address < high or high - address <= (high - low) * SHARE:
             return False
         self.refused += 1
         return True

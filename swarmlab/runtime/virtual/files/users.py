@@ -1,9 +1,13 @@
 """Users and groups inside a container, as its /etc/passwd and /etc/group have them."""
 
+import re
 from collections.abc import Iterable
 
 from swarmlab.runtime.virtual.files.access import User
 from swarmlab.runtime.virtual.files.files import RootFs
+
+_NUMBER = re.compile(r"[+-]?[0-9]+")
+_IDS = range(1 << 31)
 
 
 class Users:
@@ -15,9 +19,9 @@ class Users:
     def find(self, spec: str, groups: Iterable[str] = ()) -> User:
         """The user of a `--user` argument (name, uid, `user:group`), root when it is empty, in further `groups`.
 
-        Raises LookupError with runc's text when a name is unknown.
+        Raises LookupError with runc's text when a name is unknown, or a number none that may be.
         """
-        who, _, group = spec.partition(":")
+        who, group, *_ = (*spec.split(":"), "")
         user = User("root", 0, 0, "/root")
         if who:
             for fields in self._table("/etc/passwd", 7):
@@ -25,9 +29,9 @@ class Users:
                     user = User(fields[0], int(fields[2]), int(fields[3]), fields[5])
                     break
             else:
-                if not who.isdigit():
+                if not _NUMBER.fullmatch(who):
                     raise LookupError(f"unable to find user {who}: no matching entries in passwd file")
-                user = User(who, int(who), 0, "/")
+                user = User(who, _checked(who), 0, "/")
         if group:
             user = user._replace(gid=self._group(group, "unable"))
         return user._replace(groups=tuple(self._group(name, "Unable") for name in groups))
@@ -52,9 +56,9 @@ class Users:
     def _group(self, name: str, complaint: str) -> int:
         """The number of a group. Raises LookupError."""
         found = next((fields[2] for fields in self._table("/etc/group", 3) if name in (fields[0], fields[2])), name)
-        if not found.isdigit():
+        if not _NUMBER.fullmatch(found):
             raise LookupError(f"{complaint} to find group {name}: no matching entries in group file")
-        return int(found)
+        return _checked(found)
 
     def name(self, uid: int) -> str:
         """The name of a user, or its number as text."""
@@ -70,3 +74,9 @@ class Users:
         except FileNotFoundError:
             return []
         return [fields for line in lines if len(fields := line.split(":")) >= columns]
+
+
+def _checked(number: str) -> int:
+    if int(number) not in _IDS:
+        raise LookupError("uids and gids must be in range 0-2147483647")
+    return int(number)

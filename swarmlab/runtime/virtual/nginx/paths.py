@@ -77,12 +77,13 @@ def _argument(statements: Iterable[Mapping[str, Any]], directive: str, default: 
 
 
 def _may_write(root: RootFs, uid: int, path: str) -> bool:
-    folder = posixpath.dirname(path)
-    while not root.is_directory(folder):
-        folder = posixpath.dirname(folder)
-    if root.mounts.hold(folder):
+    """Whether a user may write a file that is there, or make what is not."""
+    there = path
+    while not (root.is_directory(there) or (there == path and root.exists(path))):
+        there = posixpath.dirname(there)
+    if root.mounts.hold(there):
         # A tmpfs is everybody's, and volumes here do not tell their users apart.
         return True
-    fs, inner = root.at(folder)
+    fs, inner = root.at(there)
     mode = fs.stat(inner)["mode"]
-    return bool(mode & _ANYBODY) or (root.owner(folder)[0] == uid and bool(mode & _OWNER))
+    return bool(mode & _ANYBODY) or (root.owner(there)[0] == uid and bool(mode & _OWNER))

@@ -152,7 +152,7 @@ def routes(context: Context) -> list[tuple[str, str, str, str, str]]:
 
 
 async def hostname(context: Context) -> int:
-    """The host name; `-i` its addresses, `-s` up to the first dot, `-f` as it is."""
+    """The host name; `-i` its addresses, `-s` up to the first dot, `-f` with its domain, `-d` the domain."""
     flags = {letter for word in context.argv[1:] if word.startswith("-") for letter in word[1:]}
     name = context.machine.hostname
     if flags - set("sidf"):
@@ -172,11 +172,22 @@ async def hostname(context: Context) -> int:
             await context.err(f"hostname: {name}: Host name lookup failure\n")
             return 1
         await context.out(" ".join(found) + "\n")
-    elif "d" in flags:
-        await context.out(name.partition(".")[2] + "\n")
+    elif flags & {"d", "f"}:
+        full = _canonical(context, name)
+        await context.out((full.partition(".")[2] if "d" in flags else full) + "\n")
     else:
         await context.out((name.partition(".")[0] if "s" in flags else name) + "\n")
     return 0
+
+
+def _canonical(context: Context, name: str) -> str:
+    """The first name on the line of the hosts file that has this one, as the C library's canonical name is."""
+    try:
+        lines = context.machine.root.read("/etc/hosts").decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return name
+    named = (line.partition("#")[0].split()[1:] for line in lines)
+    return next((names[0] for names in named if name in names), name)
 
 
 def _links(known: list[Interface], device: str, *, addresses: bool) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import signal
 
 from swarmlab.runtime.virtual.context import Context
-from swarmlab.runtime.virtual.signals import signal_name
+from swarmlab.runtime.virtual.signals import is_known, signal_name, signal_number
 
 #: What the shell is told when a number is none of the container's processes': it may be one of its jobs'.
 NOT_OURS = 111
@@ -56,7 +56,11 @@ def _no(word: str) -> str:
 
 def _name(text: str) -> str | None:
     """The signal's name; None for 0, which only asks whether there is such a process. Raises ValueError."""
-    return None if text == "0" else signal_name(text)
+    if text == "0":
+        return None
+    if not is_known(signal_number(text)):
+        raise ValueError(f"Invalid signal: {text}")
+    return signal_name(text)
 
 
 async def _list(context: Context, words: list[str]) -> int:

@@ -25,6 +25,7 @@ _COMMANDS: Mapping[str, Sequence[str]] = {
     "jq": ("jq",),
     "busybox": ("httpd",),
     "net-tools": ("ifconfig", "netstat", "route"),
+    "netcat": ("nc",),
     "netcat-openbsd": ("nc",),
     "netcat-traditional": ("nc",),
     "nginx": ("nginx",),

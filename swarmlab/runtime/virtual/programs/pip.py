@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from swarmlab.runtime.virtual.context import Context
+from swarmlab.runtime.virtual.programs.venv import environment, packages
 from swarmlab.runtime.virtual.requirements import Asked, PipError, parse
 from swarmlab.runtime.virtual.wheels import add_installed
 
-#: Where a container's Python looks for packages, and where their commands are.
+#: Where a container's Python looks for packages.
 SITE_PACKAGES = "/usr/local/lib/python3/site-packages"
-_BIN = "/usr/local/bin"
 _ITSELF = "/usr/local/bin/pip"
-_PYTHON = f"#!{_BIN}/python3\n".encode()
 
 #: Variables of the lab's own environment that lead pip to its index.
 _INHERITED = re.compile(
@@ -40,6 +39,8 @@ _ADVICE = (
     "Packages come as wheels from where the pip of your own machine gets them; "
     "this lab has nothing kept that would do.\n"
 )
+#: What pip's own package brings.
+_PIP = re.compile(r"pip[\d.]*")
 #: Lines that tell why wheels could not be fetched.
 _REASON = re.compile(r"ERROR: |Could not fetch URL ")
 
@@ -58,29 +59,53 @@ async def pip(context: Context) -> int:
         return 127
     command, *arguments = context.argv[1:] or ("help",)
     try:
-        if command == "install":
-            return await _install(context, arguments)
+        if command in {"install", "wheel"}:
+            return await _install(context, command, arguments)
         if command in {"list", "freeze"}:
             return await _list(context, command)
         if command in {"-V", "--version"}:
             version = f"{sys.version_info[0]}.{sys.version_info[1]}"
             await context.out(f"pip {metadata.version('pip')} from {SITE_PACKAGES}/pip (python {version})\n")
             return 0
-        raise PipError(f'"pip {command}" is not available in swarmlab: there are install, list and freeze')
+        raise PipError(f'"pip {command}" is not available in swarmlab: there are install, wheel, list and freeze')
     except PipError as error:
         await context.err(f"ERROR: {error}\n")
         return 1
 
 
-async def _install(context: Context, arguments: Sequence[str]) -> int:
+async def _install(context: Context, command: str, arguments: Sequence[str]) -> int:
     asked = parse(context, arguments)
-    if not asked.names and not asked.lines:
-        raise PipError('You must give at least one requirement to install (see "pip help install")')
+    if not asked.names and not asked.lines and not asked.wheels:
+        raise PipError(f'You must give at least one requirement to {command} (see "pip help {command}")')
     folder = context.machine.processes.state / f"{context.machine.container_id[:12]}-{secrets.token_hex(4)}.pip"
     try:
-        return await _Installation(context, folder, asked).run()
+        installation = _Installation(context, folder, asked)
+        return await (installation.run() if command == "install" else installation.collect())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+class Place(NamedTuple):
+    """Where packages go and where their commands do, and the interpreter that these name."""
+
+    packages: str
+    commands: str
+    python: str = "/usr/local/bin/python3"
+
+
+def _place(context: Context, asked: Asked) -> Place:
+    """Where something is to be installed."""
+    option, where = asked.place
+    if option == "--target":
+        return Place(context.path(where), context.path(f"{where}/bin"))
+    if option == "--user":
+        where = context.env.get("PYTHONUSERBASE") or f"{context.user.home.rstrip('/')}/.local"
+    elif not option and (own := environment(context)):
+        return Place(packages(own), f"{own}/bin", f"{own}/bin/python3")
+    if option:
+        where = context.path(where)
+        return Place(packages(where), posixpath.join(where, "bin"))
+    return Place(SITE_PACKAGES, "/usr/local/bin")
 
 
 class _Installation:
@@ -91,17 +116,46 @@ class _Installation:
         self._context = context
         self._folder = folder
         self._asked = asked
+        self._place = _place(context, asked)
         kept = context.machine.processes.state / "pip"
         self._wheels, self._cache = kept / "wheels", kept / "cache"
         for path in (folder, self._wheels):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def run(self) -> int:
-        """Do it; the exit code."""
+        """Install; the exit code."""
+        target = self._folder / "target"
+        code = await self._do("install", "--target", str(target), "--no-compile")
+        return code or await self._put(target)
+
+    async def collect(self) -> int:
+        """Put wheels into a directory of the container; the exit code."""
+        out = self._folder / "wheels"
+        code = await self._do("download", "--dest", str(out))
+        where = self._asked.place[1] if self._asked.place[0] == "--wheel-dir" else "."
+        for path in sorted(out.iterdir()) if not code else ():
+            self._context.machine.root.take(self._context.path(posixpath.join(where, path.name)), path, 0o644)
+        return code
+
+    def _given(self) -> tuple[list[str], list[str]]:
+        """Wheels of the container as files of this machine, and the options for those among which others may be."""
+        root = self._context.machine.root
+        files = []
+        for kind, paths in (("given", self._asked.wheels), ("found", self._asked.found)):
+            for path in paths:
+                real = self._folder / kind / posixpath.basename(path)
+                real.parent.mkdir(exist_ok=True)
+                real.write_bytes(root.read(path))
+                files += [str(real)] if kind == "given" else []
+        return files, ["--find-links", str(self._folder / "found")] if self._asked.found else []
+
+    async def _do(self, command: str, *options: str) -> int:
+        """Fetch wheels, and have the real pip do something with them; the exit code."""
         asked = self._asked
         if not {"-q", "--quiet"} & set(asked.flags):
             await self._show([("stdout", note) for note in asked.notes])
-        wanted = [*asked.flags, *asked.names]
+        files, links = await asyncio.to_thread(self._given)
+        wanted = [*asked.flags, *links, *asked.names, *files]
         for flag, name, lines in (
             ("-r", "requirements.txt", asked.lines),
             ("-c", "constraints.txt", asked.constraints),
@@ -114,16 +168,14 @@ class _Installation:
         fetched = await self._pip([*download, *asked.sources, *wanted])
         if fetched.code:
             await asyncio.to_thread(add_installed, [*asked.names, *asked.lines], self._wheels)
-        target = self._folder / "target"
-        install = ["install", "--no-index", "--find-links", str(self._wheels), "--target", str(target), "--no-compile"]
-        installed = await self._pip([*install, *wanted])
+        installed = await self._pip([command, "--no-index", "--find-links", str(self._wheels), *options, *wanted])
         if installed.code and fetched.code:
             # Why there are no wheels was said when they were to be fetched; the second call only misses them.
             await self._show([("stderr", line) for _, line in fetched.lines if _REASON.match(line)])
             await self._context.err(_ADVICE)
             return installed.code
         await self._show(installed.lines)
-        return installed.code or await self._put(target)
+        return installed.code
 
     async def _show(self, lines: Sequence[tuple[str, str]]) -> None:
         for stream, line in lines:
@@ -161,6 +213,8 @@ class _Installation:
         """A line as a container would show it: without the folders of this machine."""
         if line.startswith("Looking in links: ") or _OF_THE_LAB.match(line):
             return ""
+        line = line.replace(f"{self._folder}/wheels/", f"{self._asked.place[1].rstrip('/')}/")
+        line = line.replace(f"{self._folder}/given/", "")
         processing = re.match(rf"Processing {re.escape(str(self._wheels))}/(([^-]+)-\S+)(.*)", line)
         if processing is not None:
             line = f"Collecting {processing[2]}{processing[3]}\n  Using cached {processing[1]}"
@@ -181,15 +235,17 @@ class _Installation:
 
     def _put_all(self, target: Path) -> None:
         root = self._context.machine.root
+        first = f"#!{self._place.python}\n".encode()
         for top in sorted(target.iterdir()):
             if top.name == "bin":
-                for path in _files(top):
-                    path.write_bytes(re.sub(rb"\A#![^\n]*\n", _PYTHON, path.read_bytes()))
-                    root.take(posixpath.join(_BIN, *path.relative_to(top).parts), path, 0o755)
-            elif not root.take_whole(posixpath.join(SITE_PACKAGES, top.name), top):
+                # `pip install --upgrade pip`: the command stays the one that is played.
+                for path in (found for found in _files(top) if not _PIP.fullmatch(found.name)):
+                    path.write_bytes(re.sub(rb"\A#![^\n]*\n", lambda _: first, path.read_bytes()))
+                    root.take(posixpath.join(self._place.commands, *path.relative_to(top).parts), path, 0o755)
+            elif not root.take_whole(posixpath.join(self._place.packages, top.name), top):
                 # Something of that name is there: what is in both is the new one's.
                 for path in _files(top):
-                    root.take(posixpath.join(SITE_PACKAGES, *path.relative_to(target).parts), path, 0o644)
+                    root.take(posixpath.join(self._place.packages, *path.relative_to(target).parts), path, 0o644)
 
 
 def _files(top: Path) -> list[Path]:
@@ -211,10 +267,12 @@ def _installed(context: Context) -> list[tuple[str, str]]:
     """Names and versions."""
     root = context.machine.root
     found = []
-    fs, inner = root.at(SITE_PACKAGES)
+    own = environment(context)
+    folder = packages(own) if own else SITE_PACKAGES
+    fs, inner = root.at(folder)
     for entry in fs.read_dir(inner) if fs.exists(inner) else ():
         if entry["name"].endswith(".dist-info"):
-            text = root.read(posixpath.join(SITE_PACKAGES, entry["name"], "METADATA")).decode("utf-8", "replace")
+            text = root.read(posixpath.join(folder, entry["name"], "METADATA")).decode("utf-8", "replace")
             fields = dict(line.partition(": ")[::2] for line in text.partition("\n\n")[0].splitlines())
             found.append((fields.get("Name", "?"), fields.get("Version", "?")))
     return found

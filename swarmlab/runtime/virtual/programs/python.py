@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import hashlib
 import json
 import posixpath
 import shlex
@@ -15,6 +16,8 @@ from swarmlab.runtime.virtual.files.private import private_folder
 from swarmlab.runtime.virtual.processes import native
 from swarmlab.runtime.virtual.processes.bridge import Bridge
 from swarmlab.runtime.virtual.processes.native import Native
+from swarmlab.runtime.virtual.programs.pip import pip
+from swarmlab.runtime.virtual.programs.venv import environment, make_environments, packages, shares
 
 #: The names of the interpreter that images have.
 NAMES = ("python", "python3")
@@ -26,6 +29,12 @@ _OWN = frozenset("bBdOquv")
 async def python(context: Context) -> int:
     """Run the interpreter as the command line says."""
     machine = context.machine
+    if context.argv[1:3] == ("-m", "venv"):
+        return await make_environments(context, list(context.argv[3:]))
+    if context.argv[1:3] == ("-m", "pip"):
+        # That of the same environment.
+        name = posixpath.join(posixpath.dirname(context.argv[0]), "pip")
+        return await pip(context.with_argv((name, *context.argv[3:])))
     # An image with many packages has thousands of files.
     root = await asyncio.to_thread(machine.root.make_all_real)
     try:
@@ -40,7 +49,8 @@ async def python(context: Context) -> int:
     cwd.mkdir(parents=True, exist_ok=True)
     env = {key: value for key, value in context.env.items() if key not in {"PYTHONHOME", "PYTHONSTARTUP"}}
     env |= surroundings
-    pairs = [(str(machine.directory / "bin" / "python"), "/usr/local/bin/python"), *_paths(context, root)]
+    own = f"{environment(context) or '/usr/local'}/bin/python"
+    pairs = [(str(machine.directory / "bin" / "python"), own), *_paths(context, root)]
     process = Native(
         context, argv, executable=interpreter(), env=env, cwd=cwd, rewrite=native.replacing(pairs), is_anything=True
     )  # fmt: skip
@@ -77,9 +87,13 @@ async def _surroundings(context: Context, root: Path) -> dict[str, str]:
         "gid": context.user.gid,
         "bin": str(directory),
         "python": str(directory / "python"),
-        "site": _sites(root),
+        "site": _sites(root, context.user.home),
+        "prefix": (venv := environment(context)),
     }
-    file = directory / f"shim-{context.user.uid}-{context.user.gid}.json"
+    if venv:
+        settings["site"] = [packages(venv), *(settings["site"] if shares(machine, venv) else ())]
+    kind = hashlib.sha256(venv.encode()).hexdigest()[:8] if venv else "own"
+    file = directory / f"shim-{context.user.uid}-{context.user.gid}-{kind}.json"
     file.write_text(json.dumps(settings))
     script = f'#!/bin/sh\nexec {shlex.quote(str(interpreter()))} -s -S {shlex.quote(str(_LAUNCH))} "$@"\n'
     for name in (*NAMES, f"python{sys.version_info[0]}.{sys.version_info[1]}"):
@@ -90,10 +104,11 @@ async def _surroundings(context: Context, root: Path) -> dict[str, str]:
     return {"SWARMLAB_SHIM": str(file)}
 
 
-def _sites(root: Path) -> list[str]:
-    """Where the container has packages, as it calls these directories."""
+def _sites(root: Path, home: str) -> list[str]:
+    """Where the container has packages, as it calls these directories; a user's own are in his home."""
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    found = []
+    user = packages(f"{home.rstrip('/')}/.local")
+    found = [user] if (root / user[1:]).is_dir() else []
     for parent in ("/usr/local/lib", "/usr/lib"):
         for name in (version, "python3", *sorted(path.name for path in (root / parent[1:]).glob("python3.*"))):
             for kind in ("site-packages", "dist-packages"):
@@ -113,7 +128,8 @@ def script(path: str) -> Program:
     """The program that a file is whose first line names Python."""
 
     async def run(context: Context) -> int:
-        return await python(context.with_argv(("python3", path, *context.argv[1:])))
+        interpreter = interpreter_of(context.machine.root.read(path))
+        return await python(context.with_argv((*interpreter, path, *context.argv[1:])))
 
     return run
 

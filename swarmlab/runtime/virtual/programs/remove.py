@@ -71,7 +71,9 @@ def _remove(context: Context, path: str, kind: str) -> str:
         for name in _names(root, path):
             below = posixpath.join(path, name)
             reason = _remove(context, below, _kind(root, below) or "file") or reason
-    if reason or root.mounts.are_at(path):
+    if kind == "directory":
+        reason = _BUSY if any(fixed.startswith(f"{path.rstrip('/')}/") for fixed in root.fixed) else reason
+    if reason or root.mounts.are_at(path) or path in root.fixed:
         return reason or _BUSY
     if root.is_read_only(path):
         return _READ_ONLY

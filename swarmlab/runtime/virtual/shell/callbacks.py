@@ -16,9 +16,12 @@ from swarmlab.runtime.virtual.programs.diff import diff
 from swarmlab.runtime.virtual.programs.kill import kill
 from swarmlab.runtime.virtual.shell.jobs import with_live_jobs
 from swarmlab.runtime.virtual.shell.marks import MARK, Marks
+from swarmlab.runtime.virtual.shell.runaways import Run
 from swarmlab.runtime.virtual.shell.scripts import missing, prepared
 
 _NOT_FOUND = re.compile(rb"^(?:bash|sh): (?:line \d+: )+([^\n]*?): command not found(?:\. [^\n]*)?$", re.MULTILINE)
+#: What brings further commands, as Python's modules pip and venv do, too.
+_BRINGERS = frozenset({"pip", "pip3"})
 #: The status of a command that a broken pipe has ended.
 _BROKEN_PIPE = 141
 #: What is typed to leave a shell.
@@ -47,6 +50,9 @@ class Callbacks:
         self.read: Reader | None = None
         self.directory = context.cwd
         self.has_prompt = False
+        self.run = Run()
+        #: Makes the shell know the commands in these directories (`PATH`).
+        self.learn: Callable[[str], None] = lambda search: None
         self.marks = {"stdout": Marks(), "stderr": Marks()}
 
     def called(self, file: str) -> str:
@@ -100,7 +106,8 @@ class Callbacks:
                 # Its container's end waits until it has cleaned up, even where the script that called it is gone.
                 outer.machine.adopt(work)
                 try:
-                    code = await work
+                    with self.run.waiting():
+                        code = await work
                 except asyncio.CancelledError:
                     if not receiver.code:
                         raise
@@ -111,6 +118,8 @@ class Callbacks:
                 finally:
                     work.cancel()
             await outer.machine.thawed()
+            if posixpath.basename(inner.name) in _BRINGERS or inner.argv[:1] == ["-m"]:
+                self.learn(inner.env.get("PATH", ""))
             return code
 
         return call
@@ -174,7 +183,8 @@ class Callbacks:
         """The next script of a shell that is talked to."""
         assert self.read is not None
         self.directory = inner.cwd
-        script, self.step = await self.read(self.step or 0)
+        with self.run.waiting():
+            script, self.step = await self.read(self.step or 0)
         leaves = None if script is None else _EXIT.fullmatch(script)
         if script is None or leaves is not None:
             if leaves is not None and leaves[1]:

@@ -16,6 +16,7 @@ from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.programs import ENTRYPOINTS, PROGRAMS, REAL, SERVERS
 from swarmlab.runtime.virtual.programs.environment import environment
 from swarmlab.runtime.virtual.programs.python import interpreter_of, is_script
+from swarmlab.runtime.virtual.programs.venv import environment_of
 from swarmlab.runtime.virtual.shell.interactive import interact
 from swarmlab.runtime.virtual.shell.jobs import with_live_jobs
 from swarmlab.runtime.virtual.shell.names import command_exists
@@ -45,7 +46,7 @@ class Invocation:
         self.machine = machine
         self.cwd = cwd
         self.user = user
-        self.argv, self.program = _find(machine, tuple(argv), cwd)
+        self.argv, self.program = _find(machine, tuple(argv), cwd, env.get("PATH", ""))
         if self.program is None and self.argv in _PRINTS:
             self.program = environment
         # A shell counts how deep it is.
@@ -87,7 +88,7 @@ class Invocation:
     @property
     def wants_terminal(self) -> bool:
         """Whether it is a real process that can have a real terminal."""
-        return self.program is not None and self.argv[0] in REAL and hasattr(os, "openpty")
+        return self.program is not None and posixpath.basename(self.argv[0]) in REAL and hasattr(os, "openpty")
 
     @property
     def talks(self) -> bool:
@@ -155,8 +156,14 @@ def _options(argv: Sequence[str]) -> tuple[list[str], Sequence[str]]:
     return options, argv[position:] if has_text else ()
 
 
-def _find(machine: Machine, argv: tuple[str, ...], cwd: str) -> tuple[tuple[str, ...], Program | None]:
-    """The command line to run and the program for it, None for the shell."""
+def _find(
+    machine: Machine, argv: tuple[str, ...], cwd: str, search: str = ""
+) -> tuple[tuple[str, ...], Program | None]:
+    """The command line to run and the program for it, None for the shell.
+
+    `search` are directories (`PATH`). Only those that are no usual ones matter, as a virtual environment's; they come
+    first.
+    """
     name = argv[0] if argv else ""
     if "/" in name:
         path = posixpath.normpath(posixpath.join(cwd, name))
@@ -171,6 +178,9 @@ def _find(machine: Machine, argv: tuple[str, ...], cwd: str) -> tuple[tuple[str,
         if machine.root.is_directory(path):
             raise StartError(f'exec: "{name}": permission denied: unknown', CANNOT_RUN)
         raise StartError(f'exec: "{name}": stat {name}: no such file or directory: unknown')
+    for directory in search.split(":") if name else ():
+        if directory.startswith("/") and directory not in BIN and machine.root.exists(path := f"{directory}/{name}"):
+            return _file(machine, path, argv)
     if command_exists(machine, name):
         return argv, PROGRAMS.get(name)
     for directory in BIN:
@@ -197,7 +207,8 @@ def _file(machine: Machine, path: str, argv: tuple[str, ...]) -> tuple[tuple[str
     if match is not None and (entrypoint := ENTRYPOINTS.get(match[1].decode())) is not None:
         return _find(machine, entrypoint(argv[1:]), "/")
     if match is not None and (program := PROGRAMS.get(name := match[1].decode())) is not None:
-        return (name, *argv[1:]), program
+        # What is in a virtual environment has to know it.
+        return (path if environment_of(machine, path) else name, *argv[1:]), program
     if is_script(machine.root.read(path)):
         interpreter = interpreter_of(machine.root.read(path))
         return _find(machine, (*interpreter, path, *argv[1:]), "/")

@@ -3,10 +3,12 @@
 import asyncio
 import posixpath
 import re
+import weakref
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from bashkit import Bash, ExecutionProfile
+from bashkit import Bash, ExecResult, ExecutionProfile
 
 from swarmlab.runtime.streams import no_input
 from swarmlab.runtime.virtual.context import Context
@@ -16,6 +18,7 @@ from swarmlab.runtime.virtual.files.stackguard import GUARD
 from swarmlab.runtime.virtual.machine import Machine
 from swarmlab.runtime.virtual.programs import MOUNTED, OWN, PROGRAMS
 from swarmlab.runtime.virtual.programs.python import is_script, script
+from swarmlab.runtime.virtual.programs.venv import environment_of
 from swarmlab.runtime.virtual.shell.callbacks import Callbacks, Reader, found_out
 from swarmlab.runtime.virtual.shell.complaints import MISUSE, complaint, is_syntax_error
 from swarmlab.runtime.virtual.shell.dialect import NOT_READ, about_exec, busybox, ends_script, plain
@@ -23,6 +26,7 @@ from swarmlab.runtime.virtual.shell.echo import echo
 from swarmlab.runtime.virtual.shell.jobs import with_live_jobs
 from swarmlab.runtime.virtual.shell.names import is_no_script
 from swarmlab.runtime.virtual.shell.nesting import may_nest
+from swarmlab.runtime.virtual.shell.runaways import RUNAWAYS
 from swarmlab.runtime.virtual.shell.scripts import JOBS_ENDED, has_traps, prelude
 from swarmlab.runtime.virtual.waiting import wait_at_most
 
@@ -34,7 +38,9 @@ _LINE = re.compile(rb"^bash: line (\d+): ", re.MULTILINE)
 
 #: A script that calls itself, as it is found missing in the end.
 _MISSING = re.compile(rb"^(\S+: line \d+): \S+: No such file or directory$", re.MULTILINE)
-_NOT_CREATED = re.compile(rb"^bash: line \d+: ([^\n]*?): filesystem is read-only$", re.MULTILINE)
+_NOT_CREATED = re.compile(
+    rb"^bash: line \d+: ([^\n]*?): (?:filesystem is read-only|Read-only file system)$", re.MULTILINE
+)
 _READ_ONLY = re.compile(rb"(?:io error: )?filesystem is read-only")
 
 #: What a shell does that is talked to. The outer loop goes on when `break` is typed.
@@ -44,6 +50,10 @@ _LAST_WORDS = 0.1
 #: Seconds of swarm time for which what jobs write is still shown when the script of an exec has ended
 #: (MB: daemon/monitor.go).
 _LAST_OUTPUT = 2.0
+#: The exit code of a shell whose stack is full: SIGSEGV ends it.
+_OVERFLOWN = 139
+#: Directories of commands that a script names, and whether they seem to come into PATH.
+_FOLDERS = re.compile(r"(:)?((?:/[\w.+-]+)+/bin)\b(:|/activate)?")
 #: For ever, as the shell counts seconds and commands; a container's life has no such limits.
 _NO_LIMIT = 10**12
 
@@ -60,6 +70,9 @@ class Shell:
         nests = script is None or may_nest(script, partial(is_no_script, context.machine))
         shell = cls(context, watched=nests)
         shell._commands.has_prompt = has_prompt
+        # Environments are called by their paths, and come into PATH later.
+        shell._named = _named(script or "", context.user.home)
+        shell._learn(context.env.get("PATH", ""))
         return shell
 
     def __init__(self, context: Context, *, watched: bool) -> None:
@@ -81,23 +94,47 @@ class Shell:
         machine.root.mount_in(self._bash, context.user, watched=watched)
         self._bash.mount("/proc", machine.root.proc)
         root = machine.root
-        careful = watched or root.mounts or root.is_all_real or root.is_personal(context.user)
+        careful = watched or root.mounts or root.fixed or root.is_all_real or root.is_personal(context.user)
         for name, program in {**PROGRAMS, **(MOUNTED if careful else {})}.items():
             if name in OWN and name not in own:
                 continue
             self._bash.add_command(name, commands.command(program))
         for name in filter(machine.lacks, {*machine.absent, *PROGRAMS}):
             self._bash.add_command(name, commands.missing)
-        for path in machine.root.glob(f"{BIN[1]}/*") if "python" in own else ():
-            # Commands that packages have brought; the shell would read them as scripts of its own.
-            if is_script(machine.root.read(path)):
-                self._bash.add_command(posixpath.basename(path), commands.command(script(path)))
+        self._has_python = "python" in own
+        #: Directories of commands that the script names, and whether they come into PATH.
+        self._named: Sequence[tuple[str, bool]] = ()
+        # An interpreter is never collected in a circle.
+        itself = weakref.ref(self)
+        commands.learn = lambda search: None if (shell := itself()) is None else shell._learn(search)
         self._bash.add_command("sudo", commands.missing)
         for name, callback in commands.own().items():
             self._bash.add_command(name, callback)
         #: Whether an error has ended the script, and not a command that failed.
         self._ended = False
         self._has_begun = False
+
+    def _learn(self, search: str) -> None:
+        """Know the commands that packages have brought: the interpreter would read them as scripts of its own.
+
+        `search` are directories (`PATH`), the first of which has a command if several have it.
+        """
+        machine = self._context.machine
+        root = machine.root
+        learned: set[str] = set()
+        folders = [*((folder, True) for folder in (BIN[1], *search.split(":"))), *self._named]
+        for folder, is_searched in folders if self._has_python else ():
+            usual = folder in BIN and folder != BIN[1]
+            for path in root.glob(f"{folder}/*") if folder.startswith("/") and not usual else ():
+                name, data = posixpath.basename(path), root.read(path)
+                if is_script(data):
+                    command = self._commands.command(script(path))
+                    names = {path, name} if is_searched else {path}
+                    for known in names - learned:
+                        self._bash.add_command(known, command)
+                    learned |= names
+                elif name in PROGRAMS and environment_of(machine, path):
+                    self._bash.add_command(path, self._commands.command(PROGRAMS[name]))
 
     @property
     def directory(self) -> str:
@@ -165,7 +202,11 @@ class Shell:
                 self._ended = self._ended or NOT_READ in data
             await self._commands.output("stderr", data)
 
-        work = asyncio.ensure_future(self._bash.execute(script, capture=0, stdout=stdout, stderr=stderr))
+        async def watched() -> ExecResult:
+            with RUNAWAYS.watched(self._commands.run, self._bash.cancel):
+                return await self._bash.execute(script, capture=0, stdout=stdout, stderr=stderr)
+
+        work = asyncio.ensure_future(watched())
         ended = asyncio.ensure_future(self._commands.ended.wait())
         try:
             await asyncio.wait((work, ended) if leaves else (work,), return_when=asyncio.FIRST_COMPLETED)
@@ -179,6 +220,8 @@ class Shell:
         finally:
             ended.cancel()
             machine.root.sync()
+        if self._commands.run.is_ended:
+            return _OVERFLOWN
         if result.error:
             await self._context.err(f"sh: {complaint(result.error)}\n")
             return MISUSE if is_syntax_error(result.error) else result.exit_code
@@ -217,6 +260,12 @@ class Shell:
         self._commands.script = self._commands.prepared(self._bash.shell_state().traps.get(name, ""))
         self._commands.ended.clear()
         return await self._execute(f"( {JOBS_ENDED}; {self._commands.script}\n)\n.done $?", "", leaves=True)
+
+
+def _named(script: str, home: str) -> list[tuple[str, bool]]:
+    """The directories of commands that a script names, and whether it puts them into PATH."""
+    text = re.sub(r"~(?=/)|\$HOME\b|\$\{HOME\}", lambda _: home.rstrip("/"), script)
+    return [(found[2], bool(found[1] or found[3])) for found in _FOLDERS.finditer(text)]
 
 
 def _own(machine: Machine) -> list[str]:

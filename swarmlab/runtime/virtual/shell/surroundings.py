@@ -16,6 +16,8 @@ class Surroundings:
     def __init__(self, machine: Machine, config: ContainerConfig) -> None:
         self._machine = machine
         self._config = config
+        #: Variables that come before the container's own.
+        self.around: Sequence[str] = ()
 
     def shown(self, invocation: Invocation) -> list[tuple[str, str]]:
         """Users and titles of the processes of the main program."""
@@ -37,7 +39,7 @@ class Surroundings:
         variables["HOSTNAME"] = self._config.hostname
         if tty:
             variables["TERM"] = "xterm"
-        for item in (*self._config.env, *env):
+        for item in (*self.around, *self._config.env, *env):
             name, separator, value = item.partition("=")
             if separator:
                 variables[name] = value

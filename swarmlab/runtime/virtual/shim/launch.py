@@ -133,7 +133,12 @@ def _prepare(settings: dict[str, Any]) -> None:
     for name in (VARIABLE, "SWARMLAB_CONTAINER"):
         os.environ._data.pop(os.environ.encodekey(name), None)  # type: ignore[attr-defined]
     sys.executable = settings["python"]
+    if settings["prefix"]:
+        # Whoever compares them knows that this is a virtual environment.
+        sys.prefix = sys.exec_prefix = settings["prefix"]
     sys.path[:0] = [path for path in os.environ.get("PYTHONPATH", "").split(":") if path and path not in sys.path]
+    # Python has looked for them while it started, when the container's files could not be seen.
+    sys.path_importer_cache.clear()
     for directory in settings["site"]:
         site.addsitedir(directory)
     site.setquit()
