@@ -432,12 +432,17 @@ for attempt in (
     lambda: os.chdir(folder), lambda: os.truncate(secret, 0), lambda: shutil.rmtree(folder),
     lambda: pathlib.Path(folder, "new").touch(), lambda: os.utime(secret), lambda: os.chmod(secret, 0),
     lambda: open("../" * 50 + secret).read(), lambda: os.listdir("../" * 50 + folder),
+    lambda: open("/.." * 50 + secret).read(), lambda: open("/etc/.." * 9 + "/.." * 50 + secret).read(),
+    lambda: open("etc/" + "../" * 50 + secret).read(),
 ):
     try:
         print("got", attempt())
     except FileNotFoundError:
         pass
+os.makedirs("/made/deep/er")
+os.symlink("/made/deep/er", "/link")
 print(os.path.exists(folder), os.access(secret, os.R_OK), sorted(os.listdir("../../..")) == sorted(os.listdir("/")))
+print(os.listdir("/link/.."), os.listdir("/link/../.."), os.listdir("made/deep/.."))
 try:
     sqlite3.connect(folder + "/new").execute("create table t (a)")
 except sqlite3.OperationalError as error:
@@ -453,7 +458,10 @@ def test_a_program_neither_sees_nor_changes_what_this_machine_has_elsewhere(tmp_
     script = _TRIES.format(secret=str(secret), folder=str(secret.parent))
 
     async def test(made: Lab) -> None:
-        assert await ran(made, "python", "-c", script) == (0, "False False True\nunable to open database file\n")
+        assert await ran(made, "python", "-c", script) == (
+            0,
+            "False False True\n['er'] ['deep'] ['deep']\nunable to open database file\n",
+        )
 
     within(tmp_path / "state", test)
     assert secret.read_text() == "mine"

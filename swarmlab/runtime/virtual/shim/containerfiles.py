@@ -84,10 +84,9 @@ def real_path(path: Any) -> Any:
         return path
     text = os.fspath(path)
     name = os.fsdecode(text)
-    if not name.startswith("/"):
-        if not name.startswith("..") or not (name := _beyond(name)):
-            return path
-    elif _below(name, _kept):
+    if ".." in name.split("/"):
+        name = _without_dots(name)
+    if not name.startswith("/") or _below(name, _kept):
         return path
     return os.fsencode(_root + name) if isinstance(text, bytes) else _root + name
 
@@ -106,18 +105,23 @@ def _loaded_path(path: Any) -> Any:
     return found if found is not path and _there(os.fsdecode(found)) else path
 
 
-def _beyond(name: str) -> str:
-    """The absolute path that a relative one means which would lead out of the root directory; empty for any other."""
-    here = _real["getcwd"]()
-    if not _below(here, (_root, *(source for _, source in _mounts))):
-        return ""
-    path, depth = f"{container_path(here)}/{name}", 0
-    for part in path.split("/"):
-        depth += 0 if part in {"", "."} else -1 if part == ".." else 1
-        if depth < 0:
-            # There is nothing above it.
-            return os.path.normpath(path)
-    return ""
+def _without_dots(name: str) -> str:
+    """The absolute path that one with `..` means: nothing is above the root directory, and mounts are in theirs.
+
+    Where a process has left the container's files a relative one stays as it is.
+    """
+    path = "/"
+    if not name.startswith("/"):
+        here = _real["getcwd"]()
+        if not _below(here, (_root, *(source for _, source in _mounts))):
+            return name
+        path = container_path(here)
+    for part in name.split("/"):
+        if part == "..":
+            path = os.path.dirname(os.path.realpath(path))
+        elif part not in {"", "."}:
+            path = os.path.join(path, part)
+    return path
 
 
 def is_inside(path: str) -> bool:
