@@ -79,6 +79,17 @@ class Agent:
         self._stopped = True
         self._lose_session()
 
+    def give_up_tasks(self) -> None:
+        """The node ends and begins again, and hears of its tasks anew: their containers go, each in its own time.
+
+        What ran then has failed, at once or when it has stopped (SK: agent/worker.go).
+        """
+        self._lose_session()
+        for manager in self._tasks.values():
+            manager.remove()
+        self._tasks.clear()
+        self._connect_later()
+
     def managers_changed(self) -> None:
         """There is another leader, or none: the session is over, look for a new one.
 

@@ -210,6 +210,10 @@ class _View:
             found.setdefault(key, []).append(port.published_port)
         return found
 
+    def _keeps_ports(self) -> bool:
+        """Whether its ports are shown: while it runs, and when it ended with its machine, which clears nothing."""
+        return self._outward and (self.container.state.runs or bool(self.container.ports))
+
     def _host_addresses(self, key: str, port: int) -> Sequence[str]:
         """The addresses of the node at which a published port listens: all, unless one was asked for."""
         host = self.container.host
@@ -224,7 +228,7 @@ class _View:
 
     def _ports(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        if not self.container.state.runs or not self._outward:
+        if not self._keeps_ports():
             return found
         for key, published in sorted(self._bindings().items()):
             number, _, protocol = key.partition("/")
@@ -353,7 +357,7 @@ class _View:
         key = "default" if on_host else sandbox[:12]
         bridge = next((place for place in self.places if place.network == "bridge" and running), None)
         ip, _, prefix = bridge.address(4).partition("/") if bridge is not None else ("", "", "")
-        bindings = self._bindings() if running and self._outward else {}
+        bindings = self._bindings() if self._keeps_ports() else {}
         return {
             "Bridge": "",
             "SandboxID": sandbox if running else "",

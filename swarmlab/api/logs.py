@@ -164,12 +164,12 @@ class _Writer:
         """The same for lines of tasks, whose details say where they come from."""
         async with aclosing(cast(Any, lines)) as source:
             try:
-                async for line, task in source:
+                async for line, task, kept in source:
                     if line.stream in self._streams:
                         details = {"node": task.node_id, "service": task.service_id, "task": task.id}
                         driver = task.spec.log_driver.name if task.spec.log_driver is not None else ""
                         shown = {f"com.docker.swarm.{key}.id": value for key, value in details.items()}
-                        yield self._part(_kept(line, driver or DEFAULT_DRIVER), shown)
+                        yield self._part(_kept(line, driver or DEFAULT_DRIVER), {**kept, **shown})
             except IncompleteLogsError as error:
                 data = f"Error grabbing logs: rpc error: code = Unknown desc = {error}\n".encode()
                 yield _HEADER.pack(_SYSTEM, len(data)) + data if self._framed else data

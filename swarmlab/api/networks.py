@@ -223,7 +223,7 @@ def _matches(view: _View, filters: Filters) -> bool:
 def inspect_network(call: Call) -> Answer:
     """`GET /networks/{id}`: by full id, then name, then id prefix; `scope` narrows it down."""
     verbose = parse_bool(call.param("verbose"), "verbose")
-    view = _attached_view(call, _find(call, call.name, call.param("scope")))
+    view = _attached_view(call, _inspected(call, call.name, call.param("scope")))
     if verbose and view.peers:
         view = msgspec.structs.replace(view, services=_services(call, view.id))
     return document(_shown(call, view))
@@ -272,6 +272,20 @@ def _find(call: Call, term: str, scope: str = "") -> _View:
         if found:
             return found[0]
     raise not_found(f"network {term} not found")
+
+
+def _inspected(call: Call, term: str, scope: str) -> _View:
+    """The network to show: by id the swarm finds hidden ones, too, and whatever the scope (MB: router, getNetwork)."""
+    try:
+        return _find(call, term, scope)
+    except ApiError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        with suppress(EngineError, StatusError, ApiError):
+            network = find_network(call.control, term)
+            if network.spec.name != term:
+                return _swarm_view(network)
+        raise
 
 
 def create_network(call: Call) -> Answer:

@@ -33,11 +33,15 @@ def view(engine: DockerEngine, volume: Volume) -> dict[str, Any]:
 
 
 def usage(engine: DockerEngine) -> list[dict[str, Any]]:
-    """All volumes with what they hold, for `docker system df`."""
+    """Volumes with what they hold, for `docker system df`, which leaves out those with options of their driver.
+
+    Source: MB: volume/service/service.go, LocalVolumesSize.
+    """
     volumes = engine.volumes
     return [
         {**view(engine, v), "UsageData": {"RefCount": len(volumes.users(v.id)), "Size": volumes.size(v.id)}}
         for v in volumes.list()
+        if not v.options
     ]
 
 

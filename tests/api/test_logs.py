@@ -16,6 +16,7 @@ from swarmlab.objects import (
     TaskStatus,
 )
 from swarmlab.objects.local import Container
+from swarmlab.objects.run import HostConfig, LogConfig
 from swarmlab.runtime.base import LogLine
 from swarmlab.store import Kind
 
@@ -33,11 +34,11 @@ class Node(FakeContainers):
         return next((c for c in self.every if c.task_id == task_id), None)
 
 
-def prepare(client: Client, spec: Mapping[str, Any] | None = None) -> None:
+def prepare(client: Client, spec: Mapping[str, Any] | None = None, **container: Any) -> None:
     """A service with a task that has written two lines on another node."""
     client.init()
     node = Node()
-    node.every.append(Container(id="a" * 64, name="web.1", image="nginx", task_id=TASK))
+    node.every.append(Container(id="a" * 64, name="web.1", image="nginx", task_id=TASK, **container))
     node.programs["a" * 64] = FakeProgram(lines=LINES)
     template = TaskSpec(container_spec=ContainerSpec(image="nginx", **(spec or {})))
     client.engine.put(Kind.SERVICE, Service(id=SERVICE, spec=ServiceSpec(name="web", task_template=template)))
@@ -77,6 +78,14 @@ def test_details_say_where_a_line_comes_from(client: Client) -> None:
     assert reply.headers["Content-Type"] == "application/vnd.docker.raw-stream"
     where = f"com.docker.swarm.node.id={NODE},com.docker.swarm.service.id={SERVICE},com.docker.swarm.task.id={TASK}"
     assert frames(reply.body) == [(1, f"1970-01-01T00:00:01.500000000Z {where} out\n".encode())]
+
+
+def test_details_have_what_the_log_driver_keeps_with_the_lines(client: Client) -> None:
+    options = HostConfig(log_config=LogConfig(type="json-file", config={"labels": "q", "env": "E"}))
+    prepare(client, asked=options, labels={"q": "r s"}, env=("E=f",))
+    reply = client("GET", "/services/web/logs?stdout=1&details=1")
+    ids = f"com.docker.swarm.node.id={NODE},com.docker.swarm.service.id={SERVICE},com.docker.swarm.task.id={TASK}"
+    assert frames(reply.body) == [(1, f"E=f,{ids},q=r+s out\n".encode())]
 
 
 def test_lines_of_terminals_are_bare(client: Client) -> None:

@@ -74,6 +74,16 @@ def test_lists_are_filtered_and_hide_the_predefined(swarm: Client) -> None:
     assert names(swarm, dangling=["false"], scope=["swarm"]) == []
 
 
+def test_by_id_the_swarm_finds_hidden_networks_whatever_the_scope(swarm: Client) -> None:
+    """MB: api/server/router/network, getNetwork: `docker service inspect --pretty` asks so for `--network bridge`."""
+    for query in ("?scope=swarm", "?scope=local", ""):
+        assert swarm("GET", f"/networks/{'p' * 25}{query}").json["Name"] == "bridge"
+        assert swarm("GET", f"/networks/ppp{query}").json["Scope"] == "swarm"
+        assert swarm("GET", f"/networks/{NETWORK}{query}").json["Name"] == "back"
+    assert swarm("GET", "/networks/back?scope=local").message == "network back not found"
+    assert swarm("DELETE", f"/networks/{'p' * 25}").status == 404
+
+
 @pytest.mark.parametrize(
     ("filters", "status"), [({"bogus": ["1"]}, 400), ({"dangling": ["x"]}, 400), ({"type": ["x"]}, 500)]
 )

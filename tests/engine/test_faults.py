@@ -7,14 +7,14 @@ import pytest
 
 from swarmlab.clock import SECOND
 from swarmlab.engine import EngineError
-from swarmlab.manager import LOST_LEADERSHIP
+from swarmlab.manager import LOST_LEADERSHIP, StatusError
 from swarmlab.manager.swarm import NO_LEADER
 from swarmlab.network import Mesh
 from swarmlab.objects import ContainerSpec, NodeSpec, Task, TaskState
 from swarmlab.objects.container import HealthConfig
 from swarmlab.objects.requests import JoinRequest
 from swarmlab.objects.service import GlobalService, ReplicatedService, ServiceMode
-from swarmlab.store import Actor
+from swarmlab.store import Actor, Kind
 from tests.support.specs import ingress, service_spec
 
 from .conftest import LabOfEngines
@@ -349,6 +349,28 @@ def test_a_node_that_is_demoted_soon_after_its_promotion_stays_a_worker(make: Ma
         assert not lab.engine(2).cluster.info().control_available
 
 
+def test_a_node_that_is_promoted_again_before_it_was_a_worker_joins_the_quorum_half_a_minute_later(make: Make) -> None:
+    """SK: node/node.go, superviseManager: twice roleChangeTimeout after its manager was removed from the quorum."""
+    lab = make(2)
+    lab.swarm(2)
+    role(lab, 2, "worker")
+    lab.advance(0.5)
+    role(lab, 2, "manager")
+    lab.advance(31)
+    assert lab.ask(1)[1] == ("ready", "")
+    assert not lab.engine(2).cluster.info().control_available
+    with pytest.raises(StatusError, match="can't find manager in raft memberlist"):
+        role(lab, 2, "worker")
+    lab.advance(2)
+    assert lab.ask(2)[1] == ("ready", "reachable")
+    # Once it has a worker's certificate, it is a manager as soon as anybody is.
+    role(lab, 2, "worker")
+    lab.advance(6.5)
+    role(lab, 2, "manager")
+    lab.advance(2)
+    assert lab.ask(2)[1] == ("ready", "reachable")
+
+
 def test_a_node_that_was_promoted_while_away_joins_the_quorum_when_it_returns(make: Make) -> None:
     lab = make(2)
     lab.swarm(1, workers=1)
@@ -373,8 +395,15 @@ def ended_on_node_2(lab: LabOfEngines, away: float) -> list[Task]:
     lab.advance(5)
     [task] = [t for t in cluster.control().tasks() if t.node_id == lab.node_id(2)]
     assert len(running(lab)) == 2
+    ended = lab.engine(2).containers.of_task(task.id)
+    assert ended is not None
+    with_ended = replace(
+        ended, id="e" * 64, name="ended", task_id="e" * 25, state=replace(ended.state, status="exited")
+    )
+    with lab.engine(2)._store.transaction(ACTOR) as tx:
+        tx.create(Kind.CONTAINER, with_ended)
     lab.power(2, "stop")
-    assert lab.engine(2).containers.list(all=True) == [], "containers of tasks are removed"
+    assert lab.engine(2).containers.list(all=True) == [], "containers of tasks are removed, also those that have ended"
     assert cluster.control().task(task.id).state == TaskState.RUNNING, "the agent says nothing"
     lab.advance(away)
     lab.power(2, "start")

@@ -171,6 +171,16 @@ def test_a_node_event_replaces_outdated_tasks_at_once_whatever_the_update_config
     assert (new.desired_state, new.spec_version) == (S.RUNNING, version)
 
 
+def test_an_update_of_few_nodes_begins_with_the_one_that_came_first(two: World) -> None:
+    """SK: manager/orchestrator/global/global.go: a map of nodes, which Go walks through so in six of eight cases."""
+    two.node("n3")
+    two.run_all()
+    for image in ("nginx:2", "nginx:3", "nginx:4"):
+        two.service(service_spec(replicas=GLOBAL, image=image, update_config=update(delay=3600)))
+        assert [t.node_id for t in two.tasks() if t.spec.container_spec.image == image] == ["n1"]
+        two.run_all()
+
+
 def test_a_paused_node_is_left_out_of_an_update(two: World) -> None:
     two.node("n2", availability="pause")
     [kept] = of(two, "n2")

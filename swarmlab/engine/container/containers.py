@@ -80,7 +80,7 @@ class Containers:
         if container.stop_signal:
             signal_number(container.stop_signal)
         try:
-            self._volumes.ensure(container.mounts)
+            self._volumes.ensure(container.mounts, of_task=bool(container.task_id))
             made = self._materialise(container, files)
             check_files(container, made)
             made.populate()
@@ -267,16 +267,19 @@ class Containers:
     async def shut_down(self) -> None:
         """The engine ends in good order: all containers are stopped, each within its own time.
 
-        Those of tasks, and those that were to be removed at their end, are gone afterwards.
+        Those of tasks, also of those that ended before, and those that were to be removed at their end are gone then.
         """
         self._closing = True
         await asyncio.gather(*(self._shut_down(container) for container in self.list(all=False)))
+        for container in self.list(all=True):
+            if container.task_id:
+                await self.remove(container.id)
 
     async def _shut_down(self, container: Container) -> None:
         if self._restarts.cancel(container.id):
             self._change(container.id, state=_replace(container.state, status="exited"))
         await self.stop(container.id, container.grace)
-        if container.task_id or container.auto_remove:
+        if container.auto_remove:
             await self.remove(container.id)
 
     def power_lost(self) -> None:
@@ -356,7 +359,7 @@ class Containers:
             oom_killed=running.oom_killed,
             finished_at=self._clock.now(),
         )
-        self._change(container_id, state=state)
+        self._change(container_id, state=state, ports=())
         if running.oom_killed:
             self._publish("oom", container)
         self._publish("die", container, exitCode=str(code))
@@ -394,7 +397,8 @@ class Containers:
 
     def _not_started(self, container: Container, error: str, code: int) -> None:
         status = "exited" if container.state.started_at else "created"
-        self._change(container.id, state=_replace(container.state, status=status, exit_code=code, error=error))
+        state = _replace(container.state, status=status, exit_code=code, error=error)
+        self._change(container.id, state=state, ports=())
         if container.auto_remove:
             self._later(self.remove(container.id, volumes=True))
 

@@ -146,8 +146,11 @@ class Volumes:
 
     # --- for containers --------------------------------------------------------------------------------------------
 
-    def ensure(self, mounts: Iterable[MountPoint]) -> None:
-        """Make the volumes that a container wants, all or none. Raises EngineError (400, 404)."""
+    def ensure(self, mounts: Iterable[MountPoint], *, of_task: bool = False) -> None:
+        """Make the volumes that a container wants, all or none. Raises EngineError (400, 404).
+
+        What a task gives any options has come through SwarmKit, which knows no missing maps.
+        """
         wanted = [mount for mount in mounts if mount.type == "volume"]
         for mount in wanted:
             self.check(mount.name, mount.driver, _driver_options(mount))
@@ -156,7 +159,8 @@ class Volumes:
             labels = {**(options.labels if options is not None else {})}
             if mount.anonymous:
                 labels[ANONYMOUS_LABEL] = ""
-            self.create(mount.name, mount.driver, _driver_options(mount), labels)
+            given = ("Labels", "DriverOpts") if of_task and options is not None else ()
+            self.create(mount.name, mount.driver, _driver_options(mount), labels, given)
 
     def release(self, container: Container) -> None:
         """Remove the anonymous volumes of a container that is gone, but for those that another one has too."""

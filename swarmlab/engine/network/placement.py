@@ -135,7 +135,7 @@ class HandPlacement:
         self._events = events
         self._containers = containers
         self._networks = networks
-        self._ports = PublishedPorts(containers, taken)
+        self._ports = PublishedPorts(taken)
         self._find = find
         self._attachments = attachments
         self._overlays = overlays
@@ -149,6 +149,7 @@ class HandPlacement:
     async def close(self) -> None:
         """The node's address answers no more."""
         self._on_host.clear()
+        self._ports.clear()
         await self.mesh.leave(self._node)
 
     async def reserve(self, container: Container) -> None:
@@ -239,6 +240,7 @@ class HandPlacement:
     def displace(self, container: Container) -> None:
         """See `Placement`."""
         self._on_host.forget(container.id)
+        self._ports.give_back(container.id)
         self.mesh.deactivate(container.id)
         self.release(container.id)
         for endpoint in container.endpoints:
@@ -250,9 +252,10 @@ class HandPlacement:
         bridge = self._networks(_DEFAULT)
         before = container.endpoints or (ContainerNetwork(network_id=bridge.id),)
         endpoints = tuple(self._task_endpoint(each, container) for each in before)
+        ports = self._ports.publish(container)
         for endpoint in endpoints:
             self.tell("connect", endpoint.network_id, container)
-        return msgspec.structs.replace(container, endpoints=endpoints)
+        return msgspec.structs.replace(container, endpoints=endpoints, ports=ports)
 
     def _task_endpoint(self, given: ContainerNetwork, container: Container) -> ContainerNetwork:
         """A task's place: the swarm has given the address, unless the engine gives addresses on that network."""

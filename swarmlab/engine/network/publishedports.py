@@ -1,6 +1,7 @@
-"""Which ports of its node a container has that was run by hand (libnetwork: portallocator, drivers/bridge)."""
+"""Which ports of its node a container has, run by hand or of a task (libnetwork: portallocator, drivers/bridge)."""
 
 from collections.abc import Callable, Iterable, Iterator
+from secrets import token_hex
 from typing import NamedTuple
 
 from swarmlab.engine.errors import internal
@@ -26,29 +27,36 @@ class Asked(NamedTuple):
 class PublishedPorts:
     """Finds ports of a node. Whoever wants any gets the next one, and not that which was given back last."""
 
-    def __init__(self, containers: Callable[[], Iterable[Container]], taken: Callable[[], Iterable[int]]) -> None:
-        """`containers` run now, `taken` are ports that services publish here."""
-        self._containers = containers
+    def __init__(self, taken: Callable[[], Iterable[int]]) -> None:
+        """`taken` are ports that services publish here."""
         self._taken = taken
+        #: The ports in use here, by container.
+        self._published: dict[str, tuple[PortConfig, ...]] = {}
         self._next = dict.fromkeys(("tcp", "udp", "sctp"), _FIRST)
 
     def publish(self, container: Container) -> tuple[PortConfig, ...]:
         """The container's ports, each with the number that it is published at. Raises EngineError (500)."""
-        used = {
-            (p.published_port, p.protocol)
-            for other in self._containers()
-            if other.id != container.id
-            for p in other.ports
-        }
+        self.give_back(container.id)
+        used = {(p.published_port, p.protocol) for ports in self._published.values() for p in ports}
         used |= {(port, "tcp") for port in self._taken()}
         found: dict[Asked, list[int]] = {}
         asked = list(asked_ports(container))
         # The highest is served first.
         for port in sorted(asked, key=lambda each: each.target, reverse=True):
-            number = self._number(port, used, f"{container.name} ({container.id})")
+            number = self._number(port, used, f"{container.name} ({token_hex(32)})")
             used.add((number, port.protocol))
             found.setdefault(port, []).append(number)
-        return tuple(_config(port, found[port].pop(0)) for port in asked)
+        self._published[container.id] = tuple(_config(port, found[port].pop(0)) for port in asked)
+        return self._published[container.id]
+
+    def give_back(self, container_id: str) -> None:
+        """What a container had may be had by others; a container that has nothing is ignored."""
+        self._published.pop(container_id, None)
+
+    def clear(self) -> None:
+        """The engine ends: nothing is published any more, and numbers begin anew."""
+        self._published.clear()
+        self._next = dict.fromkeys(self._next, _FIRST)
 
     def _number(self, port: Asked, used: set[tuple[int, str]], endpoint: str) -> int:
         complaint = f"driver failed programming external connectivity on endpoint {endpoint}: "
@@ -67,8 +75,7 @@ class PublishedPorts:
 
 def asked_ports(container: Container) -> Iterator[Asked]:
     """The ports that a container wants published. What it does not expose is not published either."""
-    assert container.host is not None
-    host = container.host
+    host = container.wanted
     if host.network_mode in _SHARED or host.network_mode.startswith("container:"):
         return
     wanted = {key if "/" in key else f"{key}/tcp": bindings for key, bindings in host.port_bindings.items()}

@@ -187,7 +187,7 @@ class ClusterComponent:
         _, changed = admission.of_init(request, self._address)
         kept = ("swarm", "node_id", "lock", "valid_from", "valid_until")
         # Its manager stops first, and nobody leads until it is back.
-        node.swarm.raft.offline(node.node_id)
+        node.end_manager()
         await self._clock.sleep(BEGINNING_ANEW)
         if self._node is not node:
             raise unavailable(swarmtexts.NOT_IN_SWARM)

@@ -55,8 +55,9 @@ NO_SOCKET = (
     'connection error: desc = "transport: Error while dialing dial unix /var/run/docker/swarm/control.sock: '
     'connect: no such file or directory"'
 )
-#: A manager that becomes a worker asks for another certificate then, and for its last one so many seconds later.
-DEMOTION = 1.5
+#: A manager that becomes a worker asks for another certificate then. That is still a manager's, so it asks again after
+#: at most so many seconds (SK: ca/renewer.go, the back-off of a forced renewal).
+WRONG_ROLE = 5.0
 #: A renewal that failed is tried again after at most so many seconds (SK: ca/certificates.go).
 RENEWAL_RETRY = 300.0
 
@@ -99,7 +100,9 @@ class SwarmNode:
         self._promotion: Timer | None = None
         #: Until when its manager, which is new, is not reached yet (Unix nanoseconds).
         self._prepared_at = 0
+        #: When it asks for a worker's certificate, and since when its manager has ended for that (Unix nanoseconds).
         self._demotion: Timer | None = None
+        self._ended_at = 0
         #: Whether it led when it last heard who does, or does so no longer only since the same moment.
         self._leads = False
         #: When it becomes a worker whose manager has ended already, and since when that ends (Unix nanoseconds).
@@ -153,6 +156,11 @@ class SwarmNode:
         """Be the same node at other addresses."""
         self._member = member
         self._remember(member)
+
+    def end_manager(self) -> None:
+        """Stop as a manager, and with it as an agent, to begin anew with the same tasks."""
+        self.swarm.raft.offline(self.node_id)
+        self._agent.give_up_tasks()
 
     def turned_away(self) -> None:
         """The swarm does not want this node any more."""
@@ -301,6 +309,7 @@ class SwarmNode:
                 return
             self._note_certificate(manager=False, lock=None)
             if node.spec.role == "worker":
+                self._ended_at = self._clock.now()
                 self._demotion = self._clock.call_later(RENEWAL, lambda: self._step_down(last=False))
             else:
                 # The quorum went on without it, although it shall be a manager: it finds out that it is none.
@@ -308,7 +317,13 @@ class SwarmNode:
         elif self.manages:
             self._keep_lock()
         elif node.spec.role == node.role == "manager" and self._promotion is None:
-            self._promotion = self._clock.call_later(PROMOTION, self._become_manager)
+            wait = PROMOTION
+            if self._demotion is not None:
+                # It never had a worker's certificate, so all that it knows is that its manager has ended.
+                self._demotion.cancel()
+                self._demotion = None
+                wait = (self._ended_at - self._clock.now()) / SECOND + REJOINING
+            self._promotion = self._clock.call_later(wait, self._become_manager)
 
     def _notice_that_it_was_left_out(self) -> None:
         self._left_out = None
@@ -338,7 +353,8 @@ class SwarmNode:
         if self._hears():
             self.swarm.renew(self.node_id)
             if not last:
-                self._demotion = self._clock.call_later(DEMOTION, lambda: self._step_down(last=True))
+                wait = self._random.uniform(0, WRONG_ROLE) + RENEWAL
+                self._demotion = self._clock.call_later(wait, lambda: self._step_down(last=True))
 
     def _certificate(self) -> TLSInfo:
         """What it said of its certificate when it was last heard of, and for a new node, what it was given."""

@@ -179,11 +179,15 @@ class ContainerController:
     def ports(self) -> tuple[PortConfig, ...]:
         """See `Controller`."""
         container = self._record()
-        if container is None or not container.state.runs:
+        if container is None:
             return ()
-        served = {(p.port, p.protocol) for p in self._executor.mesh.published() if p.node_id == self._task.node_id}
+        shown = container.ports
+        if container.state.runs:
+            # Of one that ended with its machine all that there was is told.
+            served = {(p.port, p.protocol) for p in self._executor.mesh.published() if p.node_id == self._task.node_id}
+            shown = tuple(p for p in shown if (p.published_port, p.protocol) in served)
         # Once for IPv4 and once for IPv6, as engines report it.
-        return tuple(p for p in container.ports for _ in range(2) if (p.published_port, p.protocol) in served)
+        return tuple(p for p in shown for _ in range(2))
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -306,12 +310,14 @@ class ContainerController:
         """Let connections through: the task runs and is healthy."""
         self._executor.fabric.bind(binding(self._task, self._container_id))
         endpoint, record = self._task.endpoint, self._record()
+        assert record is not None
         # Programs that have the node's own network listen there themselves.
-        on_host = record is not None and record.wanted.network_mode == "host"
+        on_host = record.wanted.network_mode == "host"
+        meshed = endpoint.ports if endpoint is not None and not on_host else ()
         ports = tuple(
             PortBinding(protocol=p.protocol, published=p.published_port, target=p.target_port, mode=p.publish_mode)
-            for p in (endpoint.ports if endpoint is not None else ())
-            if p.published_port and not on_host
+            for p in (*(p for p in meshed if p.publish_mode != "host"), *record.ports)
+            if p.published_port
         )
         if ports:
             self._executor.mesh.activate(

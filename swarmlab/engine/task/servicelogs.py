@@ -2,11 +2,12 @@
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import NamedTuple, Protocol, cast
 
 from swarmlab.engine.container.logdrivers import readable
+from swarmlab.engine.container.logstart import log_details
 from swarmlab.objects import Task, TaskState
 from swarmlab.objects.local import Container
 from swarmlab.runtime import base
@@ -17,10 +18,19 @@ _BACKLOG = 64
 
 
 class TaskLine(NamedTuple):
-    """A line and the task that wrote it."""
+    """A line, the task that wrote it, and what the log driver keeps with it."""
 
     line: base.LogLine
     task: Task
+    details: Mapping[str, str]
+
+
+class _Source(NamedTuple):
+    """The lines of a task, and what they all come with."""
+
+    task: Task
+    lines: AsyncIterator[base.LogLine]
+    details: Mapping[str, str]
 
 
 class IncompleteLogsError(Exception):
@@ -77,14 +87,17 @@ class LogBroker:
             return [] if task is None else [task]
         return list(tables.tasks.by("service", selector.service_id))
 
-    def _source(self, task: Task, selector: Selector, *, follow: bool) -> AsyncIterator[base.LogLine] | None:
-        """The lines of a task; None when its node has no such container (any more), or cannot read what it wrote."""
+    def _source(self, task: Task, selector: Selector, *, follow: bool) -> _Source | None:
+        """What a task writes; None when its node has no such container (any more), or cannot read what it wrote."""
         containers = self._nodes(task.node_id)
         container = containers.of_task(task.id) if containers is not None else None
         if containers is None or container is None or not readable(container):
             return None
         runs = containers.runtime_container(container.id)
-        return runs.logs(since=selector.since, tail=selector.tail, follow=follow) if runs is not None else None
+        if runs is None:
+            return None
+        lines = runs.logs(since=selector.since, tail=selector.tail, follow=follow)
+        return _Source(task, lines, log_details(container))
 
     async def _collect(self, selector: Selector) -> AsyncIterator[TaskLine]:
         tasks = self._tasks(selector)
@@ -96,14 +109,14 @@ class LogBroker:
         )
         missing += [f"task {task.id} has not been scheduled" for task in tasks if not task.node_id]
         heads: list[tuple[int, int, base.LogLine]] = []
-        found = [(task, source) for task in tasks if (source := self._source(task, selector, follow=False))]
-        for at, (_, source) in enumerate(found):
-            await _push(heads, at, source)
+        found = [source for task in tasks if (source := self._source(task, selector, follow=False))]
+        for at, source in enumerate(found):
+            await _push(heads, at, source.lines)
         while heads:
             _, at, line = heapq.heappop(heads)
-            task, source = found[at]
-            yield TaskLine(line, task)
-            await _push(heads, at, source)
+            source = found[at]
+            yield TaskLine(line, source.task, source.details)
+            await _push(heads, at, source.lines)
         if missing:
             raise IncompleteLogsError(
                 "warning: incomplete log stream. some logs could not be retrieved for the following reasons: "
@@ -120,7 +133,7 @@ class LogBroker:
                 return
             source = self._source(task, selector, follow=True)
             if source is not None:
-                pumps[task.id] = asyncio.ensure_future(_pump(task, source, lines))
+                pumps[task.id] = asyncio.ensure_future(_pump(source, lines))
 
         def changed(commit: Commit) -> None:
             for change in commit.changes:
@@ -151,7 +164,7 @@ async def _push(heads: list[tuple[int, int, base.LogLine]], at: int, source: Asy
         heapq.heappush(heads, (line.time, at, line))
 
 
-async def _pump(task: Task, source: AsyncIterator[base.LogLine], lines: "asyncio.Queue[TaskLine]") -> None:
-    async with aclosing(source) as open_source:  # type: ignore[type-var]
+async def _pump(source: _Source, lines: "asyncio.Queue[TaskLine]") -> None:
+    async with aclosing(source.lines) as open_source:  # type: ignore[type-var]
         async for line in open_source:
-            await lines.put(TaskLine(line, task))
+            await lines.put(TaskLine(line, source.task, source.details))

@@ -60,13 +60,10 @@ def build(
         raise TaskError("no command specified")
     health = spec.healthcheck if spec.healthcheck is not None and spec.healthcheck.test else config.healthcheck
     ports = tuple(p for p in (task.endpoint.ports if task.endpoint is not None else ()) if p.publish_mode == "host")
-    asked = msgspec.structs.replace(_asked(task, spec, node), network_mode=networks.mode)
-    hostname = container_id[:12]
-    if networks.mode == "host":
-        hostname = node.hostname
-        # They are asked for, and nothing publishes them.
-        bindings = {f"{p.target_port}/{p.protocol}": (HostPort(host_port=str(p.published_port)),) for p in ports}
-        asked, ports = msgspec.structs.replace(asked, port_bindings=bindings), ()
+    # The engine publishes them when the container starts, and finds numbers for those that have none.
+    bindings = {f"{p.target_port}/{p.protocol}": (HostPort(host_port=str(p.published_port or "")),) for p in ports}
+    asked = msgspec.structs.replace(_asked(task, spec, node), network_mode=networks.mode, port_bindings=bindings)
+    hostname = node.hostname if networks.mode == "host" else container_id[:12]
     return Container(
         id=container_id,
         name=task.name,
@@ -86,8 +83,7 @@ def build(
         tty=spec.tty,
         open_stdin=spec.open_stdin,
         healthcheck=health,
-        exposed_ports=tuple(config.exposed_ports),
-        ports=ports,
+        exposed_ports=tuple(dict.fromkeys((*config.exposed_ports, *bindings))),
         attachments=networks.attachments(container_id),
         endpoints=networks.endpoints,
         mounts=_mounts(spec, config.volumes),

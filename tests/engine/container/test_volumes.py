@@ -10,7 +10,7 @@ import pytest
 from swarmlab.engine import DockerEngine
 from swarmlab.journal import Journal, Seal
 from swarmlab.objects import ContainerSpec, ServiceMode, ServiceSpec, Task, TaskSpec
-from swarmlab.objects.container import Mount
+from swarmlab.objects.container import Mount, VolumeOptions
 from swarmlab.objects.requests import IPAM, IPAMPool, NetworkCreateRequest
 from swarmlab.objects.run import ContainerRequest
 from swarmlab.objects.service import ReplicatedService, RestartPolicy
@@ -123,6 +123,17 @@ def test_tasks_share_a_volume_and_each_has_its_anonymous_one(make: Make) -> None
     control = engine.cluster.control()
     control.remove_service(control.services()[0].id, Actor(engine="node-1"))
     lab.until(lambda: [volume.id for volume in engine.volumes.list()] == ["data"])
+
+
+def test_a_volume_that_a_task_gives_options_has_no_missing_maps(make: Make) -> None:
+    """Seen on a real engine: SwarmKit's message has maps, empty or not, where a request of the API may have none."""
+    lab = make(1)
+    lab.swarm(1)
+    plain = Mount(type="volume", source="va", target="/a")
+    given = Mount(type="volume", source="vb", target="/b", volume_options=VolumeOptions(no_copy=True))
+    tasks(lab, plain, given, command=("sleep", "1000"))
+    found = {volume.id: volume.given_empty for volume in lab.engine(1).volumes.list()}
+    assert found == {"va": (), "vb": ("Labels", "DriverOpts")}
 
 
 @pytest.mark.parametrize(

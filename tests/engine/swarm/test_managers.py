@@ -10,11 +10,13 @@ from swarmlab.engine import EngineError
 from swarmlab.engine.swarm.swarminfo import SwarmInfo
 from swarmlab.manager import NO_LEADER, StatusError
 from swarmlab.manager.ca import digest
+from swarmlab.objects import ContainerSpec, TaskState
 from swarmlab.objects.cluster import CAConfig, EncryptionConfig
 from swarmlab.objects.requests import InitRequest
 from swarmlab.store import Actor
 from tests.engine.conftest import LabOfEngines
 from tests.support.cluster import replace
+from tests.support.specs import service_spec
 
 Make = Callable[[int], LabOfEngines]
 ACTOR = Actor(engine="node-1", request="test")
@@ -198,6 +200,28 @@ def test_a_new_cluster_by_force_has_one_manager_and_all_objects(make: Make) -> N
     assert lab.node(3).status.state == "ready"
     with pytest.raises(EngineError, match="Worker nodes can't be used"):
         lab.ask(3)
+
+
+def test_a_new_cluster_by_force_costs_its_manager_the_containers_of_its_tasks(make: Make) -> None:
+    """Its agent ends with it and removes them (seen on a real engine), and begins again without them."""
+    lab = make(1)
+    lab.swarm(1)
+    cluster = lab.engine(1).cluster
+    spec = service_spec(replicas=2)
+    program = ContainerSpec(image="traefik/whoami")
+    spec = replace(spec, task_template=replace(spec.task_template, container_spec=program))
+    lab.run(cluster.patiently(lambda: cluster.control().create_service(spec, ACTOR)))
+    lab.advance(5)
+    before = {task.id: task for task in cluster.control().tasks()}
+    lab.run(cluster.init(InitRequest(force_new_cluster=True)))
+    lab.advance(3)
+    ended = [task for task in cluster.control().tasks() if task.id in before]
+    assert [(task.state, task.status.err) for task in ended] == [
+        (TaskState.FAILED, f"No such container: {task.name}") for task in ended
+    ]
+    assert {c.task_id for c in lab.engine(1).containers.list(all=True)}.isdisjoint(before)
+    lab.advance(8)
+    assert [task.state for task in cluster.control().tasks() if task.id not in before] == [TaskState.RUNNING] * 2
 
 
 def test_a_manager_that_a_new_cluster_has_left_out_works_on_and_becomes_one_again_later(make: Make) -> None:

@@ -82,7 +82,7 @@ def test_a_change_of_role_brings_new_certificates(make: Make) -> None:
         control = lab.engine(1).cluster.control()
         node = control.node(lab.node_id(2))
         control.update_node(node.id, node.version, replace(node.spec, role=role), ACTOR)
-        lab.advance(4)
+        lab.advance(7)
         return [event.attributes.get("role.new", "") for event in lab.engine(1).events.past()[before:]]
 
     assert told("manager") == ["", "manager", "", ""]

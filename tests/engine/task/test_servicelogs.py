@@ -8,6 +8,7 @@ import pytest
 from swarmlab.clock import VirtualClock
 from swarmlab.engine import IncompleteLogsError, LogBroker, Selector, TaskLine
 from swarmlab.objects import Task, TaskSpec, TaskState, TaskStatus
+from swarmlab.objects.local import Container
 from swarmlab.objects.run import HostConfig, LogConfig
 from swarmlab.runtime.virtual import logs
 from swarmlab.runtime.virtual.logs import LogBuffer
@@ -32,7 +33,7 @@ class Node:
 
     def of_task(self, task_id: str) -> Any:
         asked = HostConfig(log_config=LogConfig(type=self.driver))
-        return SimpleNamespace(id=task_id, wanted=asked) if task_id in self.buffers else None
+        return Container(id=task_id, name="", image="", asked=asked) if task_id in self.buffers else None
 
     def runtime_container(self, container_id: str) -> Any:
         return SimpleNamespace(logs=self.buffers[container_id].read)
