@@ -35,15 +35,25 @@ class PublishedPorts:
         self._next = dict.fromkeys(("tcp", "udp", "sctp"), _FIRST)
 
     def publish(self, container: Container) -> tuple[PortConfig, ...]:
-        """The container's ports, each with the number that it is published at. Raises EngineError (500)."""
+        """The container's ports, each with the number that it is published at. Raises EngineError (500).
+
+        One that did not end, but whose lab did, has those that it had.
+        """
         self.give_back(container.id)
         used = {(p.published_port, p.protocol) for ports in self._published.values() for p in ports}
         used |= {(port, "tcp") for port in self._taken()}
         found: dict[Asked, list[int]] = {}
         asked = list(asked_ports(container))
+        before: dict[tuple[int, str], list[int]] = {}
+        for had in container.ports:
+            before.setdefault((had.target_port, had.protocol), []).append(had.published_port)
         # The highest is served first.
         for port in sorted(asked, key=lambda each: each.target, reverse=True):
-            number = self._number(port, used, f"{container.name} ({token_hex(32)})")
+            numbers = before.get((port.target, port.protocol), [])
+            number = numbers.pop(0) if numbers else 0
+            fits = number in port.among if port.among.start else number > 0
+            if not fits or (number, port.protocol) in used:
+                number = self._number(port, used, f"{container.name} ({token_hex(32)})")
             used.add((number, port.protocol))
             found.setdefault(port, []).append(number)
         self._published[container.id] = tuple(_config(port, found[port].pop(0)) for port in asked)

@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 import pytest
 
 from swarmlab.engine.errors import EngineError
@@ -50,6 +51,18 @@ def test_what_was_given_back_is_not_the_next() -> None:
     assert node.run(tcp80="") == [("80/tcp", 32768)]
     node.end("box")
     assert node.run(tcp80="") == [("80/tcp", 32770)]
+
+
+def test_after_a_crash_of_the_lab_a_container_has_the_ports_that_it_had() -> None:
+    asked = HostConfig(port_bindings={"80/tcp": (HostPort(), HostPort(host_port="7000-7009"), HostPort())})
+    box = Container(id="box", name="box", image="x", exposed_ports=("80/tcp",), host=asked)
+    first = PublishedPorts(lambda: ())
+    first.publish(msgspec.structs.replace(box, id="other"))
+    ports = first.publish(box)
+    assert [port.published_port for port in ports] == [32770, 7001, 32771]
+    again = PublishedPorts(lambda: (32771,))
+    found = again.publish(msgspec.structs.replace(box, ports=ports))
+    assert [port.published_port for port in found] == [32770, 7001, 32768], "but for one that is taken meanwhile"
 
 
 def test_a_range_gives_its_first_port_that_is_free() -> None:
