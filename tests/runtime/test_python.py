@@ -443,6 +443,14 @@ os.makedirs("/made/deep/er")
 os.symlink("/made/deep/er", "/link")
 print(os.path.exists(folder), os.access(secret, os.R_OK), sorted(os.listdir("../../..")) == sorted(os.listdir("/")))
 print(os.listdir("/link/.."), os.listdir("/link/../.."), os.listdir("made/deep/.."))
+deep = os.open("/made/deep", os.O_RDONLY)
+print(os.listdir(os.open("..", os.O_RDONLY, dir_fd=deep)), os.stat("../deep", dir_fd=deep).st_nlink > 1)
+os.rename("er", "../er", src_dir_fd=deep, dst_dir_fd=deep)
+print(sorted(os.listdir("/made")))
+try:
+    print("got", os.stat(secret, dir_fd=deep))
+except FileNotFoundError:
+    pass
 try:
     sqlite3.connect(folder + "/new").execute("create table t (a)")
 except sqlite3.OperationalError as error:
@@ -460,7 +468,7 @@ def test_a_program_neither_sees_nor_changes_what_this_machine_has_elsewhere(tmp_
     async def test(made: Lab) -> None:
         assert await ran(made, "python", "-c", script) == (
             0,
-            "False False True\n['er'] ['deep'] ['deep']\nunable to open database file\n",
+            "False False True\n['er'] ['deep'] ['deep']\n['deep'] True\n['deep', 'er']\nunable to open database file\n",
         )
 
     within(tmp_path / "state", test)

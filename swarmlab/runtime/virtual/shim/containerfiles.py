@@ -83,12 +83,12 @@ def real_path(path: Any) -> Any:
     if isinstance(path, int) or path is None:
         return path
     text = os.fspath(path)
-    name = os.fsdecode(text)
-    if ".." in name.split("/"):
-        name = _without_dots(name)
-    if not name.startswith("/") or _below(name, _kept):
+    given = os.fsdecode(text)
+    name = _without_dots(given) if ".." in given.split("/") else given
+    found = _root + name if name.startswith("/") and not _below(name, _kept) else name
+    if found == given:
         return path
-    return os.fsencode(_root + name) if isinstance(text, bytes) else _root + name
+    return os.fsencode(found) if isinstance(text, bytes) else found
 
 
 def _visible_path(path: Any) -> Any:
@@ -161,11 +161,16 @@ def _below(path: str, prefixes: tuple[str, ...]) -> bool:
     return any(path == prefix or path.startswith(prefix + "/") for prefix in prefixes)
 
 
+def _led(path: Any, folder: int | None, lead: Callable[[Any], Any] = real_path) -> Any:
+    """Where a path leads; with a `folder`, a descriptor, relative ones are found in there."""
+    return path if folder is not None and not os.path.isabs(path) else lead(path)
+
+
 def _first(function: Callable[..., Any], lead: Callable[[Any], Any] = real_path) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if args:
-            args = (lead(args[0]), *args[1:])
+            args = (_led(args[0], kwargs.get("dir_fd"), lead), *args[1:])
         for name in ("path", "file", "database"):
             if name in kwargs:
                 kwargs[name] = lead(kwargs[name])
@@ -224,7 +229,8 @@ def _make_own(path: Any) -> None:
 def _both(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(src: Any, dst: Any, **kwargs: Any) -> Any:
-        return _named(function, real_path(src), real_path(dst), **kwargs)
+        src, dst = _led(src, kwargs.get("src_dir_fd")), _led(dst, kwargs.get("dst_dir_fd"))
+        return _named(function, src, dst, **kwargs)
 
     return call
 
@@ -240,7 +246,7 @@ def _symlink(function: Callable[..., Any]) -> Callable[..., Any]:
 def _readlink(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(path: Any, **kwargs: Any) -> Any:
-        real = _visible_path(path)
+        real = _led(path, kwargs.get("dir_fd"), _visible_path)
         target = _named(function, real, **kwargs)
         # Where a mount is, this machine has a link; the container has a directory.
         if isinstance(target, str) and _is_mount_point(os.fspath(real)):
@@ -253,7 +259,7 @@ def _readlink(function: Callable[..., Any]) -> Callable[..., Any]:
 def _lstat(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(path: Any, **kwargs: Any) -> Any:
-        real = _visible_path(path)
+        real = _led(path, kwargs.get("dir_fd"), _visible_path)
         if isinstance(real, (str, os.PathLike)) and _is_mount_point(os.fspath(real)):
             return _named(_real["stat"], real, **kwargs)
         return _named(function, real, **kwargs)
