@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import msgspec
 
 from swarmlab.objects.container import ContainerSpec, Mount
-from swarmlab.objects.gotemplate import Function, Map, Struct, TemplateError, execute, parse
-from swarmlab.objects.gotemplate.values import FUNCTIONS, Value, quoted
+from swarmlab.objects.gotemplate import FUNCTIONS, Function, Map, Source, Struct, TemplateError, Value, execute, parse
+from swarmlab.objects.gotemplate.values import quoted
 from swarmlab.objects.node import NodeDescription
 from swarmlab.objects.task import Task
 
@@ -81,7 +81,7 @@ def _expand(text: str, task: Task, node: NodeDescription, functions: Mapping[str
     if "{{" not in text:
         return text
     known = {**FUNCTIONS, "join": _join, **(functions or {})}
-    template = parse(text, (*known, "and", "or"))
+    template = parse(Source("expansion", text), (*known, "and", "or"))
     return execute(template, _context(task, node, "Context" if functions is None else "PayloadContext"), known)
 
 

@@ -1,16 +1,33 @@
 """What a driver of logs finds out only when its container starts (MB: daemon/logger/jsonfilelog, local, loginfo.go)."""
 
+import json
 import re
 from collections.abc import Mapping
 
 from swarmlab.engine.container.logdrivers import log_config
+from swarmlab.objects.gotemplate import FUNCTIONS, Function, Map, Source, Struct, Value, execute, parse
 from swarmlab.objects.local import Container
 from swarmlab.objects.strconv import DECIMAL, atoi, parse_bool, parse_size
 from swarmlab.runtime import base
 
-_ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 #: So many characters of an id are shown.
 _SHORT = 12
+
+
+def _json(value: Value) -> str:
+    plain = value.items if isinstance(value, Map) else value
+    return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+#: What Docker adds to Go's functions (MB: daemon/logger/templates); those that make and take lists are not among them.
+_FUNCTIONS: Mapping[str, Function] = {
+    "json": _json,
+    "title": lambda text: re.sub(r"(?<!\w)\w", lambda first: first[0].upper(), text),
+    "lower": lambda text: text.lower(),
+    "upper": lambda text: text.upper(),
+    "pad": lambda text, before, after: " " * before + text + " " * after if text else text,
+    "truncate": lambda text, length: text[:length],
+}
 
 
 def check_log_driver(container: Container) -> None:
@@ -94,7 +111,8 @@ def _unparsable(expression: str) -> str:
 
 def _tag(container: Container, template: str) -> str:
     """A tag with the container's names and ids in it. Raises ValueError with Go's words."""
-    fields = {
+    fields: dict[str, Value] = {
+        "Config": Map(log_config(container).config),
         "ID": container.id[:_SHORT],
         "FullID": container.id,
         "Name": container.name,
@@ -108,22 +126,7 @@ def _tag(container: Container, template: str) -> str:
         "ContainerEntrypoint": container.path,
         "ContainerImageID": container.image_id,
         "ContainerImageName": container.image,
+        "ContainerLabels": Map(container.labels),
     }
-
-    def expanded(match: re.Match[str]) -> str:
-        action = match[1]
-        if action.startswith(".") and action[1:] in fields:
-            return fields[action[1:]]
-        if not action:
-            raise ValueError("template: log-tag:1: missing value for command")
-        if not action.startswith("."):
-            raise ValueError(f'template: log-tag:1: function "{action.split()[0]}" not defined')
-        field = action[1:].split(".")[0]
-        raise ValueError(
-            f'template: log-tag:1:{match.start(1)}: executing "log-tag" at <{action}>: '
-            f"can't evaluate field {field} in type *logger.Info"
-        )
-
-    if "{{" in _ACTION.sub("", template):
-        raise ValueError("template: log-tag:1: unclosed action")
-    return _ACTION.sub(expanded, template)
+    known = {**FUNCTIONS, **_FUNCTIONS}
+    return execute(parse(Source("log-tag", template), (*known, "and", "or")), Struct("*logger.Info", fields), known)

@@ -15,11 +15,8 @@ from swarmlab.objects.gotemplate.nodes import (
     Operand,
     Pipe,
     Template,
-    TemplateError,
     Text,
     Use,
-    column_of,
-    line_of,
 )
 from swarmlab.objects.gotemplate.values import Function, Map, Struct, Value, is_true, shown, type_of
 
@@ -201,6 +198,4 @@ class _Run:
         return value if last is _NOTHING else last  # type: ignore[return-value]
 
     def _fail(self, node: Operand | Command | Use, reason: str) -> NoReturn:
-        text = self._template.text
-        where = f"{line_of(text, node.position)}:{column_of(text, node.position)}"
-        raise TemplateError(f'template: expansion:{where}: executing "expansion" at <{node.source}>: {reason}')
+        raise self._template.source.executing(node.position, node.source, reason)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from swarmlab.objects.gotemplate.nodes import TemplateError, line_of
+from swarmlab.objects.gotemplate.nodes import Source
 
 _ACTION = re.compile(r"\{\{(-(?=\s))?")
 _COMMENT = re.compile(r"(\s*)/\*.*?\*/(\s+-)?\}\}", re.DOTALL)
@@ -36,8 +36,9 @@ class Action(NamedTuple):
     tokens: list[Token]
 
 
-def pieces(text: str) -> Iterator[str | Action]:
+def pieces(source: Source) -> Iterator[str | Action]:
     """Texts and actions by turns. Raises TemplateError."""
+    text = source.text
     position, trims = 0, False
     while (opened := _ACTION.search(text, position)) is not None:
         before = text[position : opened.start()]
@@ -45,7 +46,7 @@ def pieces(text: str) -> Iterator[str | Action]:
         if (comment := _COMMENT.match(text, opened.end())) is not None:
             position, trims = comment.end(), comment[2] is not None
             continue
-        action, position, trims = _action(text, opened.end())
+        action, position, trims = _action(source, opened.end())
         yield action
     yield _trimmed(text[position:], left=trims, right=False)
 
@@ -55,8 +56,9 @@ def _trimmed(text: str, *, left: bool, right: bool) -> str:
     return text.rstrip() if right else text
 
 
-def _action(text: str, begin: int) -> tuple[Action, int, bool]:
+def _action(source: Source, begin: int) -> tuple[Action, int, bool]:
     """An action, where it ends, and whether space behind it goes."""
+    text = source.text
     tokens: list[Token] = []
     position = begin
     while True:
@@ -65,10 +67,10 @@ def _action(text: str, begin: int) -> tuple[Action, int, bool]:
         if text.startswith("-}}", position) and text[position - 1].isspace():
             return Action(begin, [*tokens, Token("end", "", position)]), position + 3, True
         if position >= len(text):
-            raise TemplateError(f"template: expansion:{line_of(text, begin)}: unclosed action")
+            raise source.error(begin, "unclosed action")
         found = _TOKEN.match(text, position)
         if found is None:
-            raise TemplateError(f"template: expansion:{line_of(text, position)}: {_complaint(text, position)}")
+            raise source.error(position, _complaint(text, position))
         kind = found.lastgroup
         assert kind is not None
         tokens.append(Token(kind, found[0], position))

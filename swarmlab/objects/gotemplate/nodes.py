@@ -85,19 +85,29 @@ Operand = Literal | Access | Call | Pipe
 Node = Text | Pipe | Branch | Use | Jump
 
 
+class Source(NamedTuple):
+    """What a template is read from, and its name in what goes wrong."""
+
+    name: str
+    text: str
+
+    def error(self, position: int, reason: str) -> TemplateError:
+        """Why it cannot be read."""
+        return TemplateError(f"template: {self.name}:{self._line(position)}: {reason}")
+
+    def executing(self, position: int, at: str, reason: str) -> TemplateError:
+        """Why it cannot be executed, at a piece of it."""
+        column = position - (self.text.rfind("\n", 0, position) + 1)
+        where = f"{self.name}:{self._line(position)}:{column}"
+        return TemplateError(f'template: {where}: executing "{self.name}" at <{at}>: {reason}')
+
+    def _line(self, position: int) -> int:
+        return self.text.count("\n", 0, position) + 1
+
+
 class Template(NamedTuple):
     """A whole one, with those that it defines."""
 
-    text: str
+    source: Source
     nodes: Sequence[Node]
     defined: Mapping[str, Sequence[Node]]
-
-
-def line_of(text: str, position: int) -> int:
-    """The line of a position, from 1."""
-    return text.count("\n", 0, position) + 1
-
-
-def column_of(text: str, position: int) -> int:
-    """The column of a position, from 0."""
-    return position - (text.rfind("\n", 0, position) + 1)

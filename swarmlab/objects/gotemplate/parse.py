@@ -14,11 +14,10 @@ from swarmlab.objects.gotemplate.nodes import (
     Node,
     Operand,
     Pipe,
+    Source,
     Template,
-    TemplateError,
     Text,
     Use,
-    line_of,
 )
 
 _CONSTANTS = {"true": True, "false": False, "nil": None}
@@ -26,20 +25,20 @@ _BRANCHES = frozenset({"if", "with", "range"})
 _WORDS = _BRANCHES | {"else", "end", "define", "template", "block", "break", "continue"}
 
 
-def parse(text: str, functions: Collection[str]) -> Template:
+def parse(source: Source, functions: Collection[str]) -> Template:
     """A template that may call these functions. Raises TemplateError."""
-    reader = _Reader(text, functions)
+    reader = _Reader(source, functions)
     nodes, ended = reader.nodes(())
     if ended:
         reader.fail(reader.position, f"unexpected {{{{{ended}}}}}")
-    return Template(text, nodes, reader.defined)
+    return Template(source, nodes, reader.defined)
 
 
 class _Reader:
-    def __init__(self, text: str, functions: Collection[str]) -> None:
-        self._text = text
+    def __init__(self, source: Source, functions: Collection[str]) -> None:
+        self._source = source
         self._functions = functions
-        self._pieces: Iterator[str | Action] = pieces(text)
+        self._pieces: Iterator[str | Action] = pieces(source)
         self._tokens: list[Token] = []
         self._variables: list[str] = ["$"]
         #: How many `range` there are around what is read.
@@ -49,7 +48,7 @@ class _Reader:
         self.defined: dict[str, Sequence[Node]] = {}
 
     def fail(self, position: int, reason: str) -> NoReturn:
-        raise TemplateError(f"template: expansion:{line_of(self._text, position)}: {reason}")
+        raise self._source.error(position, reason)
 
     # --- lists -----------------------------------------------------------------------------------------------------
 
@@ -72,7 +71,7 @@ class _Reader:
             else:
                 found.append(self._whole_pipe("command"))
         if ends:
-            self.fail(len(self._text), "unexpected EOF")
+            self.fail(len(self._source.text), "unexpected EOF")
         return found, ""
 
     def _special(self, word: Token) -> list[Node]:
@@ -150,7 +149,7 @@ class _Reader:
             self._next()
         if declares:
             self._variables += names
-        return Pipe(begin, self._source(begin), names, declares, tuple(commands))
+        return Pipe(begin, self._text_from(begin), names, declares, tuple(commands))
 
     def _declaration(self, what: str) -> tuple[tuple[str, ...], bool]:
         """Variables that a pipeline gives a value, and whether they are new."""
@@ -181,7 +180,7 @@ class _Reader:
             self.fail(begin, f"unexpected {_shown(self._peek())} in {what}")
         if not operands:
             self.fail(begin, f"missing value for {what}")
-        return Command(begin, self._source(begin), tuple(operands))
+        return Command(begin, self._text_from(begin), tuple(operands))
 
     def _operand(self, what: str) -> Operand:
         token = self._next()
@@ -255,9 +254,9 @@ class _Reader:
         if not self._at_end():
             self.fail(self._peek().position, f"unexpected {_shown(self._peek())} in {what}")
 
-    def _source(self, begin: int) -> str:
+    def _text_from(self, begin: int) -> str:
         """The text from a position to the next token, as Go writes what it has read."""
-        return " ".join(self._text[begin : self._peek().position].split())
+        return " ".join(self._source.text[begin : self._peek().position].split())
 
 
 def _shown(token: Token) -> str:
