@@ -1,7 +1,7 @@
 """What the tests of virtual containers share."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,25 @@ async def lab(
         await runtime.close()
 
 
+def within(state: Path, test: Callable[[Lab], Awaitable[None]], clock: Clock | None = None) -> None:
+    """Run a test in a lab, for a minute at most."""
+
+    async def main() -> None:
+        async with lab(state, clock) as made:
+            await asyncio.wait_for(test(made), 60)
+
+    asyncio.run(main())
+
+
 async def output(container: Container, stream: str | None = None) -> bytes:
     """What a container has written so far."""
     return b"".join([line.data async for line in container.logs() if stream in (None, line.stream)])
+
+
+async def ran(made: Lab, *command: str, **changes: Any) -> tuple[int, str]:
+    """The life of a container of Python's image: its exit code and what it wrote."""
+    container = await made.start("python", *command, **changes)
+    return await container.wait(), (await output(container)).decode()
 
 
 async def wait_for_output(container: Container, text: bytes) -> None:

@@ -1,21 +1,8 @@
-import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from swarmlab.clock import ScaledClock
-
-from .support import Lab, lab, run
-
-
-def within(state: Path, test: Any) -> None:
-    async def main() -> None:
-        async with lab(state, ScaledClock()) as made:
-            await asyncio.wait_for(test(made), 60)
-
-    asyncio.run(main())
-
+from .support import Lab, run, within
 
 #: As a real busybox says it.
 SYNTAX = (

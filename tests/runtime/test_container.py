@@ -2,23 +2,14 @@ import asyncio
 import shlex
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from swarmlab.clock import SECOND, Clock, ScaledClock, VirtualClock
+from swarmlab.clock import SECOND, ScaledClock, VirtualClock
 from swarmlab.objects.container import HealthConfig
 from swarmlab.runtime.base import Container, File, StartError
 
-from .support import Lab, advance, fetch, lab, listening, output, run, turn, wait_for_output
-
-
-def within(state: Path, test: Any, clock: Clock | None = None) -> None:
-    async def main() -> None:
-        async with lab(state, clock) as made:
-            await asyncio.wait_for(test(made), 30)
-
-    asyncio.run(main())
+from .support import Lab, advance, fetch, listening, output, run, turn, wait_for_output, within
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,14 @@
 """What is mounted in virtual containers, and containers that are paused."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from swarmlab.clock import Clock, ScaledClock, VirtualClock
+from swarmlab.clock import ScaledClock, VirtualClock
 from swarmlab.runtime.base import Mount
 
-from .support import Lab, advance, fetch, lab, output, run, wait_for_output
-
-
-def within(state: Path, test: Callable[[Lab], Awaitable[None]], clock: Clock | None = None) -> None:
-    async def main() -> None:
-        async with lab(state, clock or ScaledClock()) as made:
-            await asyncio.wait_for(test(made), 60)
-
-    asyncio.run(main())
+from .support import Lab, advance, fetch, lab, output, run, wait_for_output, within
 
 
 def inside(folder: Path) -> list[str]:

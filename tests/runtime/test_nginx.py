@@ -17,17 +17,9 @@ from swarmlab.runtime.base import File
 from swarmlab.runtime.virtual.processes.leftovers import PIDS
 from swarmlab.runtime.virtual.processes.process import GUARD, ProcessHost
 
-from .support import Lab, fetch, lab, output, run, wait_for_output
+from .support import Lab, fetch, output, run, wait_for_output, within
 
 SITE = "/etc/nginx/conf.d/default.conf"
-
-
-def within(state: Path, test: Any, speed: float = 1) -> None:
-    async def main() -> None:
-        async with lab(state, ScaledClock(speed)) as made:
-            await asyncio.wait_for(test(made), 60)
-
-    asyncio.run(main())
 
 
 def site(text: str) -> dict[str, Any]:
@@ -239,7 +231,7 @@ def test_health_of_a_server(tmp_path: Path) -> None:
         await container.wait_unhealthy()
         assert container.health_log()[-1].output == "wget: server returned error: HTTP/1.1 403 Forbidden\n"
 
-    within(tmp_path, test, speed=20)
+    within(tmp_path, test, ScaledClock(20))
 
 
 @pytest.mark.bench

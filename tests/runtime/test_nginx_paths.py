@@ -1,16 +1,14 @@
 """nginx where it may not write: on read-only files, and as another user than root."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from swarmlab.clock import ScaledClock
 from swarmlab.runtime.base import File, Mount
 from swarmlab.runtime.virtual.nginx.paths import Write, refusal
 
-from .support import Lab, fetch, lab, output, run, wait_for_output
+from .support import Lab, fetch, output, run, wait_for_output, within
 
 _WARNING = (
     b'nginx: [warn] the "user" directive makes sense only if the master process runs with super-user privileges, '
@@ -19,14 +17,6 @@ _WARNING = (
 _OWN = b"pid /tmp/nginx.pid;\nevents {}\nhttp {\n" + b"".join(
     f"{name}_temp_path /tmp/{name};\n".encode() for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 )
-
-
-def within(state: Path, test: Any) -> None:
-    async def main() -> None:
-        async with lab(state, ScaledClock()) as made:
-            await asyncio.wait_for(test(made), 60)
-
-    asyncio.run(main())
 
 
 def in_memory(path: str) -> Mount:

@@ -7,24 +7,15 @@ from typing import Any
 import psutil
 import pytest
 
-from swarmlab.clock import ScaledClock
 from swarmlab.objects.container import HealthConfig
 from swarmlab.runtime.base import Container, File, Mount
 from swarmlab.runtime.virtual.processes.process import Child, ProcessHost
 from swarmlab.runtime.virtual.programs.pgclient import binaries
 
-from .support import CATALOGUE, Lab, lab, output, run, wait_for_output
+from .support import CATALOGUE, Lab, output, run, wait_for_output, within
 
 IMAGE = CATALOGUE.find("postgres:16-alpine")
 READY = b"PostgreSQL init process complete; ready for start up."
-
-
-def within(state: Path, test: Any) -> None:
-    async def main() -> None:
-        async with lab(state, ScaledClock()) as made:
-            await asyncio.wait_for(test(made), 60)
-
-    asyncio.run(main())
 
 
 async def server(made: Lab, *variables: str, **changes: Any) -> Container:

@@ -1,24 +1,13 @@
-import asyncio
 import sysconfig
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from swarmlab.clock import ScaledClock
 from swarmlab.runtime.base import Mount
 
-from .support import CATALOGUE, Lab, fetch, lab, listening, on_network, output, run, wait_for_output
+from .support import CATALOGUE, Lab, fetch, listening, on_network, output, run, wait_for_output, within
 
 SITE = Mount(target="/usr/local/lib/python3/site-packages", source=Path(sysconfig.get_path("purelib")), read_only=True)
-
-
-def within(state: Path, test: Any) -> None:
-    async def main() -> None:
-        async with lab(state, ScaledClock()) as made:
-            await asyncio.wait_for(test(made), 60)
-
-    asyncio.run(main())
 
 
 def test_programs_reach_one_another_by_name_and_know_who_calls(tmp_path: Path) -> None:

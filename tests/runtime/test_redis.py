@@ -2,19 +2,8 @@ import asyncio
 import contextlib
 import socket
 from pathlib import Path
-from typing import Any
 
-from swarmlab.clock import ScaledClock
-
-from .support import Lab, lab, output, run
-
-
-def within(state: Path, test: Any) -> None:
-    async def main() -> None:
-        async with lab(state, ScaledClock()) as made:
-            await asyncio.wait_for(test(made), 60)
-
-    asyncio.run(main())
+from .support import Lab, output, run, within
 
 
 def test_commands_of_every_kind(tmp_path: Path) -> None:

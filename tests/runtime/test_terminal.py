@@ -9,15 +9,7 @@ from swarmlab.runtime.base import Container
 from swarmlab.runtime.streams import Pipe
 from swarmlab.runtime.virtual.shell.terminal import Terminal
 
-from .support import Lab, lab, output, run
-
-
-def within(state: Path, test: Any) -> None:
-    async def main() -> None:
-        async with lab(state) as made:
-            await asyncio.wait_for(test(made), 30)
-
-    asyncio.run(main())
+from .support import Lab, output, run, within
 
 
 def typed(*keys: str) -> tuple[str, list[bytes], int]:
