@@ -1,11 +1,12 @@
 """Ways out of a container for real processes: sockets on the loopback interface that stand for virtual addresses."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from swarmlab.network.base import NodeAddress
 from swarmlab.network.listener import Listener, bind
 from swarmlab.network.relay import Door, Relay
-from swarmlab.network.sandbox import Sandbox, Sleeper
+from swarmlab.network.sandbox import Route, Sandbox, Sleeper
 
 _LOOPBACK = NodeAddress("127.0.0.1")
 
@@ -61,10 +62,21 @@ def egress(sandbox: Sandbox, clock: Sleeper, host: str, port: int) -> Egress:
     return way
 
 
-def passage(door: Door) -> Egress:
-    """A way through one door."""
+@asynccontextmanager
+async def passage(route: Route) -> AsyncIterator[tuple[str, int]]:
+    """Where on this machine a route begins, as long as the block lasts."""
+    if route.outside and route.real is not None:
+        # Who connects there learns from the kernel why it fails.
+        yield route.real
+        return
+
+    door = route.door()
 
     async def doors() -> AsyncIterator[Door]:
         yield door
 
-    return Egress(doors)
+    way = Egress(doors)
+    try:
+        yield way.address
+    finally:
+        await way.end()

@@ -40,13 +40,7 @@ class Outgoing:
             route = self._fabric.sandbox(name).route(address, port)
             if route.outside and not beyond:
                 raise UnreachableError(errno.ENETUNREACH)
-            if route.outside and route.real is not None:
-                yield route.real
-                return
-            way = passage(route.door())
-            try:
-                yield way.address
-            finally:
-                await way.end()
+            async with passage(route) as real:
+                yield real
         finally:
             self._fabric.forget(name)

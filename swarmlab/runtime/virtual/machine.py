@@ -166,15 +166,8 @@ class Machine:
         Raises OSError as connect() does: ECONNREFUSED, ENETUNREACH at once, EHOSTUNREACH, ETIMEDOUT after a while.
         """
         route = await self.sandbox.reach(address, port, self.clock)
-        if route.outside and route.real is not None:
-            # Who connects there learns from the kernel why it fails.
-            yield route.real
-            return
-        way = passage(route.door())
-        try:
-            yield way.address
-        finally:
-            await way.end()
+        async with passage(route) as real:
+            yield real
 
     @asynccontextmanager
     async def reached(self, host: str, port: int) -> AsyncIterator[tuple[str, tuple[str, int]]]:
