@@ -60,9 +60,26 @@ class Allocator:
     def start(self) -> None:
         """Take over what was given out before, give out what is missing, then follow the store."""
         tables = self._store.tables
+        self._restore()
+        self._unwatch = self._store.watch(self._on_commit, Kind.NETWORK, Kind.SERVICE, Kind.TASK, Kind.NODE)
+        if self._new_leader:
+            self._taken_over.update(n.id for n in tables.networks)
+            self._taken_over.update(n.id for n in tables.nodes if n.attachments)
+            self._taken_over.update(s.id for s in tables.services if s.endpoint is not None and s.endpoint.virtual_ips)
+            self._taken_over.update(t.id for t in tables.tasks if holds_addresses(t))
+        self._pending_networks.update((n.id, None) for n in tables.networks)
+        self._pending_nodes.update((n.id, None) for n in tables.nodes)
+        self._pending_services.update((s.id, None) for s in tables.services)
+        self._pending_tasks.update(
+            (t.id, None) for t in tables.tasks if t.state == TaskState.NEW or t.id in self._taken_over
+        )
+        self._tick()
+
+    def _restore(self) -> None:
+        """Take over what the store says is given out."""
+        tables = self._store.tables
         for cluster in tables.clusters:
             self._networks = NetworkAllocator(cluster.default_addr_pool, cluster.subnet_size)
-        self._unwatch = self._store.watch(self._on_commit, Kind.NETWORK, Kind.SERVICE, Kind.TASK, Kind.NODE)
         for network in tables.networks:
             self._networks.restore(network)
         for node in tables.nodes:
@@ -77,18 +94,6 @@ class Allocator:
                 for attachment in task.networks:
                     for address in attachment.addresses:
                         self._networks.take(attachment.network_id, address)
-        if self._new_leader:
-            self._taken_over.update(n.id for n in tables.networks)
-            self._taken_over.update(n.id for n in tables.nodes if n.attachments)
-            self._taken_over.update(s.id for s in tables.services if s.endpoint is not None and s.endpoint.virtual_ips)
-            self._taken_over.update(t.id for t in tables.tasks if holds_addresses(t))
-        self._pending_networks.update((n.id, None) for n in tables.networks)
-        self._pending_nodes.update((n.id, None) for n in tables.nodes)
-        self._pending_services.update((s.id, None) for s in tables.services)
-        self._pending_tasks.update(
-            (t.id, None) for t in tables.tasks if t.state == TaskState.NEW or t.id in self._taken_over
-        )
-        self._tick()
 
     def stop(self) -> None:
         """Stop following the store. A loop is not started again: a new leader makes new ones."""

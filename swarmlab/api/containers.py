@@ -132,25 +132,30 @@ class _View:
         exits = filters.get("exited")
         if exits and (state.active or not state.started_at or str(state.exit_code) not in exits):
             return False
-        if "ancestor" in filters:
-            images = (self.engine.images.find(value) for value in filters.get("ancestor"))
-            store = self.engine.images.store
-            if not any(container.image_id in store.descendants(image) for image in images if image is not None):
-                return False
-        if "network" in filters and not any(
-            value == place.network or place.network_id.startswith(value)
-            for value in filters.get("network")
-            for place in self.places
-        ):
-            return False
         return (
-            filters.match("name", container.name, f"/{container.name}")
+            self._descends(filters)
+            and self._is_on(filters.get("network"))
+            and filters.match("name", container.name, f"/{container.name}")
             and filters.match("id", container.id)
             and filters.labels("label", container.labels)
             and filters.match("status", state.status)
             and filters.exact("health", self.health or "none")
             and self._has_volume(filters.get("volume"))
             and self._has_port(filters)
+        )
+
+    def _descends(self, filters: Filters) -> bool:
+        """Whether its image is one of those that are asked for, or was made of one."""
+        images = (self.engine.images.find(value) for value in filters.get("ancestor"))
+        store = self.engine.images.store
+        return "ancestor" not in filters or any(
+            self.container.image_id in store.descendants(image) for image in images if image is not None
+        )
+
+    def _is_on(self, networks: tuple[str, ...]) -> bool:
+        """Networks may be asked for by name, or by the beginning of an id."""
+        return not networks or any(
+            value == place.network or place.network_id.startswith(value) for value in networks for place in self.places
         )
 
     def _has_volume(self, wanted: tuple[str, ...]) -> bool:

@@ -34,6 +34,12 @@ def check_init(container: Container, misfits: Sequence[base.Mount] = ()) -> None
     `misfits` are its mounts that do not fit what is at their targets.
     Its text is that of engine 20.10.
     """
+    _check_spec(container)
+    _check_processes(container, misfits)
+
+
+def _check_spec(container: Container) -> None:
+    """What dockerd finds out while it writes down what runc is to make."""
     host = container.wanted
     if host.cpu_shares < 0:
         raise base.StartError("shares: invalid argument", base.CANNOT_START)
@@ -58,6 +64,11 @@ def check_init(container: Container, misfits: Sequence[base.Mount] = ()) -> None
             raise base.StartError(
                 f"{_CREATE_FAILED}wrong rlimit value: RLIMIT_{limit.name.upper()}: unknown", base.CANNOT_START
             )
+
+
+def _check_processes(container: Container, misfits: Sequence[base.Mount]) -> None:
+    """What runc's init fails of, in its order."""
+    host = container.wanted
     if shares := refused_shares(host):
         raise _refused(f"error setting cgroup config for procHooks process: {shares}")
     for target, options in sorted(container.tmpfs.items()):

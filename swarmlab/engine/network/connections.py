@@ -72,13 +72,7 @@ class Connections:
         if network is None and container.state.runs and not force:
             raise not_found(f"network {network_name} not found")
         name = network.name if network is not None else network_name
-        if network is None or not container.state.runs:
-            if name not in container.attachments:
-                raise internal(f"container {container.id} is not connected to the network {name}")
-        elif container.wanted.network_mode == "host" and network.driver == "host":
-            raise bad_request(HOST)
-        elif name not in container.attachments and not self._has_endpoint(container, network):
-            raise internal(f"container {container.id} is not connected to network {name}")
+        self._check_connected(container, network, name)
         attachments = {key: each for key, each in container.attachments.items() if key != name}
         network_id = network.id if network is not None else ""
         endpoints = tuple(each for each in container.endpoints if each.network_id != network_id)
@@ -88,6 +82,16 @@ class Connections:
             for _ in range(2 if container.state.runs else 1):
                 self._placement.tell("disconnect", network_id, container)
             self._placement.release(container.id, network_id)
+
+    def _check_connected(self, container: Container, network: HandNetwork | None, name: str) -> None:
+        """Raise EngineError (400, 500) when a container cannot be taken off a network, as it is not on it."""
+        if network is None or not container.state.runs:
+            if name not in container.attachments:
+                raise internal(f"container {container.id} is not connected to the network {name}")
+        elif container.wanted.network_mode == "host" and network.driver == "host":
+            raise bad_request(HOST)
+        elif name not in container.attachments and not self._has_endpoint(container, network):
+            raise internal(f"container {container.id} is not connected to network {name}")
 
     def _find(self, reference: str) -> Container:
         if not reference:

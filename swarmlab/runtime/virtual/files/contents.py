@@ -28,52 +28,64 @@ def contents(image: Image, is_program: Callable[[Content], bool] = runs_on_a_pro
 
     `is_program` is asked about every file of the image; by default it reads them all.
     """
-    found: dict[str, Node] = {}
+    made = _Contents(image)
+    made.add_directories()
+    made.add_files(is_program)
+    made.add_links()
+    return made.found
 
-    def make(folder: str) -> None:
-        if folder != "/" and folder not in found:
-            make(posixpath.dirname(folder))
-            found[folder] = Node("directory", 0o755)
 
-    def put(path: str, node: Node) -> None:
-        make(posixpath.dirname(path))
-        found[path] = node
+class _Contents:
+    """What is found so far, by absolute path."""
 
-    for folder, mode in DIRECTORIES.items():
-        found[folder] = Node("directory", mode)
-    tree = image.tree()
-    is_alpine = "/etc/alpine-release" in tree.files
+    def __init__(self, image: Image) -> None:
+        self._image = image
+        self._tree = image.tree()
+        self.found: dict[str, Node] = {folder: Node("directory", mode) for folder, mode in DIRECTORIES.items()}
+        is_alpine = "/etc/alpine-release" in self._tree.files
+        for path, node in applets(image.absent, is_busybox=uses_busybox(image.absent), is_alpine=is_alpine):
+            self._put(path, node)
 
-    def put_file(path: str, node: Node) -> None:
-        put(path, node._replace(modified=modified(image, path)))
+    def add_directories(self) -> None:
+        for folder, mode in sorted(self._tree.directories.items()):
+            self._put(folder, Node("directory", mode))
 
-    for path, node in applets(image.absent, is_busybox=uses_busybox(image.absent), is_alpine=is_alpine):
-        if node.kind == "file":
-            put_file(path, node)
-        else:
-            put(path, node)
-    for folder, mode in sorted(tree.directories.items()):
-        put(folder, Node("directory", mode))
-    programs: dict[Content, str] = {}
-    for path, source in tree.files.items():
-        if not is_program(source):
-            put_file(path, Node("file", tree.modes.get(path, 0o644), source))
-        elif is_applet(path):
-            # A program for a processor cannot run here, but the shell has one of that name.
-            put_file(path, hand_over(posixpath.basename(path)))
-        elif (first := programs.setdefault(source, path)) != path:
-            # One file under hundreds of names, as BusyBox is.
-            put(path, Node("link", target=first))
-        else:
-            put_file(path, Node("file", tree.modes.get(path, 0o755), source))
-    for link, target in tree.links.items():
-        if (there := found.get(link)) is not None and there.kind == "directory":
-            _move(found, link, resolved(link, tree.links.get), make)
-        if is_applet(link):
-            put_file(link, hand_over(posixpath.basename(link)))
-        else:
-            put(link, Node("link", target=target))
-    return found
+    def add_files(self, is_program: Callable[[Content], bool]) -> None:
+        programs: dict[Content, str] = {}
+        modes = self._tree.modes
+        for path, source in self._tree.files.items():
+            if not is_program(source):
+                self._put(path, Node("file", modes.get(path, 0o644), source))
+            elif is_applet(path):
+                # A program for a processor cannot run here, but the shell has one of that name.
+                self._put(path, hand_over(posixpath.basename(path)))
+            elif (first := programs.setdefault(source, path)) != path:
+                # One file under hundreds of names, as BusyBox is.
+                self._put(path, Node("link", target=first))
+            else:
+                self._put(path, Node("file", modes.get(path, 0o755), source))
+
+    def add_links(self) -> None:
+        for link, target in self._tree.links.items():
+            if (there := self.found.get(link)) is not None and there.kind == "directory":
+                self._move(link, resolved(link, self._tree.links.get))
+            self._put(link, hand_over(posixpath.basename(link)) if is_applet(link) else Node("link", target=target))
+
+    def _put(self, path: str, node: Node) -> None:
+        self._make(posixpath.dirname(path))
+        self.found[path] = node._replace(modified=modified(self._image, path)) if node.kind == "file" else node
+
+    def _make(self, folder: str) -> None:
+        if folder != "/" and folder not in self.found:
+            self._make(posixpath.dirname(folder))
+            self.found[folder] = Node("directory", 0o755)
+
+    def _move(self, link: str, to: str) -> None:
+        """What every container has in a directory that is a link in this image lies where it leads to."""
+        for path in [path for path in self.found if path.startswith(f"{link}/")]:
+            node, there = self.found.pop(path), to + path[len(link) :]
+            self._make(posixpath.dirname(there))
+            self.found.setdefault(there, node)
 
 
 def modified(image: Image, path: str) -> int:
@@ -85,11 +97,3 @@ def modified(image: Image, path: str) -> int:
     if path in tree.times:
         return tree.times[path]
     return image.history[0].created if image.history and path not in tree.directories else image.created
-
-
-def _move(found: dict[str, Node], link: str, to: str, make: Callable[[str], None]) -> None:
-    """What every container has in a directory that is a link in this image lies where it leads to."""
-    for path in [path for path in found if path.startswith(f"{link}/")]:
-        node, there = found.pop(path), to + path[len(link) :]
-        make(posixpath.dirname(there))
-        found.setdefault(there, node)

@@ -1,7 +1,7 @@
 """Users and groups: `adduser`, `addgroup`, `deluser` and `delgroup` of BusyBox and Debian, `useradd`, `groupadd`."""
 
 import getopt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from swarmlab.runtime.virtual.context import Context
 
@@ -22,39 +22,53 @@ _NAMES: Mapping[str, str] = {
 
 async def adduser(context: Context) -> int:
     """`adduser [OPTIONS] USER [GROUP]`; passwords are never asked for."""
-    return await _add_user(context, "h:g:s:G:u:SDHk:", busybox_gid=False)
+    try:
+        given, words = getopt.gnu_getopt(context.argv[1:], "h:g:s:G:u:SDHk:", _LONG)
+    except getopt.GetoptError as error:
+        await context.err(f"{context.argv[0]}: {error}\n")
+        return 1
+    if len(words) > 1:
+        return await _join(context, words[0], words[1])
+    # -g is its GECOS field, and -G the one group.
+    options = {_NAMES[key]: value for key, value in given if key in _NAMES and key != "-g"}
+    wanted = options.get("gid") or options.get("group", "")
+    return await _add_user(context, words, options, wanted, makes_home=not {"no-home", "system"} & options.keys())
 
 
 async def useradd(context: Context) -> int:
     """`useradd [OPTIONS] USER`."""
-    return await _add_user(context, "d:g:s:G:u:rmMUNc:lop:", busybox_gid=True)
-
-
-async def _add_user(context: Context, letters: str, *, busybox_gid: bool) -> int:
-    name = context.argv[0]
     try:
-        given, words = getopt.gnu_getopt(context.argv[1:], letters, _LONG)
+        given, words = getopt.gnu_getopt(context.argv[1:], "d:g:s:G:u:rmMUNc:lop:", _LONG)
     except getopt.GetoptError as error:
-        await context.err(f"{name}: {error}\n")
+        await context.err(f"{context.argv[0]}: {error}\n")
         return 1
-    options = {_NAMES[key]: value for key, value in given if key in _NAMES and not (key == "-g" and not busybox_gid)}
+    if len(words) > 1:
+        return await _join(context, words[0], words[1])
+    options = {_NAMES[key]: value for key, value in given if key in _NAMES}
+    makes_home = "create-home" in options
+    code = await _add_user(context, words, options, options.get("gid", ""), makes_home=makes_home)
+    for group in filter(None, options.get("group", "").split(",") if code == 0 else ()):
+        await _join(context, words[0], group)
+    return code
+
+
+async def _add_user(
+    context: Context, words: Sequence[str], options: Mapping[str, str], wanted: str, *, makes_home: bool
+) -> int:
+    """A new user, in the group that is `wanted`, by name or number, or in one of its own."""
+    name, machine = context.argv[0], context.machine
     if not words:
         await context.err(f"{name}: no user name was given\n")
         return 1
-    user, group = words[0], words[1] if len(words) > 1 else ""
-    machine = context.machine
-    users, groups = _table(context, "/etc/passwd"), _table(context, "/etc/group")
-    if group:
-        return await _join(context, user, group)
+    user, users, groups = words[0], _table(context, "/etc/passwd"), _table(context, "/etc/group")
     if user in users:
         await context.err(f"{name}: user '{user}' {'in use' if machine.is_busybox else 'already exists'}\n")
         return 1 if machine.is_busybox else 9
-    first = _FIRST_OF_SYSTEM if "system" in options else _FIRST
-    uid = int(options["uid"]) if options.get("uid", "").isdigit() else _free(users, first)
-    wanted = options.get("gid") or (options.get("group", "") if not busybox_gid else "")
     if wanted and wanted not in groups and not wanted.isdigit():
         await context.err(f"{name}: unknown group {wanted}\n")
         return 1
+    first = _FIRST_OF_SYSTEM if "system" in options else _FIRST
+    uid = int(options["uid"]) if options.get("uid", "").isdigit() else _free(users, first)
     if not wanted:
         gid = uid if str(uid) not in {fields[2] for fields in groups.values()} else _free(groups, first)
         _append(context, "/etc/group", f"{user}:x:{gid}:")
@@ -65,13 +79,10 @@ async def _add_user(context: Context, letters: str, *, busybox_gid: bool) -> int
     shell = options.get("shell") or ("/bin/false" if "system" in options else usual)
     comment = "Linux User,,," if machine.is_busybox else ""
     _append(context, "/etc/passwd", f"{user}:x:{uid}:{gid}:{comment}:{home}:{shell}")
-    makes_home = "create-home" in options if busybox_gid else "no-home" not in options and "system" not in options
     if makes_home:
         fs, inner = machine.root.at(home)
         fs.mkdir(inner, recursive=True)
         machine.root.give(home, uid, gid)
-    for more in options.get("group", "").split(",") if busybox_gid and options.get("group") else ():
-        await _join(context, user, more)
     return 0
 
 

@@ -16,17 +16,11 @@ async def kill(context: Context) -> int:
     words = list(context.argv[1:])
     if words[:1] == ["-l"]:
         return await _list(context, words[1:])
-    name: str | None = "SIGTERM"
     try:
-        if words[:1] == ["-s"] and len(words) > 1:
-            name, words = _name(words[1]), words[2:]
-        elif words and words[0].startswith("-") and words[0] != "--" and len(words[0]) > 1:
-            name, words = _name(words[0][1:]), words[1:]
+        name, words = _signal(words)
     except ValueError:
         await context.err(f"sh: bad signal name '{words[0].lstrip('-')}'\n")
         return 1
-    if words[:1] == ["--"]:
-        words = words[1:]
     if not words:
         await context.err("sh: you need to specify whom to kill\n")
         return 1
@@ -48,6 +42,16 @@ async def kill(context: Context) -> int:
             context.machine.pids.sender = context.pid
             process.deliver(name)
     return int(None in known)
+
+
+def _signal(words: list[str]) -> tuple[str | None, list[str]]:
+    """The signal that is asked for, see `_name`, and whom it is for. Raises ValueError."""
+    name: str | None = "SIGTERM"
+    if words[:1] == ["-s"] and len(words) > 1:
+        name, words = _name(words[1]), words[2:]
+    elif words and words[0].startswith("-") and words[0] != "--" and len(words[0]) > 1:
+        name, words = _name(words[0][1:]), words[1:]
+    return name, words[1:] if words[:1] == ["--"] else words
 
 
 def _no(word: str) -> str:

@@ -29,20 +29,27 @@ async def nslookup(context: Context) -> int:
         await context.out(";; connection timed out; no servers could be reached\n\n")
         return 1
     await context.out(f"Server:\t\t{server}\nAddress:\t{server}:53\n\n")
-    name = words[0]
-    if _is_address(name):
-        pointer = ipaddress.ip_address(name).reverse_pointer
-        owner = sandbox.reverse(name) if is_own else None
-        if owner is None:
-            await context.out(f"** server can't find {pointer}: NXDOMAIN\n\n")
-            return 1
-        await context.out(f"Non-authoritative answer:\n{pointer}\tname = {owner}\n\n")
-        return 0
+    if _is_address(words[0]):
+        return await _pointer(context, words[0], is_own=is_own)
+    return await _addresses(context, words[0], asked[::-1] or ["a", "aaaa"], is_own=is_own)
+
+
+async def _pointer(context: Context, address: str, *, is_own: bool) -> int:
+    pointer = ipaddress.ip_address(address).reverse_pointer
+    owner = context.machine.sandbox.reverse(address) if is_own else None
+    if owner is None:
+        await context.out(f"** server can't find {pointer}: NXDOMAIN\n\n")
+        return 1
+    await context.out(f"Non-authoritative answer:\n{pointer}\tname = {owner}\n\n")
+    return 0
+
+
+async def _addresses(context: Context, name: str, kinds: list[str], *, is_own: bool) -> int:
+    sandbox = context.machine.sandbox
     if "." not in name:
         # It searches by itself, and does not ask for the name as it is if there is a domain.
         name = next((f"{name}.{domain}" for domain in domains(sandbox.resolv())), name)
     addresses = (sandbox.query(name) if is_own else []) or await sandbox.forward(name)
-    kinds = asked[::-1] or ["a", "aaaa"]
     if not addresses:
         await context.out(f"** server can't find {name}: NXDOMAIN\n\n" * len(kinds))
         return 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import getopt
+from typing import NoReturn
 
 from swarmlab.runtime.virtual.context import Context
 
@@ -39,6 +40,11 @@ async def tail(context: Context) -> int:
         await context.err("tail: no files\n")
     if not follow or not (seen or "-F" in values):
         return code
+    return await _follow(context, names, seen)
+
+
+async def _follow(context: Context, names: list[str], seen: dict[str, int]) -> NoReturn:
+    """Print what comes to files, of which so many bytes are `seen`; those that are not there may come, too."""
     if all(name.startswith("/dev/") for name in seen):
         await asyncio.get_running_loop().create_future()
     while True:
