@@ -112,10 +112,6 @@ class Journal:
             self._recent.pop(next(iter(self._recent)))
         self._recent[request] = (row.lastrowid, self._seq)
 
-    def scopes(self) -> list[str]:
-        """Every scope that was ever written to."""
-        return [row[0] for row in self._db.execute("SELECT DISTINCT scope FROM commits ORDER BY scope")]
-
     def restore(self, store: Store) -> None:
         """Fill an empty store with what the journal holds of its scope."""
         index, objects = self._fold(store.scope)

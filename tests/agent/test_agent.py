@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 from swarmlab.objects import Node, TaskState
+from swarmlab.store import Kind
 from tests.support.cluster import ACTOR, Cluster
 from tests.support.specs import restart, service_spec
 
@@ -60,7 +61,8 @@ def test_what_happened_while_cut_off_is_reported_afterwards(swarm: Cluster) -> N
 def test_a_task_deleted_while_its_node_was_away_is_removed_there(swarm: Cluster) -> None:
     [task] = swarm.on("n2")
     swarm.silence("n2")
-    swarm.api.remove_task(task.id, ACTOR)
+    with swarm.store.transaction(ACTOR) as tx:
+        tx.delete(Kind.TASK, task.id)
     swarm.advance(3)
     assert task.id in swarm.executors["n2"].running
     swarm.back("n2")

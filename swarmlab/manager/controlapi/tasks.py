@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from swarmlab.manager.errors import not_found
 from swarmlab.objects import Task
-from swarmlab.store import Actor, Kind, Store
+from swarmlab.store import Store
 
 
 class TaskAPI:
@@ -36,9 +36,3 @@ class TaskAPI:
         if task is None:
             raise not_found(f"task {task_id} not found")
         return task
-
-    def remove_task(self, task_id: str, actor: Actor) -> None:
-        """Delete a task's record."""
-        with self.store.transaction(actor) as tx:
-            self.task(task_id)
-            tx.delete(Kind.TASK, task_id)
