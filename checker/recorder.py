@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -37,6 +38,8 @@ _NO_MANAGER = {503, 406}
 #: How long an engine may take to answer, in seconds; a stream of events that is silent for longer is begun anew.
 _PATIENCE = 60
 _ALWAYS_NEW = {"Version", "UpdatedAt"}
+#: Whose removal is told by an event, which comes within so long (ns), unless the stream was away.
+_TOLD, _LATE = {"node", "service", "network", "config", "secret"}, 5_000_000_000
 _PORT = "port"
 
 
@@ -77,6 +80,10 @@ class Recorder:
         self.addresses: Addresses = {}
         self._scope = ""
         self._doors: set[str] = set()
+        #: What was not there at the last look, since when (ns), whose event has not come yet.
+        self._missing: dict[tuple[str, str], int] = {}
+        #: Whether there were events since the last look began that tell of changes, but not what has changed.
+        self._stale = False
 
     def tells_of_ports(self) -> None:
         """From now on it is told which ports answer; what was told before, by an earlier recorder, is old."""
@@ -91,7 +98,12 @@ class Recorder:
         self._db.close()
 
     def look(self, now: int) -> int:
-        """Write down what is new, as one transaction at `now` (Unix nanoseconds); return how many changes there are."""
+        """Write down what is new, as one transaction at `now` (Unix nanoseconds); return how many changes there are.
+
+        One kind of objects is asked for after the other. What is gone may have been removed after something that was
+        there when it was asked for: the events tell the order, and are waited for.
+        """
+        self._stale = False
         found = self._objects()
         if found is None:
             return 0
@@ -107,7 +119,13 @@ class Recorder:
                 changes.append(["c", kind, object_id, fields])
             elif changed := _difference(old, fields):
                 changes.append(["u", kind, object_id, changed])
-        changes += [["d", *key] for key in known if key not in objects]
+        gone = [key for key in known if key not in objects]
+        self._missing = {key: self._missing.get(key, now) for key in gone if key[0] in _TOLD}
+        for key in gone:
+            if key in self._missing and now - self._missing[key] < _LATE:
+                objects[key] = known[key]
+            else:
+                changes.append(["d", *key])
         there = {_door(node, port) for port, nodes in self.addresses.items() for node in nodes}
         changes += [["d", _PORT, door] for door in sorted(self._doors - there)]
         self._doors &= there
@@ -125,13 +143,17 @@ class Recorder:
         self._write(self._scope, heard.at, [["u" if door in self._doors else "c", _PORT, door, fields]])
         self._doors.add(door)
 
-    def removed(self, event: Mapping[str, Any]) -> int:
-        """Write down what an event says was removed; return how many changes that is.
+    def told(self, event: Mapping[str, Any], now: int) -> int:
+        """Write down what an event says was removed, and before that what had changed; return how many changes that is.
 
         So what was removed one after the other is not seen as removed together.
         """
-        if event.get("Action") != "remove":
-            return 0
+        if event.get("Action") == "remove":
+            return (self.look(now) if self._stale else 0) + self._removed(event)
+        self._stale = self._stale or event.get("Type") in _TOLD
+        return 0
+
+    def _removed(self, event: Mapping[str, Any]) -> int:
         key = (str(event.get("Type")), str((event.get("Actor") or {}).get("ID")))
         for scope, known in self._known.items():
             if key in known:
@@ -219,23 +241,27 @@ def record(
         doorbell.start()
     end = None if seconds is None else time.monotonic() + seconds
     say(f"recording to {file}; Ctrl-C ends it")
+
+    def written(write: Callable[[], int]) -> None:
+        try:
+            count = write()
+        except (DockerException, requests.RequestException) as error:
+            say(f"the engine did not answer ({error}); what happens meanwhile is not seen")
+            return
+        if count:
+            say(f"{count} changes")
+
     try:
         while end is None or time.monotonic() < end:
-            try:
-                count = recorder.look(time.time_ns())
-            except (DockerException, requests.RequestException) as error:
-                say(f"the engine did not answer ({error}); what happens meanwhile is not seen")
-                count = 0
+            written(lambda: recorder.look(time.time_ns()))
             doorbell.watch(recorder.addresses)
-            if count:
-                say(f"{count} changes")
             with suppress(Empty):
                 event = events.get(timeout=every if end is None else max(0, min(every, end - time.monotonic())))
                 while True:
                     if isinstance(event, Heard):
                         recorder.heard(event)
                     else:
-                        recorder.removed(event)
+                        written(partial(recorder.told, event, time.time_ns()))
                     event = events.get_nowait()
     except KeyboardInterrupt:
         pass

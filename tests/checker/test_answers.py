@@ -151,7 +151,8 @@ def test_a_recording_forgets_ports_that_are_published_no_more(tmp_path: Path) ->
     recorder.look(1)
     recorder.heard(Heard("node-1", 80, "all", "", 2))
     engine.tables["services"] = []
-    assert recorder.look(3) == 2
+    recorder.told({"Type": "service", "Action": "remove", "Actor": {"ID": "w"}}, 3)
+    assert recorder.look(3) == 1
     recorder.heard(Heard("node-1", 80, "none", "too late", 4))
     assert recorder.look(5) == 0
     recorder.close()

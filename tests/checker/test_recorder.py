@@ -68,6 +68,16 @@ class FakeEngine:
         ]  # fmt: skip
 
 
+def event(kind: str, action: str, object_id: str) -> dict[str, Any]:
+    return {"Type": kind, "Action": action, "Actor": {"ID": object_id}, "timeNano": 4}
+
+
+def written(folder: Path) -> list[tuple[int, list[tuple[str, str]]]]:
+    """The instants of all transactions, and what each did to which kinds."""
+    with JournalReader(folder / "j.sqlite") as reader:
+        return [(entry.at, [(c.operation, c.kind) for c in entry.changes]) for entry in reader.entries()]
+
+
 @pytest.fixture
 def engine() -> FakeEngine:
     return FakeEngine()
@@ -111,14 +121,64 @@ def test_what_is_removed_in_quick_succession_is_seen_in_order(engine: FakeEngine
         ("service", "remove", "x"),
         ("config", "remove", "c"),
     ]
-    counts = [recorder.removed({"Type": t, "Action": a, "Actor": {"ID": i}, "timeNano": 4}) for t, a, i in told]
-    recorder.look(6)
+    counts = [recorder.told(event(*one), 6) for one in told]
     recorder.close()
-    with JournalReader(tmp_path / "j.sqlite") as reader:
-        written = [(entry.at, [(c.operation, c.kind) for c in entry.changes]) for entry in reader.entries()]
 
-    assert counts == [0, 1, 0, 1]
-    assert written[1:] == [(5, [("delete", "service")]), (5, [("delete", "config")]), (6, [("delete", "task")])]
+    # The tasks are seen to be gone when it looks for what has changed, and that is before the first removal.
+    assert counts == [0, 2, 0, 1]
+    assert written(tmp_path)[1:] == [
+        (6, [("delete", "task")]),
+        (6, [("delete", "service")]),
+        (6, [("delete", "config")]),
+    ]
+
+
+def test_what_goes_while_it_looks_is_not_gone_before_its_user(engine: FakeEngine, tmp_path: Path) -> None:
+    recorder = Recorder(engine, tmp_path / "j.sqlite")
+    engine.init()
+    engine.service(1, 1)
+    engine.tables["configs"] = [{"ID": "c", "Spec": {"Name": "app"}}]
+    recorder.look(5)
+    # Services are asked for before configs, and both are removed between the two.
+    engine.tables["configs"] = []
+    assert recorder.look(6) == 0
+    engine.tables["services"] = engine.tables["tasks"] = []
+    for kind, name in (("service", "w"), ("config", "c")):
+        recorder.told(event(kind, "remove", name), 7)
+    recorder.look(8)
+    recorder.close()
+
+    assert written(tmp_path)[1:] == [
+        (5, [("delete", "service")]),
+        (5, [("delete", "config")]),
+        (8, [("delete", "task")]),
+    ]
+
+
+def test_an_update_is_seen_before_the_removal_that_came_after_it(engine: FakeEngine, tmp_path: Path) -> None:
+    recorder = Recorder(engine, tmp_path / "j.sqlite")
+    engine.init()
+    engine.service(1, 1)
+    engine.tables["configs"] = [{"ID": "c", "Spec": {"Name": "app"}}]
+    recorder.look(5)
+    engine.service(1, 1, labels={"without": "config"})
+    engine.tables["configs"] = []
+    for kind, action, name in (("service", "update", "w"), ("config", "remove", "c")):
+        recorder.told(event(kind, action, name), 7)
+    recorder.close()
+
+    assert written(tmp_path)[1:] == [(7, [("update", "service")]), (7, [("delete", "config")])]
+
+
+def test_what_is_gone_without_an_event_is_gone_some_seconds_later(engine: FakeEngine, tmp_path: Path) -> None:
+    recorder = Recorder(engine, tmp_path / "j.sqlite")
+    engine.init()
+    engine.tables["configs"] = [{"ID": "c", "Spec": {"Name": "app"}}]
+    recorder.look(1)
+    engine.tables["configs"] = []
+
+    assert [recorder.look(1 + int(seconds * 1e9)) for seconds in (1, 5, 6, 7)] == [0, 0, 1, 0]
+    recorder.close()
 
 
 def test_a_recording_goes_on(engine: FakeEngine, tmp_path: Path) -> None:

@@ -130,7 +130,8 @@ class FakeServer:
 
     async def close(self) -> None:
         await self.runner.cleanup()
-        self.path.unlink()
+        # From Python 3.13 on asyncio has removed it by now.
+        self.path.unlink(missing_ok=True)
 
 
 @contextmanager
