@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from swarmlab.engine import DockerEngine
-from swarmlab.journal import Journal, Seal
 from swarmlab.objects import ContainerSpec, ServiceMode, ServiceSpec, Task, TaskSpec
 from swarmlab.objects.container import Mount, VolumeOptions
 from swarmlab.objects.requests import IPAM, IPAMPool, NetworkCreateRequest
@@ -59,12 +58,12 @@ def test_what_is_left_of_a_removed_volume_is_not_in_the_next_one(make: Make) -> 
     assert list(engine.volumes.path("data").iterdir()) == []
 
 
-def test_a_reset_leaves_nothing(make: Make, tmp_path: Path) -> None:
+def test_a_reset_leaves_nothing(make: Make) -> None:
     lab = make(1)
     folder = lab.engine(1).volumes.path("data")
     box(lab.engine(1))
     (folder / "file").touch()
-    lab.run(lab.lab.reset(Journal(tmp_path / "next.sqlite", Seal(tmp_path / "next.key"))))
+    lab.reset()
     engine = lab.engine(1)
     assert engine.volumes.list() == []
     assert [network.name for network in engine.networks.list()] == ["bridge", "host", "none"]
