@@ -1,5 +1,7 @@
 """Jobs in a whole swarm: what clients see of them, and what the other loops make of their tasks."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,13 @@ from tests.support.specs import update as update_config
 S = TaskState
 EVERYWHERE = ServiceMode(global_job=GlobalJob())
 DAY = 24 * 3600.0
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster of one node that is written down, and can crash."""
+    with closing(Cluster(folder=tmp_path)) as cluster:
+        yield cluster
 
 
 def times(total: int, concurrent: int) -> ServiceMode:
@@ -62,9 +71,9 @@ def test_a_global_job_runs_once_on_every_node() -> None:
     assert numbers(cluster) == (0, 0, 3)
 
 
-def test_the_attempts_of_slot_0_are_remembered_when_the_control_plane_crashed(tmp_path: Path) -> None:
+def test_the_attempts_of_slot_0_are_remembered_when_the_control_plane_crashed(written: Cluster) -> None:
     """Slot 0 is a slot: its history is not that of the node on which the attempts were made."""
-    cluster = Cluster(folder=tmp_path)
+    cluster = written
     cluster.create(job_spec(times(1, 1), policy=restart("any", delay=0, attempts=2)))
     cluster.settle()
     exit_all(cluster, 1)
@@ -211,8 +220,9 @@ def test_a_task_whose_node_no_longer_fits_moves_on() -> None:
     assert {cluster.name_of(t) for t in live(cluster) if t.desired_state == S.COMPLETE} == {"n2", "n3"} - {before}
 
 
-def test_a_job_goes_on_after_the_control_plane_crashed(tmp_path: Path) -> None:
-    cluster = Cluster(2, folder=tmp_path)
+def test_a_job_goes_on_after_the_control_plane_crashed(written: Cluster) -> None:
+    cluster = written
+    cluster.join("n2")
     cluster.create(job_spec(times(4, 2), policy=restart(delay=3)))
     cluster.settle()
     one, other = live(cluster)
