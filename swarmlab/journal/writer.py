@@ -128,9 +128,9 @@ class Journal:
     def snapshot_due(self, scope: str) -> bool:
         """Whether many commits of the scope have followed its last snapshot."""
         row = self._db.execute(
-            "SELECT count(*) FROM commits WHERE scope = ?1 "
-            "AND seq > coalesce((SELECT seq FROM snapshots WHERE scope = ?1), 0)",
-            (scope,),
+            "SELECT count(*) FROM commits WHERE scope = :scope "
+            "AND seq > coalesce((SELECT seq FROM snapshots WHERE scope = :scope), 0)",
+            {"scope": scope},
         ).fetchone()
         return int(row[0]) >= SNAPSHOT_INTERVAL
 
