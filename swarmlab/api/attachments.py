@@ -99,8 +99,9 @@ def places(container: Container, known: Mapping[str, Known]) -> list[Place]:
 def _of_task(container: Container, endpoint: ContainerNetwork, known: Mapping[str, Known]) -> Place:
     # It stays what was asked for when the container has ended.
     ip = endpoint.addresses[0].partition("/")[0] if endpoint.addresses else ""
+    given = EndpointIPAMConfig(ipv6_address=ip) if ":" in ip else EndpointIPAMConfig(ipv4_address=ip)
     settings = EndpointSettings(
-        ipam_config=EndpointIPAMConfig(ipv4_address=ip) if ip else None,
+        ipam_config=given if ip else None,
         # A service's aliases are names of the service, not of the container.
         aliases=(container.id[:12],),
     )

@@ -2,8 +2,9 @@
 
 import os
 import posixpath
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,17 @@ class Kept:
             shell.mount(place.target, self._seen_by(user, place.fs, own), read_only=place.read_only)
         for path in self.mounts.sockets:
             shell.mount(self.followed(path, last=False), self._socket)
+        for path, look in self._unchanging():
+            with suppress(OSError):
+                shell.mount(self.followed(path, last=False), file_system(FixedFile(look, user)))
+
+    def _unchanging(self) -> Iterator[tuple[str, Callable[[], File]]]:
+        """The single files that no command writes: where they are, and what tells how they are now."""
         for path in self.fixed:
-            shell.mount(self.followed(path, last=False), file_system(FixedFile(self._extra[path], user)))
+            yield path, partial(self._extra.__getitem__, path)
+        for path, bound in self.mounts.files.items():
+            if bound.read_only:
+                yield path, bound.look
 
     def is_personal(self, user: User) -> bool:
         """Whether it matters who somebody is: not to root, where everything is root's."""
