@@ -71,6 +71,16 @@ class Kept:
         """The paths of single files that are mounted, those that every container has among them."""
         return self.mounts.files.keys() | (self._extra.keys() - {"/.dockerenv"})
 
+    def is_of_image(self, path: str) -> bool:
+        """Whether there is something at a path in the image."""
+        image = self._image
+        return path in DIRECTORIES or path in image.files or path in image.links or path in image.tree().directories
+
+    def beneath(self, path: str) -> bytes | None:
+        """The image's file at a path, whatever is mounted there; None when it has none."""
+        source = self._image.files.get(path)
+        return source.read_bytes() if source is not None else None
+
     @property
     def is_all_real(self) -> bool:
         """Whether the whole root file system is real."""
