@@ -178,7 +178,9 @@ def test_the_page_is_the_containers_file_and_reload_reads_the_configuration_agai
         await run(container, "sh", "-c", f"echo 'server {{ listen 80; listen 81; return 200 new; }}' > {SITE}")
         code, text = await run(container, "nginx", "-t")
         assert (code, text.endswith(b"nginx.conf test is successful\n")) == (0, True)
-        assert (await run(container, "nginx", "-s", "reload"))[0] == 0
+        code, text = await run(container, "nginx", "-s", "reload")
+        assert code == 0
+        assert re.fullmatch(rb"[\d/]{10} [\d:]{8} \[notice\] (\d+)#\1: signal process started\n", text)
         await wait_for_output(container, b"start worker process")
         # nginx says when the workers of the old configuration have gone.
         await wait_for_output(container, b"exited with code 0")

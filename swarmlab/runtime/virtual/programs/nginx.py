@@ -7,6 +7,7 @@ import posixpath
 import re
 import socket
 import subprocess
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -368,4 +369,6 @@ async def _signal_other(context: Context, name: str) -> int:
     if not context.machine.signals.deliver(wanted):
         await context.err('nginx: [error] open() "/run/nginx.pid" failed (2: No such file or directory)\n')
         return 1
+    now = time.strftime("%Y/%m/%d %H:%M:%S", time.gmtime(context.machine.clock.now() // 1_000_000_000))
+    await context.err(f"{now} [notice] {context.pid}#{context.pid}: signal process started\n")
     return 0
