@@ -1,13 +1,12 @@
 """The state of allocated networks: their subnets, VXLAN ids and address spaces."""
 
-import ipaddress
 from collections.abc import Iterator
 from itertools import chain
 
 import msgspec
 
 from swarmlab.allocator.errors import AllocationError
-from swarmlab.allocator.ipam import AddressSpace, SubnetPool
+from swarmlab.allocator.ipam import AddressSpace, SubnetPool, parse_address
 from swarmlab.objects import Driver, IPAMConfig, IPAMOptions, Network
 
 VXLAN_OPTION = "com.docker.network.driver.overlay.vxlanid_list"
@@ -60,9 +59,11 @@ class NetworkAllocator:
             for wanted in asked or (IPAMConfig(),):
                 if wanted.subnet:
                     self._pool.take(wanted.subnet)
-                subnet = str(ipaddress.IPv4Network(wanted.subnet or self._pool.allocate(), strict=False))
-                first = str(ipaddress.IPv4Network(subnet).network_address + 1)
-                configs.append(msgspec.structs.replace(wanted, subnet=subnet, gateway=wanted.gateway or first))
+                config = msgspec.structs.replace(wanted, subnet=wanted.subnet or self._pool.allocate())
+                configs.append(config)
+                if not config.gateway:
+                    router = AddressSpace(config.subnet, ip_range=config.range).allocate()
+                    configs[-1] = msgspec.structs.replace(config, gateway=router.partition("/")[0])
             asked_driver = network.spec.driver_configuration or Driver(name="overlay")
             vxlans = self._take_vxlans(configs, _vxlan_list(asked_driver.options.get(VXLAN_OPTION, "")))
         except AllocationError:
@@ -121,12 +122,12 @@ class NetworkAllocator:
     def take(self, network_id: str, address: str) -> None:
         """Mark an address as given."""
         for space in self._spaces.get(network_id, ()):
-            if ipaddress.IPv4Address(address.partition("/")[0]) in space.subnet:
+            if parse_address(address) in space.subnet:
                 space.take(address)
 
     def address(self, network_id: str) -> str:
-        """A fresh address with prefix length. Raises AllocationError."""
-        for space in self._spaces.get(network_id, ()):
+        """A fresh address with prefix length, of IPv4 while there is one. Raises AllocationError."""
+        for space in sorted(self._spaces.get(network_id, ()), key=lambda space: space.subnet.version):
             try:
                 return space.allocate()
             except AllocationError:
@@ -136,7 +137,7 @@ class NetworkAllocator:
     def claim(self, network_id: str, address: str) -> str:
         """One certain address, with prefix length. Raises AllocationError when it cannot be had."""
         try:
-            asked = ipaddress.IPv4Address(address)
+            asked = parse_address(address)
         except ValueError:
             raise AllocationError(f"invalid address {address}") from None
         for space in self._spaces.get(network_id, ()):
@@ -147,7 +148,7 @@ class NetworkAllocator:
     def free(self, network_id: str, address: str) -> None:
         """Give an address back."""
         for space in self._spaces.get(network_id, ()):
-            if ipaddress.IPv4Address(address.partition("/")[0]) in space.subnet:
+            if parse_address(address) in space.subnet:
                 space.free(address)
 
     def _open(self, network_id: str, config: IPAMConfig) -> None:

@@ -66,10 +66,11 @@ def endpoint_id(*parts: str) -> str:
 
 
 def mac_address(address: str) -> str:
-    """The hardware address that Docker derives from an IPv4 address; empty without one."""
+    """The hardware address that Docker derives from an IPv4 address (zeros from others); empty without one."""
     if not address:
         return ""
-    packed = ipaddress.IPv4Interface(address).ip.packed
+    ip = ipaddress.ip_interface(address).ip
+    packed = ip.packed if ip.version == 4 else bytes(4)
     return "02:42:" + ":".join(f"{byte:02x}" for byte in packed)
 
 
@@ -98,8 +99,9 @@ def places(container: Container, known: Mapping[str, Known]) -> list[Place]:
 def _of_task(container: Container, endpoint: ContainerNetwork, known: Mapping[str, Known]) -> Place:
     # It stays what was asked for when the container has ended.
     ip = endpoint.addresses[0].partition("/")[0] if endpoint.addresses else ""
+    given = EndpointIPAMConfig(ipv6_address=ip) if ":" in ip else EndpointIPAMConfig(ipv4_address=ip)
     settings = EndpointSettings(
-        ipam_config=EndpointIPAMConfig(ipv4_address=ip) if ip else None,
+        ipam_config=given if ip else None,
         # A service's aliases are names of the service, not of the container.
         aliases=(container.id[:12],),
     )
@@ -130,9 +132,9 @@ def listed_endpoint(container: Container, place: Place, version: ApiVersion) -> 
     ip, _, prefix = place.address(4).partition("/")
     ip6, _, prefix6 = place.address(6).partition("/")
     ipam = place.settings.ipam_config
-    if ipam is None and ip and not place.endpoint.gateways:
+    if ip and not (ipam and ipam.ipv4_address) and not place.endpoint.gateways:
         # What the swarm has given counts as what was asked for.
-        ipam = EndpointIPAMConfig(ipv4_address=ip)
+        ipam = msgspec.structs.replace(ipam or EndpointIPAMConfig(), ipv4_address=ip)
     return {
         "IPAMConfig": ipam,
         "Links": None,

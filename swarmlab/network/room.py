@@ -114,6 +114,9 @@ class Room:
         self._tasks: dict[str, str] = {}
         self._withdrawn: set[str] = set()
         self._backends: dict[tuple[str, str], dict[str, Backend]] = {}
+        #: The aliases of each virtual IP: those of the first task behind it, as long as anybody is (MB: libnetwork,
+        #: service_common.go, addServiceBinding adds names with the load balancer only).
+        self._aliases: dict[tuple[str, str], tuple[str, ...]] = {}
         self._turns: dict[tuple[str, str, str], int] = {}
 
     def present(self, network: str) -> list[Presence]:
@@ -177,14 +180,15 @@ class Room:
             if place.network not in binding.networks:
                 continue
             vip = binding.vips.get(place.network, "")
-            for name in (binding.service_name, *binding.aliases.get(place.network, ())):
+            aliases = binding.aliases.get(place.network, ())
+            for name in (binding.service_name, *aliases):
                 for host in place.hosts:
                     self._add(place.network, f"tasks.{name}", task, Record(host, member.node))
                     if not vip:
                         self._add(place.network, name, task, Record(host, member.node))
-                if vip:
-                    self._add(place.network, name, service, Record(vip, member.node))
             if vip:
+                for name in (binding.service_name, *self._aliases.setdefault((place.network, vip), aliases)):
+                    self._add(place.network, name, service, Record(vip, member.node))
                 backend = Backend(binding.container_id, member.node, active=True)
                 self._backends.setdefault((place.network, vip), {})[binding.task_id] = backend
 
@@ -216,6 +220,7 @@ class Room:
             backends.pop(task_id, None)
             if not backends:
                 self._backends.pop((network, vip), None)
+                self._aliases.pop((network, vip), None)
                 for key in [key for key in self._turns if key[1:] == (network, vip)]:
                     del self._turns[key]
 

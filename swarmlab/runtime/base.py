@@ -69,6 +69,8 @@ class ContainerConfig(msgspec.Struct, frozen=True):
     read_only: bool = False
     #: Names with soft and hard limits, as Docker has them.
     ulimits: tuple[tuple[str, int, int], ...] = ()
+    #: Parameters of the kernel's that it has set, by their names with dots.
+    sysctls: Mapping[str, str] = {}
     #: Whether PID 1 is Docker's own init (tini), which starts the program and hands signals on to it.
     init: bool = False
 

@@ -62,6 +62,39 @@ def test_a_subnet_may_be_asked_for(allocating: World) -> None:
     assert addresses(allocating, task) == {"mine": ("10.0.1.1/24",)}
 
 
+def test_a_network_may_have_subnets_of_both_versions_of_ip(allocating: World) -> None:
+    allocating.network(asking("both", "fd00:1::/64", "10.62.0.0/24"))
+    both = allocating.tables.networks.get("both")
+    assert both is not None
+    assert both.ipam is not None
+    assert [(c.subnet, c.gateway) for c in both.ipam.configs] == [
+        ("fd00:1::/64", "fd00:1::1"),
+        ("10.62.0.0/24", "10.62.0.1"),
+    ]
+    assert addresses(allocating, attached(allocating, "both")) == {"both": ("10.62.0.2/24",)}
+
+
+def test_bits_behind_a_prefix_stay_in_what_was_asked_for_and_do_not_count(allocating: World) -> None:
+    allocating.network(asking("mine", "10.63.0.5/24"))
+    mine = allocating.tables.networks.get("mine")
+    assert mine is not None
+    assert mine.ipam is not None
+    assert mine.ipam.configs == (IPAMConfig(subnet="10.63.0.5/24", gateway="10.63.0.1"),)
+    allocating.network(asking("same", "10.63.0.0/24"))
+    assert subnet(allocating, "same") == ""
+
+
+def test_a_gateway_that_nobody_named_is_the_first_address_of_the_range(allocating: World) -> None:
+    config = IPAMConfig(subnet="10.64.0.0/24", range="10.64.0.128/25")
+    mine = network("mine")
+    allocating.network(replace(mine, spec=replace(mine.spec, ipam_options=IPAMOptions(configs=(config,)))))
+    found = allocating.tables.networks.get("mine")
+    assert found is not None
+    assert found.ipam is not None
+    assert found.ipam.configs[0].gateway == "10.64.0.128"
+    assert addresses(allocating, attached(allocating, "mine")) == {"mine": ("10.64.0.129/24",)}
+
+
 def test_the_specification_learns_the_gateway_of_a_subnet_that_was_asked_for(allocating: World) -> None:
     allocating.network(asking("mine", "10.6.0.0/24"))
     allocating.network(network("plain"))

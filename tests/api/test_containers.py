@@ -8,7 +8,7 @@ from swarmlab.clock import SECOND
 from swarmlab.objects import Network, NetworkSpec, PortConfig
 from swarmlab.objects.container import HealthConfig
 from swarmlab.objects.local import Container, ContainerNetwork, ContainerState
-from swarmlab.objects.run import HostConfig
+from swarmlab.objects.run import EndpointIPAMConfig, EndpointSettings, HostConfig
 from swarmlab.runtime.base import LogLine, ProbeResult
 from swarmlab.store import Kind
 
@@ -179,6 +179,18 @@ def test_inspect(client: Client) -> None:
     assert "Init" not in details["HostConfig"], "the service said nothing of it"
     missing = client("GET", "/containers/nosuch/json")
     assert (missing.status, missing.message) == (404, "No such container: nosuch")
+
+
+def test_an_address_that_the_swarm_gave_counts_as_asked_for(client: Client) -> None:
+    client.init()
+    client.engine.put(Kind.NETWORK, Network(id=NETWORK, spec=NetworkSpec(name="back")))
+    endpoint = ContainerNetwork(network_id=NETWORK, addresses=("10.0.1.3/24",))
+    asked = EndpointSettings(ipam_config=EndpointIPAMConfig(), network_id=NETWORK)
+    client.engine.containers.every = [
+        container(host=HostConfig(), endpoints=(endpoint,), attachments={"back": asked}, task_id="")
+    ]
+    place = client("GET", f"/containers/{'a' * 12}/json").json["NetworkSettings"]["Networks"]["back"]
+    assert (place["IPAMConfig"], place["IPAddress"]) == ({"IPv4Address": "10.0.1.3"}, "10.0.1.3")
 
 
 def test_a_task_s_container_that_has_ended_still_tells_where_it_was(client: Client) -> None:

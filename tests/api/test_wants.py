@@ -88,7 +88,7 @@ def test_the_container_of_a_task_may_be_updated(live: Live) -> None:
     ("host", "text"),
     [
         ({"VolumesFrom": ["nosuch"]}, "No such container: nosuch"),
-        ({"Links": ["nosuch:db"]}, "could not get container for nosuch: No such container: nosuch"),
+        ({"Links": ["nosuch:db"], "NetworkMode": "bridge"}, "could not get container for nosuch: No such container: nosuch"),
         ({"IpcMode": "container:nosuch"}, "No such container: nosuch"),
         ({"PidMode": "container:nosuch"}, "No such container: nosuch"),
         (
@@ -103,6 +103,14 @@ def test_what_is_shared_has_to_be_there(live: Live, host: dict[str, Any], text: 
     body = {"Image": "alpine", "Cmd": ["true"], "HostConfig": host}
     answer = live.client("POST", "/containers/create", body)
     assert (answer.status, answer.message) == (400, text)
+
+
+def test_a_link_on_a_network_of_the_users_own_may_lead_nowhere(live: Live) -> None:
+    assert live.client("POST", "/networks/create", {"Name": "own"}).status == 201
+    body = {"Image": "alpine", "Cmd": ["true"], "HostConfig": {"Links": ["nosuch:db"], "NetworkMode": "own"}}
+    answer = live.client("POST", "/containers/create?name=box", body)
+    assert answer.status == 201
+    assert live.client("POST", "/containers/box/start").status == 204
 
 
 def test_size_of_what_a_container_has_written(live: Live) -> None:

@@ -314,6 +314,8 @@ def overlay(name: str = "one", **more: object) -> NetworkSpec:
     ("config", "text"),
     [
         (IPAMConfig(subnet="x"), "ipam configuration: invalid subnet x"),
+        (IPAMConfig(subnet="10.1.0.0"), "ipam configuration: invalid subnet 10.1.0.0"),
+        (IPAMConfig(subnet="10.1.0.0/255.255.255.0"), "ipam configuration: invalid subnet 10.1.0.0/255.255.255.0"),
         (IPAMConfig(subnet="10.1.0.0/24", range="x"), "ipam configuration: invalid range x"),
         (
             IPAMConfig(subnet="10.1.0.0/24", range="10.2.0.0/25"),

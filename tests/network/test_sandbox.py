@@ -90,6 +90,21 @@ def test_a_service_has_one_address_and_its_tasks_have_their_own() -> None:
     assert box.reverse("10.0.0.2") is None
 
 
+def test_a_virtual_address_keeps_the_aliases_that_its_first_task_came_with() -> None:
+    fabric = Fabric()
+    join(fabric, 9, "app")
+    box = fabric.sandbox("c9")
+    bind(fabric, join(fabric, 3, "app", announced=False), vip="10.0.0.2", alias="old")
+    bind(fabric, join(fabric, 4, "app", announced=False), vip="10.0.0.2", alias="new")
+    fabric.leave("c3")
+    assert [box.query(name) for name in ("old", "new", "web")] == [["10.0.0.2"], [], ["10.0.0.2"]]
+    assert [box.query(name) for name in ("tasks.old", "tasks.new")] == [[], ["10.0.0.4"]]
+    fabric.leave("c4")
+    assert box.query("old") == []
+    bind(fabric, join(fabric, 5, "app", announced=False), vip="10.0.0.2", alias="new")
+    assert [box.query(name) for name in ("old", "new")] == [[], ["10.0.0.2"]]
+
+
 def test_connections_to_a_virtual_address_take_turns_on_each_node() -> None:
     fabric = Fabric()
     join(fabric, 9, "app")

@@ -137,6 +137,32 @@ def test_a_trap_handles_sigterm(tmp_path: Path) -> None:
     within(tmp_path, test)
 
 
+@pytest.mark.parametrize(
+    ("image", "command", "code"),
+    [
+        ("nginx:alpine", (), 0),
+        ("alpine", ("sh", "-c", "trap 'exit 4' TERM; echo up; while true; do sleep 1; done"), 4),
+        ("alpine", ("sh", "-c", "echo up; sleep 1000"), 137),
+    ],
+)
+def test_who_ends_at_once_has_ended_by_himself_without_any_grace(
+    tmp_path: Path, image: str, command: tuple[str, ...], code: int
+) -> None:
+    clock, told = VirtualClock(), list[str]()
+
+    async def test(made: Lab) -> None:
+        container = await made.start(image, *command)
+        await wait_for_output(container, b"start worker process" if image.startswith("nginx") else b"up")
+        stopping = asyncio.create_task(container.stop(0, None, lambda: told.append("SIGKILL")))
+        await advance(clock, 0)
+        # No time passes until then.
+        assert await container.wait() == code
+        await stopping
+        assert told == ["SIGKILL"]
+
+    within(tmp_path, test, clock)
+
+
 def test_sleep_is_swarm_time(tmp_path: Path) -> None:
     clock = VirtualClock()
 

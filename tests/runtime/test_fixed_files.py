@@ -1,11 +1,13 @@
 """Configs and secrets in a container's shell: mounted read-only, one by one."""
 
 import asyncio
+import io
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from swarmlab.runtime.base import File
+from swarmlab.runtime.base import Change, File
 
 from .support import lab, run
 
@@ -54,5 +56,29 @@ def test_what_a_file_cannot_be_called_is_told_in_the_systems_words(tmp_path: Pat
             assert code
             assert expected in said.decode()
             assert "RuntimeError" not in said.decode()
+
+    asyncio.run(test())
+
+
+def test_who_copies_a_container_finds_what_they_are_mounted_on(tmp_path: Path) -> None:
+    files = (*FILES, File("/own/deep/file", b"own\n"), File("/etc/passwd", b"hidden\n"))
+
+    async def test() -> None:
+        async with lab(tmp_path) as here:
+            box = await here.start("alpine", "sleep", "1000", files=files)
+            assert await run(box, "cat", "/run/secrets/key") == (0, b"key\n")
+            for path in ("/run/secrets/key", "/etc/app.conf", "/own/deep/file"):
+                (member,) = tarfile.open(fileobj=io.BytesIO(box.pack(path))).getmembers()
+                assert (member.size, member.mode & 0o777, member.uid) == (0, 0o755, 0)
+                assert box.stat(path).size == 0
+            with tarfile.open(fileobj=io.BytesIO(box.pack("/etc/passwd"))) as archive:
+                content = archive.extractfile("passwd")
+                assert content is not None
+                assert content.read().startswith(b"root:")
+            added = ("/etc/app.conf", "/own", "/own/deep", "/own/deep/file", "/run/secrets", "/run/secrets/key")
+            changes = box.changes()
+            assert [change.path for change in changes if change.kind == 1] == list(added)
+            assert Change(0, "/etc") in changes
+            assert "/etc/passwd" not in {change.path for change in changes}
 
     asyncio.run(test())

@@ -10,7 +10,7 @@ from swarmlab.clock import ScaledClock
 from swarmlab.runtime.base import Container
 from swarmlab.runtime.virtual.shell.scripts import prepared
 
-from .support import lab, output, run, wait_for_output
+from .support import Lab, lab, output, run, wait_for_output, within
 
 
 def inside(tmp_path: Path, check: Callable[[Container], Awaitable[None]], *command: str, image: str = "alpine") -> None:
@@ -37,10 +37,20 @@ def test_ps_shows_the_containers_processes_from_inside(tmp_path: Path) -> None:
             [b"ps aux"],
         ]
         assert text.splitlines()[2].split()[0] == text.splitlines()[-1]
-        assert (await run(container, "ps", "-o", "pid,comm"))[1].startswith(b"  PID COMMAND\n    1 sleep\n")
+        assert (await run(container, "ps", "-o", "pid,comm"))[1].startswith(b"PID   COMMAND\n    1 sleep\n")
         assert (await run(container, "ps", "-o", "nosuch"))[0] == 1
 
     inside(tmp_path, check)
+
+
+def test_parameters_of_the_kernel_can_be_read(tmp_path: Path) -> None:
+    script = "sysctl net.core.somaxconn; cat /proc/sys/net/ipv4/ip_unprivileged_port_start; ls /proc/sys; sysctl -n net/x"
+
+    async def test(made: Lab) -> None:
+        box = await made.start("alpine", "sleep", "1000", sysctls={"net.core.somaxconn": "100", "net.x": "y"})
+        assert await run(box, "sh", "-c", script) == (0, b"net.core.somaxconn = 100\n0\nkernel\nnet\ny\n")
+
+    within(tmp_path, test)
 
 
 def test_ps_of_debian_is_procps(tmp_path: Path) -> None:

@@ -141,13 +141,30 @@ def test_a_bound_file_is_carried_over_both_ways(state: Path, folder: Path) -> No
     within(state, test)
 
 
-def test_what_was_written_to_a_read_only_bound_file_is_undone(state: Path, folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("echo inside > /etc/app.conf", "sh: can't create /etc/app.conf: Read-only file system"),
+        ("echo inside >> /etc/app.conf", "sh: can't create /etc/app.conf: Read-only file system"),
+        ("cp /etc/hosts /etc/app.conf", "Read-only file system"),
+        ("rm /etc/app.conf", "rm: can't remove '/etc/app.conf': Device or resource busy"),
+        ("chmod 777 /etc/app.conf", "chmod: /etc/app.conf: Read-only file system"),
+    ],
+)
+def test_nothing_writes_a_bound_file_that_is_read_only(state: Path, folder: Path, command: str, said: str) -> None:
+    file = folder / "there"
+
     async def test(made: Lab) -> None:
-        mount = Mount("/etc/app.conf", folder / "there", read_only=True)
+        mount = Mount("/etc/app.conf", file, read_only=True)
         box = await made.start("busybox", "sleep", "infinity", mounts=(mount,))
-        await run(box, "sh", "-c", "echo inside > /etc/app.conf")
-        assert await run(box, "cat", "/etc/app.conf") == (0, b"before\n")
-        assert (folder / "there").read_text() == "before\n"
+        await run(box, "touch", "/etc/hosts")
+        code, shown = await run(box, "sh", "-c", f"{command} 2>&1")
+        assert code == 1
+        assert said in shown.decode()
+        assert await run(box, "sh", "-c", "cat /etc/app.conf; stat -c %s /etc/app.conf") == (0, b"before\n7\n")
+        assert file.read_text() == "before\n"
+        file.write_text("outside, and longer\n")
+        assert await run(box, "cat", "/etc/app.conf") == (0, b"outside, and longer\n")
 
     within(state, test)
 

@@ -23,6 +23,7 @@ def test_names_addresses_and_interfaces_as_busybox_shows_them(tmp_path: Path) ->
         ("nslookup", "web"): (0, f"{SERVER}Non-authoritative answer:\nName:\tweb\nAddress: 10.0.0.3\n\n"
                                  "Non-authoritative answer:\n\n"),
         ("nslookup", "10.0.0.3"): (0, f"{SERVER}Non-authoritative answer:\n3.0.0.10.in-addr.arpa\tname = web.net\n\n"),
+        ("nslookup", "-type=A", "web."): (0, f"{SERVER}Non-authoritative answer:\nName:\tweb\nAddress: 10.0.0.3\n\n"),
         ("nslookup", "-type=A", "web"): (0, f"{SERVER}Non-authoritative answer:\nName:\tweb\nAddress: 10.0.0.3\n\n"),
         ("nslookup", "-q=mx", "web"): (0, f"{SERVER}Non-authoritative answer:\n\n"),
         ("nslookup", "-type=a", "no"): (1, SERVER + "** server can't find no: NXDOMAIN\n\n"),

@@ -148,6 +148,27 @@ def test_a_wrong_configuration_ends_the_container_with_nginxs_message(tmp_path: 
     within(tmp_path, test)
 
 
+@pytest.mark.parametrize(
+    ("command", "code", "error"),
+    [
+        ("nginx -t -g 'bogus 1;'", 1, 'nginx: [emerg] unknown directive "bogus" in command line\n'),
+        ("nginx -t -c /tmp/own.conf", 0, "nginx: the configuration file /tmp/own.conf syntax is ok\n"),
+        ("nginx -t -c own.conf", 1, 'nginx: [emerg] open() "/etc/nginx/own.conf" failed (2: No such file or directory)\n'),
+        ("echo 'server { listen 81; }' > /tmp/own.conf; nginx -t -c /tmp/own.conf", 1,
+         'nginx: [emerg] "server" directive is not allowed here in /tmp/own.conf:1\n'
+         "nginx: configuration file /tmp/own.conf test failed\n"),
+    ],
+)  # fmt: skip
+def test_another_configuration_and_options_are_tested(tmp_path: Path, command: str, code: int, error: str) -> None:
+    async def test(made: Lab) -> None:
+        box = await made.start("nginx", "sleep", "1000")
+        await run(box, "sh", "-c", "echo 'events {} http { server { listen 81; } }' > /tmp/own.conf")
+        found, said = await run(box, "sh", "-c", f"({command}) 2>&1")
+        assert (found, said.decode().startswith(error)) == (code, True), said
+
+    within(tmp_path, test)
+
+
 def test_the_page_is_the_containers_file_and_reload_reads_the_configuration_again(tmp_path: Path) -> None:
     async def test(made: Lab) -> None:
         container = await made.start("nginx:alpine")
@@ -157,7 +178,9 @@ def test_the_page_is_the_containers_file_and_reload_reads_the_configuration_agai
         await run(container, "sh", "-c", f"echo 'server {{ listen 80; listen 81; return 200 new; }}' > {SITE}")
         code, text = await run(container, "nginx", "-t")
         assert (code, text.endswith(b"nginx.conf test is successful\n")) == (0, True)
-        assert (await run(container, "nginx", "-s", "reload"))[0] == 0
+        code, text = await run(container, "nginx", "-s", "reload")
+        assert code == 0
+        assert re.fullmatch(rb"[\d/]{10} [\d:]{8} \[notice\] (\d+)#\1: signal process started\n", text)
         await wait_for_output(container, b"start worker process")
         # nginx says when the workers of the old configuration have gone.
         await wait_for_output(container, b"exited with code 0")

@@ -114,6 +114,21 @@ def test_errors_are_nginxs_own(tmp_path: Path, site: str, error: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (("worker_processes 2;",), '"worker_processes" directive is duplicate in /etc/nginx/nginx.conf:2'),
+        (("pid x;", "daemon off; daemon on;"), '"daemon" directive is duplicate in command line'),
+        (("daemon off",), 'unexpected end of parameter, expecting ";" in command line'),
+        (("daemon off; }",), 'unexpected "}" in command line'),
+    ],
+)
+def test_errors_in_options_are_nginxs_own(tmp_path: Path, options: tuple[str, ...], error: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        planned(tmp_path, "", *options)
+    assert str(caught.value) == error
+
+
+@pytest.mark.parametrize(
     ("argument", "port"),
     [("80", 80), ("*:8080", 8080), ("0.0.0.0:81", 81), ("[::]:82", 82), ("localhost", 80), ("[::1]", 80),
      ("127.0.0.1:83", 83), ("unix:/run/x.sock", None)],

@@ -32,5 +32,6 @@ def runtime_config(
         mounts=mounts,
         read_only=container.read_only,
         ulimits=tuple((limit.name, limit.soft, limit.hard) for limit in container.wanted.ulimits),
+        sysctls={name.replace("/", "."): value for name, value in container.wanted.sysctls.items()},
         init=bool(container.wanted.init),
     )

@@ -85,23 +85,31 @@ def _validate_ipam(options: IPAMOptions | None) -> None:
 
 
 def _validate_config(config: IPAMConfig) -> None:
+    """Source: SwarmKit: manager/controlapi/network.go, validateIPAMConfiguration."""
     try:
-        subnet = ipaddress.IPv4Network(config.subnet, strict=False)
+        subnet = ipaddress.ip_interface(_with_prefix(config.subnet)).network
     except ValueError:
         raise invalid_argument(f"ipam configuration: invalid subnet {config.subnet}") from None
     if config.range:
         try:
-            pool = ipaddress.IPv4Network(config.range, strict=False)
+            first = ipaddress.ip_interface(_with_prefix(config.range)).ip
         except ValueError:
             raise invalid_argument(f"ipam configuration: invalid range {config.range}") from None
-        if not pool.subnet_of(subnet):
+        if first not in subnet:
             raise invalid_argument(f"ipam configuration: subnet {config.subnet} does not contain range {config.range}")
     if config.gateway:
         try:
-            gateway = ipaddress.IPv4Address(config.gateway)
+            gateway = ipaddress.ip_address(config.gateway)
         except ValueError:
             raise invalid_argument(f"ipam configuration: invalid gateway {config.gateway}") from None
         if gateway not in subnet:
             raise invalid_argument(
                 f"ipam configuration: subnet {config.subnet} does not contain gateway {config.gateway}"
             )
+
+
+def _with_prefix(text: str) -> str:
+    """An address with its prefix length in digits, as Go's net.ParseCIDR has it. Raises ValueError."""
+    if not text.partition("/")[2].isdigit():
+        raise ValueError(text)
+    return text

@@ -40,6 +40,8 @@ _CREATE_FAILED = (
     "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
 )
 _KILLED = 137
+#: What a real engine needs at least to send SIGKILL once it has given a container up, in seconds.
+_SECOND_SIGNAL = 0.1
 _EXEC_FAILED = "OCI runtime exec failed: exec failed: unable to start container process: "
 
 
@@ -208,23 +210,29 @@ class VirtualContainer:
         exited = self._exit
         if self._monitor is not None:
             await self._monitor.stop()
-        self.kill(signal or self.config.stop_signal)
+        heeded = self._send(signal or self.config.stop_signal)
         if not await wait_at_most(self._clock, exited, grace):
             killing()
-            self.kill()
+            # A program that ends at once on the first signal is quicker than the second one.
+            if not (heeded and grace < _SECOND_SIGNAL and await wait_at_most(self._clock, exited, _SECOND_SIGNAL)):
+                self.kill()
             await asyncio.shield(exited)
 
     def kill(self, signal: str = "SIGKILL") -> None:
         """See `Container.kill`. Raises ValueError for an unknown signal."""
+        self._send(signal)
+
+    def _send(self, signal: str) -> bool:
+        """Do what `kill` does, and tell whether the program may end by it."""
         name = signal_name(signal)
         if not self._running or self._main is None:
             raise RuntimeError("the container is not running")
         if self._machine.frozen and name != "SIGKILL":
             self._waiting.append(name)
-            return
+            return False
         self.unpause()
         self._machine.pids.sender = 0
-        self._main.deliver(name)
+        return self._main.deliver(name)
 
     def _from_inside(self, name: str) -> None:
         """A signal from one of its own processes: none that the first one has no handler for reaches it."""

@@ -4,10 +4,11 @@ import asyncio
 import errno
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import reduce
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from swarmlab.clock import Clock
@@ -46,6 +47,14 @@ class UnknownHostError(Exception):
     """Raised when a name means nothing inside the container."""
 
 
+#: Parameters that Docker sets in every container, and one that people look at (moby: daemon/oci_linux.go).
+_SYSCTLS = {
+    "net.core.somaxconn": "4096",
+    "net.ipv4.ip_unprivileged_port_start": "0",
+    "net.ipv4.ping_group_range": "0\t2147483647",
+}
+
+
 class Machine:
     """The services of one container: clock, files, ports and real processes."""
 
@@ -64,8 +73,12 @@ class Machine:
         memory: int = 0,
         mounts: Sequence[MountEntry] = (),
         ulimits: Sequence[tuple[str, int, int]] = (),
+        sysctls: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`memory` is the container's limit in bytes, 0 for none; `ulimits` are names with soft and hard limits."""
+        """`memory` is the container's limit in bytes, 0 for none; `ulimits` are names with soft and hard limits.
+
+        `sysctls` are the kernel's parameters that the container has set.
+        """
         self.container_id = container_id
         self.hostname = hostname
         self.clock = clock
@@ -76,6 +89,8 @@ class Machine:
         self.absent = absent
         self.mounts = mounts
         self.ulimits = ulimits
+        #: The kernel's parameters that programs may read, by their names with dots.
+        self.sysctls = {**_SYSCTLS, "kernel.hostname": hostname, **sysctls}
         self.pids = Pids()
         self.signals = Signals()
         self.memory = memory

@@ -100,6 +100,7 @@ class VirtualRuntime:
             memory=config.memory,
             mounts=mount_table(config, image),
             ulimits=config.ulimits,
+            sysctls=config.sysctls,
         )
 
         machine.begun = self._guard.start

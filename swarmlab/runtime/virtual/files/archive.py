@@ -4,7 +4,7 @@ import errno
 import io
 import posixpath
 import tarfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
@@ -31,7 +31,7 @@ class Archive:
     def stat(self, path: str) -> PathStat:
         """See `Container.stat`."""
         real = self._named(path)
-        found = self._lstat(real)._replace(name=_name(path, real) or "/")
+        found = self._look(real)[0]._replace(name=_name(path, real) or "/")
         # The target is told as what it comes to in the end, be there anything or not.
         if found.kind == "link":
             # One that leads to itself is told as it is.
@@ -72,6 +72,15 @@ class Archive:
 
     def changes(self) -> Sequence[Change]:
         """See `Container.changes`."""
+        found = self._changed()
+        if self._root.has_begun:
+            for path in self._root.fixed:
+                made = () if self._root.mounts.hold(path) else (path, *_parents(path))
+                found |= {each: 1 for each in made if not self._root.is_of_image(each)}
+        return _told(found)
+
+    def _changed(self) -> dict[str, int]:
+        """The same without what configs and secrets are mounted on, and without the directories that they are in."""
         found = self._root.changes()
         if found is None:
             # What lies beneath a mount is hidden, and not gone.
@@ -86,10 +95,7 @@ class Archive:
         for path in self._root.given():
             if self._kind(path) is not None and not self._root.mounts.hold(path):
                 found.setdefault(path, 0)
-        for path in list(found):
-            for parent in _parents(path):
-                found.setdefault(parent, 0)
-        return [Change(kind, path) for path, kind in sorted(found.items())]
+        return found
 
     def rootfs(self) -> bytes:
         """See `Container.rootfs`."""
@@ -101,7 +107,7 @@ class Archive:
 
     def layer(self) -> bytes:
         """See `Container.layer`."""
-        own = [change for change in self.changes() if change.path not in self._root.mounted]
+        own = [change for change in _told(self._changed()) if change.path not in self._root.mounted]
         entries = [(entry, change.kind) for change in own if (entry := self._entry(change)) is not None]
         # A directory that only holds what has changed is told for its mode, not for itself.
         given = set(self._root.given())
@@ -146,6 +152,18 @@ class Archive:
             modified=int(self._root.modified(path, found) * 1_000_000_000),
             target=self._root.read_link(path) if kind == "link" else "",
         )
+
+    def _look(self, path: str) -> tuple[PathStat, bytes]:
+        """What is at a path, with a file's content, for who copies it.
+
+        Configs and secrets are mounted for the container's processes only: he finds what they are mounted on, an empty
+        file or the image's own (runc: libcontainer/rootfs_linux.go, createIfNotExists). Raises FileNotFoundError.
+        """
+        found = self._lstat(path)
+        if path in self._root.fixed:
+            content = self._root.beneath(path)
+            return found._replace(size=len(content or b""), mode=0o755 if content is None else 0o644), content or b""
+        return found, self._root.read(path) if found.kind == "file" else b""
 
     def _names(self, path: str) -> list[str]:
         fs, inner = self._fs(path)
@@ -192,8 +210,7 @@ class Archive:
         if path in leave_out:
             return
         try:
-            found = self._lstat(path)
-            content = self._root.read(path) if found.kind == "file" else b""
+            found, content = self._look(path)
         except FileNotFoundError:
             # A program of the container has removed it meanwhile.
             return
@@ -201,7 +218,7 @@ class Archive:
             # No archive has any (MB: pkg/archive, "archive/tar: sockets not supported").
             return
         info = TarHeader(name)
-        info.uid, info.gid = owner = self._root.owner(path)
+        info.uid, info.gid = owner = (0, 0) if path in self._root.fixed else self._root.owner(path)
         info.uname, info.gname = ("" if number else "root" for number in owner)
         info.mode = found.mode
         info.mtime = found.modified // 1_000_000_000
@@ -270,6 +287,12 @@ class Archive:
                 fs.write_file(inner, self._root.read(meant))
             return
         fs.symlink(target, inner)
+
+
+def _told(kinds: Mapping[str, int]) -> list[Change]:
+    """What has changed, with the directories that it is in."""
+    parents = {parent: 0 for path in kinds for parent in _parents(path)}
+    return [Change(kind, path) for path, kind in sorted((parents | dict(kinds)).items())]
 
 
 def _parents(path: str) -> Iterator[str]:

@@ -1,12 +1,14 @@
-"""A config or a secret as a container's shell sees it: a file that is mounted read-only, alone."""
+"""A file that is mounted read-only and alone, as a container's shell sees it: a config, a secret, one of this machine."""
 
 import errno
 import os
+from collections.abc import Callable
 from typing import NoReturn
 
 from swarmlab.runtime.base import File
 from swarmlab.runtime.virtual.files.access import User
 from swarmlab.runtime.virtual.files.alone import Alone
+from swarmlab.runtime.virtual.files.foreignfs import Stat
 
 _READ = 4
 
@@ -14,16 +16,22 @@ _READ = 4
 class FixedFile(Alone):
     """See `foreignfs.Files`: the file is at `/`."""
 
-    def __init__(self, file: File, user: User) -> None:
-        """`user` is who looks at it."""
+    def __init__(self, look: Callable[[], File], user: User) -> None:
+        """`look` gives the file as it is now, or raises OSError; `user` is who looks at it."""
+        file = look()
         super().__init__("file", len(file.data), file.mode)
-        self._file = file
+        self._look = look
         self._user = user
+
+    def stat(self, path: str) -> Stat:
+        """See `Files.stat`."""
+        found, now = super().stat(path), self._look()
+        return found._replace(size=len(now.data), mode=now.mode)
 
     def read(self, path: str) -> bytes:
         """See `Files.read`."""
         self.stat(path)
-        file, user = self._file, self._user
+        file, user = self._look(), self._user
         shift = 6 if file.uid == user.uid else 3 if file.gid in {user.gid, *user.groups} else 0
         if user.uid and not file.mode >> shift & _READ:
             raise OSError(errno.EACCES, "")

@@ -2,8 +2,9 @@
 
 import os
 import posixpath
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,16 @@ class Kept:
         """The paths of single files that are mounted, those that every container has among them."""
         return self.mounts.files.keys() | (self._extra.keys() - {"/.dockerenv"})
 
+    def is_of_image(self, path: str) -> bool:
+        """Whether there is something at a path in the image."""
+        image = self._image
+        return path in DIRECTORIES or path in image.files or path in image.links or path in image.tree().directories
+
+    def beneath(self, path: str) -> bytes | None:
+        """The image's file at a path, whatever is mounted there; None when it has none."""
+        source = self._image.files.get(path)
+        return source.read_bytes() if source is not None else None
+
     @property
     def is_all_real(self) -> bool:
         """Whether the whole root file system is real."""
@@ -87,8 +98,17 @@ class Kept:
             shell.mount(place.target, self._seen_by(user, place.fs, own), read_only=place.read_only)
         for path in self.mounts.sockets:
             shell.mount(self.followed(path, last=False), self._socket)
+        for path, look in self._unchanging():
+            with suppress(OSError):
+                shell.mount(self.followed(path, last=False), file_system(FixedFile(look, user)))
+
+    def _unchanging(self) -> Iterator[tuple[str, Callable[[], File]]]:
+        """The single files that no command writes: where they are, and what tells how they are now."""
         for path in self.fixed:
-            shell.mount(self.followed(path, last=False), file_system(FixedFile(self._extra[path], user)))
+            yield path, partial(self._extra.__getitem__, path)
+        for path, bound in self.mounts.files.items():
+            if bound.read_only:
+                yield path, bound.look
 
     def is_personal(self, user: User) -> bool:
         """Whether it matters who somebody is: not to root, where everything is root's."""

@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+import stat
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from bashkit import FileSystem
 
 from swarmlab.images import Image, resolved
-from swarmlab.runtime.base import Mount
+from swarmlab.runtime.base import File, Mount
 from swarmlab.runtime.virtual.files.contents import DIRECTORIES
 from swarmlab.runtime.virtual.files.foreignfs import file_system
 from swarmlab.runtime.virtual.files.quota import Quota
@@ -101,8 +102,8 @@ class Place:
 class BoundFile:
     """A single file of this machine that a container sees.
 
-    A shell's file system mounts directories only, so the container has a copy, and `sync` carries what has changed on
-    one side over to the other. What a container wrote to one that is read-only is undone.
+    A container has a copy of one that it may write, and `sync` carries what has changed on one side over to the other.
+    What it wrote to the copy of one that is read-only, which its shells do not see, is undone.
     """
 
     def __init__(self, target: str, source: Path, *, read_only: bool) -> None:
@@ -115,6 +116,11 @@ class BoundFile:
     def read(self) -> bytes:
         """The file's content. Raises FileNotFoundError."""
         return self.source.read_bytes()
+
+    def look(self) -> File:
+        """The file as it is now, with its permissions. Raises OSError."""
+        found = self.source.stat()
+        return File(self.target, self.read(), found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
 
     def sync(self, fs: FileSystem, path: str) -> None:
         """Make the copy at `path` and the file the same again; whoever changed the file last wins."""

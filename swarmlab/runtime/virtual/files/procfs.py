@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
 from swarmlab.runtime.virtual.files import procnet
@@ -80,7 +80,13 @@ class ProcFiles:
 
     def _directories(self) -> set[str]:
         numbers = {f"/{process.pid}" for process in self._machine.pids}
-        return {"/", "/net", "/self", "/sys", "/sys/kernel", *numbers}
+        above = {parent for path in self._parameters() for parent in PurePosixPath(path).parents}
+        return {"/", "/net", "/self", *map(str, above), *numbers}
+
+    def _parameters(self) -> Mapping[str, Callable[[], bytes]]:
+        """The kernel's, by path."""
+        named = self._machine.sysctls.items()
+        return {f"/sys/{name.replace('.', '/')}": f"{value}\n".encode for name, value in named}
 
     def _files(self) -> Mapping[str, Callable[[], bytes]]:
         found: dict[str, Callable[[], bytes]] = {
@@ -89,7 +95,7 @@ class ProcFiles:
         found["/mounts"] = self._mounts
         found["/net/tcp"] = lambda: procnet.tcp(self._machine.ports)
         found |= {f"/net/{name}": lambda text=text: text for name, text in procnet.empty().items()}  # type: ignore[misc]
-        found["/sys/kernel/hostname"] = f"{self._machine.hostname}\n".encode
+        found |= self._parameters()
         for process in self._machine.pids:
             for name in (str(process.pid), *(("self",) if process.pid == 1 else ())):
                 found[f"/{name}/mounts"] = self._mounts

@@ -18,7 +18,8 @@ from swarmlab.runtime.virtual.nginx.own import MAP, adapt, fill_in, mapping, use
 from swarmlab.runtime.virtual.nginx.paths import FOLDERS, Write, ignored_user, worker, writes
 from swarmlab.runtime.virtual.nginx.upstreams import PASSES, Target, Upstreams, fill
 
-_MAIN = "/etc/nginx/nginx.conf"
+#: The configuration that nginx reads unless `-c` names another one, and how it calls what `-g` says.
+MAIN, _COMMAND_LINE = "/etc/nginx/nginx.conf", "command line"
 
 #: Main directives that swarmlab decides itself, as it does where nginx keeps what has no room in memory.
 _OURS = frozenset({"daemon", "master_process", "worker_processes", "user", "pid", "lock_file", "worker_rlimit_nofile"})
@@ -60,7 +61,7 @@ class Plan(NamedTuple):
     `text` has `<N>` where the real port of the container's port N belongs, `<toldN>` for the one where connections
     are announced by the PROXY protocol, and places for `targets`. `ports` are those ports, `exports` the paths that
     must be made real below the container's directory, and `origins` says for each line of `text` where it came from.
-    `daemon` is whether nginx would have gone to the background, `writes` what it makes at its start, `warnings` what it
+    `main` is the file that includes all others. `daemon` is whether nginx would have gone to the background, `writes` what it makes at its start, `warnings` what it
     then tells everybody but root, and `worker` who works for root.
     """
 
@@ -73,6 +74,7 @@ class Plan(NamedTuple):
     writes: tuple[Write, ...] = ()
     warnings: tuple[str, ...] = ()
     worker: str = ""
+    main: str = MAIN
 
     def render(
         self,
@@ -98,8 +100,7 @@ class Plan(NamedTuple):
 
         def origin(match: re.Match[str]) -> str:
             line = int(match[1])
-            file, number = self.origins[line - 1] if 0 < line <= len(self.origins) else (_MAIN, line)
-            return f"{file}:{number}"
+            return _place(*(self.origins[line - 1] if 0 < line <= len(self.origins) else (self.main, line)))
 
         # Most messages name no line, and each container would need a pattern of its own.
         return re.sub(re.escape(config) + r":(\d+)", origin, message) if f"{config}:" in message else message
@@ -111,23 +112,25 @@ def plan(
     prologue: Sequence[str],
     http_prologue: Sequence[str],
     *,
+    main: str = MAIN,
     status: bool = False,
     hides: bool = False,
 ) -> Plan:
-    """Rewrite the configuration in a container's files.
+    """Rewrite the configuration in a container's files, of which `main` includes all others.
 
     `globals_` are the texts of `-g` options, the prologues are lines to put at the beginning and into `http`.
     `status` and `hides`: see `nginx.own.adapt`. Raises ConfigError when a file is missing or not well formed.
     """
     rewriter = _Rewriter(root)
-    tree = [statement for text in globals_ for statement in _parse(text, "command line")]
-    tree = adapt([*tree, *rewriter.load(_MAIN)], status=status, hides=hides)
+    tree = [statement for text in globals_ for statement in _parse(text, _COMMAND_LINE)]
+    tree = adapt([*tree, *rewriter.load(main)], status=status, hides=hides)
+    _check_once(tree)
     if uses_ports(tree):
         http_prologue = [MAP, *http_prologue]
     rewriter.upstreams = Upstreams(tree)
     daemon = next((item["args"] != ["off"] for item in tree if item["directive"] == "daemon"), True)
     for line in prologue:
-        rewriter.emit(line, (_MAIN, 0))
+        rewriter.emit(line, (main, 0))
     rewriter.write(tree, http_prologue, ())
     text = "".join(f"{line}\n" for line in rewriter.lines)
     return Plan(
@@ -140,7 +143,23 @@ def plan(
         writes(tree),
         tuple(ignored_user(tree)),
         worker(tree),
+        main,
     )
+
+
+def _check_once(tree: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a second one of those directives that nginx does not get to see. Raises ConfigError."""
+    seen = set()
+    for item in tree:
+        if (name := item["directive"]) in _OURS:
+            if name in seen:
+                raise ConfigError(f'"{name}" directive is duplicate in {_place(item["file"], item["line"])}')
+            seen.add(name)
+
+
+def _place(file: str, line: int) -> str:
+    """How nginx names a line."""
+    return file if file == _COMMAND_LINE else f"{file}:{line}"
 
 
 def listen_port(address: str) -> int | None:
@@ -201,7 +220,7 @@ class _Rewriter:
             and context[0] == "http"
             and not any(item["directive"] == "listen" for item in tree)
         ):
-            tree = [{"directive": "listen", "args": ["80"], "line": 0, "file": _MAIN}, *tree]
+            tree = [{"directive": "listen", "args": ["80"], "line": 0, "file": MAIN}, *tree]
         for item in tree:
             origin = (item["file"], item["line"])
             if item["directive"] in (FOLDERS if context else _OURS):
@@ -330,8 +349,18 @@ def _parse(text: str, name: str) -> list[dict[str, Any]]:
         file.write_text(text, encoding="utf-8")
         payload = crossplane.parse(str(file), single=True, check_ctx=False, check_args=False)
         if payload["errors"]:
-            raise ConfigError(payload["errors"][0]["error"].replace(str(file), name))
+            # The parser has no words for a text that ends in the middle of a directive.
+            end = f'unexpected end of file, expecting ";" or "}}" in {name}:{text.count(chr(10)) + 1}'
+            raise ConfigError(_worded(payload["errors"][0]["error"].replace(str(file), name) or end))
     return _located(payload["config"][0]["parsed"], name)
+
+
+def _worded(error: str) -> str:
+    """What nginx says of an option is shorter than what it says of a file."""
+    if _COMMAND_LINE not in error:
+        return error
+    ends = error.replace('end of file, expecting ";" or "}"', 'end of parameter, expecting ";"')
+    return re.sub(rf"(?<= in {_COMMAND_LINE}):\d+", "", ends)
 
 
 def _located(tree: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:

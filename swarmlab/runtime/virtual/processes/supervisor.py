@@ -82,16 +82,20 @@ class Supervisor:
             return await self._handle(shell)
         return self._code
 
-    def deliver(self, name: str) -> None:
-        """Give the program a signal; as PID 1 it ignores what it has no handler for, all but SIGKILL."""
+    def deliver(self, name: str) -> bool:
+        """Give the program a signal, and tell whether it may end by it.
+
+        As PID 1 it ignores what it has no handler for, all but SIGKILL.
+        """
         if name == "SIGKILL":
             self._end(_KILLED)
         elif self._machine.signals.deliver(name):
-            return
+            return True
         elif (words := self._harmless_trap(name)) is not None:
             # The script goes on.
             if words and self._context is not None:
                 self._machine.background(self._say(words, self._context))
+            return False
         elif self._may_trap(name):
             # A running shell cannot be asked for its traps, nor interrupted to run them: stop it, then look.
             self._trapped = name
@@ -99,6 +103,9 @@ class Supervisor:
                 self._work.cancel()
         elif self._init and name in _FATAL and not self.invocation.is_server:
             self._end(128 + signal.Signals[name])
+        else:
+            return False
+        return True
 
     def _harmless_trap(self, name: str) -> str | None:
         """What a script says at a signal that does not end it: nothing, or what it echoes; None for other handlers."""

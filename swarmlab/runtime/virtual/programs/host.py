@@ -71,15 +71,15 @@ async def usleep(context: Context) -> int:
 
 
 async def sysctl(context: Context) -> int:
-    """`sysctl [-n] KEY…` knows the host name; nothing can be written."""
+    """`sysctl [-n] KEY…`: those that a container has; nothing can be written."""
     code = 0
     for word in [word for word in context.argv[1:] if not word.startswith("-")]:
         key, separator, _ = word.partition("=")
         if separator:
             await context.err(f"sysctl: error setting key '{key}': Read-only file system\n")
             code = 1
-        elif key == "kernel.hostname":
-            await context.out(f"{'' if '-n' in context.argv else 'kernel.hostname = '}{context.machine.hostname}\n")
+        elif (value := context.machine.sysctls.get(key.replace("/", "."))) is not None:
+            await context.out(f"{'' if '-n' in context.argv else f'{key} = '}{value}\n")
         else:
             await context.err(f"sysctl: error: '{key}' is an unknown key\n")
             code = 1

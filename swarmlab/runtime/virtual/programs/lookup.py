@@ -55,7 +55,7 @@ async def _addresses(context: Context, name: str, kinds: list[str], *, is_own: b
         return 1
     for kind in kinds:
         found = addresses if kind == "a" else ()
-        lines = "".join(f"Name:\t{name}\nAddress: {address}\n" for address in found)
+        lines = "".join(f"Name:\t{name.rstrip('.')}\nAddress: {address}\n" for address in found)
         await context.out(f"Non-authoritative answer:\n{lines}\n")
     return 0
 

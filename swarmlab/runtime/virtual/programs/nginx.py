@@ -3,15 +3,18 @@
 import asyncio
 import getopt
 import os
+import posixpath
+import re
 import socket
 import subprocess
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from swarmlab.runtime.virtual.context import Context
 from swarmlab.runtime.virtual.nginx.binary import NginxBinary, find_nginx
-from swarmlab.runtime.virtual.nginx.config import ConfigError, Plan, plan
+from swarmlab.runtime.virtual.nginx.config import MAIN, ConfigError, Plan, plan
 from swarmlab.runtime.virtual.nginx.notices import Notices
 from swarmlab.runtime.virtual.nginx.paths import make_folders, refusal
 from swarmlab.runtime.virtual.nginx.templates import fill_templates
@@ -23,7 +26,7 @@ from swarmlab.runtime.virtual.waiting import wait_at_most
 _CONFIG = "nginx.conf"
 #: So many pieces of output wait for somebody who is attached; and so long, in seconds, what is left of it at the end.
 _ROOM, _LAST_OUTPUT = 64, 2.0
-_TEST_FAILED = "nginx: configuration file /etc/nginx/nginx.conf test failed\n"
+_TEST_FAILED = "nginx: configuration file {} test failed\n"
 #: The first version that by default keeps connections to where it passes requests on.
 _KEEPS_CONNECTIONS = [1, 29, 7]
 #: What `-V` adds of how the official image's nginx was made.
@@ -34,6 +37,8 @@ _BUILT = (
     "--user=nginx --group=nginx --with-http_auth_request_module --with-http_realip_module --with-http_ssl_module "
     "--with-http_stub_status_module --with-http_sub_module --with-http_v2_module --with-stream\n"
 )
+#: How a line of its log begins.
+_LOGGED = re.compile(r"^[\d/]+ [\d:]+ (\[emerg\]|\[warn\]) \d+#\d+: ", re.MULTILINE)
 _PID_FILE = "/run/nginx.pid"
 _SIGNALS = {"reload": "SIGHUP", "stop": "SIGTERM", "quit": "SIGQUIT", "reopen": "SIGUSR1"}
 
@@ -49,7 +54,7 @@ _plans: dict[object, Plan] = {}
 async def nginx(context: Context) -> int:
     """Serve until SIGTERM or SIGINT (at once) or SIGQUIT (after open requests); SIGHUP reads the configuration again.
 
-    Options `-g`, `-t`, `-T`, `-s SIGNAL`, `-v` and `-V` mean what they mean to nginx.
+    Options `-c`, `-g`, `-t`, `-T`, `-s SIGNAL`, `-v` and `-V` mean what they mean to nginx.
     """
     try:
         values = getopt.getopt(context.argv[1:], "vVtTqg:s:c:p:e:h")[0]
@@ -67,13 +72,15 @@ async def nginx(context: Context) -> int:
         await context.out("".join(fill_templates(context.machine.root, context.env)))
     if "-s" in options:
         return await _signal_other(context, options["-s"])
+    main = posixpath.normpath(posixpath.join(posixpath.dirname(MAIN), options.get("-c", MAIN)))
+    tests = "-t" in options or "-T" in options
     try:
-        planned = _plan(context, binary, globals_)
+        planned = _plan(context, binary, globals_, main)
     except ConfigError as error:
-        await context.err(f"nginx: [emerg] {error}\n")
+        await context.err(f"nginx: [emerg] {error}\n{_TEST_FAILED.format(main) if tests else ''}")
         return 1
     server = _Server(context, binary, globals_)
-    if "-t" in options or "-T" in options:
+    if tests:
         code = await server.test(planned)
         if "-T" in options and not code:
             await context.out(_dump(context, planned))
@@ -127,7 +134,7 @@ class _Server:
             for item in sockets:
                 item.close()
         signals.handle(("SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1"), child.signal)
-        signals.handle(("SIGHUP",), lambda _: self._machine.background(self._reload(child)))
+        signals.handle(("SIGHUP",), lambda _: self._machine.background(self._reload(child, planned.main)))
         with suppress(OSError, RuntimeError):
             # Without the directory, or where nothing may be written, there is none.
             self._machine.root.write(_PID_FILE, b"1\n")
@@ -160,7 +167,7 @@ class _Server:
         try:
             servers = await self._ways.to(planned.targets)
         except ConfigError as error:
-            await self._context.err(f"nginx: [emerg] {error}\n{_TEST_FAILED}")
+            await self._context.err(f"nginx: [emerg] {error}\n{_TEST_FAILED.format(planned.main)}")
             return 1
         self._real = {port: self._real_port(port) for port in planned.ports}
         self._told = {port: self._told_port(port) for port in planned.ports}
@@ -171,7 +178,9 @@ class _Server:
             check=False, capture_output=True, text=True,
         )  # fmt: skip
         await self._ways.end()
-        text = planned.restore_lines(done.stderr, str(config)).replace(str(config), "/etc/nginx/nginx.conf")
+        text = _LOGGED.sub(r"nginx: \1 ", planned.restore_lines(done.stderr, str(config))).replace(
+            str(config), planned.main
+        )
         await self._context.err("".join(line for line in text.splitlines(keepends=True) if line.startswith("nginx: ")))
         return done.returncode
 
@@ -239,9 +248,9 @@ class _Server:
         self._current = planned
         return config
 
-    async def _reload(self, child: Child) -> None:
+    async def _reload(self, child: Child, main: str) -> None:
         try:
-            planned = _plan(self._context, self._binary, self._globals)
+            planned = _plan(self._context, self._binary, self._globals, main)
             servers = await self._ways.to(planned.targets)
         except ConfigError as error:
             self._queue.put_nowait(("stderr", f"nginx: [emerg] {error}\n".encode()))
@@ -305,10 +314,10 @@ def _version(context: Context, binary: NginxBinary) -> str:
     return context.env.get("NGINX_VERSION", binary.version) if binary.sets_headers else binary.version
 
 
-def _plan(context: Context, binary: NginxBinary, globals_: Sequence[str]) -> Plan:
+def _plan(context: Context, binary: NginxBinary, globals_: Sequence[str], main: str) -> Plan:
     version = _version(context, binary)
     files = context.machine.root.key
-    key = (files, tuple(globals_), version)
+    key = (files, tuple(globals_), main, version)
     if files is not None and key in _plans:
         return _plans[key]
     prologue = ["daemon off;", "worker_processes 1;", "pid nginx.pid;"]
@@ -326,8 +335,9 @@ def _plan(context: Context, binary: NginxBinary, globals_: Sequence[str]) -> Pla
     if [int(number) for number in version.split(".")] < _KEEPS_CONNECTIONS:
         http.append("proxy_http_version 1.0;")
     planned = plan(
-        context.machine.root, globals_, prologue, http, status=binary.plays_status, hides=version != binary.version
-    )
+        context.machine.root, globals_, prologue, http,
+        main=main, status=binary.plays_status, hides=version != binary.version,
+    )  # fmt: skip
     if files is not None:
         if len(_plans) >= 64:
             _plans.clear()
@@ -359,4 +369,6 @@ async def _signal_other(context: Context, name: str) -> int:
     if not context.machine.signals.deliver(wanted):
         await context.err('nginx: [error] open() "/run/nginx.pid" failed (2: No such file or directory)\n')
         return 1
+    now = time.strftime("%Y/%m/%d %H:%M:%S", time.gmtime(context.machine.clock.now() // 1_000_000_000))
+    await context.err(f"{now} [notice] {context.pid}#{context.pid}: signal process started\n")
     return 0

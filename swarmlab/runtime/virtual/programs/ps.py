@@ -37,7 +37,7 @@ async def ps(context: Context) -> int:
         await context.err(f"ps: bad -o argument '{unknown}', supported arguments: {','.join(sorted(_COLUMNS))}\n")
         return 1
     if chosen is not None:
-        await context.out(_table([_COLUMNS[key] for key in chosen], processes))
+        await context.out(_table([_COLUMNS[key] for key in chosen], processes, left=context.machine.is_busybox))
     elif context.machine.is_busybox:
         await context.out(_busybox(processes))
     else:
@@ -80,12 +80,14 @@ def _procps(options: str, processes: Sequence[Inside], *, has_dash: bool) -> str
     return title + "".join(rows)
 
 
-def _table(columns: Sequence[_Column], processes: Sequence[Inside]) -> str:
+def _table(columns: Sequence[_Column], processes: Sequence[Inside], *, left: bool) -> str:
+    """A table of columns; with `left` all titles begin where their columns do, as busybox has it."""
+
     def line(texts: Sequence[str]) -> str:
         cells = [_padded(text, width) for text, (_, width, _) in zip(texts, columns, strict=True)]
         return " ".join(cells).rstrip() + "\n"
 
-    titles = [title for title, _, _ in columns]
+    titles = [title.ljust(width) if left else title for title, width, _ in columns]
     return line(titles) + "".join(line([text(process) for _, _, text in columns]) for process in processes)
 
 
