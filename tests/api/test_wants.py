@@ -88,7 +88,7 @@ def test_the_container_of_a_task_may_be_updated(live: Live) -> None:
     ("host", "text"),
     [
         ({"VolumesFrom": ["nosuch"]}, "No such container: nosuch"),
-        ({"Links": ["nosuch:db"], "NetworkMode": "bridge"}, "could not get container for nosuch: No such container: nosuch"),
+        ({"Links": ["x:db"], "NetworkMode": "bridge"}, "could not get container for x: No such container: x"),
         ({"IpcMode": "container:nosuch"}, "No such container: nosuch"),
         ({"PidMode": "container:nosuch"}, "No such container: nosuch"),
         (

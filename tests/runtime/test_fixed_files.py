@@ -68,7 +68,8 @@ def test_who_copies_a_container_finds_what_they_are_mounted_on(tmp_path: Path) -
             box = await here.start("alpine", "sleep", "1000", files=files)
             assert await run(box, "cat", "/run/secrets/key") == (0, b"key\n")
             for path in ("/run/secrets/key", "/etc/app.conf", "/own/deep/file"):
-                (member,) = tarfile.open(fileobj=io.BytesIO(box.pack(path))).getmembers()
+                with tarfile.open(fileobj=io.BytesIO(box.pack(path))) as archive:
+                    (member,) = archive.getmembers()
                 assert (member.size, member.mode & 0o777, member.uid) == (0, 0o755, 0)
                 assert box.stat(path).size == 0
             with tarfile.open(fileobj=io.BytesIO(box.pack("/etc/passwd"))) as archive:

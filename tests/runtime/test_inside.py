@@ -44,7 +44,9 @@ def test_ps_shows_the_containers_processes_from_inside(tmp_path: Path) -> None:
 
 
 def test_parameters_of_the_kernel_can_be_read(tmp_path: Path) -> None:
-    script = "sysctl net.core.somaxconn; cat /proc/sys/net/ipv4/ip_unprivileged_port_start; ls /proc/sys; sysctl -n net/x"
+    script = (
+        "sysctl net.core.somaxconn; cat /proc/sys/net/ipv4/ip_unprivileged_port_start; ls /proc/sys; sysctl -n net/x"
+    )
 
     async def test(made: Lab) -> None:
         box = await made.start("alpine", "sleep", "1000", sysctls={"net.core.somaxconn": "100", "net.x": "y"})

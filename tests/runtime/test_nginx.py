@@ -153,7 +153,7 @@ def test_a_wrong_configuration_ends_the_container_with_nginxs_message(tmp_path: 
     [
         ("nginx -t -g 'bogus 1;'", 1, 'nginx: [emerg] unknown directive "bogus" in command line\n'),
         ("nginx -t -c /tmp/own.conf", 0, "nginx: the configuration file /tmp/own.conf syntax is ok\n"),
-        ("nginx -t -c own.conf", 1, 'nginx: [emerg] open() "/etc/nginx/own.conf" failed (2: No such file or directory)\n'),
+        ("nginx -t -c x.conf", 1, 'nginx: [emerg] open() "/etc/nginx/x.conf" failed (2: No such file or directory)\n'),
         ("echo 'server { listen 81; }' > /tmp/own.conf; nginx -t -c /tmp/own.conf", 1,
          'nginx: [emerg] "server" directive is not allowed here in /tmp/own.conf:1\n'
          "nginx: configuration file /tmp/own.conf test failed\n"),

@@ -149,7 +149,8 @@ def _shared(host: HostConfig, find: Callable[[str], Container]) -> HostConfig:
             "conflicting options: host type networking can't be used with links. "
             "This would result in undefined behavior"
         )
-    # On a network of the user's a link is an alias, be there such a container or not (MB: daemon_unix.go, registerLinks).
+    # On a network of the user's a link is an alias, be there such a container or not.
+    # Source: MB: daemon/daemon_unix.go, registerLinks.
     users_own = host.network_mode.partition(":")[0] not in {"", "default", "bridge", "host", "none", "container"}
     for link in () if users_own else host.links:
         name = link.partition(":")[0]

@@ -1,4 +1,4 @@
-"""A file that is mounted read-only and alone, as a container's shell sees it: a config, a secret, one of this machine."""
+"""A file that is mounted read-only and alone (config, secret, one of this machine), as a container's shell sees it."""
 
 import errno
 import os

@@ -61,8 +61,8 @@ class Plan(NamedTuple):
     `text` has `<N>` where the real port of the container's port N belongs, `<toldN>` for the one where connections
     are announced by the PROXY protocol, and places for `targets`. `ports` are those ports, `exports` the paths that
     must be made real below the container's directory, and `origins` says for each line of `text` where it came from.
-    `main` is the file that includes all others. `daemon` is whether nginx would have gone to the background, `writes` what it makes at its start, `warnings` what it
-    then tells everybody but root, and `worker` who works for root.
+    `main` is the file that includes all others. `daemon` is whether nginx would have gone to the background, `writes`
+    what it makes at its start, `warnings` what it then tells everybody but root, and `worker` who works for root.
     """
 
     text: str
