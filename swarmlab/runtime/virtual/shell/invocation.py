@@ -161,8 +161,8 @@ def _find(
 ) -> tuple[tuple[str, ...], Program | None]:
     """The command line to run and the program for it, None for the shell.
 
-    `search` are directories (`PATH`). Only those that are no usual ones matter, as a virtual environment's; they come
-    first.
+    `search` are directories (`PATH`). Those that are no usual ones, as a virtual environment's, come first; without any
+    of the usual ones no command is found there.
     """
     name = argv[0] if argv else ""
     if "/" in name:
@@ -181,9 +181,10 @@ def _find(
     for directory in search.split(":") if name else ():
         if directory.startswith("/") and directory not in BIN and machine.root.exists(path := f"{directory}/{name}"):
             return _file(machine, path, argv)
-    if command_exists(machine, name):
+    usual = not search or not frozenset(search.split(":")).isdisjoint(BIN)
+    if usual and command_exists(machine, name):
         return argv, PROGRAMS.get(name)
-    for directory in BIN:
+    for directory in BIN if usual else ():
         if name and machine.root.exists(path := f"{directory}/{name}") and machine.root.executable(path):
             return _file(machine, path, argv)
     raise StartError(f'exec: "{name}": executable file not found in $PATH: unknown')
