@@ -40,6 +40,11 @@ _CREATE_FAILED = (
     "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
 )
 _KILLED = 137
+#: What the engine adds to that reason, whatever was to be done (MB: daemon/errors.go).
+_NO_DIRECTORY = (
+    "not a directory: unknown: Are you trying to mount a directory onto a file (or vice-versa)? "
+    "Check if the specified host path exists and is the expected type"
+)
 _EXEC_FAILED = "OCI runtime exec failed: exec failed: unable to start container process: "
 
 
@@ -348,7 +353,8 @@ class VirtualContainer:
                 "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown", CANNOT_START
             )
         if working_dir and not self._archive.is_directory(working_dir):
-            reason = f'chdir to cwd ("{working_dir}") set in config.json failed: no such file or directory: unknown'
+            why = _NO_DIRECTORY if self._archive.is_beyond_file(working_dir) else "no such file or directory: unknown"
+            reason = f'chdir to cwd ("{working_dir}") set in config.json failed: {why}'
             raise StartError(_EXEC_FAILED + reason, CANNOT_START)
         chunks = no_input if stdin is None else aiter(stdin)
         return await self._commands.run(invocation, command, output, stdin=chunks, tty=tty, started=started)
