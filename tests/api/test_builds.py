@@ -462,3 +462,12 @@ def test_the_steps_containers_have_the_volumes_and_keep_no_log(live: Live) -> No
     assert [mount["Destination"] for mount in found["Mounts"]] == ["/v"]
     volumes = [event.action for event in live.events.past() if event.type == "volume"]
     assert (volumes.count("create"), volumes.count("destroy")) == (3, 2)
+
+
+def test_only_what_runs_is_not_checked(live: Live) -> None:
+    build(live, "FROM alpine\nHEALTHCHECK CMD x\nRUN true\n", "rm=0")
+    listed = live.client("GET", "/containers/json?all=1").json
+    kept = [live.client("GET", f"/containers/{one['Id']}/json").json["Config"] for one in listed]
+    tests = {one["Cmd"][-1]: one["Healthcheck"]["Test"] for one in kept}
+    assert tests.pop("true") == ["NONE"]
+    assert list(tests.values()) == [["CMD-SHELL", "x"]]

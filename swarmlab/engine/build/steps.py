@@ -12,7 +12,6 @@ from swarmlab.engine.container.byhand import ByHand
 from swarmlab.engine.container.containers import Containers
 from swarmlab.engine.errors import internal
 from swarmlab.images import Image, ImageConfig
-from swarmlab.objects.container import HealthConfig
 from swarmlab.objects.run import ContainerRequest, Empty, HostConfig, LogConfig
 from swarmlab.runtime.base import StartError
 
@@ -49,7 +48,7 @@ class StepContainers:
                 working_dir=config.working_dir,
                 labels=config.labels,
                 stop_signal=config.stop_signal,
-                healthcheck=HealthConfig(test=("NONE",)),
+                healthcheck=config.healthcheck,
                 # What it says is the build's to tell.
                 host_config=msgspec.structs.replace(self._host, log_config=LogConfig(type="none")),
             )

@@ -102,7 +102,8 @@ class Objects:
 
     def prune(self) -> str:
         """What nobody uses goes."""
-        return "docker " + self._chance.choice(
+        # What goes is told in no order.
+        prunes = self._chance.choice(
             [
                 "container prune -f",
                 "container prune -f --filter label=a",
@@ -119,3 +120,4 @@ class Objects:
                 "builder prune -f",
             ]
         )
+        return f"docker {prunes} 2>&1 | sort"
