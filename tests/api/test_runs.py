@@ -295,3 +295,17 @@ def test_a_container_that_uses_up_its_memory_is_killed(live: Live) -> None:
     found = live.inspect()["State"]
     assert (found["Status"], found["ExitCode"], found["OOMKilled"]) == ("exited", 137, True)
     assert live.actions()[-4:] == ["start", "oom", "die", "disconnect"]
+
+
+def test_who_shares_a_containers_processes_ends_with_it(live: Live) -> None:
+    live.run("sleep", "1000", name="host")
+    live.run("sleep", "1000", HostConfig={"PidMode": "container:host"})
+    live.run("sleep", "1000", name="other")
+    assert live.client("POST", "/containers/host/kill").status == 204
+    assert (live.status(), live.status("host"), live.status("other")) == (
+        ("exited", 137),
+        ("exited", 137),
+        ("running", 0),
+    )
+    died = [event.attributes["name"] for event in live.events.past() if event.action == "die"]
+    assert died == ["box", "host"]

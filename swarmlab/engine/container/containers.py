@@ -15,7 +15,7 @@ from swarmlab.engine.container.initchecks import check_init
 from swarmlab.engine.container.legacylinks import check_linked, link_variables, unlinked
 from swarmlab.engine.container.restarts import Restarts, wants_restart, wants_start
 from swarmlab.engine.container.runtimeconfig import DEFAULT_SIGNAL, runtime_config
-from swarmlab.engine.container.sharing import check_shared
+from swarmlab.engine.container.sharing import check_shared, guests
 from swarmlab.engine.container.signals import signal_number
 from swarmlab.engine.container.volumes import Volumes
 from swarmlab.engine.errors import EngineError, conflict, internal, not_found
@@ -353,6 +353,10 @@ class Containers:
 
     async def _follow(self, container_id: str, running: base.Container) -> None:
         code = await running.wait()
+        for guest in guests(container_id, self.list(all=False)):
+            if (watcher := self._watchers.get(guest.id)) is not None:
+                self._running[guest.id].kill()
+                await watcher
         container = self._store.tables.containers.get(container_id)
         if container is None:
             self._watchers.pop(container_id, None)

@@ -117,7 +117,7 @@ MADE = (
     _flag("volumes-from", "one | two:ro", "nosuch | one:bogus"),
     _flag("link", "one | two:db", "nosuch | a:b:c"),
     _flag("oom-score-adj", "100", "2000 | x"),
-    _flag("pid", "host", "bogus | container:nosuch"),
+    _flag("pid", "host | container:one", "bogus | container:nosuch"),
     _flag("ipc", "host | private | shareable", "container:nosuch"),
     _flag("uts", "host", "bogus"),
     _flag("userns", "host", "bogus"),

@@ -40,7 +40,7 @@ class Objects:
             )  # fmt: skip
         joined = pick(["", "", "--alias al", "--ip 172.30.0.99", "--link one:l", "--driver-opt a=b"])
         if wrong:
-            joined = pick(["--ip 1.2.3", "--ip 10.9.9.9", "--link nosuch", "--ip6 ::1", ""])
+            joined = pick(["--ip 1.2.3", "--link nosuch", "--ip6 ::1", ""])
         return "docker network " + pick(
             [
                 f"create {flags} {pick(_NETWORKS)}",
