@@ -155,8 +155,10 @@ class ByHand:
     def written(self, reference: str) -> int:
         """How many bytes there are in the files that are not as in its image, and in the targets of links."""
         inside = self.inside(reference)
+        # What is mounted is not written to it.
+        mounted = {mount.destination for mount in self._containers.find(reference).mounts}
         size = 0
-        for change in inside.changes():
+        for change in (change for change in inside.changes() if change.path not in mounted):
             # A program may have taken it away meanwhile; what was deleted is not there anyway.
             with suppress(FileNotFoundError):
                 found = inside.stat(change.path)
