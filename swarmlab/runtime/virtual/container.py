@@ -166,11 +166,12 @@ class VirtualContainer:
         self._shown = shown
         real = self.config.tty and invocation.wants_terminal
         terminal = Terminal(self._write) if self.config.tty and not real else None
-        stdin: AsyncIterator[bytes] = self._stdin if self.config.open_stdin else no_input
+        # The input of a terminal is open, whether anybody types or not.
+        stdin: AsyncIterator[bytes] = self._stdin if self.config.open_stdin or self.config.tty else no_input
         if terminal is not None:
             self._machine.background(terminal.type(stdin))
             terminal.interrupted = self._interrupted
-            stdin = terminal.lines if self.config.open_stdin else no_input
+            stdin = terminal.lines
         self._main = Supervisor(self._machine, invocation, stdin, terminal, has_terminal=real, init=self.config.init)
         self._main.task = loop.create_task(
             self._run(self._main, self._exit, self._write if terminal is None else terminal.write)
@@ -274,7 +275,8 @@ class VirtualContainer:
 
     def close_stdin(self) -> None:
         """See `Container.close_stdin`."""
-        self._stdin.close()
+        if self.config.open_stdin:
+            self._stdin.close()
 
     def processes(self) -> Sequence[Process]:
         """See `Container.processes`."""

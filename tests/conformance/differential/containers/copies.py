@@ -89,7 +89,6 @@ class Copies:
                 f"docker export -o out.tar {one}; tar tf out.tar | {_REST}",
                 f"docker export {one} | docker import - img:2",
                 f"docker export {one} | docker import -m msg -c {pick(_CHANGES)} - img:2",
-                "tar c dir | docker import - other",
                 "tar c dir | docker import -",
             ]
         )

@@ -38,6 +38,7 @@ _RULES = rules(
     (r"overlay2/\S+?(?=/|\s|$)", "overlay2/<layer>"),
     # 20.10 goes on where it gave the last subnet, 28 takes the lowest that is free.
     (r"\b(?:172\.(?:1[89]|2\d)|192\.168)\.(?=\d)", "<subnet>."),
+    (r"\x1b\[\d*m", ""),
     (r"docker-import-\d+", "docker-import-<random>"),
     (r"\.dockerfile\.[0-9a-f]+", ".dockerfile.<random>"),
     (r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[notice\] .*", ""),
