@@ -97,7 +97,7 @@ def build(
             adapted(host),
             network_mode=mode,
             security_opt=_security(host),
-            pids_limit=host.pids_limit or None,
+            pids_limit=host.pids_limit if (host.pids_limit or 0) > 0 else None,
             log_config=msgspec.structs.replace(host.log_config, type=host.log_config.type or DEFAULT_DRIVER),
         ),
     )

@@ -102,7 +102,7 @@ class Objects:
 
     def prune(self) -> str:
         """What nobody uses goes."""
-        # What goes is told in no order.
+        # Containers and images that go are told in no order; what is left is compared.
         prunes = self._chance.choice(
             [
                 "container prune -f",
@@ -120,4 +120,4 @@ class Objects:
                 "builder prune -f",
             ]
         )
-        return f"docker {prunes} 2>&1 | sort"
+        return f"docker {prunes} 2>&1 | grep -vE '(^|:)[0-9a-f]{{64}}$' | sort"

@@ -46,7 +46,6 @@ SHORT = (
     "wc -c",
     "sleep 0.2",
     "sh -c 'exit 200'",
-    "ps",
     "cat /d/f /c.txt",
     "stat -c '%U %a %F %s' / /tmp /d /etc/passwd",
     "df -h /t",
