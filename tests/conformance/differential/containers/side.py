@@ -167,7 +167,7 @@ class EngineSide(Side):
     def _state(self) -> dict[str, str]:
         state = {}
         for one in self._ask("/containers/json?all=1") or ():
-            ends = one["State"] == "running" and not LASTING.search(f"{one['Command']} {one['Image']}")
+            ends = one["State"] == "running" and not LASTING.search(one["Command"])
             begins = "health: starting" in one["Status"]
             state[_name(one)] = f"{one['Id']} {one['State']} {'passes' if ends or begins else ''}"
         return state
