@@ -8,7 +8,7 @@ _FORMATS = (
     f"--format '{_LISTED}'", "--format '{{json .}}' | jq -S 'del(.ID,.CreatedAt,.RunningFor,.Platform)'", "",
     "--format 'table {{.Names}}\\t{{.Status}}'", "--format '{{.Names}} {{.Label \"a\"}} {{.LocalVolumes}}'", "-q",
     "--no-trunc",
-    "-s --format '{{.Names}} {{.Size}}'", "--format '{{upper .Names}} {{.Ports}}'", "-n 2 --format {{.Names}}",
+    "-s --format '{{.Names}} {{.Size}}'", "--format '{{upper .Image}} {{.Ports}}'", "-n 2 --format {{.Names}}",
     "-l --format {{.Names}}",
 )  # fmt: skip
 _FILTERS = (
