@@ -23,6 +23,7 @@ FIRST = (
 #: belongs to one test at a time, and starting JupyterLab takes long.
 TOGETHER = {
     "tests/conformance/differential/test_differential.py": "tests/conformance/test_conformance.py",
+    "tests/conformance/differential/containers/test_containers.py": "tests/conformance/test_conformance.py",
     "tests/checker/test_parity.py": "tests/conformance/test_conformance.py",
     "tests/labs/test_on_engines.py": "tests/conformance/test_conformance.py",
     "tests/browser/test_workplace.py": "tests/browser/test_reading.py",

@@ -15,7 +15,7 @@ from swarmlab.api.errors import ApiError, bad_request, internal, not_found
 from swarmlab.images import LayerError
 from swarmlab.images.layer import reason_of
 from swarmlab.images.overlay2 import ROOT, layer_name
-from swarmlab.runtime.base import PathStat
+from swarmlab.runtime.base import Container, PathStat
 
 _HEADER = "X-Docker-Container-Path-Stat"
 #: Go's bits for what is no file.
@@ -24,14 +24,17 @@ _GO_MODES = {"file": 0, "directory": 1 << 31, "link": 1 << 27, "socket": 1 << 24
 
 def stat(call: Call) -> Answer:
     """`HEAD /containers/{id}/archive`."""
-    return Answer(headers={_HEADER: _encoded(_stat(call, _path(call)))})
+    path = _path(call)
+    with call.engine.by_hand.opened(call.name) as inside:
+        return Answer(headers={_HEADER: _encoded(_stat(call, inside, path))})
 
 
 def fetch(call: Call) -> Answer:
     """`GET /containers/{id}/archive`: what is at a path, as a tar archive."""
     path = _path(call)
-    found = _stat(call, path)
-    body = call.engine.by_hand.inside(call.name).pack(path)
+    with call.engine.by_hand.opened(call.name) as inside:
+        found = _stat(call, inside, path)
+        body = inside.pack(path)
     call.engine.containers.publish("archive-path", call.engine.containers.find(call.name).id)
     return Answer(HTTPStatus.OK, body, "application/x-tar", {_HEADER: _encoded(found)})
 
@@ -39,9 +42,8 @@ def fetch(call: Call) -> Answer:
 async def put(call: Call) -> Answer:
     """`PUT /containers/{id}/archive`: extract a tar archive into a directory."""
     path = _path(call)
-    inside = call.engine.by_hand.inside(call.name)
     try:
-        with await call.upload() as archive:
+        with await call.upload() as archive, call.engine.by_hand.opened(call.name) as inside:
             inside.unpack(path, archive, replace=not call.flag("noOverwriteDirNonDir"))
     except FileNotFoundError:
         raise _no_file(call, path) from None
@@ -81,9 +83,9 @@ def _path(call: Call) -> str:
     return path
 
 
-def _stat(call: Call, path: str) -> PathStat:
+def _stat(call: Call, inside: Container, path: str) -> PathStat:
     try:
-        return call.engine.by_hand.inside(call.name).stat(path)
+        return inside.stat(path)
     except FileNotFoundError:
         raise _no_file(call, path) from None
     except NotADirectoryError:

@@ -131,7 +131,7 @@ class DockerEngine:
         self.execs = Execs(self.containers)
         self.removal = ImageRemoval(self.images, lambda: self.containers.list(all=True), self.events)
         kept.sweep({container.image_id for container in self.containers.list(all=True)})
-        self.by_hand = ByHand(name, self.containers, self.images)
+        self.by_hand = ByHand(name, self.containers, self.images, self.volumes)
         downloads = Downloads(outgoing.further, swarms.fabric.outside.lookup)
         self.builder = Builder(self.images, self.containers, self.by_hand, self.runtime.prepare, downloads)
         self.answers = AnswerLog(clock, store)

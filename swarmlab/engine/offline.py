@@ -17,10 +17,11 @@ def unreachable(source: str) -> str:
     url = source if "://" in source else f"http://{source}" if source else "http:"
     match = _URL.match(url)
     assert match is not None
-    if not source:
-        return f'Get "{url}": http: no Host in request URL'
-    if match[1] not in {"http", "https"}:
+    if source and match[1] not in {"http", "https"}:
         return f'Get "{url}": unsupported protocol scheme "{match[1]}"'
+    if not source or not match[2]:
+        # Go writes an address without anything behind its scheme like this.
+        return f'Get "{url.removesuffix("//")}": http: no Host in request URL'
     host, _, port = match[2].partition(":")
     try:
         reason = "connection refused" if ip_address(host).is_loopback else "network is unreachable"

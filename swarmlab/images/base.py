@@ -38,6 +38,7 @@ class ImageConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     open_stdin: bool = False
     stdin_once: bool = False
     image: str = ""
+    stop_timeout: int | None = None
     has_no_labels: bool = False
 
 
@@ -107,6 +108,8 @@ class Image(msgspec.Struct, frozen=True):
     digests: tuple[str, ...] = ()
     tree: Callable[[], Tree] = lambda: EMPTY_TREE
     absent: frozenset[str] = frozenset()
+    #: Whether it was made of nothing of the catalogue's.
+    foreign: bool = False
     os: str = "linux"
     architecture: str = "amd64"
     author: str = ""

@@ -13,9 +13,11 @@ _ESCAPE = "\\"
 
 def apply(config: ImageConfig, lines: Iterable[str]) -> ImageConfig:
     """The configuration after these instructions. Raises ValueError with Docker's words."""
-    text = "\n".join(lines)
-    if not text.strip():
+    if not (given := tuple(lines)):
         return config
+    text = "\n".join(given)
+    if not text.strip():
+        raise ValueError("file with no instructions")
     found = Configuration(config)
     for instruction in parse_changes(text, _VALID):
         variables = dict(variable.partition("=")[::2] for variable in found.config.env)

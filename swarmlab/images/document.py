@@ -43,6 +43,8 @@ def config_fields(config: ImageConfig) -> dict[str, Any]:
         "StopSignal": config.stop_signal,
         "Shell": list(config.shell),
     }
+    if config.stop_timeout is not None:
+        found["StopTimeout"] = config.stop_timeout
     return {key: value for key, value in found.items() if value or key not in _OMITTED_WHEN_EMPTY}
 
 
@@ -149,6 +151,7 @@ def _config(raw: Any) -> ImageConfig:
         open_stdin=bool(raw.get("OpenStdin")),
         stdin_once=bool(raw.get("StdinOnce")),
         image=_string(raw, "Image"),
+        stop_timeout=int(raw["StopTimeout"]) if raw.get("StopTimeout") is not None else None,
         has_no_labels=raw.get("Labels") == {},
     )
 

@@ -171,6 +171,7 @@ class ImageStore:
             size=sum(layer.size for layer in layers if layer is not None),
             history=measured(image.history, layers),
             absent=base.absent if base is not None else frozenset(),
+            foreign=base is None,
             tree=cache(partial(self._tree, image)),
         )
 

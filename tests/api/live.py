@@ -69,7 +69,7 @@ class Live:
         engine.images = LocalImages(engine.images.store, engine.clock, self.events)
         engine.removal = ImageRemoval(engine.images, lambda: engine.containers.list(all=True), self.events)
         engine.execs = Execs(engine.containers)
-        engine.by_hand = ByHand("node-1", engine.containers, engine.images)
+        engine.by_hand = ByHand("node-1", engine.containers, engine.images, engine.volumes)
         downloads = Downloads(Outgoing("node-1", engine.fabric).further, engine.fabric.outside.lookup)
         engine.builder = Builder(engine.images, engine.containers, engine.by_hand, self.runtime.prepare, downloads)
         self.placement = engine.containers.placement = HandPlacement(

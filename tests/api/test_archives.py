@@ -199,3 +199,20 @@ def test_files_of_a_server_are_really_changed_but_its_links_stay_inside(live: Li
     served = live.client.run(ask("/passwd"))
     assert served.startswith(b"root:x:0:0:")
     assert served != Path("/etc/passwd").read_bytes()
+
+
+def test_volumes_are_mounted_while_files_are_copied(live: Live) -> None:
+    live.create("true", name="with", HostConfig={"Binds": ["vol:/d"]})
+    before = len(live.actions())
+    for method, path, body, status in (
+        ("HEAD", "/d", None, 200),
+        ("GET", "/d", None, 200),
+        ("PUT", "/d", packed(a=b"1"), 200),
+        ("HEAD", "/no", None, 404),
+    ):
+        assert live.client(method, f"/containers/with/archive?path={path}", body).status == status
+    visit = ["mount", "unmount"]
+    expected = [*visit, *visit, "archive-path", *visit, "extract-to-dir", *visit]
+    assert live.actions()[before:] == expected
+    told = live.events.past()[-1].attributes
+    assert told["driver"] == "local"

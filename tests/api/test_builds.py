@@ -451,3 +451,23 @@ def test_the_cache_s_filters_are_checked(client: Client) -> None:
     assert client("POST", "/build/prune", params={"filters": '{"until":["24h"]}'}).status == 200
     reply = client("POST", f"/build/prune?keep-storage={'9' * 20}")
     assert (reply.status, reply.message.endswith("value out of range")) == (500, True)
+
+
+def test_the_steps_containers_have_the_volumes_and_keep_no_log(live: Live) -> None:
+    said = build(live, "FROM alpine\nVOLUME /v\nRUN echo lost >/v/f\nRUN ls /v; false\n", "t=t:1&rm=1")
+    assert said[-1] == "The command '/bin/sh -c ls /v; false' returned a non-zero code: 1"
+    (left,) = live.client("GET", "/containers/json?all=1").json
+    found = live.client("GET", f"/containers/{left['Id']}/json").json
+    assert found["HostConfig"]["LogConfig"] == {"Type": "none", "Config": {}}
+    assert [mount["Destination"] for mount in found["Mounts"]] == ["/v"]
+    volumes = [event.action for event in live.events.past() if event.type == "volume"]
+    assert (volumes.count("create"), volumes.count("destroy")) == (3, 2)
+
+
+def test_only_what_runs_is_not_checked(live: Live) -> None:
+    build(live, "FROM alpine\nHEALTHCHECK CMD x\nRUN true\n", "rm=0")
+    listed = live.client("GET", "/containers/json?all=1").json
+    kept = [live.client("GET", f"/containers/{one['Id']}/json").json["Config"] for one in listed]
+    tests = {one["Cmd"][-1]: one["Healthcheck"]["Test"] for one in kept}
+    assert tests.pop("true") == ["NONE"]
+    assert list(tests.values()) == [["CMD-SHELL", "x"]]

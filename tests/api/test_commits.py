@@ -90,3 +90,19 @@ def test_nonsense_makes_nothing(live: Live, query: str, status: int, message: st
     reply = live.client("POST", f"/commit?{query}")
     assert (reply.status, reply.message) == (status, message)
     assert live.client("GET", "/images/json?all=1").json == before
+
+
+def test_a_change_that_is_wrong_is_found_when_all_stands_still(live: Live) -> None:
+    before = len(live.events.past())
+    reply = live.client("POST", "/commit?container=box&changes=RUN+x")
+    assert reply.status == 400
+    assert [event.action for event in live.events.past()][before:] == ["pause", "unpause"]
+
+
+def test_where_a_volume_was_mounted_is_a_directory_of_the_image(live: Live) -> None:
+    live.run("sleep", "1000", name="with", HostConfig={"Binds": ["vol:/d"]}, StopTimeout=3)
+    assert live.client("POST", "/commit?container=with&repo=with").status == 201
+    found = live.client("GET", "/images/with/json").json
+    base = live.client("GET", "/images/alpine/json").json
+    assert len(found["RootFS"]["Layers"]) == len(base["RootFS"]["Layers"]) + 1
+    assert found["Config"]["StopTimeout"] == 3

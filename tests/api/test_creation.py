@@ -159,3 +159,9 @@ def test_an_empty_entrypoint_takes_the_image_s_away(live: Live) -> None:
         assert reply.status == 201
         details = live.client("GET", f"/containers/{name}/json").json
         assert [details["Path"], *details["Args"]] == expected
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(-1, None), (0, None), (7, 7)])
+def test_no_limit_of_processes_is_none_however_it_is_said(live: Live, asked: int, kept: int | None) -> None:
+    live.create("true", HostConfig={"PidsLimit": asked})
+    assert live.inspect()["HostConfig"]["PidsLimit"] == kept

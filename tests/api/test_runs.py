@@ -1,6 +1,7 @@
 """Containers by hand: how they start, run, end and are removed."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -179,7 +180,90 @@ def test_pausing(live: Live) -> None:
     assert live.client("POST", "/containers/box/kill").status == 204
     live.client.run(live.engine.containers.wait(made))
     assert live.status() == ("exited", 137)
-    assert live.actions()[-6:] == ["unpause", "pause", "kill", "unpause", "die", "disconnect"]
+    assert live.actions()[-5:] == ["unpause", "pause", "kill", "die", "disconnect"]
+
+
+def test_a_signal_that_asks_it_to_end_lets_a_paused_container_go_on(live: Live) -> None:
+    live.run("sh", "-c", "trap 'exit 5' TERM; echo up; while true; do sleep 1; done")
+    while b"up" not in live.client("GET", "/containers/box/logs?stdout=1").body:
+        pass
+    live.client("POST", "/containers/box/pause")
+    assert live.client("POST", "/containers/box/kill?signal=TERM").status == 204
+    live.pass_until("die", 5)
+    assert live.actions()[3:7] == ["pause", "kill", "unpause", "die"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "of_image", "expected"),
+    [
+        ({"Interval": 7}, {"Test": ["CMD", "x"], "Interval": 5, "Retries": 3}, {"Test": ["CMD", "x"], "Interval": 7}),
+        ({"Test": ["CMD", "y"]}, {"Test": ["CMD", "x"], "Retries": 3}, {"Test": ["CMD", "y"], "Retries": 3}),
+    ],
+)
+def test_what_a_health_check_does_not_say_is_the_images(
+    live: Live, asked: Mapping[str, Any], of_image: Mapping[str, Any], expected: Mapping[str, Any]
+) -> None:
+    def nanoseconds(check: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value * 10**9 if key == "Interval" else value for key, value in check.items()}
+
+    live.create("true", name="base", Healthcheck=nanoseconds(of_image))
+    assert live.client("POST", "/commit?container=base&repo=checked").status == 201
+    live.create("true", image="checked", Healthcheck=nanoseconds(asked))
+    found = live.inspect()["Config"]["Healthcheck"]
+    assert {key: value for key, value in found.items() if value} == nanoseconds(of_image) | nanoseconds(expected)
+
+
+def test_a_health_check_without_a_command_is_kept(live: Live) -> None:
+    live.run("sleep", "1000", Healthcheck={"Timeout": 10**9})
+    assert live.inspect()["Config"]["Healthcheck"] == {"Timeout": 10**9}
+    assert "Health" not in live.inspect()["State"]
+
+
+def test_a_container_cannot_share_its_own_network(live: Live) -> None:
+    live.create("true", name="other")
+    live.client("DELETE", "/containers/other")
+    live.create("true", HostConfig={"NetworkMode": "container:box"})
+    assert live.client("POST", "/containers/box/start").message == "cannot join own network"
+
+
+def test_one_that_cannot_be_made_was_there_for_a_moment(live: Live) -> None:
+    for host in ({"VolumesFrom": ["nosuch"]}, {"Binds": ["v:/d:bogus"]}, {"Links": ["nosuch"]}):
+        assert live.create("true", HostConfig=host).status == 400
+        assert [event.attributes["name"] for event in live.events.past()][-1:] == ["box"]
+        assert live.actions()[-1:] == ["destroy"]
+    told = live.actions()
+    # What is seen without a container, is seen before there is one.
+    mount = {"Type": "volume", "Target": "rel"}
+    assert live.create("true", HostConfig={"Mounts": [mount]}).status == 400
+    assert live.actions() == told
+
+
+def test_a_wrong_request_is_told_before_a_missing_image_and_a_taken_name_before_its_mounts(live: Live) -> None:
+    assert live.create("true", image="nosuch", HostConfig={"NanoCpus": -1}).message.startswith("Range of CPUs")
+    live.create("true")
+    assert live.create("true", HostConfig={"Binds": ["v:/d:bogus"]}).message.startswith("Conflict.")
+
+
+def test_a_link_leads_to_the_first_bridge_only(live: Live) -> None:
+    live.client("POST", "/networks/create", {"Name": "apart"})
+    live.create("true", name="other", HostConfig={"NetworkMode": "apart"})
+    live.create("true", HostConfig={"Links": ["other"]})
+    reply = live.client("POST", "/containers/box/start")
+    assert reply.message == "Cannot link to /other, as it does not belong to the default network"
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/etc/passwd/x"])
+def test_an_exec_in_a_file(live: Live, path: str) -> None:
+    live.run("sleep", "1000")
+    made = live.client("POST", "/containers/box/exec", {"Cmd": ["id"], "WorkingDir": path}).json["Id"]
+    said = live.client("POST", f"/exec/{made}/start", {"Detach": False}).body.decode(errors="replace")
+    assert f'chdir to cwd ("{path}") set in config.json failed: not a directory: unknown: Are you trying' in said
+
+
+def test_commands_are_looked_for_where_path_says(live: Live) -> None:
+    live.create("ls", Env=["PATH=/x"])
+    reply = live.client("POST", "/containers/box/start")
+    assert reply.message.endswith('exec: "ls": executable file not found in $PATH: unknown')
 
 
 def test_a_variable_without_a_value_is_taken_away(live: Live) -> None:
@@ -211,3 +295,17 @@ def test_a_container_that_uses_up_its_memory_is_killed(live: Live) -> None:
     found = live.inspect()["State"]
     assert (found["Status"], found["ExitCode"], found["OOMKilled"]) == ("exited", 137, True)
     assert live.actions()[-4:] == ["start", "oom", "die", "disconnect"]
+
+
+def test_who_shares_a_containers_processes_ends_with_it(live: Live) -> None:
+    live.run("sleep", "1000", name="host")
+    live.run("sleep", "1000", HostConfig={"PidMode": "container:host"})
+    live.run("sleep", "1000", name="other")
+    assert live.client("POST", "/containers/host/kill").status == 204
+    assert (live.status(), live.status("host"), live.status("other")) == (
+        ("exited", 137),
+        ("exited", 137),
+        ("running", 0),
+    )
+    died = [event.attributes["name"] for event in live.events.past() if event.action == "die"]
+    assert died == ["box", "host"]

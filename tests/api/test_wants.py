@@ -1,5 +1,6 @@
 """What containers ask of their machine by hand, and how that is changed and counted."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -200,3 +201,10 @@ def test_who_shares_a_network_has_nothing_of_its_own(live: Live, body: Any, text
     host = {"NetworkMode": "container:box", **body.get("HostConfig", {})}
     reply = live.create("true", name="guest", **{**body, "HostConfig": host})
     assert (reply.status, reply.message) == (400, f"conflicting options: {text}")
+
+
+def test_a_mounted_file_is_not_written_to_the_container(live: Live, tmp_path: Path) -> None:
+    file = tmp_path / "conf.txt"
+    file.write_text("hello\n")
+    live.run("sleep", "1000", HostConfig={"Binds": [f"{file}:/etc/conf.txt"]})
+    assert live.client("GET", "/containers/box/json?size=1").json["SizeRw"] == 0

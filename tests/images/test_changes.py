@@ -65,3 +65,9 @@ def test_nonsense_is_refused(line: str, message: str) -> None:
     with pytest.raises(ValueError) as error:
         apply(BASE, [line])
     assert str(error.value) == message
+
+
+def test_no_instruction_is_none_and_an_empty_one_is_wrong() -> None:
+    assert apply(BASE, []) == BASE
+    with pytest.raises(ValueError, match=r"^file with no instructions$"):
+        apply(BASE, ["", " "])

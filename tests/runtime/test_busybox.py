@@ -190,3 +190,18 @@ def test_a_script_that_has_a_trap_which_does_not_end_it_is_killed_after_its_time
             assert await output(container) == b"begun\n" + told
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [(("sh", "nosuch"), b"sh: can't open 'nosuch': No such file or directory\n"), (("sh", "-c", "exit 5"), b"")],
+)
+def test_a_shell_without_its_script_has_a_code_of_its_own(tmp_path: Path, command: Sequence[str], said: bytes) -> None:
+    """Compared with engine 20.10."""
+
+    async def main() -> tuple[int, bytes]:
+        async with lab(tmp_path, ScaledClock()) as made:
+            container = await made.start("alpine", *command)
+            return await container.wait(), await output(container)
+
+    assert asyncio.run(main()) == (5 if "-c" in command else 2, said)

@@ -236,6 +236,34 @@ def test_a_main_program_can_be_talked_to(tmp_path: Path) -> None:
     within(tmp_path, test)
 
 
+@pytest.mark.parametrize(("command", "said"), [(("sh",), b"/ # "), (("sh", "-c", "echo on; cat; echo off"), b"on\r\n")])
+def test_the_input_of_a_terminal_is_open_though_nobody_types(
+    tmp_path: Path, command: tuple[str, ...], said: bytes
+) -> None:
+    """`docker run -dt alpine` stays (compared with engine 20.10)."""
+
+    async def test(made: Lab) -> None:
+        container = made.create("alpine", *command, tty=True)
+        heard = container.attach()
+        await container.start()
+        pieces = aiter(heard)
+        assert (await anext(pieces))[1] == said
+        # Nobody types, and an input that is not open is not closed.
+        await container.feed(b"exit 6\r")
+        container.close_stdin()
+        exec_ended = asyncio.ensure_future(container.exec(("cat",), _nowhere, tty=True))
+        assert await container.exec(("true",), _nowhere) == 0
+        assert not exec_ended.done()
+        container.kill()
+        assert (await container.wait(), await exec_ended) == (137, 137)
+
+    within(tmp_path, test)
+
+
+async def _nowhere(stream: str, data: bytes) -> None:
+    pass
+
+
 def test_input_of_a_main_program_comes_and_ends(tmp_path: Path) -> None:
     async def test(made: Lab) -> None:
         container = made.create("alpine", "cat", open_stdin=True)

@@ -34,6 +34,7 @@ from swarmlab.images.dockerfile import (
     expand,
     parse_trigger,
 )
+from swarmlab.objects.container import HealthConfig
 from swarmlab.runtime.virtual import contents
 
 _replace = msgspec.structs.replace
@@ -249,7 +250,9 @@ class Build:
         noted = _replace(config, cmd=saved, entrypoint=() if saved else config.entrypoint)
         if await self._is_cached(noted):
             return
-        container = await self._container(_replace(noted, cmd=command, env=(*config.env, *environment)))
+        unchecked = HealthConfig(test=("NONE",))
+        run = _replace(noted, cmd=command, env=(*config.env, *environment), healthcheck=unchecked)
+        container = await self._container(run)
         layer = await self._containers.run(container, self._say)
         await self._keep(noted, container, io.BytesIO(layer) if layer else None)
         if layer and self._image is not None:

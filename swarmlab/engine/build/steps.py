@@ -5,13 +5,14 @@ import codecs
 import secrets
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from swarmlab.engine.build.options import CommandFailedError, Message, Said
 from swarmlab.engine.container.byhand import ByHand
 from swarmlab.engine.container.containers import Containers
 from swarmlab.engine.errors import internal
 from swarmlab.images import Image, ImageConfig
-from swarmlab.objects.container import HealthConfig
-from swarmlab.objects.run import ContainerRequest, Empty, HostConfig
+from swarmlab.objects.run import ContainerRequest, Empty, HostConfig, LogConfig
 from swarmlab.runtime.base import StartError
 
 _EMPTY_ROOT = (
@@ -39,6 +40,7 @@ class StepContainers:
                 image=image.id,
                 user=config.user,
                 exposed_ports={port: Empty() for port in config.exposed_ports},
+                volumes={path: Empty() for path in config.volumes},
                 env=tuple(config.env),
                 cmd=tuple(config.cmd),
                 # Without any command at all it is the image's.
@@ -46,8 +48,9 @@ class StepContainers:
                 working_dir=config.working_dir,
                 labels=config.labels,
                 stop_signal=config.stop_signal,
-                healthcheck=HealthConfig(test=("NONE",)),
-                host_config=self._host,
+                healthcheck=config.healthcheck,
+                # What it says is the build's to tell.
+                host_config=msgspec.structs.replace(self._host, log_config=LogConfig(type="none")),
             )
             container_id = self._by_hand.create(request, "").id
         self._made[container_id] = image

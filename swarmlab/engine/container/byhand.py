@@ -1,15 +1,17 @@
 """What people do with containers themselves, and with those of tasks (MB: daemon/{create,start,stop,delete}.go)."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import msgspec
 
 from swarmlab.engine.container.containers import Containers
-from swarmlab.engine.container.create import build, checked_name
+from swarmlab.engine.container.create import build, checked_name, equipped
 from swarmlab.engine.container.hostchecks import check_host, check_policy, check_resources
 from swarmlab.engine.container.initchecks import refused_shares
 from swarmlab.engine.container.signals import check_signal, signal_name
 from swarmlab.engine.container.updates import updated
+from swarmlab.engine.container.volumes import Volumes
 from swarmlab.engine.errors import EngineError, bad_request, conflict, internal
 from swarmlab.engine.image.images import LocalImages
 from swarmlab.engine.image.platforms import Platform, check
@@ -22,8 +24,9 @@ from swarmlab.runtime import base
 class ByHand:
     """Commands on containers by id, name or id prefix. All raise EngineError, 404 for one that is not there."""
 
-    def __init__(self, node: str, containers: Containers, images: LocalImages) -> None:
+    def __init__(self, node: str, containers: Containers, images: LocalImages, volumes: Volumes) -> None:
         self._node = node
+        self._volumes = volumes
         self._containers = containers
         self._images = images
 
@@ -34,6 +37,12 @@ class ByHand:
         container = self._build(request, name)
         while not name and self._containers.has_name(container.name):
             container = self._build(request, name)
+        self._containers.check_name(container.name)
+        try:
+            container = equipped(container, self._containers.find)
+        except EngineError:
+            self._containers.gave_up(container)
+            raise
         return self._containers.create(container)
 
     @staticmethod
@@ -136,11 +145,20 @@ class ByHand:
         """The container seen from inside, whether it runs or not."""
         return self._containers.revive(self._containers.find(reference))
 
+    @contextmanager
+    def opened(self, reference: str) -> Iterator[base.Container]:
+        """The same, for files to be copied; its volumes are mounted meanwhile."""
+        container = self._containers.find(reference)
+        with self._volumes.visited(container):
+            yield self._containers.revive(container)
+
     def written(self, reference: str) -> int:
         """How many bytes there are in the files that are not as in its image, and in the targets of links."""
         inside = self.inside(reference)
+        # What is mounted is not written to it.
+        mounted = {mount.destination for mount in self._containers.find(reference).mounts}
         size = 0
-        for change in inside.changes():
+        for change in (change for change in inside.changes() if change.path not in mounted):
             # A program may have taken it away meanwhile; what was deleted is not there anyway.
             with suppress(FileNotFoundError):
                 found = inside.stat(change.path)

@@ -12,10 +12,10 @@ from swarmlab.engine.container import lookup
 from swarmlab.engine.container.ends import Condition, Ends
 from swarmlab.engine.container.hostchecks import check_devices, check_files
 from swarmlab.engine.container.initchecks import check_init
-from swarmlab.engine.container.legacylinks import link_variables, unlinked
+from swarmlab.engine.container.legacylinks import check_linked, link_variables, unlinked
 from swarmlab.engine.container.restarts import Restarts, wants_restart, wants_start
 from swarmlab.engine.container.runtimeconfig import DEFAULT_SIGNAL, runtime_config
-from swarmlab.engine.container.sharing import check_shared
+from swarmlab.engine.container.sharing import check_shared, guests
 from swarmlab.engine.container.signals import signal_number
 from swarmlab.engine.container.volumes import Volumes
 from swarmlab.engine.errors import EngineError, conflict, internal, not_found
@@ -76,7 +76,7 @@ class Containers:
 
     def create(self, container: Container, files: Sequence[base.File] = ()) -> Container:
         """Make a container that has not been started. Raises EngineError when its image or name cannot be had."""
-        self._check_name(container.name)
+        self.check_name(container.name)
         if container.stop_signal:
             signal_number(container.stop_signal)
         try:
@@ -88,13 +88,16 @@ class Containers:
             if (unwanted := self._running.pop(container.id, None)) is not None:
                 self._later(unwanted.remove())
             self._volumes.release(container)
-            # It has been there for a moment (MB: daemon/create.go, cleanupContainer).
-            self._publish("destroy", container)
+            self.gave_up(container)
             raise
         with self._store.transaction(self._actor) as tx:
             created = tx.create(Kind.CONTAINER, container)
         self._publish("create", created)
         return created
+
+    def gave_up(self, container: Container) -> None:
+        """Tell of one that was there for a moment, and could not be made (MB: daemon/create.go, cleanupContainer)."""
+        self._publish("destroy", container)
 
     def revive(self, container: Container, files: Sequence[base.File] = ()) -> base.Container:
         """Give a record that outlived the lab's process its runtime container again."""
@@ -115,6 +118,7 @@ class Containers:
         running = self.revive(container)
         self._restarts.cancel(container_id)
         try:
+            check_linked(container, self.find)
             self._volumes.prepare(container)
             await self.placement.reserve(container)
             placed = self.placement.place(self._record(container_id), running)
@@ -187,7 +191,10 @@ class Containers:
         self._publish("kill", container, signal=str(signal_number(name)))
         ends = name in {"SIGKILL", container.stop_signal} or not container.stop_signal
         if ends and container.state.status == "paused":
-            self.unpause(container_id)
+            # One that is killed has ended before anybody can say that it goes on.
+            running.unpause()
+            if name != "SIGKILL":
+                self._publish("unpause", self._goes_on(container))
 
     def attach(
         self, container_id: str, attachments: Mapping[str, EndpointSettings], endpoints: Sequence[ContainerNetwork]
@@ -215,11 +222,11 @@ class Containers:
         if running is None or container.state.status != "paused":
             raise internal(f"Container {container_id} is not paused")
         running.unpause()
-        self._publish("unpause", self._change(container_id, state=_replace(container.state, status="running")))
+        self._publish("unpause", self._goes_on(container))
 
     def rename(self, container_id: str, name: str) -> None:
         """Give a container another name. Raises EngineError (409)."""
-        self._check_name(name)
+        self.check_name(name)
         container = self._record(container_id)
         renamed = self._change(container_id, name=name)
         self.placement.moved(renamed)
@@ -322,7 +329,8 @@ class Containers:
         """Whether a container has this name."""
         return bool(self._store.tables.containers.by("name", name))
 
-    def _check_name(self, name: str) -> None:
+    def check_name(self, name: str) -> None:
+        """Raise EngineError (409) when a container has this name."""
         for other in self._store.tables.containers.by("name", name):
             raise conflict(
                 f'Conflict. The container name "/{name}" is already in use by container "{other.id}". '
@@ -345,6 +353,10 @@ class Containers:
 
     async def _follow(self, container_id: str, running: base.Container) -> None:
         code = await running.wait()
+        for guest in guests(container_id, self.list(all=False)):
+            if (watcher := self._watchers.get(guest.id)) is not None:
+                self._running[guest.id].kill()
+                await watcher
         container = self._store.tables.containers.get(container_id)
         if container is None:
             self._watchers.pop(container_id, None)
@@ -410,6 +422,9 @@ class Containers:
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+    def _goes_on(self, container: Container) -> Container:
+        return self._change(container.id, state=_replace(container.state, status="running"))
 
     def _record(self, container_id: str) -> Container:
         container = self._store.tables.containers.get(container_id)

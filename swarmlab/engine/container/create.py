@@ -9,10 +9,11 @@ import msgspec
 from swarmlab.engine.container.environment import merged_env
 from swarmlab.engine.container.hostchecks import adapted, check_directory, check_health, check_host
 from swarmlab.engine.container.logdrivers import DEFAULT_DRIVER
-from swarmlab.engine.container.mounts import mount_points
+from swarmlab.engine.container.mounts import check_mounts, mount_points
 from swarmlab.engine.container.names import random_name
 from swarmlab.engine.container.signals import signal_number
 from swarmlab.engine.errors import EngineError, bad_request, internal
+from swarmlab.engine.image.imageconfig import merged_health
 from swarmlab.engine.image.images import LocalImages
 from swarmlab.engine.swarm.addresses import is_address
 from swarmlab.images import ImageConfig
@@ -41,7 +42,7 @@ def checked_name(name: str) -> str:
 def build(
     request: ContainerRequest, name: str, images: LocalImages, node: str, cpus: int, find: Callable[[str], Container]
 ) -> Container:
-    """A record for the container, the image's defaults merged in; a random name if it has none.
+    """A record for the container, the image's defaults merged in; a random name if it has none. See `equipped`.
 
     `node` is the machine's name and `cpus` how many processors it has; `find` is asked for containers that it shares
     something with. Raises EngineError with Docker's words.
@@ -51,10 +52,9 @@ def build(
     if asked == ContainerRequest():
         raise bad_request("Config cannot be empty in order to create a container")
     _check_network_mode(request)
-    image = images.get(request.image)
     _check(request, cpus)
-    host = request.host_config
-    host = _shared(host, find)
+    host = _shared(request.host_config, find)
+    image = images.get(request.image)
     entrypoint, cmd = _command(request, image.config)
     process = (*entrypoint, *cmd)
     if not process:
@@ -85,12 +85,9 @@ def build(
         attach_stdin=request.attach_stdin,
         attach_stdout=request.attach_stdout,
         attach_stderr=request.attach_stderr,
-        healthcheck=request.healthcheck
-        if request.healthcheck is not None and request.healthcheck.test
-        else image.config.healthcheck,
+        healthcheck=merged_health(request.healthcheck, image.config.healthcheck),
         exposed_ports=tuple(sorted({_key(p) for p in (*image.config.exposed_ports, *request.exposed_ports)})),
         attachments=_attachments(request, mode),
-        mounts=mount_points(host, volumes, lambda reference: _found(reference, find)),
         volumes=volumes,
         tmpfs=host.tmpfs,
         read_only=host.readonly_rootfs,
@@ -100,10 +97,18 @@ def build(
             adapted(host),
             network_mode=mode,
             security_opt=_security(host),
-            pids_limit=host.pids_limit or None,
+            pids_limit=host.pids_limit if (host.pids_limit or 0) > 0 else None,
             log_config=msgspec.structs.replace(host.log_config, type=host.log_config.type or DEFAULT_DRIVER),
         ),
     )
+
+
+def equipped(container: Container, find: Callable[[str], Container]) -> Container:
+    """The record with its mounts. Raises EngineError: its name was given to it by then (MB: daemon/create.go)."""
+    host = container.wanted
+    _check_links(host, find)
+    points = mount_points(host, container.volumes, lambda reference: _found(reference, find))
+    return msgspec.structs.replace(container, mounts=points)
 
 
 def _security(host: HostConfig) -> tuple[str, ...]:
@@ -149,6 +154,10 @@ def _shared(host: HostConfig, find: Callable[[str], Container]) -> HostConfig:
             "conflicting options: host type networking can't be used with links. "
             "This would result in undefined behavior"
         )
+    return msgspec.structs.replace(host, ipc_mode=_by_id(host.ipc_mode, find), pid_mode=_by_id(host.pid_mode, find))
+
+
+def _check_links(host: HostConfig, find: Callable[[str], Container]) -> None:
     # On a network of the user's a link is an alias, be there such a container or not.
     # Source: MB: daemon/daemon_unix.go, registerLinks.
     users_own = host.network_mode.partition(":")[0] not in {"", "default", "bridge", "host", "none", "container"}
@@ -164,7 +173,6 @@ def _shared(host: HostConfig, find: Callable[[str], Container]) -> HostConfig:
             find(name)
         except EngineError as error:
             raise bad_request(f"could not get container for {name}: {error}") from None
-    return msgspec.structs.replace(host, ipc_mode=_by_id(host.ipc_mode, find), pid_mode=_by_id(host.pid_mode, find))
 
 
 def _by_id(mode: str, find: Callable[[str], Container]) -> str:
@@ -236,6 +244,7 @@ def _check(request: ContainerRequest, cpus: int) -> None:
         signal_number(request.stop_signal)
     check_health(request.healthcheck)
     check_host(request.host_config, cpus)
+    check_mounts(request.host_config)
     _check_ports(request.host_config, request.exposed_ports)
 
 

@@ -32,6 +32,18 @@ def link_names(containers: Iterable[Container]) -> dict[str, list[str]]:
     return found
 
 
+def check_linked(container: Container, find: Callable[[str], Container]) -> None:
+    """A link leads to the first bridge (MB: daemon/links_linux.go). Raises EngineError (500)."""
+    for reference, _ in links_of(container) if _BRIDGE in container.attachments else ():
+        try:
+            other = find(reference)
+        except EngineError:
+            # A link goes with its container.
+            continue
+        if _BRIDGE not in other.attachments:
+            raise internal(f"Cannot link to /{other.name}, as it does not belong to the default network")
+
+
 def link_variables(container: Container, find: Callable[[str], Container]) -> list[str]:
     """What a container on the first bridge is told of those that it is linked to. Raises EngineError (500)."""
     if _BRIDGE not in container.attachments:

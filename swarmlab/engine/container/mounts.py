@@ -35,11 +35,7 @@ def mount_points(host: HostConfig, volumes: Iterable[str], find: Callable[[str],
 
     `find` is asked for the containers of `--volumes-from`. Nothing is made yet. Raises EngineError with Docker's words.
     """
-    for mount in host.mounts:
-        _validate(mount, source_exists=True)
-    for target in host.tmpfs:
-        if wrong := _wrong_target(target):
-            raise bad_request(wrong)
+    check_mounts(host)
     found: dict[str, MountPoint] = {}
     for text in host.volumes_from:
         found.update(_from_container(text, find))
@@ -59,6 +55,15 @@ def mount_points(host: HostConfig, volumes: Iterable[str], find: Callable[[str],
     for point in found.values():
         _check_kind(point)
     return tuple(found.values())
+
+
+def check_mounts(host: HostConfig) -> None:
+    """What can be said of mounts without looking at any container. Raises EngineError (400)."""
+    for mount in host.mounts:
+        _validate(mount, source_exists=True)
+    for target in host.tmpfs:
+        if wrong := _wrong_target(target):
+            raise bad_request(wrong)
 
 
 def _named(point: MountPoint) -> MountPoint:

@@ -1,6 +1,6 @@
 """What a container shares with another one, which has to run when it starts (MB: daemon/{oci_linux,container}.go)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from swarmlab.engine.errors import EngineError, internal
 from swarmlab.objects.local import Container
@@ -23,6 +23,11 @@ def check_shared(container: Container, find: Callable[[str], Container]) -> None
     kind, _, other = host.pid_mode.partition(":")
     if kind == "container":
         _running(other, find)
+
+
+def guests(container_id: str, running: Iterable[Container]) -> Iterator[Container]:
+    """Those that live among a container's processes: the kernel ends them with its first one."""
+    return (other for other in running if other.wanted.pid_mode == f"container:{container_id}")
 
 
 def _running(reference: str, find: Callable[[str], Container]) -> Container:

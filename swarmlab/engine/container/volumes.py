@@ -6,8 +6,8 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from swarmlab.engine.container import tmpfs
@@ -205,6 +205,24 @@ class Volumes:
 
     def tell(self, action: str, container: Container) -> None:
         """Volumes of a container were mounted (`mount`) or not any more (`unmount`)."""
+        for volume in self._tell_all(action, container):
+            if action == "unmount" and _is_tmpfs(volume) and not self._is_mounted(volume.id, container):
+                _clear(self.path(volume.id))
+
+    @contextmanager
+    def visited(self, container: Container) -> Iterator[None]:
+        """While a client looks at a container's files, its volumes are mounted once more (MB: daemon/archive.go)."""
+        self._tell_all("mount", container)
+        try:
+            yield
+        finally:
+            self._tell_all("unmount", container)
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _tell_all(self, action: str, container: Container) -> "Sequence[Volume]":
+        """Tell of all volumes of a container; which they are."""
+        told = []
         for mount in container.mounts:
             volume = self._store.tables.volumes.get(mount.name)
             if mount.type != "volume" or volume is None:
@@ -215,10 +233,8 @@ class Volumes:
                 "read/write": str(mount.rw).lower(),
             }
             self._publish(action, volume, container=container.id, **(details if action == "mount" else {}))
-            if action == "unmount" and _is_tmpfs(volume) and not self._is_mounted(volume.id, container):
-                _clear(self.path(volume.id))
-
-    # --- inside ----------------------------------------------------------------------------------------------------
+            told.append(volume)
+        return told
 
     def _is_read_only(self, mount: MountPoint) -> bool:
         """Whether nobody writes to a volume, for so it was made."""

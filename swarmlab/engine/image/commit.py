@@ -31,15 +31,15 @@ def commit(images: LocalImages, containers: Containers, request: CommitRequest) 
         raise bad_request('invalid name or ID supplied: ""')
     container = containers.find(request.container)
     own = config_of(container)
-    config = merged(changed(own if request.config is None else request.config, request.changes), own)
     name = checked_name(request.repository, request.tag) if request.repository else None
     text = familiar(name, request.repository, request.tag) if name is not None else ""
-    layer = containers.revive(container).layer()
     # Nothing else happens in the meantime, but who watches a real engine sees it pause.
     paused = request.pause and container.state.status == "running"
     if paused:
         containers.publish("pause", container.id)
     try:
+        config = merged(changed(own if request.config is None else request.config, request.changes), own)
+        layer = containers.revive(container).layer()
         with images.layer(io.BytesIO(layer)) if layer else nullcontext() as kept:
             image = images.create(
                 config,

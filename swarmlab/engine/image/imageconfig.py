@@ -3,6 +3,7 @@
 import msgspec
 
 from swarmlab.images import ImageConfig
+from swarmlab.objects.container import HealthConfig
 from swarmlab.objects.local import Container
 from swarmlab.objects.run import ContainerRequest
 
@@ -29,6 +30,7 @@ def config_of(container: Container) -> ImageConfig:
         open_stdin=container.open_stdin,
         stdin_once=container.stdin_once,
         image=container.image,
+        stop_timeout=container.stop_timeout,
     )
 
 
@@ -54,7 +56,16 @@ def requested(request: ContainerRequest) -> ImageConfig:
         open_stdin=request.open_stdin,
         stdin_once=request.stdin_once,
         image=request.image,
+        stop_timeout=request.stop_timeout,
     )
+
+
+def merged_health(wanted: HealthConfig | None, own: HealthConfig | None) -> HealthConfig | None:
+    """The health check of a container: what it does not say of one is its image's (MB: daemon/commit.go, merge)."""
+    if wanted is None or own is None:
+        return wanted or own
+    given = msgspec.structs.asdict(wanted)
+    return msgspec.structs.replace(own, **{field: value for field, value in given.items() if value})
 
 
 def merged(own: ImageConfig, other: ImageConfig) -> ImageConfig:
@@ -67,7 +78,7 @@ def merged(own: ImageConfig, other: ImageConfig) -> ImageConfig:
         "labels": {**other.labels, **own.labels},
         "cmd": own.cmd or (() if own.entrypoint else other.cmd),
         "entrypoint": own.entrypoint or other.entrypoint,
-        "healthcheck": own.healthcheck or other.healthcheck,
+        "healthcheck": merged_health(own.healthcheck, other.healthcheck),
         "working_dir": own.working_dir or other.working_dir,
         "volumes": tuple(dict.fromkeys((*own.volumes, *other.volumes))),
         "stop_signal": own.stop_signal or other.stop_signal,

@@ -289,12 +289,14 @@ class HandPlacement:
         return f"{address}/{prefix_length(pool)}"
 
     def _check_shared(self, container: Container) -> None:
-        """A container that shares another one's network needs it to run. Raises EngineError (404, 409)."""
+        """A container that shares another one's network needs it to run. Raises EngineError (404, 409, 500)."""
         assert container.host is not None
         kind, _, reference = container.host.network_mode.partition(":")
         if kind != "container":
             return
         other = self._find(reference)
+        if other.id == container.id:
+            raise internal("cannot join own network")
         if not other.state.runs:
             raise conflict(f"cannot join network of a non running container: {other.id}")
 

@@ -12,6 +12,7 @@ from swarmlab.engine.container.logdrivers import DEFAULT_DRIVER
 from swarmlab.engine.container.mounts import mount_points
 from swarmlab.engine.container.securityopts import options_of
 from swarmlab.engine.errors import EngineError, not_found
+from swarmlab.engine.image.imageconfig import merged_health
 from swarmlab.engine.network.tasknetworks import NOWHERE, TaskNetworks
 from swarmlab.images import Image
 from swarmlab.objects import Config, ContainerSpec, NodeDescription, Secret, Task, new_container_id
@@ -58,7 +59,6 @@ def build(
     process = (*entrypoint, *cmd)
     if not process:
         raise TaskError("no command specified")
-    health = spec.healthcheck if spec.healthcheck is not None and spec.healthcheck.test else config.healthcheck
     ports = tuple(p for p in (task.endpoint.ports if task.endpoint is not None else ()) if p.publish_mode == "host")
     # The engine publishes them when the container starts, and finds numbers for those that have none.
     bindings = {f"{p.target_port}/{p.protocol}": (HostPort(host_port=str(p.published_port or "")),) for p in ports}
@@ -82,7 +82,7 @@ def build(
         stop_timeout=int(grace_period(task)),
         tty=spec.tty,
         open_stdin=spec.open_stdin,
-        healthcheck=health,
+        healthcheck=merged_health(spec.healthcheck, config.healthcheck),
         exposed_ports=tuple(dict.fromkeys((*config.exposed_ports, *bindings))),
         attachments=networks.attachments(container_id),
         endpoints=networks.endpoints,

@@ -42,6 +42,11 @@ _CREATE_FAILED = (
 _KILLED = 137
 #: What a real engine needs at least to send SIGKILL once it has given a container up, in seconds.
 _SECOND_SIGNAL = 0.1
+#: What the engine adds to that reason, whatever was to be done (MB: daemon/errors.go).
+_NO_DIRECTORY = (
+    "not a directory: unknown: Are you trying to mount a directory onto a file (or vice-versa)? "
+    "Check if the specified host path exists and is the expected type"
+)
 _EXEC_FAILED = "OCI runtime exec failed: exec failed: unable to start container process: "
 
 
@@ -163,11 +168,12 @@ class VirtualContainer:
         self._shown = shown
         real = self.config.tty and invocation.wants_terminal
         terminal = Terminal(self._write) if self.config.tty and not real else None
-        stdin: AsyncIterator[bytes] = self._stdin if self.config.open_stdin else no_input
+        # The input of a terminal is open, whether anybody types or not.
+        stdin: AsyncIterator[bytes] = self._stdin if self.config.open_stdin or self.config.tty else no_input
         if terminal is not None:
             self._machine.background(terminal.type(stdin))
             terminal.interrupted = self._interrupted
-            stdin = terminal.lines if self.config.open_stdin else no_input
+            stdin = terminal.lines
         self._main = Supervisor(self._machine, invocation, stdin, terminal, has_terminal=real, init=self.config.init)
         self._main.task = loop.create_task(
             self._run(self._main, self._exit, self._write if terminal is None else terminal.write)
@@ -277,7 +283,8 @@ class VirtualContainer:
 
     def close_stdin(self) -> None:
         """See `Container.close_stdin`."""
-        self._stdin.close()
+        if self.config.open_stdin:
+            self._stdin.close()
 
     def processes(self) -> Sequence[Process]:
         """See `Container.processes`."""
@@ -356,7 +363,8 @@ class VirtualContainer:
                 "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown", CANNOT_START
             )
         if working_dir and not self._archive.is_directory(working_dir):
-            reason = f'chdir to cwd ("{working_dir}") set in config.json failed: no such file or directory: unknown'
+            why = _NO_DIRECTORY if self._archive.is_beyond_file(working_dir) else "no such file or directory: unknown"
+            reason = f'chdir to cwd ("{working_dir}") set in config.json failed: {why}'
             raise StartError(_EXEC_FAILED + reason, CANNOT_START)
         chunks = no_input if stdin is None else aiter(stdin)
         return await self._commands.run(invocation, command, output, stdin=chunks, tty=tty, started=started)

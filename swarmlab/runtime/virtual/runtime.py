@@ -14,6 +14,7 @@ from swarmlab.runtime.base import ContainerConfig, File
 from swarmlab.runtime.virtual.container import VirtualContainer
 from swarmlab.runtime.virtual.files import stackguard
 from swarmlab.runtime.virtual.files.applets import BIN
+from swarmlab.runtime.virtual.files.contents import absent
 from swarmlab.runtime.virtual.files.files import RootFs
 from swarmlab.runtime.virtual.files.foreignfs import file_system
 from swarmlab.runtime.virtual.files.memoryguard import MemoryGuard
@@ -94,7 +95,7 @@ class VirtualRuntime:
             ),
             directory=directory,
             processes=self._processes,
-            absent=image.absent,
+            absent=absent(image),
             sandboxes=lambda: self._fabric.sandbox(config.id),
             exchange=lambda: self._exchange.admit(config.id),
             memory=config.memory,

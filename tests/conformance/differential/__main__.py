@@ -1,4 +1,4 @@
-"""`python -m tests.conformance.differential --seed N --steps M OURS REAL`: random commands on two swarms, compared.
+"""`python -m tests.conformance.differential --seed N --steps M OURS REAL`: random commands on two sides, compared.
 
 OURS and REAL are endpoints, `unix://…`, several joined by commas, as many on each side. The engines are taken over.
 """
@@ -9,9 +9,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import faults
+from . import alphabet, faults
 from .campaign import Campaign
-from .generator import PRELUDE, Command, Generator
+from .command import Command
+from .containers.generator import ContainerGenerator
+from .generator import Generator
 
 
 def main() -> int:
@@ -19,6 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="differential", description=__doc__)
     parser.add_argument("ours", metavar="OURS")
     parser.add_argument("real", metavar="REAL")
+    parser.add_argument("--alphabet", choices=("swarm", "containers"), default="swarm", help="which commands")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--steps", type=int, default=60, metavar="M")
     parser.add_argument("--only", metavar="WORD", help="play only commands with this word in them")
@@ -36,8 +39,12 @@ def main() -> int:
     ours, real = options.ours.split(","), options.real.split(",")
     if options.faults and len(real) < faults.NODES:
         parser.error(f"faults need {faults.NODES} engines on each side")
-    faulty = bool(options.faults)
-    commands = list(Generator(options.seed, len(real), options.spite, faulty=faulty).commands(options.steps))
+    if options.alphabet == "containers":
+        played, generator = alphabet.containers(), ContainerGenerator(options.seed, options.spite)
+    else:
+        played = alphabet.swarm(tuple(options.faults or ("", "")))
+        generator = Generator(options.seed, len(real), options.spite, faulty=bool(options.faults))
+    commands = list(generator.commands(options.steps))
     if options.commands:
         commands = [
             Command(line.strip(), disturbs=True)
@@ -50,8 +57,7 @@ def main() -> int:
         return 0
     began, count = time.monotonic(), 0
     with tempfile.TemporaryDirectory(prefix="differential-") as folder:
-        power = tuple(options.faults or ("", ""))
-        campaign = Campaign(ours, real, Path(folder), power, faults.PRELUDE if faulty else PRELUDE)
+        campaign = Campaign(played, ours, real, Path(folder))
         try:
             for finding in campaign.run(commands, _tell):
                 count += 1

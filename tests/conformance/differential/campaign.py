@@ -1,4 +1,4 @@
-"""Playing commands on two swarms at once and comparing after each."""
+"""Playing commands on two sides at once and comparing after each."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from .comparer import Difference, differences, outcome_view, swarm_view
-from .generator import PRELUDE, Command
+from .alphabet import Alphabet
+from .command import Command
+from .comparer import Difference, differences
 from .known import unexplained
 from .shrink import shrink
-from .sides import NO_ANSWER, Seen, Side
+from .side import NO_ANSWER, Seen, Side
 
 T = TypeVar("T")
 #: How long what moves all the time is waited for after a command that changes no tasks, in seconds.
@@ -20,7 +21,7 @@ _SHORT_PATIENCE = 2.0
 
 @dataclass(frozen=True)
 class Finding:
-    """What differs after a command, and the commands since both swarms were new, that one last."""
+    """What differs after a command, and the commands since both sides were new, that one last."""
 
     number: int
     commands: tuple[Command, ...]
@@ -29,42 +30,26 @@ class Finding:
     def __str__(self) -> str:
         shown = "\n".join(f"  {d.where}:\n{d}" for d in self.differences)
         commands = "\n".join(f"  $ {command}" for command in self.commands)
-        return f"### {self.number}: {self.commands[-1]}\n{shown}\n  after, since the swarms were new:\n{commands}"
+        return f"### {self.number}: {self.commands[-1]}\n{shown}\n  after, since they were new:\n{commands}"
 
 
 class Campaign:
-    """`ours` and `real` are endpoints, first the manager; `folder` gets the files that commands name.
+    """Plays commands of an alphabet; `ours` and `real` are endpoints of as many engines, `folder` is one to work in."""
 
-    `power` are two commands that switch their nodes (see Side), `prelude` is what is done to new swarms.
-    """
-
-    def __init__(
-        self,
-        ours: Sequence[str],
-        real: Sequence[str],
-        folder: Path,
-        power: tuple[str, str] = ("", ""),
-        prelude: Sequence[str] = PRELUDE,
-    ) -> None:
-        self._prelude = prelude
-        for name, text in _FILES.items():
-            (folder / name).write_text(text)
-        for side in ("ours", "real"):
-            (folder / side).mkdir()
-            for name, text in _FILES.items():
-                (folder / side / name).write_text(text)
-        self._ours, self._real = Side(ours, folder / "ours", power[0]), Side(real, folder / "real", power[1])
+    def __init__(self, alphabet: Alphabet, ours: Sequence[str], real: Sequence[str], folder: Path) -> None:
+        self._alphabet = alphabet
+        self._ours, self._real = alphabet.sides(ours, real, folder)
         self._pool = ThreadPoolExecutor(2)
         #: What did not stop moving when it was last waited for.
         self._restless: frozenset[str] = frozenset()
 
     def close(self) -> None:
-        """End; the engines belong to no swarm any more."""
-        self._both(Side.leave)
+        """End; the engines have nothing of what commands made."""
+        self._both(lambda side: side.leave())
         self._pool.shutdown()
 
     def run(self, commands: Iterable[Command], tell: Callable[[int, Command], None]) -> Iterable[Finding]:
-        """Play commands; after a difference both swarms are made anew, so that it has no consequences."""
+        """Play commands; after a difference both sides are made anew, so that it has no consequences."""
         self._fresh()
         played: list[Command] = []
         for number, command in enumerate(commands):
@@ -102,37 +87,33 @@ class Campaign:
 
     def _fresh(self) -> None:
         self._restless = frozenset()
-        self._both(Side.fresh)
-        self._both(lambda side: side.prepare(self._prelude))
+        self._both(lambda side: side.fresh())
+        self._both(lambda side: side.prepare(self._alphabet.prelude))
 
     def _play(self, command: Command) -> None:
         outcomes = self._both(lambda side: side.run(command))
         if command.disturbs and (command.partly or any(outcome.code == 0 for outcome in outcomes)):
-            self._both(Side.settle)
+            self._both(lambda side: side.settle())
 
     def _step(self, command: Command) -> tuple[list[Difference], bool]:
-        """The differences after a command, and whether there are still two swarms to go on with."""
+        """The differences after a command, and whether there is still something to go on with."""
         ours, real = self._both(lambda side: side.run(command))
         if real.code == NO_ANSWER:
             # It has stumbled over the request (there are such ones): nobody has to do the same.
             return [], False
         before = self._restless
         if command.disturbs and (0 in {ours.code, real.code} or command.partly):
-            self._restless = frozenset().union(*self._both(Side.settle))
+            self._restless = frozenset().union(*self._both(lambda side: side.settle()))
         elif before:
             self._restless |= frozenset().union(*self._both(lambda side: side.settle(_SHORT_PATIENCE)))
         # What moved until now may have told its end only now.
         restless = self._restless | before
         seen: tuple[Seen, Seen] = self._both(lambda side: side.look())
-        found = differences(outcome_view(ours, self._ours.names), outcome_view(real, self._real.names))
-        found += differences(
-            swarm_view(seen[0], self._ours.names, restless), swarm_view(seen[1], self._real.names, restless)
-        )
+        said, shown = self._alphabet.said, self._alphabet.seen
+        found = differences(said(ours, self._ours.names), said(real, self._real.names))
+        found += differences(shown(seen[0], self._ours.names, restless), shown(seen[1], self._real.names, restless))
         return unexplained(found), all(one.swarm for one in seen)
 
     def _both(self, do: Callable[[Side], T]) -> tuple[T, T]:
         ours, real = self._pool.map(do, (self._ours, self._real))
         return ours, real
-
-
-_FILES = {"conf.txt": "hello\n", "good.env": "A=1\nB\n# c\nC=x y\n", "bad.env": "=x\n"}

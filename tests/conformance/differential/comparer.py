@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .normaliser import Names
-from .sides import Outcome, Seen
+from .side import Outcome, Seen
 
 #: Task states that an ended task keeps.
 _ENDED = frozenset({"complete", "failed", "rejected", "shutdown", "orphaned"})
@@ -72,7 +72,7 @@ def _without_progress(lines: list[str]) -> Iterator[str]:
 
 def swarm_view(seen: Seen, names: Names, restless: frozenset[str]) -> View:
     """What there is in a swarm; of services and slots in `restless`, only what does not depend on the moment."""
-    view: View = {"swarm": _flat(names.value(seen.swarm))}
+    view: View = {"swarm": flat(names.value(seen.swarm))}
     for kind in ("networks", "secrets", "configs", "nodes"):
         view[kind] = tuple(sorted(line for thing in seen.objects.get(kind, ()) for line in _thing(kind, thing, names)))
     view["services"] = tuple(
@@ -97,7 +97,7 @@ def _thing(kind: str, thing: dict[str, Any], names: Names) -> Iterator[str]:
             "Name": thing["Description"].get("Hostname"),
         }
     name = names.text(str(thing.get("Name") or thing.get("Spec", {}).get("Name")))
-    yield from (f"{name} {line}" for line in _flat(names.value(thing)))
+    yield from (f"{name} {line}" for line in flat(names.value(thing)))
 
 
 def _service(thing: dict[str, Any], names: Names, restless: frozenset[str]) -> Iterator[str]:
@@ -108,7 +108,7 @@ def _service(thing: dict[str, Any], names: Names, restless: frozenset[str]) -> I
     endpoint = thing.get("Endpoint") or {}
     networks = [names.of(address["NetworkID"]) for address in endpoint.get("VirtualIPs") or ()]
     thing = thing | {"Endpoint": {k: v for k, v in endpoint.items() if k != "VirtualIPs"} | {"On": sorted(networks)}}
-    yield from (f"{name} {line}" for line in _flat(names.value(thing)))
+    yield from (f"{name} {line}" for line in flat(names.value(thing)))
 
 
 def _tasks(seen: Seen, names: Names, restless: frozenset[str]) -> Iterator[tuple[str, str]]:
@@ -174,10 +174,10 @@ def _events(seen: Seen, names: Names, restless: frozenset[str]) -> Iterator[str]
             yield f"{event['Type']} {event['Action']} {' '.join(sorted(attributes))}"
 
 
-def _flat(value: Any, at: str = "") -> tuple[str, ...]:
+def flat(value: Any, at: str = "") -> tuple[str, ...]:
     """A JSON value as lines `path=value`."""
     if isinstance(value, dict) and value:
-        return tuple(line for key, inner in value.items() for line in _flat(inner, f"{at}.{key}" if at else key))
+        return tuple(line for key, inner in value.items() for line in flat(inner, f"{at}.{key}" if at else key))
     if isinstance(value, list) and value:
-        return tuple(line for number, inner in enumerate(value) for line in _flat(inner, f"{at}[{number}]"))
+        return tuple(line for number, inner in enumerate(value) for line in flat(inner, f"{at}[{number}]"))
     return (f"{at}={json.dumps(value)}",)

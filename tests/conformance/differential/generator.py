@@ -2,11 +2,11 @@
 
 import random
 import shlex
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from . import faults
-from .flags import ADDED, COMMON, CREATED, UPDATED, Flag
+from .chooser import Chooser
+from .command import Command, Kinds, line
+from .flags import ADDED, COMMON, CREATED, UPDATED
 from .operations import Operations
 from .requests import api_request
 from .stacks import compose
@@ -33,29 +33,7 @@ PRELUDE = (
 )
 
 
-@dataclass(frozen=True)
-class Command:
-    """A line for bash: `docker` talks to node `node`; `$N1`, … are the nodes' names, `$A1`, … their addresses.
-
-    `api METHOD PATH BODY` is a request to the Engine API instead; `$VERSION_one` is the version of service `one`.
-    `node stop|kill|start|restart N` switches node N.
-    """
-
-    text: str
-    node: int = 1
-    #: Whether tasks may change because of it.
-    disturbs: bool = False
-    #: Whether it may do something and fail.
-    partly: bool = False
-
-    def __str__(self) -> str:
-        return f"@{self.node} {self.text}" if self.node > 1 else self.text
-
-
-Kinds = tuple[tuple[float, Callable[[], Command]], ...]
-
-
-class Generator:
+class Generator(Chooser):
     """Commands for a swarm of `nodes` nodes, the first a manager; `spite` is how many of them contain a mistake.
 
     With `faulty`, nodes are switched off and on, change their roles and are drained in the middle of updates, and
@@ -63,12 +41,9 @@ class Generator:
     """
 
     def __init__(self, seed: int, nodes: int = 1, spite: float = 0.3, *, faulty: bool = False) -> None:
-        self._chance = random.Random(seed)
+        super().__init__(random.Random(seed), spite)
         self._nodes = nodes
-        self._spite = spite
-        kinds = self._fault_kinds() if faulty else self._command_kinds()
-        self._weights = [weight for weight, _ in kinds]
-        self._kinds = [kind for _, kind in kinds]
+        self._kinds = self._fault_kinds() if faulty else self._command_kinds()
 
     def _fault_kinds(self) -> Kinds:
         some = faults.Faults(self._chance, self._nodes)
@@ -111,38 +86,6 @@ class Generator:
             (1.5 if nodes == 1 else 0, lambda: Command(operations.anew(), disturbs=True, partly=True)),
         )
 
-    def commands(self, count: int) -> Iterator[Command]:
-        """The next `count` commands."""
-        for _ in range(count):
-            yield self._chance.choices(self._kinds, self._weights)[0]()
-
-    def _pick(self, *values: str) -> str:
-        return self._chance.choice(values)
-
-    def _maybe(self, probability: float, *values: str) -> str:
-        return self._pick(*values) if self._chance.random() < probability else ""
-
-    def _spiteful(self) -> bool:
-        return self._chance.random() < self._spite
-
-    def _given(self, flags: Sequence[Flag], suffix: str = "") -> list[tuple[str, Flag]]:
-        return [(flag.name + suffix, flag) for flag in flags]
-
-    def _flags(self, among: list[tuple[str, Flag]]) -> list[str]:
-        """Some flags with good values and, if the command is to be spiteful, one with a bad one."""
-        weights = [flag.weight for _, flag in among]
-        chosen = self._chance.choices(among, weights, k=self._chance.choice([0, 1, 1, 2, 2, 3, 4, 6]))
-        words = [self._option(name, self._pick(*flag.good)) for name, flag in chosen]
-        if self._spiteful():
-            bad = [(name, flag) for name, flag in among if flag.bad]
-            name, flag = self._chance.choice(bad)
-            words.append(self._option(name, self._pick(*flag.bad)))
-        return words
-
-    @staticmethod
-    def _option(name: str, value: str) -> str:
-        return f"--{name} {value}" if value else f"--{name}"
-
     def _create(self) -> Command:
         image = self._pick(*_IMAGES)
         program = "" if image.startswith("nginx") else self._pick(*_PROGRAMS)
@@ -155,25 +98,25 @@ class Generator:
         # What ends and begins again for ever is never quiet, and little of it can be compared.
         restarts = self._maybe(0.8, "--restart-delay 300ms", "--restart-delay 100ms --restart-max-attempts 2")
         words = ["docker service create --detach -q --name", name, grace, monitor, restarts, *flags, image, program]
-        return _command(words, disturbs=True)
+        return line(words, disturbs=True)
 
     def _update(self) -> Command:
         flags = self._flags([*self._given(COMMON), *self._given(ADDED, "-add"), *self._given(UPDATED)])
-        return _command(["docker service update --detach -q", *flags, self._pick(*SERVICES)], disturbs=True)
+        return line(["docker service update --detach -q", *flags, self._pick(*SERVICES)], disturbs=True)
 
     def _scale(self) -> Command:
         count = self._pick("-1", "x") if self._spiteful() else self._pick("0", "1", "2", "4")
         more = self._maybe(0.2, "two=1", "nosuch=1")
-        return _command(
+        return line(
             ["docker service scale --detach", f"{self._pick(*SERVICES)}={count}", more], disturbs=True, partly=True
         )
 
     def _rollback(self) -> Command:
-        return _command(["docker service rollback --detach -q", self._pick(*SERVICES)], disturbs=True)
+        return line(["docker service rollback --detach -q", self._pick(*SERVICES)], disturbs=True)
 
     def _remove(self) -> Command:
         words = ["docker service rm", self._pick(*SERVICES), self._maybe(0.2, "nosuch", *SERVICES)]
-        return _command(words, disturbs=True, partly=True)
+        return line(words, disturbs=True, partly=True)
 
     def _network(self) -> Command:
         words = ["docker network create", self._maybe(0.8, "-d overlay"), self._maybe(0.3, "--attachable")]
@@ -192,11 +135,11 @@ class Generator:
         )
         words.append(self._maybe(0.2, "--opt encrypted", "--label a=b", "--opt x=y"))
         words.append("host" if self._chance.random() < 0.03 else self._pick(*_NETWORKS))
-        return _command(words)
+        return line(words)
 
     def _remove_network(self) -> Command:
         name = self._pick("nosuch", "ingress", "bridge", "host") if self._spiteful() else self._pick(*_NETWORKS)
-        return _command(["docker network rm", name])
+        return line(["docker network rm", name])
 
     def _keep(self) -> Command:
         """A new secret or config."""
@@ -204,18 +147,18 @@ class Generator:
         if self._chance.random() < 0.5:
             name = self._pick("'bad name'", "x" * 70, "''") if self._chance.random() < 0.1 else self._pick(*_SECRETS)
             content = "''" if self._chance.random() < 0.1 else f"x{self._chance.randrange(10)}"
-            return _command([f"printf %s {content} | docker secret create", options, name, "-"])
+            return line([f"printf %s {content} | docker secret create", options, name, "-"])
         name = "b@d" if self._chance.random() < 0.1 else self._pick(*_CONFIGS)
         source = "nosuch.txt" if self._chance.random() < 0.1 else "conf.txt"
-        return _command(["docker config create", options.replace("-d bogus", ""), name, source])
+        return line(["docker config create", options.replace("-d bogus", ""), name, source])
 
     def _forget(self) -> Command:
         """A secret or config goes, or is looked at."""
         kind, names = self._chance.choice([("secret", _SECRETS), ("config", _CONFIGS)])
         action = self._pick("rm", "rm", "inspect --pretty", "ls --format '{{.Name}} {{.Labels}}' --filter name=")
         if action.startswith("ls"):
-            return _command([f"docker {kind} {action}{self._pick('s', 'c-1', 'zz')}"])
-        return _command([f"docker {kind} {action}", self._pick(*names, *names, "nosuch")])
+            return line([f"docker {kind} {action}{self._pick('s', 'c-1', 'zz')}"])
+        return line([f"docker {kind} {action}", self._pick(*names, *names, "nosuch")])
 
     def _node(self) -> Command:
         name = f"$N{self._chance.randint(1, self._nodes)}"
@@ -223,7 +166,7 @@ class Generator:
             change = self._pick("--label-rm nosuch", "--availability bogus", "--role bogus", "--role worker")
             if "worker" in change:
                 name = "$N1"
-            return _command(["docker node update", change, self._pick(name, name, "nosuch")], disturbs=True)
+            return line(["docker node update", change, self._pick(name, name, "nosuch")], disturbs=True)
         change = self._pick(
             "--label-add x=1",
             "--label-add x=2",
@@ -235,7 +178,7 @@ class Generator:
             "--availability active",
             "--availability active",
         )
-        return _command(["docker node update", change, name], disturbs=True)
+        return line(["docker node update", change, name], disturbs=True)
 
     def _swarm(self) -> Command:
         text = self._pick(
@@ -262,12 +205,12 @@ class Generator:
             "leave",
             "join --token x $A1:2377",
         )
-        return _command([f"docker swarm {text}"], disturbs="ca" in text)
+        return line([f"docker swarm {text}"], disturbs="ca" in text)
 
     def _look(self) -> Command:
         """A command that changes nothing."""
         name = self._pick(*SERVICES)
-        return _command(
+        return line(
             [
                 self._pick(
                     "docker service ls --format '{{.Name}} {{.Mode}} {{.Replicas}} {{.Image}} {{.Ports}}'",
@@ -304,13 +247,13 @@ class Generator:
 
     def _volume(self) -> Command:
         action = self._pick("create", "rm", "inspect -f {{.Driver}}")
-        return _command(["docker volume", action, self._pick(*_VOLUMES, "nosuch")])
+        return line(["docker volume", action, self._pick(*_VOLUMES, "nosuch")])
 
     def _stack(self) -> Command:
         name = self._pick("st", "st", "st", "other")
         draw = self._chance.random()
         if draw < 0.2:
-            return _command(["docker stack rm", name], disturbs=True, partly=True)
+            return line(["docker stack rm", name], disturbs=True, partly=True)
         options = [
             self._maybe(0.2, "--prune"),
             self._maybe(0.2, *(f"--resolve-image {w}" for w in ("never", "changed"))),
@@ -340,7 +283,3 @@ class Generator:
             return Command(text, 2, disturbs="leave" in text or " join " in text)
         text = self._pick("rm $N2", "rm --force $N2", "promote $N2", "demote $N2", "demote $N1", "rm $N1", "rm nosuch")
         return Command(f"docker node {text}", disturbs=True)
-
-
-def _command(words: Sequence[str], *, disturbs: bool = False, partly: bool = False) -> Command:
-    return Command(" ".join(filter(None, words)), disturbs=disturbs, partly=partly)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tests.conformance.normal import replaced, rules
+from tests.conformance.normal import Rules, replaced, rules
 
 _RULES = rules(
     (r"-----BEGIN [A-Z ]+-----[\s\S]+?-----END [A-Z ]+-----", "<pem>"),
@@ -28,11 +28,22 @@ _UNORDERED = frozenset({"Networks"})
 
 
 class Names:
-    """What identifiers, nodes' names and addresses stand for."""
+    """What identifiers, nodes' names and addresses stand for.
 
-    def __init__(self, fixed: Mapping[str, str] | None = None) -> None:
+    `rules` say what else is replaced in texts, `foreign` which keys of values are left out.
+    """
+
+    def __init__(
+        self, fixed: Mapping[str, str] | None = None, rules: Rules = _RULES, foreign: frozenset[str] = _FOREIGN
+    ) -> None:
         self._fixed = dict(fixed or {})
         self._known: dict[str, str] = {}
+        self._rules = rules
+        self._foreign = foreign
+
+    def call(self, raw: str, name: str) -> None:
+        """From now on, say `name` where `raw` stands."""
+        self._known[raw] = name
 
     def learn(self, objects: Mapping[str, list[dict[str, Any]]]) -> None:
         """Learn the identifiers of objects as the Engine API lists them, by kind."""
@@ -56,15 +67,17 @@ class Names:
             # All at once: a name may contain what stands for something else.
             longest_first = "|".join(re.escape(raw) for raw in sorted(found, key=len, reverse=True))
             text = re.sub(rf"(?<![0-9a-z])(?:{longest_first})(?![0-9a-z])", lambda match: found[match[0]], text)
-        return "\n".join(replaced(text, _RULES))
+        return "\n".join(replaced(text, self._rules))
 
     def value(self, value: Any) -> Any:
         """A JSON value likewise: keys that no two swarms have in common are left out."""
         if isinstance(value, dict):
             return {
-                self.text(key): sorted(self.value(inner), key=str) if key in _UNORDERED else self.value(inner)
+                self.text(key): sorted(self.value(inner), key=str)
+                if key in _UNORDERED and isinstance(inner, list)
+                else self.value(inner)
                 for key, inner in sorted(value.items())
-                if key not in _FOREIGN and inner not in (None, "") and not (key == "Labels" and inner == {})
+                if key not in self._foreign and inner not in (None, "") and not (key == "Labels" and inner == {})
             }
         if isinstance(value, list):
             return [self.value(inner) for inner in value]

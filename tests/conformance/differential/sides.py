@@ -1,31 +1,17 @@
-"""One of the two swarms that commands are played on: a few engines and what is seen of them."""
+"""One of the two swarms that commands are played on."""
 
-import json
-import os
 import re
 import shlex
-import subprocess
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tests.conformance.engines import request
 
-from .generator import Command
+from .command import Command
 from .normaliser import Names
+from .side import API, COMMAND_LIMIT, EVERY, NO_ANSWER, Outcome, Seen, Side
 
-#: Both engines are asked in the older one's words: what newer versions of the API add is not compared.
-API = "1.41"
-#: The code of a request that an engine did not answer.
-NO_ANSWER = -1
-#: How long a command may take, in seconds.
-_COMMAND_LIMIT = 40.0
-#: How often a swarm is looked at until it is quiet, and for how long it has to be, in seconds.
-_EVERY, _QUIET = 0.15, 1.2
-#: How long somebody waits for it, in seconds.
-_PATIENCE = 12.0
 #: How long a swarm may take to notice that a node is gone, or back, in seconds.
 _NOTICE = 45.0
 #: States in which a task stays, and those in which it stays if nobody does anything.
@@ -34,48 +20,20 @@ _LASTING = _ENDED | {"running"}
 #: What an update is called that goes on, and a node whose state will change by itself.
 _CHANGING = "updating"
 _COLLECTIONS = ("services", "tasks", "nodes", "networks", "secrets", "configs")
-
-Answer = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
+#: Files that commands name.
+FILES = {"conf.txt": "hello\n", "good.env": "A=1\nB\n# c\nC=x y\n", "bad.env": "=x\n"}
 
 
-@dataclass
-class Seen:
-    """The objects of a swarm, raw, and the events since the last command began."""
-
-    swarm: Answer = field(default_factory=dict)
-    objects: dict[str, list[Answer]] = field(default_factory=dict)
-    events: list[Answer] = field(default_factory=list)
-    #: How many engines were asked for their events.
-    engines: int = 1
-
-
-class Side:
-    """Engines at `endpoints` (`unix://…`), which are taken over; `folder` has the files that commands name.
+class SwarmSide(Side):
+    """Engines that are a swarm, the first its manager; see Side.
 
     `power ACTION N`, if given, is a command that stops, kills or starts the N-th of them.
     """
 
     def __init__(self, endpoints: Sequence[str], folder: Path, power: str = "") -> None:
+        super().__init__(endpoints, folder, FILES)
         self._power_command = power
         self._off: set[int] = set()
-        self._endpoints = list(endpoints)
-        self._sockets = [Path(endpoint.removeprefix("unix://")) for endpoint in endpoints]
-        self._folder = folder
-        config = folder / ".docker"
-        config.mkdir(exist_ok=True)
-        self._environment = {k: v for k, v in os.environ.items() if not k.startswith("DOCKER_")}
-        self._environment |= {"DOCKER_CONFIG": str(config), "DOCKER_API_VERSION": API, "HOSTV": "fromhost"}
-        self._began = 0.0
-        self.names = Names()
 
     def leave(self) -> None:
         """Leave engines that belong to no swarm, without containers, volumes and networks."""
@@ -113,15 +71,6 @@ class Side:
             | {str(socket): f"<socket-{n}>" for n, socket in enumerate(self._sockets, 1)}
         )
 
-    def prepare(self, commands: Iterable[str]) -> None:
-        """Run commands on the manager that have to succeed; one that is refused is tried again for a while."""
-        for command in commands:
-            outcome = self._until(command, 1)
-            if outcome.code:
-                raise RuntimeError(f"{command}: {outcome.err}")
-        self.settle()
-        self.look()
-
     def run(self, command: Command) -> Outcome:
         """Run a command."""
         self._began = time.time()
@@ -130,22 +79,7 @@ class Side:
         if command.text.startswith("node "):
             _, action, number = command.text.split()
             return self._switch(action, int(number))
-        return self._shell(command.text, command.node)
-
-    def settle(self, patience: float = _PATIENCE) -> frozenset[str]:
-        """Wait until nothing moves any more. Returns what still moves after `patience` seconds, services and slots."""
-        end = time.monotonic() + patience
-        since, last, moved = time.monotonic(), None, {}
-        while (now := time.monotonic()) < end:
-            state = self._state()
-            if state != last:
-                changed = set(state.items()) ^ set((last or state).items())
-                moved |= {key: now for key, _ in changed}
-                since, last = now, state
-            elif now - since > _QUIET and not any(moves(value) for value in state.values()):
-                return frozenset()
-            time.sleep(_EVERY)
-        return frozenset({key for key, at in moved.items() if end - at < 7} | {k for k, v in state.items() if moves(v)})
+        return super().run(command)
 
     def look(self) -> Seen:
         """Everything that there is to see now."""
@@ -157,7 +91,7 @@ class Side:
         _, method, path, body = command.text.split(" ", 3)
         path = re.sub(r"\$(\w+)", lambda match: self._variable(match[1]), path)
         try:
-            status, answer = request(self._sockets[command.node - 1], method, f"/v{API}{path}", body, _COMMAND_LIMIT)
+            status, answer = request(self._sockets[command.node - 1], method, f"/v{API}{path}", body, COMMAND_LIMIT)
         except OSError as error:
             return Outcome(NO_ANSWER, "", str(error))
         # 0 is success to whoever waits for what follows.
@@ -193,7 +127,7 @@ class Side:
             if ready and self._output("docker info --format '{{.Swarm.LocalNodeState}}'", number) != "active":
                 # It has left the swarm, or may not come back.
                 return
-            time.sleep(_EVERY)
+            time.sleep(EVERY)
 
     def _variable(self, name: str) -> str:
         if not name.startswith("VERSION_"):
@@ -201,6 +135,9 @@ class Side:
         kind = name.removeprefix("VERSION_")
         paths = {"swarm": "/swarm", "node": f"/nodes/{self._environment['N1']}"}
         return str((self._ask(paths.get(kind, f"/services/{kind}")) or {}).get("Version", {}).get("Index", 0))
+
+    def _moves(self, value: str) -> bool:
+        return moves(value)
 
     def _state(self) -> dict[str, str]:
         services = {service["ID"]: service for service in self._ask("/services") or ()}
@@ -226,58 +163,6 @@ class Side:
         if (self._ask("/swarm") or {}).get("RootRotationInProgress"):
             state["authority"] = _CHANGING
         return state
-
-    def _events(self) -> list[Answer]:
-        found: list[Answer] = []
-        for number in range(1, len(self._endpoints) + 1):
-            text = self._shell(
-                f"docker events --since {self._began:.6f} --until {time.time():.6f} --format '{{{{json .}}}}'", number
-            ).out
-            found += [json.loads(line) for line in text.splitlines()]
-        return found
-
-    def _ask(self, url: str) -> Any:
-        """What the first manager that answers says."""
-        for socket in self._sockets:
-            try:
-                status, answer = request(socket, "GET", f"/v{API}{url}", timeout=10.0)
-            except OSError:
-                continue
-            if status == 200:
-                return answer
-        return None
-
-    def _until(self, command: str, number: int) -> Outcome:
-        """Repeat a command until it succeeds or patience ends."""
-        end = time.monotonic() + _PATIENCE
-        while (outcome := self._shell(command, number)).code and time.monotonic() < end:
-            time.sleep(_EVERY)
-        return outcome
-
-    def _output(self, command: str, number: int) -> str:
-        outcome = self._shell(command, number)
-        if outcome.code:
-            raise RuntimeError(f"{command}: {outcome.err or outcome.out}")
-        return outcome.out.strip()
-
-    def _shell(self, command: str, number: int) -> Outcome:
-        return self._run(["bash", "-c", command], self._endpoints[number - 1])
-
-    def _run(self, command: Sequence[str], endpoint: str | None) -> Outcome:
-        try:
-            done = subprocess.run(
-                command,
-                env=self._environment | ({"DOCKER_HOST": endpoint} if endpoint else {}),
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_COMMAND_LIMIT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return Outcome(124, "", "timed out")
-        return Outcome(done.returncode, done.stdout, done.stderr)
 
 
 def moves(value: str) -> bool:

@@ -12,6 +12,7 @@ from tests.conformance.engines import LabEngines, RealEngines
 from tests.support.labs import running_lab
 
 from . import faults
+from .alphabet import swarm
 from .campaign import Campaign
 from .comparer import Difference, View, differences, outcome_view, swarm_view
 from .flags import ADDED, COMMON, CREATED, UPDATED
@@ -19,7 +20,8 @@ from .generator import Generator
 from .known import unexplained
 from .normaliser import Names
 from .shrink import shrink
-from .sides import Outcome, Seen, moves
+from .side import Outcome, Seen
+from .sides import moves
 
 ID = "0123456789abcdefghijklmno"
 OTHER = "abcdefghijklmno0123456789"
@@ -251,7 +253,7 @@ def real() -> RealEngines:
 def test_random_commands_do_here_what_they_do_on_a_real_engine(
     lab: LabEngines, real: RealEngines, tmp_path: Path
 ) -> None:
-    campaign = Campaign([f"unix://{lab.sockets[0]}"], [f"unix://{real.sockets[0]}"], tmp_path)
+    campaign = Campaign(swarm(), [f"unix://{lab.sockets[0]}"], [f"unix://{real.sockets[0]}"], tmp_path)
     commands = Generator(SEED, spite=1.0).commands(STEPS)
     try:
         found = [str(finding) for finding in campaign.run(commands, lambda number, command: None)]

@@ -1,7 +1,7 @@
 """What stands in an image's directories for the commands of the shell, so that scripts find them by their paths."""
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 from swarmlab.images import Bytes, Content
@@ -60,6 +60,8 @@ END
 esac
 """.format(names=" ".join(sorted(" ".join(_ALPINE.values()).split()))).encode()
 _NAMES = frozenset(" ".join((_PLAIN, *_ALPINE.values())).split())
+#: Commands by which images differ; without the others no shell is one.
+_OPTIONAL = (_NAMES | {"apt-get"}) - frozenset(["[", "[[", "echo", "false", "kill", "printf", "pwd", "test", "true"])
 
 
 class Node(NamedTuple):
@@ -89,6 +91,15 @@ def applets(absent: frozenset[str], *, is_busybox: bool, is_alpine: bool) -> Ite
             if name not in absent:
                 where = f"{folder if is_alpine else '/bin'}/{name}"
                 yield where, Node("link", target=_BUSYBOX) if is_alpine else Node("file", 0o755, Bytes(_MULTI_CALL))
+
+
+def lacking(paths: Container[str]) -> frozenset[str]:
+    """The commands of the shell that stand in none of the usual directories, if any shell does; `paths` are there."""
+
+    def stands(name: str) -> bool:
+        return any(f"{directory}/{name}" in paths for directory in BIN)
+
+    return frozenset(name for name in _OPTIONAL if not stands(name)) if stands("sh") else frozenset()
 
 
 def is_applet(path: str) -> bool:

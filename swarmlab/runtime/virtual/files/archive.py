@@ -19,6 +19,9 @@ from swarmlab.runtime.virtual.files.roots import NOT_KEPT
 _MODE = 0o111
 #: What is at a path, as far as two of them can be compared.
 _State = tuple[int, bytes] | str | None
+#: What stands in a container's root file system beneath what is mounted there (MB: daemon/initlayer).
+_FOLDERS = ("/dev", "/dev/pts", "/dev/shm", "/proc", "/sys")  # noqa: S108 (inside the container)
+_FILES = ("/.dockerenv", "/dev/console", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
 _KINDS = {"file": "file", "directory": "directory", "symlink": "link", "fifo": "socket"}
 
 
@@ -45,6 +48,14 @@ class Archive:
             return self._lstat(self._resolved(path, last=True)).kind == "directory"
         except FileNotFoundError:
             return False
+
+    def is_beyond_file(self, path: str) -> bool:
+        """Whether there is a file at a path, or where one of its directories would have to be."""
+        for one in (path, *_parents(path)):
+            with suppress(FileNotFoundError):
+                if self._lstat(self._resolved(one, last=True)).kind != "directory":
+                    return True
+        return False
 
     def pack(self, path: str) -> bytes:
         """See `Container.pack`."""
@@ -102,12 +113,18 @@ class Archive:
         data = io.BytesIO()
         with tar_writer(data) as tar:
             for name in self._names("/"):
-                self._add(tar, f"/{name}", name, leave_out=self._root.mounted)
+                if (path := f"/{name}") not in NOT_KEPT:
+                    self._add(tar, path, name, leave_out=self._root.mounted)
+            self._add_beneath(tar)
         return data.getvalue()
 
     def layer(self) -> bytes:
         """See `Container.layer`."""
-        own = [change for change in _told(self._changed()) if change.path not in self._root.mounted]
+        own = [
+            change
+            for change in _told(self._changed())
+            if change.path not in self._root.mounted or self._is_place(change)
+        ]
         entries = [(entry, change.kind) for change in own if (entry := self._entry(change)) is not None]
         # A directory that only holds what has changed is told for its mode, not for itself.
         given = set(self._root.given())
@@ -117,6 +134,19 @@ class Archive:
         return pack(entry for entry, _ in entries if entry.path in needed) if told else b""
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _add_beneath(self, tar: tarfile.TarFile) -> None:
+        """Add what stands beneath what the engine mounts: the image's own, or a place to mount it at."""
+        modified = self._lstat("/etc/hosts").modified // 1_000_000_000
+        for path in (*_FOLDERS, *_FILES):
+            info = TarHeader(path.lstrip("/"))
+            info.uname = info.gname = "root"
+            info.mode, info.mtime = 0o755, modified
+            own = self._root.of_image(path)
+            if own is None and path in _FOLDERS:
+                info.type = tarfile.DIRTYPE
+            info.size = len(own or b"")
+            tar.addfile(info, io.BytesIO(own or b""))
 
     def _now(self, path: str) -> Iterator[tuple[str, _State]]:
         for name in self._names(path):
@@ -195,10 +225,16 @@ class Archive:
         """The same; None where nothing is."""
         return self._target_of(path) if self._kind(path) == "link" else None
 
+    def _is_place(self, change: Change) -> bool:
+        """Whether it is a directory that was made to mount something at: what is mounted is not the container's."""
+        return change.kind == 1 and self._root.mounts.are_at(change.path) and self._kind(change.path) == "directory"
+
     def _entry(self, change: Change) -> Entry | None:
         """A change as a layer has it; None for a socket, which no layer has."""
         if change.kind == 2:
             return Entry(change.path, "whiteout", 0)
+        if self._root.mounts.are_at(change.path):
+            return Entry(change.path, "directory", 0o755)
         found = self._root.entry(change.path)
         if found is None:
             there = self._lstat(change.path)
@@ -208,6 +244,11 @@ class Archive:
 
     def _add(self, tar: tarfile.TarFile, path: str, name: str, leave_out: Collection[str] = ()) -> None:
         if path in leave_out:
+            if self._root.has_begun and self._root.mounts.are_at(path) and self.is_directory(path):
+                info = TarHeader(name)
+                info.type, info.mode, info.mtime = tarfile.DIRTYPE, 0o755, self._lstat(path).modified // 1_000_000_000
+                info.uname = info.gname = "root"
+                tar.addfile(info)
             return
         try:
             found, content = self._look(path)

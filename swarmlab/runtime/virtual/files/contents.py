@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Callable, Mapping
 
 from swarmlab.images import Content, Image, beginning, is_binary, resolved, uses_busybox
-from swarmlab.runtime.virtual.files.applets import Node, applets, hand_over, is_applet
+from swarmlab.runtime.virtual.files.applets import Node, applets, hand_over, is_applet, lacking
 
 #: Directories that every container has, and their modes.
 DIRECTORIES: Mapping[str, int] = dict.fromkeys(
@@ -16,6 +16,16 @@ DIRECTORIES: Mapping[str, int] = dict.fromkeys(
     ),
     0o755,
 ) | {"/root": 0o700} | dict.fromkeys(("/tmp", "/var/tmp"), 0o1777)  # noqa: S108 (inside the container)  # fmt: skip
+
+
+#: Those that the engine makes in an image of which everything is known.
+_NEEDED = ("/dev", "/etc", "/proc", "/sys")
+
+
+def absent(image: Image) -> frozenset[str]:
+    """The commands that the shell has and an image has not: one from elsewhere that has a shell has all it shows."""
+    tree = image.tree() if image.foreign else None
+    return image.absent if tree is None else lacking({**tree.files, **tree.links})
 
 
 def runs_on_a_processor(content: Content) -> bool:
@@ -32,6 +42,8 @@ def contents(image: Image, is_program: Callable[[Content], bool] = runs_on_a_pro
     made.add_directories()
     made.add_files(is_program)
     made.add_links()
+    # What the engine puts beneath every container (MB: daemon/initlayer).
+    made.found.setdefault("/etc/mtab", Node("link", target="/proc/mounts"))
     return made.found
 
 
@@ -41,10 +53,14 @@ class _Contents:
     def __init__(self, image: Image) -> None:
         self._image = image
         self._tree = image.tree()
-        self.found: dict[str, Node] = {folder: Node("directory", mode) for folder, mode in DIRECTORIES.items()}
+        missing = absent(image)
+        is_whole = image.foreign and bool(missing)
+        folders = _NEEDED if is_whole else DIRECTORIES
+        self.found: dict[str, Node] = {folder: Node("directory", DIRECTORIES[folder]) for folder in folders}
         is_alpine = "/etc/alpine-release" in self._tree.files
-        for path, node in applets(image.absent, is_busybox=uses_busybox(image.absent), is_alpine=is_alpine):
-            self._put(path, node)
+        if not is_whole:
+            for path, node in applets(missing, is_busybox=uses_busybox(missing), is_alpine=is_alpine):
+                self._put(path, node)
 
     def add_directories(self) -> None:
         for folder, mode in sorted(self._tree.directories.items()):

@@ -166,6 +166,11 @@ class Kept:
             self.sync()
         return self._memory
 
+    def of_image(self, path: str) -> bytes | None:
+        """What a file of the image holds, whatever is there now; None when it has no such file."""
+        source = self._image.files.get(path)
+        return source.read_bytes() if source is not None else None
+
     def at(self, path: str) -> tuple[FileSystem, str]:
         """Where a path is kept: the file system, and its path in there."""
         path = self.followed(path, last=False)

@@ -65,8 +65,10 @@ class Commands:
         typing = None
         interrupted = False
         if terminal is not None:
-            typing = loop.create_task(terminal.type(stdin))
-            stdin, output = (no_input if stdin is no_input else terminal.lines), terminal.write
+            if stdin is not no_input:
+                typing = loop.create_task(terminal.type(stdin))
+            # Where nobody types there is a terminal all the same, whose input does not end.
+            stdin, output = terminal.lines, terminal.write
         context = invocation.context(output, stdin=stdin, signals=Signals(), has_terminal=real)
         context.pid = pid
         work = receiver.work = loop.create_task(invocation.run(context, terminal))

@@ -17,6 +17,7 @@ from swarmlab.runtime.virtual.programs import ENTRYPOINTS, PROGRAMS, REAL, SERVE
 from swarmlab.runtime.virtual.programs.environment import environment
 from swarmlab.runtime.virtual.programs.python import interpreter_of, is_script
 from swarmlab.runtime.virtual.programs.venv import environment_of
+from swarmlab.runtime.virtual.shell.complaints import MISUSE
 from swarmlab.runtime.virtual.shell.interactive import interact
 from swarmlab.runtime.virtual.shell.jobs import with_live_jobs
 from swarmlab.runtime.virtual.shell.names import command_exists
@@ -49,8 +50,18 @@ class Invocation:
         self.argv, self.program = _find(machine, tuple(argv), cwd, env.get("PATH", ""))
         if self.program is None and self.argv in _PRINTS:
             self.program = environment
+        elif self.program is None and machine.is_busybox and self._lacks_script():
+            text = f"{posixpath.basename(self.argv[0])}: can't open '{self.argv[1]}': No such file or directory\n"
+            self.program = _complaining(text, MISUSE)
         # A shell counts how deep it is.
         self.env = env if posixpath.basename(self.argv[0]) not in _SHELLS else {"SHLVL": "1", **env}
+
+    def _lacks_script(self) -> bool:
+        """Whether it is a shell that is given a file, which is not there."""
+        if posixpath.basename(self.argv[0]) not in _SHELLS or self.argv[1:2] in ((), ("",)) or self.argv[1][0] in "-+":
+            return False
+        path, root = posixpath.normpath(posixpath.join(self.cwd, self.argv[1])), self.machine.root
+        return not root.exists(path) and not root.is_directory(path)
 
     @property
     def is_server(self) -> bool:
@@ -161,8 +172,8 @@ def _find(
 ) -> tuple[tuple[str, ...], Program | None]:
     """The command line to run and the program for it, None for the shell.
 
-    `search` are directories (`PATH`). Only those that are no usual ones matter, as a virtual environment's; they come
-    first.
+    `search` are directories (`PATH`). Those that are no usual ones, as a virtual environment's, come first; without any
+    of the usual ones no command is found there.
     """
     name = argv[0] if argv else ""
     if "/" in name:
@@ -181,9 +192,10 @@ def _find(
     for directory in search.split(":") if name else ():
         if directory.startswith("/") and directory not in BIN and machine.root.exists(path := f"{directory}/{name}"):
             return _file(machine, path, argv)
-    if command_exists(machine, name):
+    usual = not search or not frozenset(search.split(":")).isdisjoint(BIN)
+    if usual and command_exists(machine, name):
         return argv, PROGRAMS.get(name)
-    for directory in BIN:
+    for directory in BIN if usual else ():
         if name and machine.root.exists(path := f"{directory}/{name}") and machine.root.executable(path):
             return _file(machine, path, argv)
     raise StartError(f'exec: "{name}": executable file not found in $PATH: unknown')

@@ -1,0 +1,140 @@
+"""Small random Dockerfiles."""
+
+import random
+
+_IMAGES = ("alpine", "busybox", "alpine", "img:1", "nginx:alpine")
+_GOOD = (
+    "RUN echo built >/built",
+    "RUN cat /built",
+    "RUN echo to stderr >&2",
+    "RUN mkdir -p /d/e && touch /d/e/f",
+    'RUN ["echo", "exec form"]',
+    "RUN rm -f /etc/motd",
+    "RUN id && pwd && env | sort",
+    "RUN echo a && \\\n    echo b",
+    "RUN echo $X $Y ${X:-def} ${Z:+set}",
+    "COPY a.txt /a.txt",
+    "COPY a.txt b.txt /dst/",
+    "COPY . /all",
+    "COPY sub /sub",
+    "COPY *.txt /glob/",
+    "COPY --chown=1000:1000 a.txt /own.txt",
+    "COPY sub/ ./rel/",
+    'COPY ["a.txt", "/json.txt"]',
+    "ADD a.txt /added",
+    "ADD sub /added-dir",
+    "ENV X=1",
+    'ENV X=1 Y="two words"',
+    "ENV X old form",
+    "ENV Y=${X}more",
+    "ARG X",
+    "ARG X=arg",
+    "ARG Z=$X",
+    "WORKDIR /w",
+    "WORKDIR rel",
+    "WORKDIR $X",
+    "USER 1000",
+    "USER root",
+    "USER nobody",
+    "LABEL a=b",
+    'LABEL a="b c" d=e',
+    "LABEL x=$X",
+    "EXPOSE 80",
+    "EXPOSE 53/udp 90-92",
+    "VOLUME /v",
+    'VOLUME ["/v", "/v2"]',
+    "VOLUME /d",
+    "HEALTHCHECK CMD true",
+    "HEALTHCHECK --interval=1s --retries=2 CMD echo ok",
+    "HEALTHCHECK NONE",
+    "ONBUILD RUN echo onbuild",
+    "ONBUILD COPY a.txt /onbuild.txt",
+    "STOPSIGNAL SIGINT",
+    "STOPSIGNAL 9",
+    'SHELL ["/bin/sh", "-ec"]',
+    "MAINTAINER me",
+    "CMD sleep 1000",
+    'CMD ["sleep", "1000"]',
+    "CMD echo $X",
+    'ENTRYPOINT ["echo", "entry"]',
+    "ENTRYPOINT exec echo shell",
+    "ENTRYPOINT []",
+    "# a comment",
+    "",
+)
+_WRONG = (
+    "RUN false",
+    "RUN exit 3",
+    "RUN nosuch",
+    'RUN ["nosuch"]',
+    "COPY nosuch /x",
+    "COPY a.txt",
+    "COPY a.txt b.txt /notdir",
+    "COPY ../up /x",
+    "COPY --from=nosuch /a /b",
+    "COPY --from=0 /nosuch /b",
+    "COPY --bogus=1 a.txt /x",
+    "COPY no*such /x",
+    "ADD nosuch.tar /x",
+    "FROM",
+    "FROM nosuch",
+    "FROM alpine AS",
+    "FROM alpine AS 1bad",
+    "BOGUS x",
+    "ENV",
+    "ENV X",
+    "ENV =x",
+    "ARG",
+    "ARG A B",
+    "LABEL",
+    "LABEL x",
+    "WORKDIR",
+    "WORKDIR /a.txt/x",
+    "USER",
+    "USER nosuch\nRUN id",
+    "EXPOSE",
+    "EXPOSE bogus",
+    "EXPOSE 80/bogus",
+    "VOLUME",
+    "VOLUME ['/v']",
+    "HEALTHCHECK",
+    "HEALTHCHECK bogus",
+    "HEALTHCHECK --interval=x CMD true",
+    "HEALTHCHECK CMD",
+    "ONBUILD",
+    "ONBUILD FROM x",
+    "ONBUILD ONBUILD RUN x",
+    "ONBUILD BOGUS",
+    "STOPSIGNAL bogus",
+    "STOPSIGNAL",
+    "SHELL sh",
+    "SHELL []",
+    "CMD ['x']",
+    "ENTRYPOINT",
+    "MAINTAINER",
+    "RUN --mount=type=cache,target=/x echo x",
+    "RUN",
+    "RUN echo ${X:?must be set}",
+    "ENV Y=${X:bad}",
+    "COPY --chown=nosuch a.txt /x",
+    'COPY ["a.txt"]',
+    "ENV a='unclosed",
+)
+
+
+def dockerfile(chance: random.Random, *, wrong: bool) -> str:
+    """A Dockerfile of one or two stages; if `wrong`, one line is."""
+    lines = [chance.choice(["", "", "", "", "ARG BASE=alpine", "# escape=`", "# syntax=docker/dockerfile:1"])]
+    stages = chance.choice([1, 1, 1, 2])
+    for number in range(stages):
+        image = chance.choice(["$BASE", *_IMAGES]) if "BASE" in lines[0] else chance.choice(_IMAGES)
+        named = "" if number == stages - 1 else " AS first"
+        lines.append(f"FROM {'first' if number and chance.random() < 0.3 else image}{named}")
+        lines += chance.choices(_GOOD, k=chance.randint(0, 5))
+        if number:
+            lines.append(
+                chance.choice(["COPY --from=first /etc/hostname /h", "COPY --from=0 /etc/passwd /p", "RUN ls /"])
+            )
+    if wrong:
+        lines.insert(chance.randint(0 if chance.random() < 0.05 else 2, len(lines)), chance.choice(_WRONG))
+    return "\n".join(lines)
