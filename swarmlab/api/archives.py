@@ -43,7 +43,8 @@ async def put(call: Call) -> Answer:
     """`PUT /containers/{id}/archive`: extract a tar archive into a directory."""
     path = _path(call)
     try:
-        with await call.upload() as archive, call.engine.by_hand.opened(call.name) as inside:
+        # A container that is not there is told before anything is read.
+        with call.engine.by_hand.opened(call.name) as inside, await call.upload() as archive:
             inside.unpack(path, archive, replace=not call.flag("noOverwriteDirNonDir"))
     except FileNotFoundError:
         raise _no_file(call, path) from None

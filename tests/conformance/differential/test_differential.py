@@ -3,13 +3,11 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conformance.engines import LabEngines, RealEngines
-from tests.support.labs import running_lab
 
 from . import faults
 from .alphabet import swarm
@@ -232,21 +230,6 @@ def test_a_list_of_commands_shrinks_to_those_that_matter() -> None:
     assert shrink(range(40), fails, lambda: True) == [3, 17, 39]
     assert len(tried) < 40
     assert shrink(range(5), fails, lambda: False) == [0, 1, 2, 3, 4]
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[LabEngines]:
-    with running_lab("differential", 1, tmp_path / "labs") as name:
-        yield LabEngines(name)
-
-
-@pytest.fixture
-def real() -> RealEngines:
-    engines = RealEngines.from_environment()
-    if engines is None:
-        pytest.skip("SWARMLAB_REAL_ENGINES names no engines")
-    engines.fresh(1.0)
-    return engines
 
 
 @pytest.mark.real_engine

@@ -22,11 +22,9 @@ _NAMES: Mapping[str, str] = {
 
 async def adduser(context: Context) -> int:
     """`adduser [OPTIONS] USER [GROUP]`; passwords are never asked for."""
-    try:
-        given, words = getopt.gnu_getopt(context.argv[1:], "h:g:s:G:u:SDHk:", _LONG)
-    except getopt.GetoptError as error:
-        await context.err(f"{context.argv[0]}: {error}\n")
+    if (read := await _read(context, "h:g:s:G:u:SDHk:", _LONG)) is None:
         return 1
+    given, words = read
     if len(words) > 1:
         return await _join(context, words[0], words[1])
     # -g is its GECOS field, and -G the one group.
@@ -37,11 +35,9 @@ async def adduser(context: Context) -> int:
 
 async def useradd(context: Context) -> int:
     """`useradd [OPTIONS] USER`."""
-    try:
-        given, words = getopt.gnu_getopt(context.argv[1:], "d:g:s:G:u:rmMUNc:lop:", _LONG)
-    except getopt.GetoptError as error:
-        await context.err(f"{context.argv[0]}: {error}\n")
+    if (read := await _read(context, "d:g:s:G:u:rmMUNc:lop:", _LONG)) is None:
         return 1
+    given, words = read
     if len(words) > 1:
         return await _join(context, words[0], words[1])
     options = {_NAMES[key]: value for key, value in given if key in _NAMES}
@@ -50,6 +46,15 @@ async def useradd(context: Context) -> int:
     for group in filter(None, options.get("group", "").split(",") if code == 0 else ()):
         await _join(context, words[0], group)
     return code
+
+
+async def _read(context: Context, letters: str, long: list[str]) -> tuple[list[tuple[str, str]], list[str]] | None:
+    """The options and words of a command line; None, with a complaint, for one that cannot be."""
+    try:
+        return getopt.gnu_getopt(context.argv[1:], letters, long)
+    except getopt.GetoptError as error:
+        await context.err(f"{context.argv[0]}: {error}\n")
+        return None
 
 
 async def _add_user(
@@ -89,11 +94,9 @@ async def _add_user(
 async def addgroup(context: Context) -> int:
     """`addgroup [OPTIONS] GROUP`, and `addgroup USER GROUP`; `groupadd` too."""
     name = context.argv[0]
-    try:
-        given, words = getopt.gnu_getopt(context.argv[1:], "g:Srf", ["gid=", "system", "quiet"])
-    except getopt.GetoptError as error:
-        await context.err(f"{name}: {error}\n")
+    if (read := await _read(context, "g:Srf", ["gid=", "system", "quiet"])) is None:
         return 1
+    given, words = read
     if len(words) == 2:
         return await _join(context, *words)
     options = dict(given)

@@ -1,7 +1,6 @@
 """The alphabet of containers, and a short run of it where there are real engines."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from tests.conformance.differential.containers.view import said, seen
 from tests.conformance.differential.normaliser import Names
 from tests.conformance.differential.side import Outcome, Seen
 from tests.conformance.engines import LabEngines, RealEngines
-from tests.support.labs import running_lab
 
 ID, OTHER = "0123456789ab" + "c" * 52, "d" * 64
 #: What is played on a real engine in every test run: mostly commands that are refused, which takes no time.
@@ -137,21 +135,6 @@ def test_what_is_the_machines_or_chance_gets_a_name(text: str, normal: str) -> N
 def test_what_will_change_by_itself_is_waited_for(value: str, *, moving: bool, tmp_path: Path) -> None:
     side = EngineSide(["unix:///nowhere"], tmp_path / "side", tmp_path / "images.tar")
     assert side._moves(value) is moving
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[LabEngines]:
-    with running_lab("containers", 1, tmp_path / "labs") as name:
-        yield LabEngines(name)
-
-
-@pytest.fixture
-def real() -> RealEngines:
-    engines = RealEngines.from_environment()
-    if engines is None:
-        pytest.skip("SWARMLAB_REAL_ENGINES names no engines")
-    engines.fresh(1.0)
-    return engines
 
 
 @pytest.mark.real_engine
